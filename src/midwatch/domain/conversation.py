@@ -1,0 +1,127 @@
+"""What goes to a model and what comes back, in our own words.
+
+Provider-native items travel inside `Replied` as they came and are given back as they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from midwatch.domain.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model sees it. `parameters` is a JSON Schema of an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a model asks for. `arguments` is the JSON text as the model wrote it; it may be malformed."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call, as the provider counts them. `input_tokens` includes the cached ones."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+    @property
+    def total(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Words of a person (or of the harness on a person's behalf)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """An earlier reply of the model. `items` are the provider's own, in the form named by `wire`."""
+
+    wire: str
+    text: str
+    calls: tuple[ToolCall, ...]
+    items: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The result of a tool call, as the model may read it."""
+
+    call_id: str
+    tool: str
+    output: str
+    ok: bool
+
+
+Item = Said | Replied | Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The task in fields, for a model that is a program. A language model reads the same facts in `View.items[0]`."""
+
+    prompt: str
+    workdir: str
+    checks: tuple[str, ...]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that a model is shown: append-only, so that view n+1 starts with view n."""
+
+    instructions: str
+    brief: Brief
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One finished answer of a model. No calls means that it is done."""
+
+    model: str
+    wire: str
+    text: str
+    calls: tuple[ToolCall, ...]
+    items: tuple[Mapping[str, Any], ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    stop: str = "end"
+    """`end`, `calls`, `length` (cut short) or `refusal`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a reply as it streams; for showing, never for keeping. `kind` is `text`, `reasoning`, `call` or
+    `notice` (the model's connection has something to say to the person: it waits and will try again)."""
+
+    kind: str
+    text: str

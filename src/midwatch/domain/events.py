@@ -1,0 +1,226 @@
+"""The kinds of event, and the chain that binds them.
+
+An attempt's log is the list of these, `seq` 1, 2, 3 …; it is the only state of the attempt.
+A body is a frozen dataclass; `KINDS` names them all. A stored shape never changes: a new shape is a new `version`,
+and old logs keep loading (tests/golden).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from midwatch.domain.conversation import ToolCall, Usage
+from midwatch.domain.evidence import Checkpoint, Evidence
+from midwatch.domain.task import Task
+
+GENESIS = "0" * 64
+
+
+class Body(Protocol):
+    """What every kind of event has."""
+
+    kind: ClassVar[str]
+    version: ClassVar[int]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    """The first event: the task, and the protections that were in force."""
+
+    kind: ClassVar[str] = "task_started"
+    version: ClassVar[int] = 1
+    task: Task
+    attempt: int
+    sandbox: str
+    protections: tuple[str, ...]
+    harness: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Words of a person, given to the model at its next call."""
+
+    kind: ClassVar[str] = "message"
+    version: ClassVar[int] = 1
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReplied:
+    """One model call. `items` are the provider's own items as they came."""
+
+    kind: ClassVar[str] = "model_replied"
+    version: ClassVar[int] = 1
+    model: str
+    wire: str
+    text: str
+    calls: tuple[ToolCall, ...]
+    items: tuple[Mapping[str, Any], ...]
+    usage: Usage
+    cost_microusd: int | None
+    """None when the price is not known."""
+    latency_ms: int
+    stop: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A tool call is about to run; without a matching `tool_finished` a crash came between."""
+
+    kind: ClassVar[str] = "tool_started"
+    version: ClassVar[int] = 1
+    call_id: str
+    tool: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A tool call has ended and the workspace is saved. `output` is what the model reads."""
+
+    kind: ClassVar[str] = "tool_finished"
+    version: ClassVar[int] = 1
+    call_id: str
+    tool: str
+    ok: bool
+    output: str
+    ended: str
+    duration_ms: int
+    checkpoint: Checkpoint
+    number: int = 0
+    """Commands are numbered 1, 2, 3 … in an attempt, so that they can be cited; 0 is no command."""
+    command: str = ""
+    exit_code: int | None = None
+    digest: str = ""
+    """Of the full output in the blob store; empty when there is none."""
+    bytes: int = 0
+    lines: int = 0
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStep:
+    """One step of the model's plan; `status` is pending, in_progress or completed."""
+
+    step: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanUpdated:
+    """The model's plan, whole."""
+
+    kind: ClassVar[str] = "plan_updated"
+    version: ClassVar[int] = 1
+    steps: tuple[PlanStep, ...]
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReached:
+    """A cap ended the work: turns, tokens, cost, seconds or context."""
+
+    kind: ClassVar[str] = "limit_reached"
+    version: ClassVar[int] = 1
+    limit: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The evidence."""
+
+    kind: ClassVar[str] = "checked"
+    version: ClassVar[int] = 1
+    evidence: Evidence
+    commit: str
+    """The commit that is offered, whose tree is the evidence's tree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposing:
+    """The intent to open or update the pull request; written before the forge is asked."""
+
+    kind: ClassVar[str] = "proposing"
+    version: ClassVar[int] = 1
+    branch: str
+    base: str
+    commit: str
+    title: str
+    draft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """The forge has the pull request."""
+
+    kind: ClassVar[str] = "proposed"
+    version: ClassVar[int] = 1
+    forge: str
+    number: int
+    url: str
+    branch: str
+    commit: str
+    draft: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The attempt ended without a pull request of its own: `no_change`, or `not_chosen` among several attempts."""
+
+    kind: ClassVar[str] = "stopped"
+    version: ClassVar[int] = 1
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The harness could not go on (endpoint down, sandbox lost, …). Not an end: resuming continues from here."""
+
+    kind: ClassVar[str] = "failed"
+    version: ClassVar[int] = 1
+    error: str
+    mend: str
+
+
+KINDS: dict[str, type[Any]] = {
+    body.kind: body
+    for body in (
+        TaskStarted, Message, ModelReplied, ToolStarted, ToolFinished, PlanUpdated,
+        LimitReached, Checked, Proposing, Proposed, Stopped, Failed,
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A body in its place. `time` is UTC with milliseconds; `epoch` is the owner that wrote it."""
+
+    attempt: str
+    seq: int
+    time: str
+    epoch: int
+    body: Any
+    prev: str
+    hash: str
+
+    @property
+    def kind(self) -> str:
+        """The name of the body's kind."""
+        return str(self.body.kind)
+
+
+def chain_hash(record: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) over the canonical form of a record: attempt, seq, kind, version, time, epoch, body, prev.
+
+    Canonical form: JSON with sorted keys, no spaces, ASCII only (RFC 8785 for the values we store: strings,
+    integers, booleans, null, lists, objects; bodies of ours hold no floats, native items of a provider may).
+    """
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -1,0 +1,36 @@
+"""Identifiers: short enough to type, sorted by time of creation."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+
+
+def new_task_id() -> str:
+    """Twelve characters: seven of time (seconds) and five of chance. Unique for one person's machine, not a secret."""
+    value = (int(time.time()) << 25) | secrets.randbits(25)
+    digits = []
+    for _ in range(12):
+        value, digit = divmod(value, 32)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
+def attempt_id(task_id: str, number: int) -> str:
+    """The id of attempt `number` (1, 2, …) of a task."""
+    return f"{task_id}.{number}"
+
+
+def task_of(attempt: str) -> str:
+    """The task an attempt belongs to."""
+    return attempt.partition(".")[0]
+
+
+def branch_name(task_id: str, prompt: str) -> str:
+    """`midwatch/<a few words of the prompt>-<task id>`: one branch for one task, whatever happens to it."""
+    words = re.findall(r"[a-z0-9]+", prompt.lower())
+    slug = "-".join(words)[:40].rstrip("-")
+    return f"midwatch/{slug}-{task_id}" if slug else f"midwatch/{task_id}"

@@ -1,0 +1,1 @@
+"""Stores of tasks, attempts and their event logs."""
