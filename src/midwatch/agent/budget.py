@@ -1,0 +1,64 @@
+"""What is left of an attempt's limits, and whether the next model call fits."""
+
+from __future__ import annotations
+
+import math
+
+from midwatch.agent.log import Log
+from midwatch.domain.conversation import Usage
+from midwatch.domain.errors import InputError
+from midwatch.domain.events import LimitReached
+from midwatch.domain.limits import Limits
+from midwatch.models.base import Model
+
+WINDOW_SHARE = 0.95
+"""Of the model's window: past it the attempt ends with what it has."""
+
+LEAST_OUTPUT = 1024
+"""Tokens: a reply capped below this is not worth its price."""
+
+
+def seconds_left(log: Log, limits: Limits) -> float:
+    """Wall clock that is left; infinite without a limit."""
+    return math.inf if limits.seconds is None else limits.seconds - log.elapsed()
+
+
+def over(log: Log, limits: Limits, model: Model) -> LimitReached | None:
+    """The limit that forbids another move, if one does."""
+    if limits.seconds is not None and seconds_left(log, limits) <= 0:
+        return LimitReached("seconds", f"the time limit of {limits.seconds} s was reached")
+    if limits.turns is not None and log.turns >= limits.turns:
+        return LimitReached("turns", f"the limit of {limits.turns} turns was reached")
+    if limits.tokens is not None and log.usage.total >= limits.tokens:
+        return LimitReached("tokens", f"the limit of {limits.tokens} tokens was reached ({log.usage.total} used)")
+    if log.context_tokens > model.window * WINDOW_SHARE:
+        return LimitReached("context", f"the conversation no longer fits the model's window of {model.window} tokens")
+    if limits.cost_microusd is not None and output_cap(log, limits, model) < min(LEAST_OUTPUT, model.max_output):
+        spent, cap = log.cost_microusd / 1e6, limits.cost_microusd / 1e6
+        return LimitReached("cost", f"the next call could exceed the limit of ${cap:.2f} (${spent:.4f} spent)")
+    return None
+
+
+def output_cap(log: Log, limits: Limits, model: Model) -> int:
+    """The most output tokens that the next call may ask for, so that the money limit holds in the worst case.
+
+    Raises InputError when there is a money limit and the model's price is not known: a limit that cannot be kept
+    is refused rather than ignored.
+    """
+    if limits.cost_microusd is None:
+        return model.max_output
+    # A token is hardly ever less than two bytes of text; the provider's count covers what was sent before.
+    sent = max(log.context_tokens, log.pending_bytes // 2 + (log.last_reply.usage.total if log.last_reply else 0))
+    base = model.cost(Usage(input_tokens=sent))
+    full = model.cost(Usage(input_tokens=sent, output_tokens=model.max_output))
+    if base is None or full is None:
+        raise InputError(
+            f"the price of {model.name} is not known, so --max-cost cannot be kept",
+            f'give its price in the settings under [prices."{model.name}"], or leave --max-cost out',
+        )
+    left = limits.cost_microusd - log.cost_microusd
+    if full <= left:
+        return model.max_output
+    if left <= base or full == base:
+        return 0
+    return int(model.max_output * (left - base) / (full - base))

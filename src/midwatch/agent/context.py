@@ -1,0 +1,40 @@
+"""What the model is shown. Fragments are typed and capped; what has been shown once is never changed."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from midwatch.agent.log import History
+from midwatch.domain.conversation import Brief, View
+from midwatch.domain.task import Task
+
+PROMPT_CAP = 64 << 10
+"""Characters of a task's prompt that are shown."""
+
+CUT_SHORT = "Your last answer was cut off at the length limit. Go on from there, in smaller steps."
+
+
+def instructions() -> str:
+    """The same words for every task, so that providers can cache them."""
+    return resources.files("midwatch.agent").joinpath("prompts/solve.md").read_text("utf-8").strip()
+
+
+def opening(task: Task, workdir: str) -> str:
+    """The first message: where the model is and what is asked. Made once, kept in the log."""
+    checks = "\n".join(f"- `{check}`" for check in task.checks) or "- none were given and none were found"
+    start = task.base.branch or task.base.ref
+    prompt = task.prompt
+    if len(prompt) > PROMPT_CAP:
+        left_out = len(prompt) - PROMPT_CAP
+        prompt = f"{prompt[:PROMPT_CAP]}\n[… {left_out} characters left out]"
+    origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
+    return (
+        f"<environment>\nworking folder: {workdir} ({origin})\n"
+        f"network: none\nchecks that the harness runs in the end:\n{checks}\n</environment>\n\n{prompt}"
+    )
+
+
+def view(history: History, task: Task, workdir: str) -> View:
+    """All that the model is shown now. View n+1 starts with view n."""
+    brief = Brief(task.prompt, workdir, task.checks, task.limits)
+    return View(instructions(), brief, tuple(history.items))

@@ -1,0 +1,193 @@
+"""The log of an attempt as the loop sees it: the only state, folded event by event.
+
+Opening a log after a crash and going on is the same call as opening a new one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from midwatch.domain.conversation import Answered, Item, Replied, Said, ToolCall, Usage
+from midwatch.domain.events import (
+    Checked,
+    Event,
+    LimitReached,
+    Message,
+    ModelReplied,
+    PlanUpdated,
+    Proposed,
+    Stopped,
+    TaskStarted,
+    ToolFinished,
+    ToolStarted,
+)
+from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.observer import Observer
+from midwatch.domain.task import Task
+from midwatch.engine.store.base import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the agent's work ended: `done` (it asked for nothing more) or `limit`."""
+
+    kind: str
+    text: str
+    draft: bool
+    """The model itself says that a person should look twice before this is merged."""
+
+
+class History:
+    """The events so far, folded. Reading only; `Log` adds the writing."""
+
+    def __init__(self, events: Sequence[Event] = ()) -> None:
+        self.events: list[Event] = []
+        self.task: Task | None = None
+        self.items: list[Item] = []
+        self.commands: list[ToolFinished] = []
+        self.plan: PlanUpdated | None = None
+        self.last_reply: ModelReplied | None = None
+        self.turns = 0
+        self.usage = Usage()
+        self.cost_microusd = 0
+        self.cost_known = True
+        self.checkpoint: Checkpoint | None = None
+        self.outcome: Outcome | None = None
+        self.checked: Checked | None = None
+        self.proposed: Proposed | None = None
+        self.stopped: Stopped | None = None
+        self._open: dict[str, ToolCall] = {}
+        self._started: set[str] = set()
+        self._tail_bytes = 0
+        for event in events:
+            self.fold(event)
+
+    def fold(self, event: Event) -> None:
+        """Take one more event into account."""
+        self.events.append(event)
+        match event.body:
+            case TaskStarted() as body:
+                self.task = body.task
+            case Message() as body:
+                self.items.append(Said(body.text))
+                self._tail_bytes += len(body.text)
+                self.outcome = None
+            case ModelReplied() as body:
+                self._fold_reply(body)
+            case ToolStarted() as body:
+                self._started.add(body.call_id)
+            case ToolFinished() as body:
+                self._fold_result(body)
+            case PlanUpdated() as body:
+                self.plan = body
+            case LimitReached() as body:
+                self.outcome = Outcome("limit", body.text, draft=True)
+            case Checked() as body:
+                self.checked = body
+            case Proposed() as body:
+                self.proposed = body
+            case Stopped() as body:
+                self.stopped = body
+            case _:
+                pass
+
+    def _fold_reply(self, body: ModelReplied) -> None:
+        self.turns += 1
+        self.last_reply = body
+        self.usage += body.usage
+        self.cost_microusd += body.cost_microusd or 0
+        self.cost_known = self.cost_known and body.cost_microusd is not None
+        self.items.append(Replied(body.wire, body.text, body.calls, body.items))
+        self._tail_bytes = 0
+        self._open = {call.id: call for call in body.calls}
+        self._started = set()
+        if not body.calls and body.stop != "length":
+            verdict = next((i for i in body.items if i.get("type") == "verdict"), {})
+            self.outcome = Outcome("done", body.text, draft=bool(verdict.get("draft")))
+
+    def _fold_result(self, body: ToolFinished) -> None:
+        self._open.pop(body.call_id, None)
+        self.items.append(Answered(body.call_id, body.tool, body.output, body.ok))
+        self._tail_bytes += len(body.output)
+        self.checkpoint = body.checkpoint
+        if body.number:
+            self.commands.append(body)
+
+    def next_unanswered(self) -> ToolCall | None:
+        """The first call of the last reply that has no result, also one that a crash left open."""
+        return next(iter(self._open.values()), None)
+
+    def is_started(self, call: ToolCall) -> bool:
+        """Whether the start of this call is already in the log (then a crash came between)."""
+        return call.id in self._started
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to do for this attempt."""
+        return self.proposed is not None or self.stopped is not None
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens that the next request will hold: as the provider counted the last one, and an estimate of the rest."""
+        last = self.last_reply.usage.total if self.last_reply else 0
+        return last + self._tail_bytes // 4
+
+    @property
+    def pending_bytes(self) -> int:
+        """Characters added to the conversation since the last reply."""
+        return self._tail_bytes
+
+    @property
+    def spent_seconds(self) -> float:
+        """Wall clock of the work so far, from the events' times; time between a crash and its resume not counted."""
+        total, first, last = 0.0, None, None
+        for event in self.events:
+            moment = datetime.fromisoformat(event.time)
+            if first is not None and last is not None and event.epoch == first[0]:
+                last = moment
+                continue
+            if first is not None and last is not None:
+                total += (last - first[1]).total_seconds()
+            first, last = (event.epoch, moment), moment
+        if first is not None and last is not None:
+            total += (last - first[1]).total_seconds()
+        return total
+
+
+class Log(History):
+    """A history that can grow. Every append is durable when it returns, and refused when the epoch is stale."""
+
+    def __init__(self, store: Store, attempt: str, epoch: int, observer: Observer) -> None:
+        super().__init__()
+        self.attempt = attempt
+        self.epoch = epoch
+        self._store = store
+        self._observer = observer
+        self._before = 0.0
+        self._opened = time.monotonic()
+
+    @classmethod
+    async def open(cls, store: Store, attempt: str, observer: Observer) -> Log:
+        """Take the attempt over and read what there is. Whoever had it before is refused from now on."""
+        epoch = await store.take(attempt)
+        log = cls(store, attempt, epoch, observer)
+        for event in await store.read(attempt):
+            log.fold(event)
+            observer.event(event)
+        log._before = log.spent_seconds
+        log._opened = time.monotonic()
+        return log
+
+    async def append(self, *bodies: Any) -> None:
+        """Add events, all or none, and fold them."""
+        for event in await self._store.append(self.attempt, self.epoch, bodies):
+            self.fold(event)
+            self._observer.event(event)
+
+    def elapsed(self) -> float:
+        """Seconds of work so far, this process included."""
+        return self._before + time.monotonic() - self._opened

@@ -1,0 +1,50 @@
+"""What this machine has and lacks, for `midwatch doctor`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from midwatch.domain.errors import MidwatchError
+from midwatch.models.base import Model
+from midwatch.sandbox import probe
+from midwatch.sandbox.probe import Finding
+from midwatch.workspace.git import require_git
+
+LEAST_FREE = 1 << 30
+"""Bytes on the state folder's disk below which a run may well not end."""
+
+
+async def examine(state: Path, model: Callable[[], Awaitable[Model]]) -> list[Finding]:
+    """Every finding, good or bad; each bad one names its fix. Takes about a second."""
+    return [await _git(), *await probe.findings(), await _model(model), _state(state)]
+
+
+async def _git() -> Finding:
+    try:
+        return Finding("git", True, f"git {await require_git()}", "")
+    except MidwatchError as error:
+        return Finding("git", False, error.message, error.mend)
+
+
+async def _model(build: Callable[[], Awaitable[Model]]) -> Finding:
+    try:
+        model = await build()
+    except MidwatchError as error:
+        return Finding("model", False, error.message, error.mend)
+    await model.close()
+    return Finding("model", True, f"{model.name} (default of this machine)", "")
+
+
+def _state(state: Path) -> Finding:
+    there = next(folder for folder in (state, *state.parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        mend = "check its owner and mode, or set XDG_STATE_HOME to a folder you own"
+        return Finding("state folder", False, f"{there} cannot be written", mend)
+    free = shutil.disk_usage(there).free
+    if free < LEAST_FREE:
+        mend = "free some space, or move the state folder with XDG_STATE_HOME"
+        return Finding("state folder", False, f"{state}: only {free >> 20} MiB are free", mend)
+    return Finding("state folder", True, f"{state} ({free >> 30} GiB free)", "")

@@ -1,0 +1,100 @@
+"""What a wire adapter must know of its model, and the small things that both wires do alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from midwatch.domain.conversation import Replied, ToolSpec, Usage, View
+from midwatch.models.prices import Pricing
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One model behind one endpoint, with the habits of that endpoint."""
+
+    name: str
+    """As in the settings: `openai/gpt-5`."""
+    model: str
+    """As on the wire: `gpt-5`."""
+    window: int
+    max_output: int
+    pricing: Pricing
+    reasoning: bool = False
+    """Ask for encrypted reasoning, so that it can be given back (Responses)."""
+    effort: str = ""
+    """Reasoning effort to ask for; empty: the model's own default."""
+    cache_key: bool = False
+    """Send a `prompt_cache_key`, so that the requests of one conversation meet the same cache."""
+    output_field: str = "max_tokens"
+    """The name of the cap on a reply's tokens (Chat Completions)."""
+    ask_usage: bool = True
+    """Ask for usage in the stream (Chat Completions)."""
+    return_reasoning: bool = True
+    """Give a reply's plain reasoning back with it (Chat Completions)."""
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON. The same value is the same text, so that a prefix of requests stays the same bytes."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def request(head: Mapping[str, Any], key: str, items: Sequence[Mapping[str, Any]], tail: Mapping[str, Any]) -> bytes:
+    """A body: what never changes in a conversation, then the history, then what may change from call to call.
+
+    Request n+1 starts with request n up to the end of its history, so that the provider's cache is met."""
+    text = f"{dumps(head)[:-1]},{dumps(key)}:[{','.join(map(dumps, items))}]"
+    if tail:
+        text += "," + dumps(tail)[1:-1]
+    # Half a surrogate pair (a file name that is not UTF-8) cannot be sent; it becomes a question mark.
+    return (text + "}").encode("utf-8", "replace")
+
+
+def cache_key(card: Card, view: View, tools: Sequence[ToolSpec]) -> str:
+    """The same for all requests of a conversation, and as good as never for two."""
+    first = view.items[0] if view.items else ""
+    known = [card.model, view.instructions, [tool.name for tool in tools], view.brief.workdir, str(first)]
+    return hashlib.sha256(dumps(known).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+class CallIds:
+    """Ids of the calls of one reply: those that the server gave where they are new, ours where they are missing or
+    repeat one of the conversation. Ours depend on the conversation alone, so the same reply gets the same ids."""
+
+    def __init__(self, view: View) -> None:
+        replies = [item for item in view.items if isinstance(item, Replied)]
+        self._turn = len(replies)
+        self._used = {call.id for reply in replies for call in reply.calls}
+        self._count = 0
+
+    def take(self, given: Any) -> str:
+        """The id for the next call, for which the server gave this one."""
+        taken = given if isinstance(given, str) else ""
+        while not taken or taken in self._used:
+            taken = f"call_{self._turn}_{self._count}"
+            self._count += 1
+        self._used.add(taken)
+        return taken
+
+
+def count(value: Any, *path: str) -> int:
+    """A number of tokens somewhere in an object; 0 where the server sends none or something else."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def estimated(body: bytes, *written: str) -> Usage:
+    """Usage where the server tells none: four bytes to a token, so that limits of tokens and money still bite."""
+    return Usage(input_tokens=max(1, len(body) // 4), output_tokens=sum(map(len, written)) // 4)
+
+
+def is_object(text: str) -> bool:
+    """Whether the text is a JSON object."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

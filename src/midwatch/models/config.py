@@ -1,0 +1,287 @@
+"""Which models there are: the built-in providers, the settings file, the environment (which wins).
+
+The shape of the file is in sections.py. Nothing here opens a connection; `build` only makes the object.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from midwatch.domain.errors import InputError
+from midwatch.models.base import Model
+from midwatch.models.endpoint import Endpoint, RetryPolicy, is_local
+from midwatch.models.prices import Price, Pricing
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+EMBEDDED = "repair"
+"""The model that needs no endpoint; also the default."""
+
+KEYS = ("model", "providers", "prices")
+"""The top-level names of the settings file that belong to models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An endpoint, before a model is chosen. None: not said, so the default of the model or of Midwatch."""
+
+    base_url: str = ""
+    wire: str = "chat"
+    api_key_env: str = ""
+    base_url_env: str = ""
+    """A variable of the provider's own that moves its address."""
+    key_optional: bool = False
+    free: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    window: int | None = None
+    max_output: int | None = None
+    reasoning_effort: str = ""
+    encrypted_reasoning: bool | None = None
+    prompt_cache_key: bool = False
+    output_field: str = "max_tokens"
+    stream_usage: bool = True
+    return_reasoning: bool = True
+    attempts: int = 5
+    retry_seconds: float = 2.0
+    idle_seconds: float = 300.0
+
+
+def _local(port: int, variable: str = "") -> Provider:
+    return Provider(f"http://127.0.0.1:{port}/v1", api_key_env=variable, key_optional=True, free=True)
+
+
+BUILT_IN: Mapping[str, Provider] = MappingProxyType(
+    {
+        "openai": Provider(
+            "https://api.openai.com/v1", "responses", "OPENAI_API_KEY", "OPENAI_BASE_URL",
+            prompt_cache_key=True, output_field="max_completion_tokens",
+        ),
+        "openrouter": Provider("https://openrouter.ai/api/v1", "chat", "OPENROUTER_API_KEY"),
+        "deepseek": Provider("https://api.deepseek.com/v1", "chat", "DEEPSEEK_API_KEY"),
+        "gemini": Provider("https://generativelanguage.googleapis.com/v1beta/openai", "chat", "GEMINI_API_KEY"),
+        "mistral": Provider("https://api.mistral.ai/v1", "chat", "MISTRAL_API_KEY", stream_usage=False),
+        "ollama": _local(11434),
+        "vllm": _local(8000, "VLLM_API_KEY"),
+        "llamacpp": _local(8080, "LLAMA_API_KEY"),
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """File and environment together. Holds keys, so it is not shown or stored."""
+
+    model: str
+    """The model when the command names none."""
+    providers: Mapping[str, Provider]
+    prices: Mapping[str, Price]
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def settings_path(environ: Mapping[str, str]) -> Path:
+    """The settings file: `$XDG_CONFIG_HOME/midwatch/config.toml`, by default below `~/.config`."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    folder = Path(base) if Path(base).is_absolute() else Path(environ.get("HOME") or Path.home()) / ".config"
+    return folder / "midwatch" / "config.toml"
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """The file as TOML; empty when there is none. Raises InputError when it cannot be read or is not TOML."""
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"the settings file {path} cannot be read: {os.strerror(error.errno or 0)}") from None
+    except UnicodeDecodeError as error:
+        text = f"the settings file {path} is not UTF-8 (byte {error.start})"
+        raise InputError(text, "save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"the settings file {path} is not TOML: {error}", "mend that line") from None
+
+
+def load_models(
+    file_values: Mapping[str, Any], environ: Mapping[str, str], source: str = "the settings file"
+) -> ModelSettings:
+    """What is set about models. `file_values` may hold the names of KEYS alone; `source` names the file in messages.
+    Raises InputError for what is unknown or has the wrong form."""
+    model, providers, prices = file_values.get("model"), dict(BUILT_IN), dict[str, Price]()
+    if set(file_values) - {"model"} or not isinstance(model, str | None):
+        model, given, prices = _sections(file_values, source)
+        for name, fields in given.items():
+            _check_provider(name, fields, source)
+            providers[name] = dataclasses.replace(providers.get(name, Provider()), **fields)
+    chosen = environ.get("MIDWATCH_MODEL") or model or EMBEDDED
+    return ModelSettings(chosen.strip(), providers, prices, dict(environ))
+
+
+def build(name: str, settings: ModelSettings) -> Model:
+    """The model `PROVIDER/MODEL`. Opens nothing. Raises InputError for an unknown provider, a missing key or an
+    address that is none."""
+    provider_name, model = split(name, settings)
+    provider = settings.providers[provider_name]
+    base_url, said_in = _base_url(provider_name, provider, settings.environ)
+    wire = settings.environ.get("MIDWATCH_WIRE") or provider.wire
+    if wire not in ("responses", "chat"):
+        raise InputError(f"MIDWATCH_WIRE is {wire!r}", "set it to responses or chat, or unset it")
+    _check_url(base_url, said_in)
+    free = is_local(base_url) or (provider.free and base_url == provider.base_url)
+    key, variable = _key(provider_name, provider, base_url, settings.environ)
+    retry = RetryPolicy(attempts=provider.attempts, base_seconds=_retry_seconds(provider, settings.environ))
+    endpoint = Endpoint(base_url, key, variable, provider.headers, provider.idle_seconds, retry)
+    pricing = Pricing(provider_name, model, settings.prices.get(name), free)
+    return _make(wire, name, provider, endpoint, pricing)
+
+
+def split(name: str, settings: ModelSettings) -> tuple[str, str]:
+    """Provider and model of `PROVIDER/MODEL`. Raises InputError when either is missing or the provider unknown."""
+    provider, slash, model = name.partition("/")
+    known = ", ".join(sorted(settings.providers))
+    if not slash or not provider or not model.strip():
+        raise InputError(
+            f"{name!r} is no name of a model", f"write `repair`, or PROVIDER/MODEL with a provider of: {known}"
+        )
+    if provider not in settings.providers:
+        close = difflib.get_close_matches(provider, settings.providers, 1)
+        hint = f"did you mean {close[0]}/{model}? " if close else ""
+        raise InputError(
+            f"unknown provider {provider!r} in the model name {name!r}",
+            f"{hint}The providers are: {known}; a further one is set with [providers.{provider}] base_url = …",
+        )
+    return provider, model
+
+
+def _make(wire: str, name: str, provider: Provider, endpoint: Endpoint, pricing: Pricing) -> Model:
+    from midwatch.models.card import Card
+    from midwatch.models.catalog import family
+
+    known = family(pricing.model)
+    window = provider.window or known.window
+    card = Card(
+        name=name,
+        model=pricing.model,
+        window=window,
+        max_output=min(provider.max_output or known.max_output, window // 2),
+        pricing=pricing,
+        reasoning=known.reasoning if provider.encrypted_reasoning is None else provider.encrypted_reasoning,
+        effort=provider.reasoning_effort,
+        cache_key=provider.prompt_cache_key,
+        output_field=provider.output_field,
+        ask_usage=provider.stream_usage,
+        return_reasoning=provider.return_reasoning,
+    )
+    if wire == "responses":
+        from midwatch.models.responses import ResponsesModel
+
+        return ResponsesModel(card, endpoint)
+    from midwatch.models.chat import ChatModel
+
+    return ChatModel(card, endpoint)
+
+
+def _base_url(name: str, provider: Provider, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The address, and where it was said."""
+    for variable in ("MIDWATCH_BASE_URL", provider.base_url_env):
+        if variable and environ.get(variable):
+            return environ[variable].strip().rstrip("/"), variable
+    return provider.base_url.strip().rstrip("/"), f"base_url of [providers.{name}]"
+
+
+def _check_url(url: str, said_in: str) -> None:
+    parts = urlsplit(url)
+    try:
+        labels = (parts.hostname or "").removesuffix(".").split(".")
+        fine = parts.scheme in ("http", "https") and (parts.port or 1) > 0 and all(0 < len(one) < 64 for one in labels)
+    except ValueError:
+        fine = False
+    if not fine or not url.isascii() or not url.isprintable() or " " in url:
+        raise InputError(f"{said_in} is no address: {url!r}", "write one like http://127.0.0.1:8000/v1")
+    for ending in ("/responses", "/chat/completions"):
+        if url.endswith(ending):
+            raise InputError(f"{said_in} ends in {ending}", f"leave that off: {url.removesuffix(ending)}")
+
+
+def _key(name: str, provider: Provider, base_url: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The key (empty: none) and the variable that it is, or would be, read from."""
+    own = provider.api_key_env
+    variable = "MIDWATCH_API_KEY" if environ.get("MIDWATCH_API_KEY") or not own else own
+    key = environ.get(variable, "").strip()
+    if not key and own and not provider.key_optional and not is_local(base_url):
+        raise InputError(
+            f"{name} needs a key and {own} is not set",
+            f"export {own}=…, or choose a model that needs none (`--model {EMBEDDED}`, or one of ollama/…)",
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise InputError(
+            f"the key in {variable} holds a space, a line end or a character that no key has", "copy it anew"
+        )
+    return key, variable
+
+
+def _retry_seconds(provider: Provider, environ: Mapping[str, str]) -> float:
+    value = environ.get("MIDWATCH_RETRY_SECONDS", "")
+    try:
+        seconds = float(value) if value else provider.retry_seconds
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 60:
+        raise InputError(f"MIDWATCH_RETRY_SECONDS is {value!r}", "set it to a number from 0 to 60, or unset it")
+    return seconds
+
+
+def _sections(values: Mapping[str, Any], source: str) -> tuple[str | None, dict[str, dict[str, Any]], dict[str, Price]]:
+    """The file's model, its providers' fields as far as they are given, and its prices."""
+    from pydantic import ValidationError
+
+    from midwatch.models.sections import ModelSections
+
+    try:
+        read = ModelSections.model_validate(values)
+    except ValidationError as error:
+        raise _misread(error, source) from None
+    providers = {name: given.model_dump(exclude_none=True) for name, given in read.providers.items()}
+    return read.model, providers, {name: Price(**price.model_dump()) for name, price in read.prices.items()}
+
+
+def _check_provider(name: str, fields: Mapping[str, Any], source: str) -> None:
+    if not name or "/" in name or name in (EMBEDDED, "replay"):
+        raise InputError(f"{source}: {name!r} cannot be the name of a provider", "choose another, without a slash")
+    if name not in BUILT_IN and not fields.get("base_url"):
+        raise InputError(
+            f"{source}: [providers.{name}] has no base_url",
+            'add one, for example base_url = "http://127.0.0.1:8000/v1"',
+        )
+    for header, value in fields.get("headers", {}).items():
+        if not (header + value).isascii() or not (header + value).isprintable() or not header:
+            raise InputError(
+                f"{source}: the header {header!r} of [providers.{name}] holds characters that are not allowed"
+            )
+
+
+def _misread(error: ValidationError, source: str) -> InputError:
+    """The first thing that is wrong with the file, as one line."""
+    from midwatch.models.sections import ModelSections, PriceSettings, ProviderSettings
+
+    wrong = error.errors(include_url=False, include_context=False)[0]
+    where = [str(part) for part in wrong["loc"]]
+    shown = ".".join(part if part.isidentifier() else f'"{part}"' for part in where)
+    if wrong["type"] != "extra_forbidden":
+        text = wrong["msg"].removeprefix("Input ").removeprefix("Value error, ")
+        return InputError(f"{source}: {shown} {text[:1].lower()}{text[1:]}", "mend it, or leave it out")
+    section: type[BaseModel] = ModelSections
+    if len(where) > 1:
+        section = ProviderSettings if where[0] == "providers" else PriceSettings
+    known = list(section.model_fields)
+    close = difflib.get_close_matches(where[-1], known, 1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return InputError(f"{source}: there is no setting {shown}", f"{hint}The settings there are: {', '.join(known)}")

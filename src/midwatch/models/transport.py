@@ -1,0 +1,111 @@
+"""The way to an endpoint and back: one streaming request at a time, asked again when a failure may pass."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from midwatch.domain.conversation import Delta, Reply
+from midwatch.domain.errors import ModelError
+from midwatch.models.connection import Connections
+from midwatch.models.endpoint import Endpoint
+from midwatch.models.refusals import Asked, from_status
+from midwatch.models.retry import Passing, pause
+from midwatch.models.sse import Decoder
+
+LONGEST_REFUSAL = 1 << 20
+"""Bytes of an error answer that are read."""
+
+DONE: Mapping[str, Any] = {"type": "[DONE]"}
+"""The `[DONE]` that ends a stream, among its events."""
+
+Events = AsyncGenerator[Mapping[str, Any]]
+Reader = Callable[[Events], AsyncGenerator[Delta | Reply]]
+"""Turns the events of one answer into deltas and the reply; raises Passing when they end without one."""
+
+
+def preload() -> None:
+    """Import what the first request needs (0.1 s). For a thread, while something else is being waited for; may be
+    called twice."""
+    for name in ("httpcore2", "anyio._backends._asyncio"):
+        importlib.import_module(name)
+
+
+class Transport:
+    """Requests to one endpoint, over one pool of connections that is made when first needed."""
+
+    def __init__(self, asked: Asked, path: str) -> None:
+        self._asked = asked
+        self._endpoint: Endpoint = asked.endpoint
+        self._path = path
+        self._connections = Connections(asked.endpoint)
+
+    async def converse(self, body: bytes, read: Reader) -> AsyncGenerator[Delta | Reply]:
+        """Send the body, and yield what `read` makes of the answer, up to and with the Reply. Raises ModelError."""
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                async with aclosing(self._events(body)) as events, aclosing(read(events)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                        if isinstance(piece, Reply):
+                            return
+                raise Passing(f"{self._endpoint.shown} ended its answer without a reply")
+            except Passing as failure:
+                wait = pause(self._endpoint.retry, tried, failure)
+                if wait is None:
+                    raise self._given_up(failure, tried) from None
+                yield Delta("notice", f"{failure.text}; trying again in {wait:.0f} s")
+            await asyncio.sleep(wait)
+
+    async def close(self) -> None:
+        """Release the connections; a later request makes new ones."""
+        await self._connections.close()
+
+    async def _events(self, body: bytes) -> Events:
+        """The events of one answer. Closing this closes the connection, unless the answer was read to its end."""
+        async with self._connections.post(self._path, body) as answer:
+            if answer.status != 200:
+                beginning = await _beginning(answer.chunks)
+                raise from_status(self._asked, answer.status, answer.headers, beginning)
+            decoder = Decoder()
+            try:
+                async for chunk in answer.chunks:
+                    for data in decoder.feed(chunk):
+                        yield _event(data)
+                for data in decoder.finish():
+                    yield _event(data)
+            except ValueError as error:
+                raise Passing(f"{self._endpoint.shown} sent what cannot be read: {error}") from None
+
+    def _given_up(self, failure: Passing, tried: int) -> ModelError:
+        if failure.wait is not None and failure.wait > self._endpoint.retry.longest_asked_seconds:
+            text = f"{failure.text}; it asks to wait {failure.wait:.0f} s"
+            return ModelError(text, "`midwatch resume` goes on when that time has passed", retryable=True)
+        times = f" ({tried} attempts)" if tried > 1 else ""
+        return ModelError(failure.text + times, failure.mend or "`midwatch resume` tries again", retryable=True)
+
+
+def _event(data: str) -> Mapping[str, Any]:
+    """One event. Raises ValueError for what is no JSON object."""
+    if data.strip() == "[DONE]":
+        return DONE
+    value = json.loads(data)
+    if not isinstance(value, dict):
+        raise ValueError("an event that is no object")
+    return value
+
+
+async def _beginning(chunks: AsyncGenerator[bytes]) -> bytes:
+    """As much of an error answer as is worth reading."""
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > LONGEST_REFUSAL:
+            break
+    return bytes(body)

@@ -1,0 +1,18 @@
+"""The settings of sandboxes: the table `[sandbox]` of the settings file. Checked with pydantic when it is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """How boxes are made."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    driver: Literal["bubblewrap", "process"] = "bubblewrap"
+    """`bubblewrap` isolates; `process` does not isolate at all."""
+    read_only: tuple[str, ...] = ()
+    """Further host folders that every box may read, at the same path (toolchains). Never name one that holds secrets."""

@@ -1,0 +1,50 @@
+"""The settings file as a whole: one table for each part, checked when it is read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from midwatch.domain.errors import InputError
+from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
+from midwatch.sandbox.config import SandboxSettings
+from midwatch.workflows.config import LimitSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that a person has set, by part."""
+
+    models: ModelSettings
+    sandbox: SandboxSettings
+    limits: LimitSettings
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read the file (none is an empty one) and the environment. Raises InputError that names file, key and mend."""
+    path = settings_path(environ)
+    values = read_settings_file(path)
+    sandbox = _table(SandboxSettings, "sandbox", values.pop("sandbox", None), path)
+    limits = _table(LimitSettings, "limits", values.pop("limits", None), path)
+    return Settings(load_models(values, environ, str(path)), sandbox, limits)
+
+
+def _table(cls: type[T], name: str, values: Any, path: Path) -> T:
+    if values is None:
+        return cls()
+    from pydantic import TypeAdapter, ValidationError  # 0.1 s, and most runs have no such table
+
+    try:
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, (name, *first["loc"])))
+        known = ", ".join(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
+        raise InputError(
+            f"{path}: {key}: {first['msg']}", f"mend or remove that line; the keys of [{name}] are: {known}"
+        ) from None

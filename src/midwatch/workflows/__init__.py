@@ -1,0 +1,1 @@
+"""The story of each kind of task, one page each."""

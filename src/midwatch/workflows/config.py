@@ -1,0 +1,57 @@
+"""The settings of tasks: the table `[limits]` of the settings file. The command's options win over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Gt
+
+from midwatch.domain.limits import MIB, Limits
+
+Positive = Annotated[int, Gt(0)]
+
+
+@dataclass(frozen=True)
+class LimitSettings:
+    """What an attempt may spend when the command does not say."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    turns: Positive | None = None
+    """Model calls (100 when not set)."""
+    tokens: Positive | None = None
+    """Input and output tokens together (no cap when not set)."""
+    cost_usd: Annotated[float, Gt(0)] | None = None
+    """US dollars (no cap when not set)."""
+    seconds: Positive | None = None
+    """Wall clock in seconds (3600 when not set)."""
+    command_seconds: Positive | None = None
+    """The longest that one command may run (600 when not set)."""
+    check_seconds: Positive | None = None
+    """The longest that one check may run (900 when not set)."""
+    output_mib: Positive | None = None
+    """Output of one command in MiB, past which it is ended (64 when not set)."""
+
+    def fill(self, asked: Limits) -> Limits:
+        """What the command asks for; where it does not, what is set here; else the defaults."""
+        standard = Limits()
+        values = {
+            "turns": self.turns,
+            "tokens": self.tokens,
+            "cost_microusd": None if self.cost_usd is None else round(self.cost_usd * 1_000_000),
+            "seconds": self.seconds,
+            "command_seconds": self.command_seconds,
+            "check_seconds": self.check_seconds,
+            "output_bytes": None if self.output_mib is None else self.output_mib * MIB,
+        }
+        unasked = {k: v for k, v in values.items() if v is not None and getattr(asked, k) == getattr(standard, k)}
+        limits = replace(asked, **unasked)
+        if limits.seconds is None:
+            return limits
+        # no single command or check may take longer than the whole task was given
+        return replace(
+            limits,
+            command_seconds=min(limits.command_seconds, limits.seconds),
+            check_seconds=min(limits.check_seconds, limits.seconds),
+        )

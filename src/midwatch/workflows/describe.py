@@ -1,0 +1,139 @@
+"""The words of a pull request: from the whole difference and the log, never from the last message alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from midwatch.agent.log import History
+from midwatch.domain.events import Checked
+from midwatch.domain.evidence import CheckRun, Evidence, FileChange
+from midwatch.domain.task import Task
+
+TITLE_LENGTH = 72
+MOST_FILES = 50
+MOST_COMMANDS = 40
+SUMMARY_LENGTH = 8000
+
+
+def title(task: Task, history: History, evidence: Evidence) -> str:
+    """One line: the model's own title where it gave one, else the start of the prompt; failing checks come first."""
+    offered = _offered_title(history) or _first_line(task.prompt)
+    words = _cut(re.sub(r"\s+", " ", offered).strip().rstrip("."), TITLE_LENGTH)
+    return f"[checks failing] {words}" if evidence.verdict == "failed" else words
+
+
+def body(task: Task, history: History, evidence: Evidence, changes: Sequence[FileChange]) -> str:
+    """Markdown: what was asked, what was done, what changed, the evidence, and how to check all of it."""
+    parts = [
+        _summary(task, history),
+        _changes(changes),
+        _evidence(task, evidence),
+        _commands(task, history),
+        _provenance(task, history),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def commit_message(task: Task, history: History, evidence: Evidence) -> str:
+    """Title, the task, and where it comes from."""
+    return f"{title(task, history, evidence)}\n\nMidwatch-Task: {task.id}\n"
+
+
+def _offered_title(history: History) -> str:
+    reply = history.last_reply
+    if reply is None or reply.calls:
+        return ""
+    verdict = next((i for i in reply.items if i.get("type") == "verdict"), {})
+    if isinstance(verdict.get("title"), str):
+        return str(verdict["title"])
+    first = _first_line(reply.text).lstrip("#* ").rstrip("* ")
+    return first if 0 < len(first) <= TITLE_LENGTH else ""
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def _quote(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
+
+
+def _summary(task: Task, history: History) -> str:
+    asked = f"Asked for:\n\n{_quote(_cut(task.prompt, 2000))}"
+    text = history.last_reply.text.strip() if history.last_reply else ""
+    done = _cut(text, SUMMARY_LENGTH) if text else "The model ended without a summary."
+    limit = history.outcome.text if history.outcome and history.outcome.kind == "limit" else ""
+    note = f"**Unfinished: {limit}.** What was done until then is offered as a draft.\n\n" if limit else ""
+    return f"{asked}\n\n## What was done\n\n{note}{done}"
+
+
+def _changes(changes: Sequence[FileChange]) -> str:
+    rows = [
+        f"| `{_code(c.old_path + ' → ' if c.old_path else '')}{_code(c.path)}` | {c.status} "
+        f"| {'binary' if c.added is None else f'+{c.added}'} | {'' if c.removed is None else f'-{c.removed}'} |"
+        for c in changes[:MOST_FILES]
+    ]
+    more = f"\n\n… and {len(changes) - MOST_FILES} more files" if len(changes) > MOST_FILES else ""
+    table = "\n".join(["| file | | added | removed |", "|---|---|---|---|", *rows])
+    return f"## What changed\n\n{table}{more}"
+
+
+def _evidence(task: Task, evidence: Evidence) -> str:
+    intro = f"Run by the harness, not by the model, on tree `{evidence.tree}` in a fresh sandbox without network."
+    if not evidence.checks:
+        return "## Evidence\n\nThere is none: no check was given (`--check`) and none was found in the repository."
+    rows = [_check_row(task, number, run) for number, run in enumerate(evidence.checks, 1)]
+    table = "\n".join(["| check | result | time | log |", "|---|---|---|---|", *rows])
+    verdict = "**All checks passed.**" if evidence.verdict == "passed" else "**A check failed: do not merge as it is.**"
+    source = {"option": "given with the task"}.get(task.checks_from, task.checks_from)
+    return f"## Evidence\n\n{verdict} {intro} Checks: {source}.\n\n{table}"
+
+
+def _check_row(task: Task, number: int, run: CheckRun) -> str:
+    log = f"`midwatch log {task.id} --check {number}` ({run.lines} lines, sha256 `{run.digest[:16]}`)"
+    return f"| `{_code(run.command)}` | {run.ended} | {run.duration_ms / 1000:.2f} s | {log} |"
+
+
+def _commands(task: Task, history: History) -> str:
+    if not history.commands:
+        return ""
+    rows = [
+        f"{c.number}. `{_code(_cut(_first_line(c.command), 160))}` — {c.ended}, {c.duration_ms / 1000:.2f} s"
+        for c in history.commands[:MOST_COMMANDS]
+    ]
+    more = len(history.commands) - MOST_COMMANDS
+    rows += [f"… and {more} more"] if more > 0 else []
+    intro = f"Commands of the agent; `midwatch log {task.id} --cmd N` shows each one's full output."
+    head = f"<details><summary>{len(history.commands)} commands</summary>\n\n{intro}\n\n"
+    return head + "\n".join(rows) + "\n\n</details>"
+
+
+def _provenance(task: Task, history: History) -> str:
+    cost = f"${history.cost_microusd / 1e6:.4f}" if history.cost_known else "price not known"
+    reply = history.last_reply
+    model = reply.model if reply else task.model
+    head = _head(history)
+    return (
+        f"---\nTask `{task.id}`, model `{model}`, {history.turns} turns, {history.usage.total} tokens, {cost}. "
+        f"Log: {head[0]} events up to the evidence, chained by SHA-256, head `{head[1]}`; "
+        f"`midwatch verify {task.id}` re-computes it."
+    )
+
+
+def _head(history: History) -> tuple[int, str]:
+    """Where the chain stood when the evidence was written: that never changes again."""
+    for event in reversed(history.events):
+        if isinstance(event.body, Checked):
+            return event.seq, event.hash
+    return len(history.events), history.events[-1].hash if history.events else ""
+
+
+def _code(text: str) -> str:
+    """Text that stays inside a code span and a table cell."""
+    shown = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return re.sub(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]", "�", shown).replace("`", "'").replace("|", "\\|")

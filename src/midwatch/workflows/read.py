@@ -1,0 +1,71 @@
+"""Reading what tasks have come to. Never changes anything but an epoch-free look at logs and git objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from midwatch.agent.log import History
+from midwatch.domain.errors import InputError
+from midwatch.domain.evidence import FileChange
+from midwatch.engine.lease import holder
+from midwatch.engine.store.base import Store, TaskRow
+from midwatch.forges.base import Forge
+from midwatch.workflows.report import AttemptReport, Report, attempt_report
+from midwatch.workspace import diff
+from midwatch.workspace.repository import Repository
+
+
+async def histories(store: Store, row: TaskRow) -> list[tuple[str, History]]:
+    """The folded logs of a task's attempts, in order."""
+    return [(a.attempt, History(await store.read(a.attempt))) for a in row.attempts]
+
+
+async def make_report(store: Store, state: Path, forge: Forge, prefix: str) -> Report:
+    """What a task has come to. Reads logs, git objects and the forge; opens nothing for writing."""
+    row = await store.find(prefix)
+    attempts = [
+        attempt_report(name, history, holder(state / "locks", name) is not None)
+        for name, history in await histories(store, row)
+    ]
+    chosen = min(attempts, key=_preference)
+    changes: tuple[FileChange, ...] = ()
+    tree = final_tree(chosen)
+    if tree and tree != row.task.base.tree:
+        repository = await Repository.open(state, row.task.repository, refresh=False)
+        changes = await diff.stat(repository.git, row.task.base.tree, tree)
+    return Report(row.task, tuple(attempts), chosen, changes, await forge.of_task(row.task.id))
+
+
+def _preference(report: AttemptReport) -> tuple[int, str]:
+    order = ("done", "limit", "running", "interrupted", "failed", "waiting", "no change", "not chosen")
+    return order.index(report.status) if report.status in order else len(order), report.attempt
+
+
+def final_tree(report: AttemptReport) -> str:
+    """The tree that an attempt offers, or the last one that was saved; empty when nothing was."""
+    if report.evidence is not None:
+        return report.evidence.tree
+    return report.tree
+
+
+async def difference(store: Store, state: Path, forge: Forge, prefix: str) -> bytes:
+    """The unified diff of the chosen attempt against the base; empty when nothing changed."""
+    report = await make_report(store, state, forge, prefix)
+    tree = final_tree(report.chosen)
+    if not tree or tree == report.task.base.tree:
+        return b""
+    repository = await Repository.open(state, report.task.repository, refresh=False)
+    return await diff.diff(repository.git, report.task.base.tree, tree)
+
+
+async def apply(store: Store, state: Path, forge: Forge, prefix: str, target: str | None) -> tuple[FileChange, ...]:
+    """Put the change into a person's working tree (theirs to commit). Refused whole when it does not fit."""
+    report = await make_report(store, state, forge, prefix)
+    tree = final_tree(report.chosen)
+    if not tree or tree == report.task.base.tree:
+        raise InputError(f"task {report.task.id} has changed no file", f"`midwatch show {report.task.id}` says why")
+    source = await Repository.open(state, report.task.repository, refresh=False)
+    repository = await Repository.open(state, target or report.task.repository)
+    if repository.place is None:
+        raise InputError(f"{repository.location} has no working tree here", "name one with --repo PATH")
+    return await diff.apply(repository.place, source.git_dir, report.task.base.tree, tree)

@@ -1,0 +1,115 @@
+"""What a task has come to: read from the logs alone, for people and programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from midwatch.agent.log import History
+from midwatch.domain.conversation import Usage
+from midwatch.domain.events import Failed, Proposing, ToolFinished
+from midwatch.domain.evidence import Evidence, FileChange
+from midwatch.domain.pull_request import PullRequest
+from midwatch.domain.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReport:
+    """One attempt, summed up."""
+
+    attempt: str
+    status: str
+    """`waiting`, `running`, `interrupted`, `failed`, `done`, `no change`, `limit`, `not chosen`."""
+    detail: str
+    """Why it failed or stopped; empty otherwise."""
+    mend: str
+    turns: int
+    usage: Usage
+    cost_microusd: int | None
+    """None when the price of a call is not known."""
+    seconds: float
+    text: str
+    """The model's last words."""
+    commands: tuple[ToolFinished, ...]
+    evidence: Evidence | None
+    tree: str
+    """The last saved tree; empty when none was saved."""
+    commit: str
+    """The commit that is offered; empty when there is none."""
+    seq: int
+    hash: str
+    """Of the last event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A task, its attempts, and what it offers."""
+
+    task: Task
+    attempts: tuple[AttemptReport, ...]
+    chosen: AttemptReport
+    """The attempt that is (or would be) offered."""
+    changes: tuple[FileChange, ...]
+    """Of the chosen attempt against the base."""
+    pull_request: PullRequest | None
+
+    @property
+    def status(self) -> str:
+        """The task's state in a word or two: the chosen attempt's."""
+        return self.chosen.status
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is left to do: offered, or every attempt has ended without an offer."""
+        ended = ("done", "limit", "no change", "not chosen")
+        offered = any(a.status in ("done", "limit") for a in self.attempts)
+        return offered or all(a.status in ended for a in self.attempts)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when a pull request whose checks did not fail is there; 1 otherwise."""
+        evidence = self.chosen.evidence
+        good = self.chosen.status == "done" and self.pull_request is not None
+        return 0 if good and (evidence is None or evidence.verdict != "failed") else 1
+
+
+def status_of(history: History, running: bool) -> tuple[str, str, str]:
+    """Status, detail and mend of an attempt."""
+    last = history.events[-1].body if history.events else None
+    if history.stopped is not None:
+        words = {"no_change": "no change", "not_chosen": "not chosen"}
+        return words.get(history.stopped.reason, history.stopped.reason), history.stopped.text, ""
+    if history.proposed is not None:
+        if history.outcome is not None and history.outcome.kind == "limit":
+            return "limit", history.outcome.text, ""
+        return "done", "", ""
+    if running:
+        return "running", "", ""
+    if last is None:
+        return "waiting", "", ""
+    if isinstance(last, Failed):
+        return "failed", last.error, last.mend
+    return "interrupted", "", ""
+
+
+def attempt_report(attempt: str, history: History, running: bool) -> AttemptReport:
+    """Sum up one attempt from its events."""
+    status, detail, mend = status_of(history, running)
+    proposing = next((e.body for e in reversed(history.events) if isinstance(e.body, Proposing)), None)
+    checked = history.checked
+    return AttemptReport(
+        attempt=attempt,
+        status=status,
+        detail=detail,
+        mend=mend,
+        turns=history.turns,
+        usage=history.usage,
+        cost_microusd=history.cost_microusd if history.cost_known else None,
+        seconds=history.spent_seconds,
+        text=history.last_reply.text if history.last_reply else "",
+        commands=tuple(history.commands),
+        evidence=checked.evidence if checked else None,
+        tree=history.checkpoint.tree if history.checkpoint else "",
+        commit=checked.commit if checked else (proposing.commit if proposing else ""),
+        seq=len(history.events),
+        hash=history.events[-1].hash if history.events else "",
+    )

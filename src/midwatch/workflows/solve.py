@@ -1,0 +1,187 @@
+"""The story of a task: attempts, evidence, and exactly one pull request.
+
+Beginning and going on after a crash are the same call: each step looks into the log whether it has been done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from midwatch.agent.context import opening
+from midwatch.agent.log import Log
+from midwatch.agent.loop import Workplace, work
+from midwatch.domain.errors import MidwatchError, StaleEpoch, StoreError
+from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing, Stopped, TaskStarted
+from midwatch.domain.evidence import FileChange
+from midwatch.domain.ids import attempt_id
+from midwatch.domain.observer import Observer
+from midwatch.domain.pull_request import Proposal
+from midwatch.domain.task import Task
+from midwatch.engine.blobs import Blobs
+from midwatch.engine.lease import hold
+from midwatch.engine.store.base import Store
+from midwatch.forges.base import Forge
+from midwatch.models.base import Model
+from midwatch.sandbox.base import WORKDIR, Sandbox
+from midwatch.tools.base import ToolSet
+from midwatch.workflows import describe
+from midwatch.workflows.evidence import CheckParts, box_spec, check
+from midwatch.workflows.start import work_folder
+from midwatch.workspace import diff
+from midwatch.workspace.checkout import Workspace
+from midwatch.workspace.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a workflow works with; picked by wiring."""
+
+    state: Path
+    store: Store
+    blobs: Blobs
+    repository: Repository
+    sandbox: Sandbox
+    model: Model
+    tools: ToolSet
+    forge: Forge
+    observer: Observer
+    support: Path | None
+    """Programs of the model that its boxes may read."""
+    harness: str
+    """Name and version of this program."""
+
+
+async def solve(task: Task, parts: Parts) -> None:
+    """Work on every attempt, then offer the best. Returns at once when the task is finished. Raises what stopped it;
+    calling again goes on. Raises InputError when another process works on the task."""
+    names = [attempt_id(task.id, n) for n in range(1, task.attempts + 1)]
+    with ExitStack() as leases:
+        for name in names:
+            leases.enter_context(hold(parts.state / "locks", name))
+        logs = [await Log.open(parts.store, name, parts.observer) for name in names]
+        if not any(log.proposed for log in logs):
+            troubles = await asyncio.gather(
+                *(_attempt(task, n, log, parts) for n, log in enumerate(logs, 1)), return_exceptions=True
+            )
+            _raise_unless_some_ended(troubles)
+            await _offer(task, logs, parts)
+        for name in names:
+            await Workspace(parts.repository, work_folder(parts.state, name)).remove()
+
+
+def _raise_unless_some_ended(troubles: Sequence[BaseException | None]) -> None:
+    """One attempt that could not go on does not hold the others back; a bug or a cancellation always flies."""
+    errors = [t for t in troubles if t is not None]
+    for error in errors:
+        if not isinstance(error, MidwatchError) or isinstance(error, StaleEpoch | StoreError):
+            raise error
+    if errors and len(errors) == len(troubles):
+        raise errors[0]
+
+
+async def _attempt(task: Task, number: int, log: Log, parts: Parts) -> None:
+    """One attempt from wherever it stands to its evidence (or to the word that nothing was changed)."""
+    try:
+        if not log.events:
+            await _begin(task, number, log, parts)
+        if log.outcome is None:
+            await _work(task, log, parts)
+        if log.stopped is None and log.checked is None:
+            await _check(task, log, parts)
+    except MidwatchError as error:
+        if not isinstance(error, StaleEpoch | StoreError):
+            await log.append(Failed(error.message, error.mend))
+        raise
+
+
+async def _begin(task: Task, number: int, log: Log, parts: Parts) -> None:
+    parts.observer.phase("trying the sandbox")
+    protections = await parts.sandbox.probe()
+    started = TaskStarted(task, number, parts.sandbox.name, protections, parts.harness)
+    workdir = WORKDIR if parts.sandbox.name != "process" else str(work_folder(parts.state, log.attempt) / "tree")
+    await log.append(started, Message("person", opening(task, workdir)))
+
+
+async def _work(task: Task, log: Log, parts: Parts) -> None:
+    folder = work_folder(parts.state, log.attempt)
+    parts.observer.phase("preparing the workspace")
+    tree = Workspace(parts.repository, folder, parts.sandbox.owner(log.attempt))
+    await tree.restore(task.base, log.checkpoint)
+    spec = box_spec(task, log.attempt, folder, parts.repository, parts.support)
+    async with parts.sandbox.open(spec) as box:
+        place = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer)
+        await work(log, place)
+
+
+async def _check(task: Task, log: Log, parts: Parts) -> None:
+    final = log.checkpoint
+    if final is None or final.tree == task.base.tree:
+        text = log.outcome.text if log.outcome else ""
+        await log.append(Stopped("no_change", text.strip() or "the model ended without changing a file"))
+        return
+    box_id = f"{log.attempt}.check"
+    folder = work_folder(parts.state, log.attempt) / "check"
+    evidence = await check(
+        task, box_id, folder, final, CheckParts(parts.repository, parts.sandbox, parts.blobs, parts.observer)
+    )
+    when = log.events[-1].time
+    message = describe.commit_message(task, log, evidence)
+    commit = await parts.repository.commit(final.tree, task.base.commit, message, when)
+    await log.append(Checked(evidence, commit))
+
+
+async def _offer(task: Task, logs: Sequence[Log], parts: Parts) -> None:
+    """The best attempt becomes the pull request; the others are closed with a word."""
+    ready = [log for log in logs if log.checked is not None]
+    if not ready:
+        return
+    changes = {log.attempt: await _changes(task, log, parts) for log in ready}
+    ready.sort(key=lambda log: _rank(log, changes[log.attempt]))
+    best, *others = ready
+    for log in logs:
+        if log is not best and not log.finished:
+            why = "another attempt was offered" if log in others else "it did not come to an end"
+            await log.append(Stopped("not_chosen", why))
+    await _propose(task, best, changes[best.attempt], parts)
+
+
+def _rank(log: Log, changes: Sequence[FileChange]) -> tuple[int, bool, int]:
+    """Evidence first, then work that was finished, then the smallest difference."""
+    assert log.checked is not None
+    verdict = {"passed": 0, "none": 1, "failed": 2}[log.checked.evidence.verdict]
+    unfinished = log.outcome is not None and log.outcome.kind == "limit"
+    return verdict, unfinished, sum((c.added or 0) + (c.removed or 0) for c in changes)
+
+
+async def _changes(task: Task, log: Log, parts: Parts) -> tuple[FileChange, ...]:
+    assert log.checked is not None
+    return await diff.stat(parts.repository.git, task.base.tree, log.checked.evidence.tree)
+
+
+async def _propose(task: Task, log: Log, changes: Sequence[FileChange], parts: Parts) -> None:
+    assert log.checked is not None
+    assert log.outcome is not None
+    evidence, commit = log.checked.evidence, log.checked.commit
+    proposal = Proposal(
+        task_id=task.id,
+        repository=task.repository,
+        branch=task.branch,
+        base=task.base.branch or task.base.commit,
+        base_commit=task.base.commit,
+        commit=commit,
+        title=describe.title(task, log, evidence),
+        body=describe.body(task, log, evidence, changes),
+        draft=evidence.verdict == "failed" or log.outcome.draft,
+        verdict=evidence.verdict,
+    )
+    parts.observer.phase("opening the pull request")
+    if not isinstance(log.events[-1].body, Proposing):
+        await log.append(
+            Proposing(proposal.branch, proposal.base, commit, proposal.title, proposal.draft)
+        )  # the intent comes first, so that a crash in between is seen
+    request = await parts.forge.propose(proposal, parts.repository.git_dir)
+    await log.append(Proposed(parts.forge.name, request.number, request.url, proposal.branch, commit, proposal.draft))

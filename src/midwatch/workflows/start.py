@@ -1,0 +1,113 @@
+"""Making a task: what was asked for becomes exact, before anything is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from midwatch.domain.errors import InputError
+from midwatch.domain.ids import branch_name, new_task_id
+from midwatch.domain.limits import Limits
+from midwatch.domain.task import Task
+from midwatch.engine.store.records import now
+from midwatch.workspace import objects
+from midwatch.workspace.detect import detect
+from midwatch.workspace.recipe import FILE, Recipe
+from midwatch.workspace.recipe import parse as parse_recipe
+from midwatch.workspace.repository import Repository
+from midwatch.workspace.toolchain import Own, discover
+
+MOST_ATTEMPTS = 8
+
+_CLUES = re.compile(r"(^|/)(test[^/]*|[^/]*_test|conftest)\.py$", re.IGNORECASE)
+_CLUE_FILES = 60
+"""Test files that are read to tell pytest from unittest; more would not change the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asks for."""
+
+    prompt: str
+    repository: str = "."
+    base: str | None = None
+    model: str | None = None
+    checks: tuple[str, ...] = ()
+    attempts: int = 1
+    limits: Limits = field(default_factory=Limits)
+    sandbox: str | None = None
+    include_uncommitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the machine and the person's settings add to a request."""
+
+    model: str
+    sandbox: str
+    read_only: tuple[str, ...]
+    """Further host folders that boxes may read, from the person's settings."""
+    environ: Mapping[str, str]
+    private: tuple[Path, ...] = ()
+    """Folders that no box may ever see: state and settings."""
+
+
+async def make_task(request: Request, repository: Repository, around: Surroundings) -> Task:
+    """The exact task: base commit, checks and where they come from, toolchain, limits. Writes nothing but git objects
+    (with `include_uncommitted`). Raises InputError for what cannot be done."""
+    if not request.prompt.strip():
+        raise InputError("the prompt is empty", 'say what is to be done: midwatch run "…"')
+    if not 1 <= request.attempts <= MOST_ATTEMPTS:
+        raise InputError(f"--attempts {request.attempts} is not possible", f"give a number from 1 to {MOST_ATTEMPTS}")
+    base = await repository.resolve(request.base)
+    if request.include_uncommitted:
+        base = await repository.include_uncommitted(base)
+    recipe, checks, checks_from = await _checks(request.checks, repository, base.commit)
+    place = repository.place
+    tools = discover(place.top if place else None, checks, around.environ, Own(private=around.private))
+    task_id = new_task_id()
+    return Task(
+        id=task_id,
+        prompt=request.prompt,
+        repository=repository.location,
+        base=base,
+        branch=branch_name(task_id, request.prompt),
+        model=around.model,
+        checks=checks,
+        checks_from=checks_from,
+        limits=request.limits,
+        attempts=request.attempts,
+        sandbox=around.sandbox,
+        environment=(*tools.variables, *recipe.variables),
+        mounts=(*map(str, tools.read_only), *around.read_only),
+        masked=tuple(map(str, tools.masked)),
+        path=tools.path,
+        notes=tuple(note for note in (base.note, *tools.notes) if note),
+        created=now(),
+    )
+
+
+async def _checks(given: Sequence[str], repository: Repository, commit: str) -> tuple[Recipe, tuple[str, ...], str]:
+    """The checks, in this order: asked for, from the repository's recipe, detected, none."""
+    blank = [check for check in given if not check.strip()]
+    if blank:
+        raise InputError("a --check is empty", "give the command that must exit with 0, such as --check 'pytest -q'")
+    git = repository.git
+    files = await objects.files(git, commit)
+    content = await objects.read_files(git, commit, [FILE] if FILE in files else [])
+    recipe = parse_recipe(content[FILE]) if FILE in content else Recipe()
+    if given:
+        return recipe, tuple(given), "option"
+    if recipe.checks:
+        return recipe, recipe.checks, FILE
+    clues = [f for f in files if "/" not in f] + [f for f in files if "/" in f and _CLUES.search(f)][:_CLUE_FILES]
+    content = await objects.read_files(git, commit, clues)
+    found = detect(files, content.get)
+    return recipe, found.checks, f"detected: {found.what}" if found.checks else "none"
+
+
+def work_folder(state: Path, attempt: str) -> Path:
+    """Where an attempt's workspace lives until it is finished."""
+    return state / "attempts" / attempt

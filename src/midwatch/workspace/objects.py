@@ -1,0 +1,60 @@
+"""Looking into the objects of a store: what files a commit has, what they hold, whether a commit is whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from midwatch.workspace.git import Git, last_words
+
+LARGEST_READ = 1 << 20
+"""Bytes; a longer file is not a setting or a test that anybody wrote by hand."""
+
+
+async def files(git: Git, commit: str) -> list[str]:
+    """The paths of all files and links of a commit, bytes that are not UTF-8 as surrogate escapes."""
+    listing = await git.run("ls-tree", "-r", "-z", commit)
+    entries = (entry.partition(b"\t") for entry in listing.split(b"\0") if entry)
+    return [os.fsdecode(path) for about, _, path in entries if not about.startswith(b"160000")]
+
+
+async def read_files(git: Git, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
+    """The contents of those of the paths that are files of the commit of at most LARGEST_READ bytes."""
+    wanted = [path for path in paths if "\n" not in path]
+    if not wanted:
+        return {}
+    names = b"".join(os.fsencode(f"{commit}:{path}") + b"\n" for path in wanted)
+    sizes = (await git.run("cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=names)).splitlines()
+    small = [
+        path
+        for path, line in zip(wanted, sizes, strict=True)
+        if line.startswith(b"blob ") and int(line.split()[1]) <= LARGEST_READ
+    ]
+    if not small:
+        return {}
+    names = b"".join(os.fsencode(f"{commit}:{path}") + b"\n" for path in small)
+    output = await git.run("cat-file", "--batch=%(objectsize)", stdin=names)
+    found, position = {}, 0
+    for path in small:
+        head = output.index(b"\n", position)
+        size = int(output[position:head])
+        found[path] = output[head + 1 : head + 1 + size]
+        position = head + 1 + size + 1
+    return found
+
+
+async def commit_facts(git: Git, commit: str) -> tuple[str, tuple[str, ...]]:
+    """The tree and the parents of a commit. Raises GitError when it is not there."""
+    text = (await git.run("cat-file", "commit", commit)).partition(b"\n\n")[0].decode("utf-8", "replace")
+    lines = [line.partition(" ") for line in text.splitlines()]
+    tree = next((value for key, _, value in lines if key == "tree"), "")
+    return tree, tuple(value for key, _, value in lines if key == "parent")
+
+
+async def damaged(git: Git, commit: str, base: str) -> str:
+    """What is missing or changed among the objects that `commit` adds to `base`, in a sentence; empty when all is as
+    it was written. git re-hashes every object that it looks at here."""
+    walked = await git.ask("rev-list", "--quiet", "--verify-objects", commit, f"^{base}")
+    if walked.code == 0 and not walked.stderr:  # a damaged blob is only complained about, with exit code 0
+        return ""
+    return f"the objects of commit {commit[:12]} are damaged: {last_words(walked.stderr)}"

@@ -1,0 +1,137 @@
+"""Works on a scripted task with the real sandbox, git, store and forge, and kills itself when told.
+
+    python -m tests.crash.driver STATE REPO TASK_FILE [N before|after]
+
+makes the task (once), works on it, and dies by SIGKILL before or after the N-th append of this process. The model's
+commands add to files, so that a step done twice, or half of one kept, changes the final tree.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import Any
+
+from midwatch.forges.local import LocalForge
+from midwatch.sandbox.bubblewrap import Bubblewrap
+
+from midwatch.domain.conversation import Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
+from midwatch.domain.events import Event
+from midwatch.domain.ids import branch_name, new_task_id
+from midwatch.domain.observer import Silent
+from midwatch.domain.task import Task
+from midwatch.engine.blobs import Blobs
+from midwatch.engine.store.sqlite import SqliteStore
+from midwatch.tools.toolset import default_tools
+from midwatch.workflows.solve import Parts, solve
+from midwatch.workspace.repository import Repository
+
+PATCH = """*** Begin Patch
+*** Update File: count.txt
+@@
+ zero
++patched
+*** Add File: new/file.txt
++hello
+*** End Patch"""
+
+
+def _shell(number: int, command: str) -> ToolCall:
+    return ToolCall(f"call_{number}", "shell", json.dumps({"command": command}))
+
+
+SCRIPT: tuple[tuple[str, tuple[ToolCall, ...]], ...] = (
+    ("Look.", (_shell(1, "cat count.txt; echo one >> count.txt; echo $(wc -l < count.txt) lines"),)),
+    ("Patch.", (ToolCall("call_2", "apply_patch", json.dumps({"patch": PATCH})), _shell(3, "echo two >> count.txt"))),
+    ("Fail.", (_shell(4, "echo three >> count.txt; rm keep.txt; false"),)),
+    ("Plan.", (ToolCall("call_5", "update_plan", '{"plan": [{"step": "count", "status": "completed"}]}'),)),
+    ("Read.", (_shell(6, "cat count.txt new/file.txt; test -e keep.txt && echo still here"),)),
+    ("Count further\n\nAdded lines.", ()),
+)
+
+
+class ScriptedModel:
+    """Plays SCRIPT by the number of replies in the view."""
+
+    name = wire = "scripted"
+    window, max_output = 1_000_000, 1000
+
+    async def reply(
+        self, view: View, tools: Sequence[ToolSpec], *, max_output: int | None = None
+    ) -> AsyncGenerator[Delta | Reply]:
+        """The next reply of the script."""
+        turn = sum(isinstance(item, Replied) for item in view.items)
+        text, calls = SCRIPT[turn]
+        yield Delta("text", text)
+        yield Reply(self.name, self.wire, text, calls, (), Usage(10, 0, 0, 5, 0), "calls" if calls else "end")
+
+    def cost(self, usage: Usage) -> int | None:
+        """Nothing."""
+        return 0
+
+    async def close(self) -> None:
+        """Nothing."""
+
+
+class DeadlyStore(SqliteStore):
+    """Kills its process before or after the N-th append."""
+
+    def __init__(self, path: Path, fatal: int, when: str) -> None:
+        super().__init__(path)
+        self._fatal, self._when, self._count = fatal, when, 0
+
+    async def append(self, attempt: str, epoch: int, bodies: Sequence[Any]) -> Sequence[Event]:
+        """See `Store.append`."""
+        self._count += 1
+        if (self._count, self._when) == (self._fatal, "before"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        events = await super().append(attempt, epoch, bodies)
+        if (self._count, self._when) == (self._fatal, "after"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return events
+
+
+async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
+    if path.exists():
+        return (await store.find(path.read_text())).task
+    name, prompt = new_task_id(), "Count further"
+    base = await repository.resolve(None)
+    checks = ("grep -q three count.txt",)
+    task = Task(name, prompt, repository.location, base, branch_name(name, prompt), "scripted", checks, "option")
+    await store.create(task)
+    path.write_text(name)
+    return task
+
+
+async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when: str = "") -> None:
+    """Work on the task until it is done or this process is dead."""
+    store = DeadlyStore(state / "state.db", fatal, when)
+    repository = await Repository.open(state, location)
+    task = await _task(store, repository, task_file)
+    parts = Parts(
+        state=state,
+        store=store,
+        blobs=Blobs(state / "blobs"),
+        repository=repository,
+        sandbox=Bubblewrap(),
+        model=ScriptedModel(),
+        tools=default_tools(),
+        forge=LocalForge(state),
+        observer=Silent(),
+        support=None,
+        harness="crash driver",
+    )
+    await solve(task, parts)
+    print(f"appends {store._count}")
+    await store.close()
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    kill = (int(arguments[3]), arguments[4]) if len(arguments) > 3 else (0, "")
+    asyncio.run(main(Path(arguments[0]), arguments[1], Path(arguments[2]), *kill))

@@ -1,0 +1,128 @@
+"""Killed before and after every append, resumed: the same tree, the same results, exactly one pull request."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from midwatch.forges.local import LocalForge
+
+from midwatch.domain.events import Checked, Proposed, ToolFinished
+from midwatch.engine.store.sqlite import SqliteStore
+
+APPENDS = 22
+"""Of an undisturbed run; `test_an_undisturbed_run…` says when this is no longer so."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A state folder and a repository of one test."""
+
+    state: Path
+    repository: Path
+    task_file: Path
+
+    def drive(self, *kill: str) -> subprocess.CompletedProcess[str]:
+        """Run the driver to its end or its death."""
+        arguments = [str(self.state), str(self.repository), str(self.task_file), *kill]
+        return subprocess.run(
+            [sys.executable, "-m", "tests.crash.driver", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a finished task left."""
+
+    tree: str
+    results: tuple[tuple[str, bool, str, str], ...]
+    requests: int
+    branches: tuple[str, ...]
+    faults: tuple[str, ...]
+    proposals: int
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"]
+    return subprocess.run(
+        ["git", *who, "-C", str(repository), *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    repository = tmp_path / "repo"
+    repository.mkdir()
+    _git(repository, "init", "-q", "-b", "main")
+    (repository / "count.txt").write_text("zero\n")
+    (repository / "keep.txt").write_text("kept\n")
+    _git(repository, "add", "-A")
+    _git(repository, "commit", "-q", "-m", "Begin")
+    return Place(tmp_path / "state", repository, tmp_path / "task")
+
+
+async def _ending(place: Place) -> Ending:
+    store = SqliteStore(place.state / "state.db")
+    try:
+        attempt = f"{place.task_file.read_text()}.1"
+        events = await store.read(attempt)
+        faults = tuple(await store.verify(attempt))
+    finally:
+        await store.close()
+    bodies = [event.body for event in events]
+    results = tuple(
+        (b.call_id, b.ok, _without_time(b.output), b.checkpoint.tree) for b in bodies if isinstance(b, ToolFinished)
+    )
+    tree = next(b.evidence.tree for b in bodies if isinstance(b, Checked))
+    requests = await LocalForge(place.state).list()
+    branches = tuple(_git(place.repository, "for-each-ref", "--format=%(refname)", "refs/heads").split())
+    return Ending(tree, results, len(requests), branches, faults, sum(isinstance(b, Proposed) for b in bodies))
+
+
+def _without_time(output: str) -> str:
+    first, _, rest = output.partition("\n")
+    return f"{first.partition(' · ')[0]}\n{rest}"
+
+
+EXPECTED_COUNT = "zero\npatched\none\ntwo\nthree"
+
+
+def test_an_undisturbed_run_appends_as_often_as_the_kill_test_believes(place: Place) -> None:
+    done = place.drive()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"appends {APPENDS}"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, APPENDS + 1))
+def test_killed_at_any_append_the_task_goes_on_as_if_nothing_had_happened(place: Place, number: int, when: str) -> None:
+    killed = place.drive(str(number), when)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    resumed = place.drive()
+    assert resumed.returncode == 0, resumed.stderr
+    again = place.drive()
+    assert again.stdout.strip() == "appends 0"
+    ending = asyncio.run(_ending(place))
+    task = place.task_file.read_text()
+    branch = f"midwatch/count-further-{task}"
+    assert _git(place.repository, "show", f"{branch}:count.txt") == EXPECTED_COUNT
+    assert _git(place.repository, "rev-parse", f"{branch}^{{tree}}") == ending.tree
+    assert _git(place.repository, "ls-tree", "-r", "--name-only", branch).split() == ["count.txt", "new/file.txt"]
+    assert ending.branches == ("refs/heads/main", f"refs/heads/{branch}")
+    assert (ending.requests, ending.proposals, ending.faults) == (1, 1, ())
+    assert [(name, ok) for name, ok, _, _ in ending.results] == [
+        ("call_1", True), ("call_2", True), ("call_3", True), ("call_4", False), ("call_5", True), ("call_6", False),
+    ]  # fmt: skip
+    assert "2 lines" in ending.results[0][2]
+    assert ending.results[5][2].endswith(f"{EXPECTED_COUNT}\nhello\n")
+    assert _git(place.repository, "status", "--porcelain") == ""
+    assert not list((place.state / "attempts").iterdir())

@@ -1,0 +1,56 @@
+"""The settings file as a whole, and how it meets the command's options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from midwatch.domain.errors import InputError
+from midwatch.domain.limits import MIB, Limits
+from midwatch.settings import Settings, load
+
+
+def _load(tmp_path: Path, text: str) -> Settings:
+    (tmp_path / "midwatch").mkdir()
+    (tmp_path / "midwatch/config.toml").write_text(text)
+    return load({"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)})
+
+
+def test_without_a_file_everything_has_its_default(tmp_path: Path) -> None:
+    settings = load({"HOME": str(tmp_path)})
+    assert settings.models.model == "repair"
+    assert settings.sandbox.driver == "bubblewrap"
+    assert settings.limits.fill(Limits()) == Limits()
+
+
+def test_the_file_fills_what_the_command_does_not_ask_for(tmp_path: Path) -> None:
+    text = "[limits]\nturns = 7\ncost_usd = 1.5\noutput_mib = 2\n[sandbox]\nread_only = ['/opt/tool']\n"
+    settings = _load(tmp_path, text)
+    filled = settings.limits.fill(Limits(turns=3))
+    assert (filled.turns, filled.cost_microusd, filled.output_bytes) == (3, 1_500_000, 2 * MIB)
+    assert settings.sandbox.read_only == ("/opt/tool",)
+
+
+def test_no_command_or_check_outlasts_the_time_of_the_whole_task(tmp_path: Path) -> None:
+    filled = load({"HOME": str(tmp_path)}).limits.fill(Limits(seconds=60))
+    assert (filled.command_seconds, filled.check_seconds) == (60, 60)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("[limits]\nturn = 1\n", "limits.turn"),
+        ("[limits]\nturns = 0\n", "limits.turns"),
+        ("[limits]\nturns = 'x'\n", "limits.turns"),
+        ("[sandbox]\ndriver = 'docker'\n", "sandbox.driver"),
+        ("limits = 3\n", "limits"),
+        ("colour = 'blue'\n", "colour"),
+        ("model = \n", "TOML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, text: str, word: str) -> None:
+    with pytest.raises(InputError) as error:
+        _load(tmp_path, text)
+    assert word in error.value.message
+    assert "config.toml" in error.value.message + error.value.mend

@@ -1,0 +1,69 @@
+"""Looking into the objects of a store."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from midwatch.workspace import objects
+from midwatch.workspace.git import Git, GitError
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    _git(tmp_path, "init", "-q", "-b", "main")
+    (tmp_path / "a b.txt").write_bytes(b"one\x00two\n")
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / b"caf\xe9".decode("utf-8", "surrogateescape")).write_bytes(b"latin")
+    _commit(tmp_path, "first")
+    (tmp_path / "big").write_bytes(b"x" * (objects.LARGEST_READ + 1))
+    (tmp_path / "new").write_bytes(bytes(range(256)) * 20)
+    _commit(tmp_path, "second")
+    return tmp_path
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=t", "-c", "user.email=t@t", "-c", "commit.gpgsign=false"]
+    command = ["git", *who, "-C", str(repository), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _commit(repository: Path, message: str) -> None:
+    _git(repository, "add", "-A")
+    _git(repository, "commit", "-q", "-m", message)
+
+
+async def test_files_are_listed_and_read_whatever_their_names(repository: Path) -> None:
+    git = Git(git_dir=repository / ".git")
+    odd = "caf\udce9"
+    assert set(await objects.files(git, "HEAD")) == {"a b.txt", "empty", odd, "big", "new"}
+    found = await objects.read_files(git, "HEAD", ["a b.txt", "missing", "empty", odd, "big", "a\nb"])
+    assert found == {"a b.txt": b"one\x00two\n", "empty": b"", odd: b"latin"}
+    assert await objects.read_files(git, "HEAD", []) == {}
+
+
+async def test_a_commit_tells_its_tree_and_parents(repository: Path) -> None:
+    git = Git(git_dir=repository / ".git")
+    tree, parents = await objects.commit_facts(git, "HEAD")
+    assert tree == _git(repository, "rev-parse", "HEAD^{tree}")
+    assert parents == (_git(repository, "rev-parse", "HEAD~1"),)
+    with pytest.raises(GitError):
+        await objects.commit_facts(git, "f" * 40)
+
+
+@pytest.mark.parametrize("how", ["changed", "missing"])
+async def test_a_damaged_object_is_found(repository: Path, how: str) -> None:
+    git = Git(git_dir=repository / ".git")
+    assert await objects.damaged(git, "HEAD", "HEAD~1") == ""
+    name = _git(repository, "rev-parse", "HEAD:new")
+    path = repository / ".git/objects" / name[:2] / name[2:]
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    if how == "missing":
+        path.unlink()
+    else:
+        content[len(content) // 2] ^= 1
+        path.write_bytes(bytes(content))
+    assert "damaged" in await objects.damaged(git, "HEAD", "HEAD~1")
