@@ -78,7 +78,7 @@ async def start(home: Home, request: Request) -> Task:
     from midwatch.workspace.repository import Repository
 
     settings = home.settings
-    name = request.model or settings.models.model or DEFAULT_MODEL
+    name = request.model or settings.models.model
     model = await _model(home, name)  # an unknown model or a missing key is said before anything is made
     await model.close()
     request = replace(request, limits=settings.limits.fill(request.limits))
@@ -164,10 +164,7 @@ async def findings(home: Home) -> Sequence[Finding]:
     """What `midwatch doctor` says about this machine."""
     from midwatch.doctor import examine
 
-    async def model() -> Model:
-        return await _model(home, home.settings.models.model or DEFAULT_MODEL)
-
-    return await examine(home.state, model)
+    return await examine(home.state, lambda: _model(home, home.settings.models.model))
 
 
 async def _model(home: Home, name: str) -> Model:

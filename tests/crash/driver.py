@@ -17,9 +17,6 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
-from midwatch.forges.local import LocalForge
-from midwatch.sandbox.bubblewrap import Bubblewrap
-
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
 from midwatch.domain.events import Event
 from midwatch.domain.ids import branch_name, new_task_id
@@ -27,6 +24,8 @@ from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.sqlite import SqliteStore
+from midwatch.forges.local import LocalForge
+from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.tools.toolset import default_tools
 from midwatch.workflows.solve import Parts, solve
 from midwatch.workspace.repository import Repository

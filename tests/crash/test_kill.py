@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from midwatch.forges.local import LocalForge
 
 from midwatch.domain.events import Checked, Proposed, ToolFinished
 from midwatch.engine.store.sqlite import SqliteStore
+from midwatch.forges.local import LocalForge
 
 APPENDS = 22
 """Of an undisturbed run; `test_an_undisturbed_run…` says when this is no longer so."""

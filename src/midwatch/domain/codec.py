@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -29,13 +28,18 @@ def from_json(cls: type[T], value: Any) -> T:
     return typing.cast("T", _load(cls, value, cls.__name__))
 
 
-@functools.cache
+_KNOWN: dict[type[Any], list[tuple[str, Any, bool]]] = {}
+
+
 def _fields(cls: type[Any]) -> list[tuple[str, Any, bool]]:
-    hints = typing.get_type_hints(cls)
-    return [
-        (f.name, hints[f.name], f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING)
-        for f in dataclasses.fields(cls)
-    ]
+    """Name, type and whether it is required, of each field; looked up once, because resolving hints is slow."""
+    if cls not in _KNOWN:
+        hints = typing.get_type_hints(cls)
+        _KNOWN[cls] = [
+            (f.name, hints[f.name], f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING)
+            for f in dataclasses.fields(cls)
+        ]
+    return _KNOWN[cls]
 
 
 def _load(hint: Any, value: Any, where: str) -> Any:

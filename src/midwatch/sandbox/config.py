@@ -15,4 +15,4 @@ class SandboxSettings:
     driver: Literal["bubblewrap", "process"] = "bubblewrap"
     """`bubblewrap` isolates; `process` does not isolate at all."""
     read_only: tuple[str, ...] = ()
-    """Further host folders that every box may read, at the same path (toolchains). Never name one that holds secrets."""
+    """Further host folders that boxes may read, at the same path (toolchains). Never name one that holds secrets."""

@@ -1,0 +1,1 @@
+"""The command line. Renders what others decide; holds no rules."""

@@ -1,0 +1,83 @@
+"""The command line's grammar: parsers, and the kinds of value that options take."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from typing import NoReturn
+
+from midwatch.domain.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are ours, with a hint where help is."""
+
+    def __init__(self, command: str, usage: str, description: str) -> None:
+        super().__init__(
+            prog=f"midwatch {command}",
+            usage=usage,
+            description=description,
+            allow_abbrev=False,
+            formatter_class=_Formatter,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InputError instead of printing and leaving."""
+        raise InputError(message, f"`{self.prog} --help` shows how it is used")
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help with the options' names in a column that fits ours."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30)
+
+
+def json_option(parser: Parser) -> None:
+    """`--json`, which every command has."""
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def task_argument(parser: Parser, text: str = "the task's id, or the start of it") -> None:
+    """`ID`, which most commands take."""
+    parser.add_argument("id", metavar="ID", help=text)
+
+
+def count(least: int) -> Callable[[str], int]:
+    """The type of an option that takes a whole number of at least `least`."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
+        return int(text)
+
+    return read
+
+
+def seconds(text: str) -> int:
+    """A duration: `90`, `90s`, `15m`, `2h`; whole seconds, at least one."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*(s|m|h|)", text.strip().lower())
+    value = round(float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]) if match else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 90, 90s, 15m or 2h")
+    return value
+
+
+def microusd(text: str) -> int:
+    """US dollars (`2`, `0.50`, `$0.50`) as millionths; more than nothing."""
+    match = re.fullmatch(r"\$?([0-9]{1,9}(?:\.[0-9]{1,6})?)", text.strip())
+    value = round(float(match[1]) * 1_000_000) if match else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a sum of US dollars: write 2 or 0.50")
+    return value
+
+
+def line_range(text: str) -> tuple[int, int | None]:
+    """Lines of a log: `12`, `12-20`, `12-` (to the end); counted from 1."""
+    match = re.fullmatch(r"([0-9]{1,12})(-)?([0-9]{1,12})?", text.strip())
+    first = int(match[1]) if match else 0
+    last = None if not match else int(match[3]) if match[3] else None if match[2] else first
+    if first < 1 or (last is not None and last < first) or (match and match[3] and not match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of lines: write 12, 12-20 or 12-")
+    return first, last

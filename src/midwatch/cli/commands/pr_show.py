@@ -1,0 +1,80 @@
+"""`midwatch pr show`: one pull request."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from midwatch import wiring
+from midwatch.cli import arguments, pulls, render, words
+from midwatch.cli.commands.diff import diff_lines
+from midwatch.cli.jsonlines import pull_request_json
+from midwatch.cli.screen import Look, Screen
+from midwatch.domain.pull_request import PullRequest
+
+USAGE = "midwatch pr show NUMBER [--diff] [--repo PATH] [--json]"
+
+
+def add_arguments(parser: arguments.Parser) -> None:
+    """Which, and whether with its diff."""
+    pulls.pull_request_arguments(parser)
+    parser.add_argument("--diff", action="store_true", help="the change too (alone when piped)")
+
+
+async def execute(options: Namespace, screen: Screen) -> int:
+    """Print its head, evidence and text; with `--diff` the change."""
+    async with wiring.home(screen.environ) as home:
+        request = await pulls.find(home, options.number, options.repo)
+        report = await wiring.report(home, request.proposal.task_id)
+        diff = await wiring.diff(home, request.proposal.task_id) if options.diff else None
+    evidence = report.chosen.evidence
+    if screen.json:
+        from midwatch.domain.codec import to_json
+
+        value = pull_request_json(request) | {"evidence": to_json(evidence), "changes": to_json(report.changes)}
+        text = {} if diff is None else {"diff": diff.decode("utf-8", "surrogateescape")}
+        screen.emit(value | text, indent=2)
+        return 0
+    if diff is not None and not sys.stdout.isatty():
+        screen.raw(diff)
+        return 0
+    look = screen.look()
+    lines = request_lines(request, look)
+    if report.changes:
+        lines += ["", look.bold("What changed"), *render.diffstat_lines(report.changes, look)]
+    if evidence is not None:
+        lines += ["", *render.evidence_section(report.task, evidence, look)]
+    if diff:
+        lines += ["", *diff_lines(diff, look)]
+    elif request.state == "open":
+        lines += [
+            "",
+            look.dim(f"midwatch pr show {options.number} --diff shows the change; pr merge {options.number} merges it"),
+        ]
+    screen.say(lines)
+    return 0
+
+
+def request_lines(request: PullRequest, look: Look) -> list[str]:
+    """Head and text. The text's own tables of changes and evidence are left out: the record itself is shown below."""
+    lines = render.pull_request_head(request, look)
+    age = words.age(request.updated)
+    facts = [words.line(request.proposal.repository), f"task {request.proposal.task_id}"]
+    facts += ["just now" if age == "now" else f"{age} ago"]
+    facts += [f"merged as {request.merge_commit[:12]}"] if request.merge_commit else []
+    lines += [f"  {look.dim(words.cut_path(fact, look.width - 2, look.more))}" for fact in facts]
+    body = words.clean(request.proposal.body).strip()
+    return [*lines, "", *markdown_lines(body.partition("\n## What changed\n")[0].strip(), look)]
+
+
+def markdown_lines(text: str, look: Look) -> list[str]:
+    """Clean Markdown as text: headings stand out, quotes step back, code stays as it is."""
+    lines, code = [], False
+    for raw in text.split("\n"):
+        fence = raw.lstrip().startswith(("```", "~~~"))
+        code ^= fence
+        wrapped = ["  " + raw] if code or fence else words.wrap(raw, min(look.width, 100) - 2, "  ")
+        if not code and raw.startswith("#"):
+            wrapped = ["  " + look.bold(raw.lstrip("#").strip())]
+        lines += [look.dim(line) for line in wrapped] if raw.startswith(">") else wrapped
+    return lines

@@ -1,0 +1,26 @@
+"""`midwatch resume`: go on with a task."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from midwatch import wiring
+from midwatch.cli import arguments, following
+from midwatch.cli.jsonlines import task_json
+from midwatch.cli.screen import Screen
+
+USAGE = "midwatch resume ID [--json]"
+
+
+def add_arguments(parser: arguments.Parser) -> None:
+    """Which task."""
+    arguments.task_argument(parser)
+
+
+async def execute(options: Namespace, screen: Screen) -> int:
+    """Go on from the last step in the log; a finished task answers at once."""
+    async with wiring.home(screen.environ) as home:
+        task = (await home.store.find(options.id)).task
+        if screen.json:
+            screen.emit(task_json(task))
+        return await following.follow(home, task, screen)

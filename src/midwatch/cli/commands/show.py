@@ -1,0 +1,84 @@
+"""`midwatch show`: what a task has come to, and how it got there."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from midwatch import wiring
+from midwatch.cli import arguments, render, words
+from midwatch.cli.following import current_folder
+from midwatch.cli.jsonlines import report_json
+from midwatch.cli.progress import plan_mark
+from midwatch.cli.screen import Look, Screen
+from midwatch.cli.steps import Steps, step_line
+from midwatch.domain.codec import to_json
+from midwatch.domain.events import Event, Message, ModelReplied, PlanUpdated, ToolFinished
+
+USAGE = "midwatch show ID [--json]"
+
+
+def add_arguments(parser: arguments.Parser) -> None:
+    """Which task."""
+    arguments.task_argument(parser)
+
+
+async def execute(options: Namespace, screen: Screen) -> int:
+    """Print the report, the plan, the commands and what was said."""
+    async with wiring.home(screen.environ) as home:
+        report = await wiring.report(home, options.id)
+        events = await home.store.read(report.chosen.attempt)
+    if screen.json:
+        plan = [event.body for event in events if isinstance(event.body, PlanUpdated)]
+        said = [
+            {"seq": e.seq, "author": e.body.author if isinstance(e.body, Message) else "model", "text": e.body.text}
+            for e in events
+            if isinstance(e.body, Message | ModelReplied) and e.body.text.strip()
+        ]
+        screen.emit(report_json(report) | {"plan": to_json(plan[-1]) if plan else None, "messages": said}, indent=2)
+        return 0
+    look = screen.look()
+    prompt = words.wrap(report.task.prompt, min(look.width, 100) - 2, "  ")
+    lines = [*render.task_lines(report.task, look), "", look.bold("Prompt"), *prompt]
+    lines += [*plan_lines(events, look), *command_lines(report.task.id, events, look), *message_lines(events, look), ""]
+    screen.say([*lines, *render.report_lines(report, look, current_folder())])
+    return 0
+
+
+def plan_lines(events: Sequence[Event], look: Look) -> list[str]:
+    """The last plan, whole."""
+    plan = next((event.body for event in reversed(events) if isinstance(event.body, PlanUpdated)), None)
+    if plan is None or not plan.steps:
+        return []
+    lines = ["", look.bold("Plan")]
+    for step in plan.steps:
+        first, *more = words.wrap(words.line(step.step), look.width - 6) or [""]
+        lines += [f"  {plan_mark(step.status, look)} {first}", *("    " + text for text in more)]
+    return lines
+
+
+def command_lines(task_id: str, events: Sequence[Event], look: Look) -> list[str]:
+    """The agent's commands by number."""
+    bodies = [event.body for event in events if isinstance(event.body, ToolFinished) and event.body.number]
+    if not bodies:
+        return []
+    steps = Steps()
+    lines = [f"  {step_line(steps.every(body), look, look.width - 3)}" for body in bodies]
+    hint = look.dim(f"midwatch log {task_id} --cmd N shows the full output")
+    return ["", f"{look.bold('Commands')}  {hint}" if look.width >= 72 else look.bold("Commands"), *lines]
+
+
+def message_lines(events: Sequence[Event], look: Look) -> list[str]:
+    """What the model said on the way; its last words are in the report, the first message is the prompt."""
+    said = [event for event in events if isinstance(event.body, Message | ModelReplied) and event.body.text.strip()]
+    last = max((e.seq for e in said if isinstance(e.body, ModelReplied)), default=0)
+    said = [e for e in said if e.seq != last and not (isinstance(e.body, Message) and e.seq <= 2)]
+    if not said:
+        return []
+    lines = ["", look.bold("Said on the way")]
+    for event in said:
+        author = event.body.author if isinstance(event.body, Message) else event.body.model
+        name = words.line(author)
+        first, *more = words.wrap(event.body.text.strip(), min(look.width, 100) - 4)
+        lines += [f"  {look.dim(f'{event.seq:>3} {name}:')}", f"    {first}", *("    " + text for text in more)]
+    return lines

@@ -1,0 +1,140 @@
+"""Running a task in the foreground: who looks on, and what the first and the second Ctrl-C do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from midwatch import wiring
+from midwatch.cli import render
+from midwatch.cli.jsonlines import JsonObserver, report_json
+from midwatch.cli.plain import PlainObserver
+from midwatch.cli.screen import Screen
+from midwatch.domain.errors import MidwatchError
+from midwatch.domain.observer import Observer
+from midwatch.domain.task import Task
+
+if TYPE_CHECKING:
+    from midwatch.cli.live import LiveObserver
+
+T = TypeVar("T")
+
+STOPPED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK_EVERY = 0.5
+"""Seconds between two looks at which files have changed."""
+
+
+class Interrupted(Exception):
+    """A wish, not an error: a person asked to stop; everything that ran has been ended."""
+
+
+async def stoppable(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` to its end. The first SIGINT, SIGTERM or SIGHUP cancels it and, once it has cleaned up, raises
+    Interrupted; the second leaves the process at once (boxes die with it)."""
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            leave_at_once()
+        asked = True
+        task.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if asked:
+            raise Interrupted from None
+        raise
+    except MidwatchError:
+        if asked:  # what breaks while everything is being ended is not news
+            raise Interrupted from None
+        raise
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def leave_at_once() -> None:
+    """End this process now. Its sandboxes die with it."""
+    if os.isatty(1):
+        os.write(1, b"\x1b[?25h\n")  # the live view hides the cursor
+    os._exit(STOPPED)
+
+
+async def follow(home: wiring.Home, task: Task, screen: Screen) -> int:
+    """Work on the task with somebody looking on, then say what it has come to; the exit code."""
+    screen.task_id = task.id
+    try:
+        async with _observer(home, task, screen) as observer:
+            report = await stoppable(wiring.run(home, task.id, observer))
+    except Interrupted:
+        return stopped(screen, task.id)
+    if screen.json:
+        screen.emit(report_json(report))
+    else:
+        screen.say(["", *render.report_lines(report, screen.look(), current_folder())])
+    return report.exit_code
+
+
+def stopped(screen: Screen, task_id: str) -> int:
+    """Say how to go on."""
+    look = screen.look()
+    screen.say(f"stopped; go on with {look.command(f'`midwatch resume {task_id}`')}")
+    if screen.json:
+        screen.emit({"type": "stopped", "id": task_id, "exit_code": STOPPED})
+    return STOPPED
+
+
+def current_folder() -> str:
+    """The current folder; empty when it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - the folder may be gone, and only its name is wanted
+    except OSError:
+        return ""
+
+
+@asynccontextmanager
+async def _observer(home: wiring.Home, task: Task, screen: Screen) -> AsyncIterator[Observer]:
+    """Who looks on: a program, a person at a terminal, or a file."""
+    if screen.json:
+        yield JsonObserver(screen)
+    elif screen.terminal:
+        from midwatch.cli.live import LiveObserver
+
+        with LiveObserver(screen, several=task.attempts > 1) as live:
+            watcher = asyncio.create_task(_watch(home, task, live))
+            try:
+                yield live
+            finally:
+                watcher.cancel()
+                await asyncio.gather(watcher, return_exceptions=True)
+    else:
+        yield PlainObserver(screen, several=task.attempts > 1)
+
+
+async def _watch(home: wiring.Home, task: Task, observer: LiveObserver) -> None:
+    """Keep the live view's count of changed files fresh until cancelled."""
+    from midwatch.workspace.repository import Repository
+
+    seen = ""
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        tree = observer.progress.tree
+        if tree in ("", seen):
+            continue
+        try:
+            repository = await Repository.open(home.state, task.repository, refresh=False)
+            observer.changed(await repository.stat(task.base.tree, tree))
+        except MidwatchError:
+            pass  # a picture for a person; the report has the truth
+        seen = tree

@@ -1,0 +1,21 @@
+"""The commands. Plain data, so that listing them costs nothing."""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, str] = {
+    "run": "do a task: change the repository, check the change, open a pull request",
+    "resume": "go on with a task that was stopped or could not go on",
+    "list": "the newest tasks, a line each",
+    "show": "what a task has come to: change, evidence, plan, commands, cost",
+    "log": "a task's events, or the full output of one command or check",
+    "diff": "a task's change as a unified diff",
+    "apply": "put a task's change into your working tree",
+    "verify": "re-compute a task's log, outputs and evidence; fails on any changed byte",
+    "pr list": "pull requests of this repository",
+    "pr show": "one pull request, with its text and its diff",
+    "pr merge": "merge a pull request into its base branch",
+    "pr close": "close a pull request without merging it",
+    "doctor": "what this machine has and lacks, with the fix for each",
+    "example": "write a small repository with a bug in it, to try Midwatch on",
+}
+"""Every command and what it does in a line. `commands/<name>.py` is imported when the command is used."""

@@ -1,0 +1,1 @@
+"""Where pull requests live. A forge holds its credentials on the host."""

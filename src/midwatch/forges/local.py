@@ -1,0 +1,87 @@
+"""The forge that needs no server: pull requests in the state folder, branches in the user's repository."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from midwatch.domain.errors import InputError
+from midwatch.domain.pull_request import Proposal, PullRequest
+from midwatch.forges import landing
+from midwatch.forges.base import has_base_branch, settled
+from midwatch.forges.book import Book
+from midwatch.workspace.location import is_url, locate, repository_key
+from midwatch.workspace.names import shown
+
+
+class LocalForge:
+    """As the contract says. Safe to use from several processes at once."""
+
+    name = "local"
+
+    def __init__(self, state: Path) -> None:
+        self._book = Book(state / "forge.db")
+
+    async def propose(self, proposal: Proposal, store: Path) -> PullRequest:
+        """As the contract; the commit may come from a store that borrows from the user's repository. A merged pull
+        request, and one that a person closed at this very commit, are answered as they are; a closed one is opened
+        again by a new commit. When the repository is a URL, the branch stays in the store."""
+        key = repository_key(proposal.repository)
+        before = self._book.find(key, proposal.branch)
+        if before is not None and settled(before, proposal):
+            return before
+        ours = self._book.offers(key, proposal.branch)
+        self._book.offer(
+            key, proposal.branch, proposal.commit
+        )  # first, so that a crash leaves no branch we do not know
+        if is_url(proposal.repository):
+            await landing.land_in_store(store, proposal)
+        else:
+            await landing.land(await locate(proposal.repository), store, proposal, ours)
+        return self._book.put(key, proposal)
+
+    async def get(self, repository: str, number: int) -> PullRequest:
+        """As the contract."""
+        found = self._book.get(repository_key(repository), number)
+        if found is None:
+            raise InputError(
+                f"there is no pull request {number} for {shown(repository)}", "`midwatch pr list` shows those there are"
+            )
+        return found
+
+    async def list(self, repository: str | None = None, state: str | None = None) -> Sequence[PullRequest]:
+        """As the contract; starts no process, and finds nothing when there is no state yet."""
+        return self._book.list(None if repository is None else repository_key(repository), state)
+
+    async def of_task(self, task_id: str) -> PullRequest | None:
+        """As the contract."""
+        return self._book.of_task(task_id)
+
+    async def merge(self, repository: str, number: int) -> PullRequest:
+        """As the contract. A working tree that has the base branch checked out is brought along; refused, before
+        anything changes, when that would lose changes in it. What was merged by hand is found to be merged."""
+        pr = await self.get(repository, number)
+        if pr.state == "merged":
+            return pr
+        if pr.state == "closed":
+            raise InputError(f"pull request {number} is closed", "`midwatch resume` with a change opens it again")
+        proposal = pr.proposal
+        if is_url(proposal.repository):
+            raise InputError(
+                f"{shown(proposal.repository)} is not on this machine, so nothing can be merged into it here",
+                "save `midwatch diff` to a file and use `git apply` in a clone of it",
+            )
+        if not has_base_branch(proposal):
+            raise InputError(
+                f"pull request {number} has no base branch: the task started from {shown(proposal.base)}",
+                f"merge by hand where you want it: `git merge {proposal.branch}`",
+            )
+        commit = await landing.merge(await locate(proposal.repository), proposal, number)
+        return self._book.settle(repository_key(repository), number, "merged", commit) or pr
+
+    async def close(self, repository: str, number: int) -> PullRequest:
+        """As the contract. What is merged cannot be closed."""
+        pr = await self.get(repository, number)
+        if pr.state == "merged":
+            raise InputError(f"pull request {number} is merged", "revert the merge commit with `git revert` if need be")
+        return self._book.settle(repository_key(repository), number, "closed") or pr

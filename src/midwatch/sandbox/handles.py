@@ -1,0 +1,51 @@
+"""File descriptors that are handed to a process: pipes, and small files in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+
+_PIPE = 1 << 20
+
+
+def output_pipe(owner: tuple[int, int] | None) -> tuple[int, int]:
+    """Both ends of a pipe for output, the read end not blocking. The write end belongs to `owner`, so that commands
+    can open /dev/stdout and /dev/stderr."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with contextlib.suppress(OSError):  # the user's share of pipe memory may be used up
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE)
+    if owner is not None:
+        os.fchown(writing, *owner)
+    return reading, writing
+
+
+@contextlib.contextmanager
+def null_file() -> Iterator[int]:
+    """A handle from which nothing can be read."""
+    handle = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def memory_file(opened: contextlib.ExitStack, data: bytes) -> int:
+    """A handle from which `data` can be read, closed with `opened`."""
+    handle = os.memfd_create("midwatch")
+    opened.callback(os.close, handle)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+    os.lseek(handle, 0, os.SEEK_SET)
+    return handle
+
+
+def read_available(handle: int) -> str:
+    """What a pipe holds at the moment."""
+    try:
+        return os.read(handle, 4096).decode("utf-8", "replace")
+    except BlockingIOError:
+        return ""

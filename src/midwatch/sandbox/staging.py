@@ -1,0 +1,179 @@
+"""The thread that starts the processes of boxes and, for a root caller, a view of the host for an unprivileged uid.
+
+Root keeps its state and often its Python below /root, where the uid that a box runs as may not even look. So this one
+thread takes a mount namespace of its own, lays a small tmpfs over /run there, and binds into it just what a box may
+see. Nothing of it shows outside the thread and its children, and it is gone with the process.
+Being one long-lived thread it also is the parent that `--die-with-parent` watches: the kernel means the thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import itertools
+import os
+import stat
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+_STAGE = "/run"
+_CLONE_NEWNS = 0x00020000
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_SLAVE = 2, 4, 4096, 16384, 1 << 19
+_MNT_DETACH = 2
+_PATH_ONLY = os.O_PATH | os.O_CLOEXEC
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A process to be started: nothing is inherited but `fds` and the three streams."""
+
+    argv: Sequence[str | bytes]
+    environment: dict[str, str]
+    stdin: int
+    stdout: int
+    stderr: int
+    fds: tuple[int, ...] = ()
+    cwd: str = "/"
+    owner: tuple[int, int] | None = None
+    """The uid and gid to become first, with no other group."""
+
+
+class Stage:
+    """Starts processes and stages host paths; one for the whole program, see `stage()`."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="midwatch-boxes")
+        self._names = itertools.count()
+        self._covered: int | None = None
+        self._ready = False
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Do `work` in the thread and wait for it."""
+        return self._thread.submit(work).result()
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """For `loop.run_in_executor`."""
+        return self._thread
+
+    def start(self, what: Start) -> subprocess.Popen[bytes]:
+        """Start it; only to be called in the thread. Raises OSError or ValueError as subprocess does."""
+        uid, gid = what.owner or (None, None)
+        return subprocess.Popen(
+            what.argv,
+            env=what.environment,
+            stdin=what.stdin,
+            stdout=what.stdout,
+            stderr=what.stderr,
+            pass_fds=what.fds,
+            cwd=what.cwd,
+            user=uid,
+            group=gid,
+            extra_groups=None if what.owner is None else [],
+            start_new_session=True,  # Ctrl-C in the terminal is for us to handle
+        )
+
+    def bind(self, path: Path) -> str | None:
+        """Make `path` (not a link itself) visible to the thread's children under a path that any uid can walk, and
+        return that. None where this process may not mount. Only to be called in the thread. Raises OSError."""
+        if not self._own_mounts():
+            return None
+        name = f"{_STAGE}/{next(self._names)}"
+        self._bind(path, name)
+        return name
+
+    def bind_all(self, folders: Sequence[Path], wanted: Path) -> str | None:
+        """Like `bind` for sibling folders, which stay siblings; where `wanted`, below one of them, is then."""
+        if not self._own_mounts():
+            return None
+        top = Path(_STAGE, str(next(self._names)))
+        top.mkdir(mode=0o755)
+        for folder in folders:
+            self._bind(folder, f"{top}/{folder.name}")
+        return str(top / wanted.relative_to(folders[0].parent))
+
+    def _bind(self, path: Path, name: str) -> None:
+        handle = self._open(path)
+        try:
+            if stat.S_ISDIR(os.fstat(handle).st_mode):
+                Path(name).mkdir()
+            else:
+                Path(name).touch()
+            _mount(f"/proc/self/fd/{handle}", name, None, _MS_BIND | _MS_REC)
+        finally:
+            os.close(handle)
+
+    def unbind(self, name: str) -> None:
+        """Undo `bind`. Only to be called in the thread; never raises."""
+        with contextlib.suppress(OSError):
+            _checked(_libc().umount2(os.fsencode(name), _MNT_DETACH))
+            place = Path(name)
+            place.rmdir() if place.is_dir() else place.unlink()
+
+    def _own_mounts(self) -> bool:
+        if not self._ready:
+            self._ready = True
+            with contextlib.suppress(OSError):
+                covered = os.open(_STAGE, _PATH_ONLY)
+                try:
+                    _checked(_libc().unshare(_CLONE_NEWNS))
+                    _mount("none", "/", None, _MS_REC | _MS_SLAVE)
+                    os.close(covered)
+                    covered = os.open(_STAGE, _PATH_ONLY)  # again: the old one belongs to the old namespace
+                    _mount("midwatch", _STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, b"size=4m,mode=0755")
+                    self._covered = covered
+                except OSError:
+                    os.close(covered)
+                    raise
+        return self._covered is not None
+
+    def _open(self, path: Path) -> int:
+        """An O_PATH handle in the thread's mounts; below our tmpfs by way of the folder that it covers."""
+        assert self._covered is not None
+        flags = _PATH_ONLY | os.O_NOFOLLOW
+        if path.is_relative_to(_STAGE):
+            return os.open(path.relative_to(_STAGE), flags, dir_fd=self._covered)
+        return os.open(path, flags)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, data: bytes | None = None) -> None:
+    _checked(
+        _libc().mount(
+            os.fsencode(source),
+            os.fsencode(target),
+            None if kind is None else kind.encode(),
+            ctypes.c_ulong(flags),
+            data,
+        )
+    )
+
+
+_lock = threading.Lock()
+_stage: Stage | None = None
+_stage_process = 0
+
+
+def stage() -> Stage:
+    """The stage of this process, made at first use (a forked child gets its own)."""
+    global _stage, _stage_process
+    with _lock:
+        if _stage is None or _stage_process != os.getpid():
+            _stage, _stage_process = Stage(), os.getpid()
+        return _stage

@@ -1,0 +1,85 @@
+"""The contract of a tool, and the set of tools that an attempt has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from midwatch.domain.conversation import ToolCall, ToolSpec
+from midwatch.domain.limits import Limits
+from midwatch.engine.blobs import Blobs
+from midwatch.sandbox.base import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a tool works with. Nothing here is a credential."""
+
+    box: Box
+    blobs: Blobs
+    limits: Limits
+    seconds_left: Callable[[], float]
+    """Of the attempt's wall clock; may be infinite."""
+    output: Callable[[bytes], None]
+    """Shows a command's output live."""
+    command_number: int
+    """The number that this call gets if it is a command; the full log is cited by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call. `output` is what the model reads, already cut to size."""
+
+    ok: bool
+    output: str
+    ended: str = ""
+    duration_ms: int = 0
+    command: str = ""
+    """The command line, when the tool ran one; empty otherwise."""
+    exit_code: int | None = None
+    digest: str = ""
+    bytes: int = 0
+    lines: int = 0
+    truncated: bool = False
+    events: tuple[Any, ...] = ()
+    """Further event bodies that belong to the result (`plan_updated`), appended in the same transaction."""
+
+
+class Tool(Protocol):
+    """One tool."""
+
+    spec: ToolSpec
+
+    def summary(self, arguments: str) -> str:
+        """The call in a line of at most 200 characters, for a person; must not raise, whatever the arguments."""
+
+    async def run(self, arguments: str, bench: Bench) -> ToolResult:
+        """Do it. Bad arguments are a result with ok=False that says how to do it right. Raises only what is not the
+        model's doing (SandboxLost, StoreError). After a crash the workspace is restored and the call runs again."""
+
+
+class ToolSet:
+    """The tools of an attempt, by name."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {tool.spec.name: tool for tool in tools}
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """In the order in which they were given; the same for every request of an attempt."""
+        return tuple(tool.spec for tool in self._tools.values())
+
+    def summary(self, call: ToolCall) -> str:
+        """The call in one line."""
+        tool = self._tools.get(call.name)
+        return tool.summary(call.arguments) if tool else f"unknown tool {call.name!r}"
+
+    async def run(self, call: ToolCall, bench: Bench) -> ToolResult:
+        """Run the call; an unknown tool is a result that names the known ones."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            known = ", ".join(self._tools)
+            text = f"There is no tool named {call.name!r}. The tools are: {known}."
+            return ToolResult(ok=False, output=text, ended="unknown tool")
+        return await tool.run(call.arguments, bench)

@@ -1,0 +1,209 @@
+"""The tool `shell`: one command in the box, its whole output kept, a cut of it for the model."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from midwatch.domain.conversation import ToolSpec
+from midwatch.engine.blobs import Blob
+from midwatch.sandbox.base import ExecResult
+from midwatch.tools import arguments as given
+from midwatch.tools.base import Bench, ToolResult
+from midwatch.tools.cut import fit, harmless
+from midwatch.tools.patch.tool import patch_summary, run_patch
+
+DEFAULT_SECONDS = 120
+_LONGEST_ARGUMENT = 100_000
+"""Bytes; the kernel takes up to 128 KiB for one argument."""
+
+_DESCRIPTION = f"""\
+Run a command with bash in the sandbox, from the top of the workspace. There is no network and no tty; each call \
+is a new shell, and processes left in the background are ended with it. stdout and stderr come back together; of a \
+long output you see the head and the tail. The default time limit is {DEFAULT_SECONDS} s. Edit with apply_patch."""
+
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "command": {"type": "string"},
+        "workdir": {"type": "string", "description": "Folder to run in, relative to the workspace."},
+        "timeout_seconds": {"type": "integer", "description": "Raise it for long builds and test suites."},
+    },
+    "required": ["command"],
+    "additionalProperties": False,
+}
+
+_FORM = '{"command": "ls -la", "workdir": "optional/folder", "timeout_seconds": 120}'
+
+# The outer shell is what every system has; bash is taken when the box has it. `$1` is the folder, `$2` the command; a
+# command too long for an argument comes on standard input.
+_START = 'cd -- "$1" || exit 1; if command -v bash >/dev/null 2>&1; then exec bash -c "$2"; fi; exec sh -c "$2"'
+_FROM_INPUT = 'eval "$(cat)"'
+
+_PATCH = re.compile(
+    r"""\s*(?:cd\s+(?P<folder>"[^"$`\\\n]+"|'[^'\n]+'|[\w./@+-]+)\s*(?:&&|;)\s*)?
+    apply_?patch\s*<<-?\s*(?P<quote>['"]?)(?P<end>\w+)(?P=quote)[ \t]*\n
+    (?P<patch>.*?\n)[ \t]*(?P=end)\s*""",
+    re.VERBOSE | re.DOTALL,
+)
+_PATCH_INSIDE = re.compile(r"(?:^|[\n;&|])\s*apply_?patch\s*<<")
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    command: str
+    folder: str
+    """Relative to the workspace; `.` for its top."""
+    seconds: float | None
+
+
+class Shell:
+    """Runs commands, and applies patches that are written as an `apply_patch` here-document."""
+
+    spec = ToolSpec("shell", _DESCRIPTION, _SCHEMA)
+
+    def summary(self, arguments: str) -> str:
+        """The command's first line."""
+        try:
+            request = _request(arguments, "")
+        except given.BadArguments:
+            return _line(f"shell: {arguments}")
+        patch = _PATCH.fullmatch(request.command)
+        if patch:
+            return patch_summary(patch["patch"])
+        return _line(request.command if request.folder == "." else f"({request.folder}) {request.command}")
+
+    async def run(self, arguments: str, bench: Bench) -> ToolResult:
+        """Run it to its end, or to its limit."""
+        try:
+            request = _request(arguments, bench.box.workdir)
+        except given.BadArguments as error:
+            output = f"shell: {error}. Nothing was run. The arguments are {_FORM}; only the command is required."
+            return ToolResult(ok=False, output=output, ended="bad arguments")
+        patch = _PATCH.fullmatch(request.command)
+        if patch:
+            folder = posixpath.normpath(posixpath.join(request.folder, _unquoted(patch["folder"] or ".")))
+            return await run_patch(patch["patch"], bench.box, "" if folder == "." else folder)
+        if _PATCH_INSIDE.search(request.command):
+            output = "apply_patch is a tool, not a program: call it by itself, then run the rest. Nothing was run."
+            return ToolResult(ok=False, output=output, ended="bad arguments")
+        return await _run(request, bench)
+
+
+async def _run(request: _Request, bench: Bench) -> ToolResult:
+    writer = bench.blobs.writer()
+
+    def sink(chunk: bytes) -> None:
+        writer.write(chunk)
+        bench.output(chunk)
+
+    cap = max(0.1, min(bench.limits.command_seconds, bench.seconds_left()))
+    wanted = request.seconds or DEFAULT_SECONDS
+    long = len(request.command.encode()) > _LONGEST_ARGUMENT
+    command = _FROM_INPUT if long else request.command
+    folder = request.folder if request.folder.startswith("/") else f"./{request.folder}"
+    try:
+        result = await bench.box.exec(
+            ["sh", "-c", _START, "sh", folder, command],
+            timeout=min(wanted, cap),
+            output_bytes=bench.limits.output_bytes,
+            stdin=request.command.encode() if long else b"",
+            sink=sink,
+        )
+    except BaseException:
+        writer.discard()
+        raise
+    blob = writer.finish()
+    shortened = f"; {wanted:g} s were asked for, {cap:.0f} s is the most" if wanted > cap else ""
+    return _result(request, result, blob, shortened, bench)
+
+
+def _result(request: _Request, result: ExecResult, blob: Blob, shortened: str, bench: Bench) -> ToolResult:
+    cut = fit(bench.blobs.path(blob.digest), blob.lines, bench.command_number)
+    seconds = f"{result.duration_ms / 1000:.2f} s"
+    if result.exit_code is not None:
+        status = f"exit {result.exit_code} · {seconds}"
+    elif result.ended.startswith("time limit"):
+        status = f"ended by the {result.ended}{shortened}"
+    elif "limit" in result.ended:
+        status = f"ended by the {result.ended} · {seconds}"
+    else:
+        status = f"{result.ended} · {seconds}"
+    return ToolResult(
+        ok=result.exit_code == 0,
+        output=f"{status}\n{cut.text or '(no output)'}",
+        ended=result.ended,
+        duration_ms=result.duration_ms,
+        command=request.command,
+        exit_code=result.exit_code,
+        digest=blob.digest,
+        bytes=blob.bytes,
+        lines=blob.lines,
+        truncated=cut.truncated,
+    )
+
+
+def _request(arguments: str, root: str) -> _Request:
+    """The call's arguments in our form. Raises BadArguments."""
+    values = given.read(arguments)
+    command = _command(values.get("command", values.get("cmd")))
+    if not command.strip():
+        raise given.BadArguments('"command" is missing or empty')
+    if "\0" in command:
+        raise given.BadArguments('"command" holds a NUL character')
+    try:
+        command.encode()
+    except UnicodeEncodeError:
+        raise given.BadArguments('"command" holds half of a surrogate pair') from None
+    return _Request(command, _folder(given.text(values, "workdir", "."), root), _seconds(values))
+
+
+def _command(value: Any) -> str:
+    """A command line from a string, an argument list, or `["bash", "-lc", "…"]`."""
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        name = posixpath.basename(value[0])
+        if len(value) == 3 and name in ("bash", "sh", "zsh") and value[1] in ("-c", "-lc", "-cl"):
+            return str(value[2])
+        if len(value) == 2 and name in ("apply_patch", "applypatch") and "MIDWATCH_END" not in value[1]:
+            return f"apply_patch <<'MIDWATCH_END'\n{value[1]}\nMIDWATCH_END"
+        return shlex.join(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise given.BadArguments('"command" must be a string')
+
+
+def _folder(workdir: str, root: str) -> str:
+    if workdir.startswith("/") and root:
+        workdir = posixpath.relpath(workdir, root)
+    folder = posixpath.normpath(workdir or ".")
+    if "\0" in folder or folder == ".." or folder.startswith("../"):
+        raise given.BadArguments(f'"workdir" {workdir!r} is outside the workspace; give it relative to that')
+    return folder
+
+
+def _seconds(values: dict[str, Any]) -> float | None:
+    for name, unit in (("timeout_seconds", 1.0), ("timeout", 1.0), ("timeout_ms", 0.001)):
+        value = values.get(name)
+        if value is None:
+            continue
+        try:
+            seconds = float(value) * unit
+        except (TypeError, ValueError, OverflowError):
+            seconds = -1.0
+        if isinstance(value, bool) or not 0 < seconds < float("inf"):
+            raise given.BadArguments(f'"{name}" must be a number above 0')
+        return seconds
+    return None
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1] if word[:1] in ("'", '"') else word
+
+
+def _line(text: str) -> str:
+    lines = text.strip().split("\n")
+    line = harmless(lines[0], newlines=False) + (" …" if len(lines) > 1 else "")
+    return line if len(line) <= 200 else line[:199] + "…"

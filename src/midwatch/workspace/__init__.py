@@ -1,0 +1,1 @@
+"""Trees, snapshots and differences: the host's git store of a repository and the workspaces made from it."""

@@ -1,0 +1,273 @@
+"""The store: the git folder that the host owns for one repository of the user.
+
+It borrows the objects of a local repository through `objects/info/alternates`, so that making it costs nothing
+whatever the size, and nothing that Midwatch makes lands in the user's repository before a pull request is offered.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from midwatch.domain.errors import InputError, OperationError
+from midwatch.domain.evidence import FileChange
+from midwatch.domain.task import Base
+from midwatch.engine.blobs import full_or_broken
+from midwatch.workspace import bases, diff, mirror
+from midwatch.workspace.git import Git, require_git
+from midwatch.workspace.location import Place, is_url, locate, repository_key
+from midwatch.workspace.names import quoted, shown, unquoted
+
+NAME, EMAIL = "Midwatch", "midwatch@localhost"
+
+RAW = b"* -text !eol -filter -ident !working-tree-encoding !diff !merge !whitespace\n"
+"""Attributes of the store: bytes go in and out as they are, and nothing in a tree chooses a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The store of one repository. Holds no state in memory: two objects for one repository may be used at once."""
+
+    location: str
+    """Absolute path of the working tree (of the git folder when bare), or the URL; as in `Task.repository`."""
+    git_dir: Path
+    """The store."""
+    place: Place | None
+    """The user's repository; None for a URL, and when opened without asking git (`refresh=False`)."""
+    url: bool
+
+    @classmethod
+    async def open(cls, state: Path, location: str, *, refresh: bool = True) -> Repository:
+        """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
+        processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
+        writable, not trusted by git, git too old), OperationError when a URL cannot be fetched.
+
+        `refresh=False` is for reading what earlier runs left: it starts no process, and the user's repository may have
+        gone; it raises InputError when there is no store."""
+        url = is_url(location)
+        if not refresh:
+            store = store_of(state, location)
+            return cls(_recorded_location(store, location), store, None, url)
+        await require_git()
+        place = None if url else await locate(location)
+        store = store_of(state, location if place is None else place.name)
+        if place is not None:
+            await bases.require_commit(place)
+            _require_writable(place)
+        try:
+            new = _make_store(store, location if place is None else place.name, place)
+            if place is not None:
+                _freshen(store, place, await bases.user_excludes(place))
+        except OSError as error:
+            raise full_or_broken(store, error) from error
+        if url:
+            try:
+                await mirror.fetch(Git(git_dir=store, cwd=store, trusted=True), location)
+            except BaseException:
+                if new:  # nothing is left of an address that was mistyped
+                    shutil.rmtree(store, ignore_errors=True)
+                raise
+        return cls(location if place is None else place.name, store, place, url)
+
+    @property
+    def git(self) -> Git:
+        """git in the store; no configuration but our own."""
+        return Git(git_dir=self.git_dir, cwd=self.git_dir)
+
+    async def resolve(self, ref: str | None) -> Base:
+        """The commit that a task starts from: HEAD when None, else a branch, tag, commit id or remote branch. Raises
+        InputError that lists near names when there is no such thing."""
+        if self.place is None:
+            return await mirror.resolve(self.git, ref)
+        return await bases.resolve(self.place, ref)
+
+    async def include_uncommitted(self, base: Base) -> Base:
+        """The base with the working tree's present state on top (tracked and untracked, not ignored), as a commit in
+        the store. The user's tree, index, HEAD and objects stay as they are. Raises InputError where there is no
+        working tree, or when it is on another commit than `base`."""
+        if self.place is None or self.place.top is None:
+            raise InputError(
+                f"{shown(self.location)} has no working tree, so there are no uncommitted changes to include",
+                "leave --include-uncommitted out",
+            )
+        tree, changes = await bases.write_uncommitted(self.place, self.git_dir, base)
+        if changes == 0:
+            return base
+        when = datetime.now(UTC).isoformat()
+        commit = await self.commit(tree, base.commit, "Uncommitted changes\n", when)
+        await self.keep(f"uncommitted/{commit}", commit)
+        files = "1 file" if changes == 1 else f"{changes} files"
+        note = bases.joined(bases.without_uncommitted(base.note), f"uncommitted changes included: {files}")
+        return Base(commit=commit, tree=tree, ref=base.ref, branch=base.branch, note=note)
+
+    async def commit(self, tree: str, parent: str, message: str, when: str) -> str:
+        """A commit in the store by Midwatch; the same arguments give the same id. `when` is ISO 8601."""
+        moment = datetime.fromisoformat(when)
+        seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        stamp = f"@{seconds} +0000"
+        who = {f"GIT_{role}_NAME": NAME for role in ("AUTHOR", "COMMITTER")}
+        who |= {f"GIT_{role}_EMAIL": EMAIL for role in ("AUTHOR", "COMMITTER")}
+        who |= {f"GIT_{role}_DATE": stamp for role in ("AUTHOR", "COMMITTER")}
+        git = Git(git_dir=self.git_dir, cwd=self.git_dir, environment=who)
+        text = message.replace("\0", "").encode("utf-8", "replace")
+        return (await git.run("commit-tree", tree, "-p", parent, "-F", "-", stdin=text or b"\n")).decode().strip()
+
+    async def keep(self, name: str, commit: str) -> None:
+        """Hold on to a commit under refs/midwatch/`name`. May be called again with another commit."""
+        await self.git.run("update-ref", f"refs/midwatch/{name}", commit)
+
+    async def tree_of(self, commit: str) -> str:
+        """The tree id of a commit in the store."""
+        return (await self.git.run("rev-parse", "--verify", f"{commit}^{{tree}}")).decode().strip()
+
+    async def diff(self, old: str, new: str) -> bytes:
+        """The change between two commits or trees as a unified diff that `git apply` reads; renames are found."""
+        return await diff.diff(self.git, old, new)
+
+    async def stat(self, old: str, new: str) -> tuple[FileChange, ...]:
+        """The files that differ between two commits or trees, by path."""
+        return await diff.stat(self.git, old, new)
+
+    async def apply_to_user_tree(self, old: str, new: str) -> tuple[FileChange, ...]:
+        """Make the change from `old` to `new` in the user's working tree; index, HEAD and branches stay. All or none:
+        raises InputError that names the files that do not fit, and then nothing was touched."""
+        if self.place is None:
+            raise InputError(
+                f"{shown(self.location)} has no working tree here", "save `midwatch diff` to a file and use `git apply`"
+            )
+        return await diff.apply(self.place, self.git_dir, old, new)
+
+    def object_folders(self) -> tuple[Path, ...]:
+        """The store's objects and all that it borrows from: to be bound read-only in a box at the same paths."""
+        found: list[Path] = []
+        waiting = [self.git_dir / "objects"]
+        while waiting:
+            folder = waiting.pop(0)
+            if folder not in found:
+                found.append(folder)
+                waiting += _borrowed(folder)
+        return tuple(found)
+
+    def excludes(self) -> bytes:
+        """The user's own ignore rules outside the tree (info/exclude and core.excludesFile), as of the last opening."""
+        try:
+            return (self.git_dir / "info" / "exclude").read_bytes()
+        except OSError:
+            return b""
+
+
+def store_of(state: Path, location: str) -> Path:
+    """Where the store of a repository is; it may not exist yet."""
+    name = location.rstrip("/").removesuffix(".git").rstrip("/")
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name.rpartition("/")[2])[:40].strip("-.") or "repository"
+    key = repository_key(location)
+    existing = sorted((state / "repos").glob(f"*-{key}.git"))
+    return existing[0] if existing else state / "repos" / f"{slug}-{key}.git"
+
+
+def alternates(folders: tuple[Path, ...]) -> bytes:
+    """The content of an `objects/info/alternates` file."""
+    return b"".join(_alternate(os.fsencode(folder)) + b"\n" for folder in folders)
+
+
+def _alternate(path: bytes) -> bytes:
+    return quoted(path) if b"\n" in path or path.startswith((b'"', b"#")) else path
+
+
+def _borrowed(folder: Path) -> list[Path]:
+    try:
+        lines = (folder / "info" / "alternates").read_bytes().split(b"\n")
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        if not line or line.startswith(b"#"):
+            continue
+        try:
+            name = unquoted(line) if line.startswith(b'"') else line
+        except ValueError:
+            name = line
+        found.append(Path(os.path.realpath(folder / os.fsdecode(name))))
+    return [path for path in found if path.is_dir()]
+
+
+def _require_writable(place: Place) -> None:
+    refs = place.common_dir / "refs" / "heads"
+    if (place.common_dir / "reftable").is_dir():
+        refs = place.common_dir / "reftable"
+    ours = refs / "midwatch"
+    for folder in (ours if ours.is_dir() else refs, place.common_dir / "objects"):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise InputError(
+                f"{shown(place.name)} is read-only: no branch can be made in it ({shown(folder)} is not writable)",
+                "make it writable, or clone it and run Midwatch on the clone",
+            )
+
+
+def _recorded_location(store: Path, location: str) -> str:
+    try:
+        return str(json.loads((store / "midwatch.json").read_bytes())["location"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"Midwatch has not worked on {shown(location)} yet", "name the repository that the task was made for"
+        ) from error
+
+
+def _make_store(store: Path, location: str, place: Place | None) -> bool:
+    """Whether it had to be made."""
+    if (store / "midwatch.json").is_file():
+        return False
+    store.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix="new-", dir=store.parent))
+    new.chmod(0o755)
+    for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
+        (new / folder).mkdir(parents=True)
+    (new / "HEAD").write_bytes(b"ref: refs/heads/none\n")
+    (new / "config").write_text(_config(sha256=place is not None and place.sha256))
+    (new / "info" / "attributes").write_bytes(RAW)
+    (new / "midwatch.json").write_text(json.dumps({"location": location}))
+    try:
+        new.rename(store)
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)  # another process was first
+        if not (store / "midwatch.json").is_file():
+            raise OperationError(f"{shown(store)} is in the way", "move it aside") from None
+        return False
+    return True
+
+
+def _config(*, sha256: bool) -> str:
+    lines = ["[core]", f"\trepositoryformatversion = {int(sha256)}", "\tbare = true", "\tfilemode = true"]
+    lines += ["\tsymlinks = true", "\tautocrlf = false", "\tignorecase = false", "\tlogallrefupdates = false"]
+    if os.geteuid() == 0:
+        lines.append("\tsharedRepository = 0644")  # a box of root's runs as another user and reads these objects
+    if sha256:
+        lines += ["[extensions]", "\tobjectFormat = sha256"]
+    return "\n".join(lines) + "\n"
+
+
+def _freshen(store: Path, place: Place, excludes: bytes) -> None:
+    _replace(store / "objects" / "info" / "alternates", alternates((place.common_dir / "objects",)))
+    _replace(store / "info" / "exclude", excludes)
+    try:
+        shallow = (place.common_dir / "shallow").read_bytes()
+    except FileNotFoundError:
+        (store / "shallow").unlink(missing_ok=True)
+    else:
+        _replace(store / "shallow", shallow)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.is_file() and path.read_bytes() == content:
+        return
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(name).chmod(0o644)
+    Path(name).replace(path)
