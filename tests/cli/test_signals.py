@@ -102,10 +102,12 @@ def test_a_run_whose_reader_goes_away_still_ends_with_a_pull_request(program: Pr
     slow(program, server)
     process = started(program)
     assert process.stdout is not None
+    assert process.stderr is not None
     process.stdout.close()
     os.kill(int((program.folder / "begun").read_text()), signal.SIGKILL)
-    process.wait(timeout=60)
-    assert process.returncode == 0
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 0
     assert program.json("list")[0]["status"] == "done"
 
 

@@ -350,12 +350,13 @@ async def test_a_box_that_is_being_set_up_never_starts_its_command_after_its_wor
         (tmp_path / mark).mkdir()
         with worker(tmp_path / mark, mark):
             await asyncio.sleep(0.003 * step)
-    await asyncio.sleep(0.3)
-    running = [mark for mark in marks if alive(f"sleep\0{mark}")]
-    for mark in marks:  # also what bwrap itself may leave, parked before it did anything
-        for pid in alive(mark):
-            os.kill(pid, signal.SIGKILL)
-    assert running == []
+    await asyncio.sleep(0.3)  # whatever is on its way may start now
+    try:
+        await until(lambda: not any(alive(f"sleep\0{mark}") for mark in marks), "all commands ended")
+    finally:
+        for mark in marks:  # also what bwrap itself may leave, parked before it did anything
+            for pid in alive(mark):
+                os.kill(pid, signal.SIGKILL)
 
 
 async def test_a_bwrap_that_cannot_set_up_is_our_failure_and_no_output(tmp_path: Path, program: Path) -> None:

@@ -18,7 +18,8 @@ IDENTITY = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
 
 def git(folder: Path | str, *args: str | bytes, check: bool = True) -> str:
     """Run git as the user would; its stdout without the last newline."""
-    done = subprocess.run(["git", *args], cwd=folder, env={**os.environ, **IDENTITY}, capture_output=True, check=False)
+    command = ["git", "-c", "gc.auto=0", *args]
+    done = subprocess.run(command, cwd=folder, env={**os.environ, **IDENTITY}, capture_output=True, check=False)
     assert not check or done.returncode == 0, done.stderr.decode()
     return done.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.workspace import checkpoint as checkpoint_module
 from midwatch.workspace.git import GitError
 from tests.support.repositories import Opened, UserRepository, opened
 
@@ -103,13 +102,13 @@ async def test_a_change_that_hides_its_time_and_size_is_seen(work: Opened) -> No
 
 async def test_the_same_work_makes_the_same_checkpoints(work: Opened, tmp_path: Path) -> None:
     saved = []
-    for _ in range(2):
+    for pause in (1.1, 0):  # the second time in another second
         await work.workspace.restore(work.base)
         work.write("a.txt", "changed\n")
         first = await work.workspace.save()
         work.write("b.txt", "b\n")
         saved.append((first, await work.workspace.save()))
-        time.sleep(1.1)  # a clock second later
+        time.sleep(pause)
     assert saved[0] == saved[1]
 
 
@@ -205,12 +204,21 @@ async def test_a_very_large_file_is_streamed(work: Opened) -> None:
     assert b"Binary files /dev/null and b/large differ" in patch
 
 
+async def test_a_file_that_no_forge_would_take_is_left_out_and_what_was_known_of_it_stands(work: Opened) -> None:
+    for name in ("huge", "a.txt"):
+        (work.tree / name).touch()
+        os.truncate(work.tree / name, 3 << 30)
+    assert await work.changed() == {}
+    assert work.workspace.skipped == ("a.txt: larger than 2 GiB", "huge: larger than 2 GiB")
+
+
 async def test_a_file_that_shrinks_while_it_is_read_is_read_again(
     work: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open(work.tree / "moving", "wb") as file:
         file.truncate(4 << 20)
-    real, done = os.read, []
+    real = os.read
+    done: list[bool] = []
 
     def shrinking(handle: int, size: int) -> bytes:
         if not done and size >= 1 << 17 and os.fstat(handle).st_size == 4 << 20:
@@ -219,7 +227,7 @@ async def test_a_file_that_shrinks_while_it_is_read_is_read_again(
             os.lseek(handle, 2 << 20, os.SEEK_SET)
         return real(handle, size)
 
-    monkeypatch.setattr(checkpoint_module.os, "read", shrinking)
+    monkeypatch.setattr(os, "read", shrinking)
     assert await work.changed() == {"moving": "A"}
     assert done
     size = await work.repository.git.run("cat-file", "-s", f"{work.workspace.checkpoint.tree}:moving")

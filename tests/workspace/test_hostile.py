@@ -37,7 +37,6 @@ def plant(tree: Path, evil: Path) -> None:
     sshCommand = {evil}
     editor = {evil}
     attributesFile = {tree}/.gitattributes
-    worktree = /
 [filter "evil"]
     clean = {evil}
     smudge = {evil}
@@ -62,7 +61,7 @@ def plant(tree: Path, evil: Path) -> None:
 """
     with open(tree / ".git" / "config", "a") as file:
         file.write(config)
-    repository.write("more.config", config)
+    repository.write("more.config", config.partition("[include]")[0])
     for hook in (
         "post-checkout",
         "post-index-change",
@@ -87,7 +86,7 @@ async def all_that_the_host_does(work: Opened) -> None:
 
 async def test_planted_settings_hooks_and_filters_never_run(work: Opened, evil: Path, marker: Path) -> None:
     plant(work.tree, evil)
-    git(work.tree, "--work-tree=.", "-c", "alias.x=!true", "status", check=False)
+    git(work.tree, "diff", check=False)
     assert marker.exists(), "the trap itself does not work"
     marker.unlink()
     work.write("a.txt", "changed\n")

@@ -52,6 +52,13 @@ async def test_what_cannot_be_fetched_is_said_and_leaves_nothing(tmp_path: Path)
     assert list((tmp_path / "state" / "repos").iterdir()) == []
 
 
+async def test_a_password_in_an_address_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(OperationError) as caught:
+        await Repository.open(tmp_path / "state", "https://ann:s3cret@127.0.0.1:1/x.git")
+    assert "127.0.0.1:1/x.git cannot be fetched" in caught.value.message
+    assert "s3cret" not in caught.value.message
+
+
 def test_addresses_are_told_from_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for text in ("https://example.org/x.git", "ssh://h/x", "git@github.com:a/b.git", "host:path/x", "file:///x"):
         assert is_url(text)

@@ -297,6 +297,15 @@ def test_a_repository_of_somebody_else_names_the_command_that_trusts_it(user: Us
     assert f"git config --global --add safe.directory {user.path}" in said
 
 
+async def test_what_a_killed_git_left_in_the_store_is_cleared_away(user: UserRepository, tmp_path: Path) -> None:
+    packs = (await Repository.open(tmp_path / "state", str(user.path))).git_dir / "objects" / "pack"
+    for name in ("tmp_pack_old", "tmp_pack_new"):
+        (packs / name).write_text("half")
+    os.utime(packs / "tmp_pack_old", (0, 0))
+    await Repository.open(tmp_path / "state", str(user.path))
+    assert [p.name for p in packs.iterdir()] == ["tmp_pack_new"]
+
+
 async def test_a_missing_object_is_no_bug_of_ours(user: UserRepository, tmp_path: Path) -> None:
     from midwatch.domain.errors import OperationError
 

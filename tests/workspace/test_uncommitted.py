@@ -39,7 +39,8 @@ async def test_the_working_tree_becomes_the_base_and_stays_as_it_is(user: UserRe
     assert base.note == "uncommitted changes included: 6 files"
     changes = {c.path: c.status for c in await repository.stat(plain.commit, base.commit)}
     assert changes == {
-        "a.txt": "M", "staged.txt": "A", os.fsdecode(b"untracked \xff"): "A", "run.sh": "A", "link": "A", "gone.txt": "D",
+        "a.txt": "M", "staged.txt": "A", os.fsdecode(b"untracked \xff"): "A",
+        "run.sh": "A", "link": "A", "gone.txt": "D",
     }  # fmt: skip
     workspace = Workspace(repository, tmp_path / "attempt")
     await workspace.restore(base)

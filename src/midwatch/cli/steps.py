@@ -123,7 +123,7 @@ def _reply(body: ModelReplied) -> Step:
     said = words.line(body.text)
     if not said:
         said = "asks for " + ", ".join(words.line(call.name) for call in body.calls) if body.calls else "says nothing"
-    facts = [words.milliseconds(body.latency_ms)]
+    facts = [words.milliseconds(body.latency_ms)] if body.latency_ms >= 50 else []
     if body.usage.total:
         facts.append(f"{words.compact(body.usage.total)} tokens")
     if body.cost_microusd:

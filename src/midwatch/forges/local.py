@@ -11,6 +11,7 @@ from midwatch.forges import landing
 from midwatch.forges.base import has_base_branch, settled
 from midwatch.forges.book import Book
 from midwatch.workspace.location import is_url, locate, repository_key
+from midwatch.workspace.mirror import without_secret
 from midwatch.workspace.names import shown
 
 
@@ -68,7 +69,7 @@ class LocalForge:
         proposal = pr.proposal
         if is_url(proposal.repository):
             raise InputError(
-                f"{shown(proposal.repository)} is not on this machine, so nothing can be merged into it here",
+                f"{without_secret(proposal.repository)} is not on this machine, so nothing can be merged into it here",
                 "save `midwatch diff` to a file and use `git apply` in a clone of it",
             )
         if not has_base_branch(proposal):

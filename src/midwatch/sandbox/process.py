@@ -104,7 +104,7 @@ class _ProcessBox(BoxFiles):
         private = self._spec.private
         # Only folders that are there, by full path: a relative one would lead into the workspace.
         folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-        usable = [folder for folder in folders if folder.startswith("/") and Path(folder).is_dir()]
+        usable = [folder for folder in folders if folder.startswith("/") and os.access(folder, os.X_OK)]
         path = os.pathsep.join((*self._spec.path, *usable))
         home, temporary = str(private / "home"), str(private / "tmp")
         return arguments.merged(home, temporary, path, self.support, self._spec.environment)

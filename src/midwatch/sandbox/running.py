@@ -79,7 +79,7 @@ class Running:
         self._loop.add_reader(self._output, self._on_output)
         limit = self._limits.timeout
         self._timers = [
-            self._loop.call_later(limit, self.stop, f"time limit of {limit:g} s"),
+            self._loop.call_later(limit, self.stop, f"time limit of {round(limit, 1):g} s"),
             self._loop.call_later(_LOOK_EVERY, self._look_at_memory),
         ]
         try:

@@ -66,6 +66,8 @@ def _quote(text: str) -> str:
 def _summary(task: Task, history: History) -> str:
     asked = f"Asked for:\n\n{_quote(_cut(task.prompt, 2000))}"
     text = history.last_reply.text.strip() if history.last_reply else ""
+    if _first_line(text) == _offered_title(history):
+        text = text.partition("\n")[2].strip() or text  # it is the pull request's title already
     done = _cut(text, SUMMARY_LENGTH) if text else "The model ended without a summary."
     limit = history.outcome.text if history.outcome and history.outcome.kind == "limit" else ""
     note = f"**Unfinished: {limit}.** What was done until then is offered as a draft.\n\n" if limit else ""

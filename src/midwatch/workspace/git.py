@@ -49,6 +49,7 @@ _OWN = (
     "submodule.recurse=false",
 )
 _KEPT_OF_THE_USER = ("GIT_CONFIG", "GIT_SSH", "GIT_ASKPASS", "GIT_SSL_", "GIT_PROXY_", "GIT_HTTP_")
+_FULL = ("No space left on device", "Disk quota exceeded", "Out of diskspace")
 _PASSED_ON = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
@@ -169,7 +170,7 @@ def _name(args: Sequence[Arg]) -> str:
 
 
 def _mend(stderr: str) -> str:
-    if "No space left on device" in stderr or "Disk quota exceeded" in stderr:
+    if any(words in stderr for words in _FULL):
         return "free some space on that disk, then `midwatch resume`"
     if "Permission denied" in stderr or "Read-only file system" in stderr:
         return "check the owner and the mode of the folder named there"

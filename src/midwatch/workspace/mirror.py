@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.task import Base
 from midwatch.workspace.bases import unknown
@@ -23,7 +25,7 @@ async def fetch(git: Git, url: str) -> None:
         answer = answer if got.code == 0 else got
     if answer.code != 0:
         raise OperationError(
-            f"{shown(url)} cannot be fetched: {last_words(answer.stderr)}",
+            f"{without_secret(url)} cannot be fetched: {without_secret(last_words(answer.stderr))}",
             "check the address, the network and your access: `git ls-remote` with that address must answer",
         )
     for line in answer.stdout.decode("utf-8", "surrogateescape").split("\n"):
@@ -31,7 +33,12 @@ async def fetch(git: Git, url: str) -> None:
             target = line.removeprefix("ref: refs/heads/").removesuffix("\tHEAD")
             await git.run("symbolic-ref", f"{_REMOTE}HEAD", f"{_REMOTE}{target}")
     if not await git.run("for-each-ref", "--count=1", _REMOTE):
-        raise InputError(f"{shown(url)} has no commit yet", "push a first commit there")
+        raise InputError(f"{without_secret(url)} has no commit yet", "push a first commit there")
+
+
+def without_secret(text: str) -> str:
+    """The text for a person to read, without the user and password that an address in it may hold."""
+    return re.sub(r"(?<=://)[^/@\s]*@", "", shown(text))
 
 
 async def resolve(git: Git, ref: str | None) -> Base:

@@ -6,11 +6,13 @@ whatever the size, and nothing that Midwatch makes lands in the user's repositor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.location import Place, is_url, locate, repository_key
 from midwatch.workspace.names import quoted, shown, unquoted
 
+_A_DAY = 86400.0
 NAME, EMAIL = "Midwatch", "midwatch@localhost"
 
 RAW = b"* -text !eol -filter -ident !working-tree-encoding !diff !merge !whitespace\n"
@@ -232,6 +235,7 @@ def _make_store(store: Path, location: str, place: Place | None) -> bool:
     (new / "config").write_text(_config(sha256=place is not None and place.sha256))
     (new / "info" / "attributes").write_bytes(RAW)
     (new / "midwatch.json").write_text(json.dumps({"location": location}))
+    (new / "midwatch.json").chmod(0o600)  # an address may hold a password
     try:
         new.rename(store)
     except OSError:
@@ -261,6 +265,10 @@ def _freshen(store: Path, place: Place, excludes: bytes) -> None:
         (store / "shallow").unlink(missing_ok=True)
     else:
         _replace(store / "shallow", shallow)
+    for left in (store / "objects" / "pack").glob("tmp_*"):  # of a git that was killed or found the disk full
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _A_DAY:
+                left.unlink()
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -16,6 +16,8 @@ DEEPEST = 250
 """Folders below each other; each is one open handle."""
 LONGEST = 3500
 """Bytes of a path, so that it can be made again inside any state folder (the system's limit is 4096)."""
+LARGEST = 2 << 30
+"""Bytes of a file that is kept: what no forge would take must not fill the disk of the state folder."""
 _IGNORE_FILE_BYTES = 1 << 20
 
 FILE, EXECUTABLE, LINK = b"100644", b"100755", b"120000"
@@ -132,6 +134,9 @@ def _consider(folder: _Folder, name: bytes, status: os.stat_result, known: Known
         result.skipped.append(f"{shown(path)}: git refuses this name")
     elif len(path) > LONGEST:
         result.skipped.append(f"{shown(path[:80])}…: the path is longer than {LONGEST} bytes")
+    elif status.st_size > LARGEST:
+        result.hidden.append(path)
+        result.skipped.append(f"{shown(path)}: larger than {LARGEST >> 30} GiB")
     else:
         result.files[path] = stamp_of(status)
 

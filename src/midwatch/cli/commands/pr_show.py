@@ -47,10 +47,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
     if diff:
         lines += ["", *diff_lines(diff, look)]
     elif request.state == "open":
-        lines += [
-            "",
-            look.dim(f"midwatch pr show {options.number} --diff shows the change; pr merge {options.number} merges it"),
-        ]
+        name = options.number.removeprefix("#")  # to a shell, what follows a # is a comment
+        lines += ["", look.dim(f"midwatch pr show {name} --diff shows the change; pr merge {name} merges it")]
     screen.say(lines)
     return 0
 

@@ -23,8 +23,13 @@ MARK = "MIDWATCH-REPAIR "
 SEARCH_SECONDS = 75
 """The most that the search takes when the person has set no time of their own."""
 
+STEPS = ("run the checks", "find the fault and search for a small edit", "apply it and run the checks again")
+
 GRACE = 30
 """Seconds between the search's own deadline and the tool's."""
+
+Asked = tuple[str, Mapping[str, Any]]
+"""A tool and its arguments."""
 
 
 class RepairModel:
@@ -67,7 +72,8 @@ def _next(view: View) -> Reply:
     if turn == 2:
         found = search_result(answers)
         if not found.get("found"):
-            return _end(words.not_found(found), {"found": False, "tried": _count(found, "tried")})
+            text = words.not_found(found, words.first_line(_first_failure(view)))
+            return _end(text, {"found": False, "tried": _count(found, "tried")})
         return _repair(view.brief, found)
     return _report(view, answers)
 
@@ -77,11 +83,14 @@ def _look(brief: Brief) -> Reply:
     if not brief.checks:
         return _end(words.NO_CHECKS, {"found": False})
     limit = _check_seconds(brief.limits)
-    steps = ["run the checks", "find the fault and search for a small edit", "apply it and run the checks again"]
-    plan = {"plan": [{"step": step, "status": "in_progress" if n == 0 else "pending"} for n, step in enumerate(steps)]}
-    calls: list[tuple[str, Mapping[str, Any]]] = [("update_plan", plan)]
-    calls += [("shell", {"command": c, "timeout_seconds": limit}) for c in brief.checks]
+    calls = [_plan(0), *(("shell", {"command": c, "timeout_seconds": limit}) for c in brief.checks)]
     return _ask(0, words.OPENING, calls)
+
+
+def _plan(done: int) -> Asked:
+    """The plan with that many steps behind it."""
+    statuses = ["completed"] * done + ["in_progress"] + ["pending"] * len(STEPS)
+    return "update_plan", {"plan": [{"step": s, "status": status} for s, status in zip(STEPS, statuses, strict=False)]}
 
 
 def _search(brief: Brief) -> Reply:
@@ -90,14 +99,17 @@ def _search(brief: Brief) -> Reply:
     command = f'python3 "$MIDWATCH_SUPPORT/search.py" --seconds {seconds} {checks}'
     arguments = {"command": command, "timeout_seconds": seconds + GRACE}
     return _ask(
-        1, f"Something fails. I look for the fault, and for {seconds} s at most for an edit.", [("shell", arguments)]
+        1,
+        f"Something fails. I look for the fault, and for {seconds} s at most for an edit.",
+        [_plan(1), ("shell", arguments)],
     )
 
 
 def _repair(brief: Brief, found: Mapping[str, Any]) -> Reply:
     limit = _check_seconds(brief.limits)
-    calls: list[tuple[str, dict[str, Any]]] = [("apply_patch", {"patch": str(found.get("patch", ""))})]
+    calls = [_plan(2), ("apply_patch", {"patch": str(found.get("patch", ""))})]
     calls += [("shell", {"command": check, "timeout_seconds": limit}) for check in brief.checks]
+    calls.append(_plan(len(STEPS)))
     return _ask(2, "An edit passes every check: " + words.listed(found.get("what")) + ". I apply it.", calls)
 
 
@@ -154,12 +166,18 @@ def _latest(view: View) -> list[Answered]:
     return answers
 
 
+def _first_failure(view: View) -> str:
+    """What was read of the first check that failed."""
+    answers = (item for item in view.items if isinstance(item, Answered) and item.tool == "shell" and not item.ok)
+    return next((answer.output for answer in answers), "")
+
+
 def _count(found: Mapping[str, Any], key: str) -> int:
     value = found.get(key, 0)
     return value if isinstance(value, int) else 0
 
 
-def _ask(turn: int, text: str, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> Reply:
+def _ask(turn: int, text: str, calls: Sequence[Asked]) -> Reply:
     made = tuple(ToolCall(f"repair_{turn}_{n}", name, json.dumps(given)) for n, (name, given) in enumerate(calls))
     return Reply("repair", "repair", text, made, stop="calls")
 

@@ -30,8 +30,13 @@ def nothing_fails(checks: Sequence[str]) -> str:
     )
 
 
-def not_found(found: Mapping[str, Any]) -> str:
-    """The search came to nothing."""
+def first_line(output: str) -> str:
+    """How a command ended: the line that the tool puts first."""
+    return output.partition("\n")[0].strip()[:200]
+
+
+def not_found(found: Mapping[str, Any], failure: str = "") -> str:
+    """The search came to nothing. `failure` says how the first failing check ended."""
     if not found:
         return (
             "Nothing was changed: the search ended before it had a result\n\nThe log of its command says how it ended."
@@ -39,7 +44,8 @@ def not_found(found: Mapping[str, Any]) -> str:
     if found.get("passing"):
         return (
             "Nothing was changed: the failure did not come again\n\n"
-            "A check failed once and passed when it was run again. It is flaky, or depends on what ran before it."
+            f"A check failed when I ran it ({failure}) and passed when the search ran it. It is flaky, depends on what "
+            "ran before it, or met a limit of time or output."
         )
     failing = _failing(found)
     return (

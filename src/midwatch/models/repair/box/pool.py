@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LEAD = 1.5
 """By how much an edit that needs imports must be likelier than the next quick one to come before it."""
+QUEUE = 100
+"""Edits that need imports wait until there are so many of them."""
 PARTNERS = 60
 """Edits that are combined with each other when no single one is enough."""
 
@@ -37,6 +39,7 @@ class Candidate:
     solved: int = 0
     """Failing tests that pass with it."""
     born: int = 0
+    begun: bool = False
 
     @property
     def cost(self) -> float:
@@ -102,7 +105,7 @@ class Pool:
         if self._upcoming is None:
             self._upcoming = self._single()
         upcoming = self._upcoming
-        if self.imports and (room or upcoming is None or self.imports[0][0] + LEAD < upcoming.priority):
+        if self.imports and (room or self._pressing(upcoming)):
             return heapq.heappop(self.imports)[2]
         if upcoming is not None:
             self._upcoming = None
@@ -114,6 +117,12 @@ class Pool:
         if self._pairs is None:
             self._pairs = self._combine()
         return next(self._pairs, None)
+
+    def _pressing(self, upcoming: Candidate | None) -> bool:
+        """Whether those that need imports should not wait for `upcoming`."""
+        if upcoming is None or len(self.imports) > QUEUE:
+            return True
+        return self.imports[0][0] + LEAD < upcoming.priority
 
     def _single(self) -> Candidate | None:
         for edit in self._singles:

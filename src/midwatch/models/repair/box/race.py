@@ -130,7 +130,6 @@ class Race:
             self.verifier.start(candidate, candidate.files(self.sources))
             return
         if candidate.fast and any(self.imports.needed(e.path, e.line) for e in candidate.edits):
-            self.tried += 1
             self.pool.by_import(candidate)
             return
         session = self.sessions[candidate.step]
@@ -139,8 +138,8 @@ class Race:
         if server is None:
             self.crashes += 1
             return
-        if candidate.step == 0 and candidate.patience == 1.0 and candidate.fast:
-            self.tried += 1
+        self.tried += not candidate.begun
+        candidate.begun = True
         first, second = self._limits(session, candidate, fast)
         edit = [
             [e.path, e.start, e.end, base64.b64encode(e.new).decode("ascii")] for e in candidate.edits

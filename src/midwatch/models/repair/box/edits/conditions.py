@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from .contract import Draft
 from .kinds import MANY, NUMBER, TEXT, TRUTH
-from .site import demanded, shorten, strength
+from .precedence import demanded, strength
+from .site import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from .conditions import atoms
 from .contract import Draft
 from .layout import after, before
-from .site import shorten, spelling, strength
+from .precedence import spelling, strength
+from .site import shorten
 from .source import FUNCTIONS
 
 if TYPE_CHECKING:

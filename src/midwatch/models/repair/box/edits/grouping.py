@@ -7,7 +7,8 @@ import itertools
 from typing import TYPE_CHECKING
 
 from .contract import Draft
-from .site import binding, demanded, shorten, spelling, strength
+from .precedence import binding, demanded, spelling, strength
+from .site import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

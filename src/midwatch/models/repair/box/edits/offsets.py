@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from .contract import Draft
 from .kinds import MANY, NUMBER, TEXT, TRUTH, kind_of
 from .operators import pairs
-from .site import shorten, strength
+from .precedence import strength
+from .site import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from .contract import Draft
 from .kinds import TRUTH, kind_of
-from .site import shorten, spaced, spelling, strength
+from .precedence import spelling, strength
+from .site import shorten, spaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

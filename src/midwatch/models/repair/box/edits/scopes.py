@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .analogies import OPPOSITES, opposite, renamed, renamings
 from .kinds import kind_of, tag_names
-from .site import strength
+from .precedence import strength
 from .source import FUNCTIONS, LOOPS
 
 if TYPE_CHECKING:

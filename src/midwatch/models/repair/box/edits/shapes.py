@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from .conditions import atoms
 from .contract import Draft
 from .operators import pairs
-from .site import shorten, strength
+from .precedence import strength
+from .site import shorten
 from .source import FUNCTIONS
 
 if TYPE_CHECKING:

@@ -144,8 +144,8 @@ class Functions:
         done = 0
         for path, old, new in replaced:
             for function in self._live.get((path, old.co_firstlineno, old.co_name), ()):
-                if function.__code__.co_code != old.co_code or len(function.__code__.co_consts) != len(old.co_consts):
-                    continue
+                if not _same_source(function.__code__, old):
+                    continue  # another lambda of that line
                 try:
                     function.__code__ = new.replace(co_filename=function.__code__.co_filename)
                 except ValueError:
@@ -243,6 +243,13 @@ class _Parts:
     def _code(self, snippet, line):
         text = b"\n" * (line - 1) + snippet
         return compile(text, self._path, "exec", flags=self._flags, dont_inherit=True)
+
+
+def _same_source(one, other):
+    """Whether two code objects of one line come from the same text. Their bytecode may differ even so: the compiler
+    treats a name that the module imports in its own way, and a statement compiled alone does not show the import."""
+    alike = one.co_names == other.co_names and one.co_varnames == other.co_varnames
+    return alike and len(one.co_consts) == len(other.co_consts)
 
 
 def _shallow(code):
