@@ -53,7 +53,10 @@ class Ended:
 def check_command(module: Any, case: dict[str, Any]) -> str:
     """The case's own test command, with the interpreter of its virtual environment."""
     python = module.venv(case["requirements"]) / "bin/python"
-    return str(case["test_command"]).replace("python -m", f"{python} -m")
+    path = case["python_path"]
+    # absolute, as the cases' own grader has it: some tests change the folder and start Python again
+    command = str(case["test_command"]).replace(f"PYTHONPATH={path} ", f'PYTHONPATH="$PWD/{path}" ')
+    return command.replace("python -m", f"{python} -m")
 
 
 def midwatch(repository: Path, state: Path, *arguments: str, environ: dict[str, str] | None = None) -> Ended:

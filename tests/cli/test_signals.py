@@ -95,6 +95,7 @@ def test_a_second_signal_ends_the_process_at_once(program: Program, server: Mode
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"stopped" not in output
+    wait_until(lambda: sleeper_is_gone(program))
     assert program.json("list")[0]["status"] == "interrupted"
 
 

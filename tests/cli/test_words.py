@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midwatch.cli import words
 from tests.cli.samples import EVIL
 
+KEEP_NOTHING = settings(database=None)
 ANY_TEXT = st.text(st.characters(codec=None), max_size=200)
 
 
@@ -40,6 +41,7 @@ def test_clean_text_is_shown_and_not_obeyed(text: str, shown: str) -> None:
     assert words.clean(text) == shown
 
 
+@KEEP_NOTHING
 @given(ANY_TEXT)
 def test_no_text_whatever_brings_a_control_character_to_the_terminal(text: str) -> None:
     shown = words.clean(text)
@@ -48,11 +50,13 @@ def test_no_text_whatever_brings_a_control_character_to_the_terminal(text: str) 
     shown.encode("utf-8")
 
 
+@KEEP_NOTHING
 @given(ANY_TEXT)
 def test_a_line_has_no_line_break(text: str) -> None:
     assert "\n" not in words.line(text)
 
 
+@KEEP_NOTHING
 @given(ANY_TEXT, st.integers(0, 60))
 def test_cut_text_fits_and_its_beginning_is_kept(text: str, width: int) -> None:
     line = words.line(text)
@@ -61,6 +65,7 @@ def test_cut_text_fits_and_its_beginning_is_kept(text: str, width: int) -> None:
     assert short == line or (width == 0 and short == "") or line.startswith(short.removesuffix("…"))
 
 
+@KEEP_NOTHING
 @given(ANY_TEXT, st.integers(1, 60))
 def test_a_cut_path_fits_and_keeps_its_end(text: str, width: int) -> None:
     line = words.line(text)
@@ -69,6 +74,7 @@ def test_a_cut_path_fits_and_keeps_its_end(text: str, width: int) -> None:
     assert line.endswith(short.removeprefix("…"))
 
 
+@KEEP_NOTHING
 @given(ANY_TEXT, st.integers(20, 80))
 def test_wrapped_text_fits_and_loses_no_word(text: str, width: int) -> None:
     lines = words.wrap(text, width, "  ")

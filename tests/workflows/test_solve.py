@@ -117,7 +117,7 @@ async def test_the_wall_clock_ends_a_command_and_the_task(place: Place) -> None:
 
 async def test_a_model_that_hangs_is_ended_by_the_wall_clock(place: Place) -> None:
     class Hanging(FakeModel):
-        async def reply(self, view, tools, *, max_output=None):  # type: ignore[no-untyped-def]  # noqa: ANN
+        async def reply(self, view, tools, *, max_output=None):  # type: ignore[no-untyped-def]
             await asyncio.sleep(3600)
             yield says("never")
 
@@ -254,3 +254,13 @@ async def test_usage_of_all_turns_is_summed_up(place: Place) -> None:
     report = await place.solve(await place.task([PASSES]), model)
     assert report.chosen.usage == Usage(600, 400, 0, 60, 5)
     assert report.chosen.cost_microusd == 2 * (110 + 550)
+
+
+async def test_a_file_that_cannot_be_saved_is_said_once(place: Place) -> None:
+    make = calls("shell", command="mkdir -p sub/.GIT && echo x > sub/.GIT/config; echo one >> count.txt")
+    model = FakeModel([make, calls("shell", command="true"), says("Done.")])
+    report = await place.solve(await place.task([PASSES]), model)
+    assert report.status == "done"
+    answers = [item.output for item in model.asked[-1][0].items if isinstance(item, Answered)]
+    assert "not saved" in answers[0]
+    assert "not saved" not in answers[1]

@@ -25,6 +25,9 @@ from midwatch.sandbox.base import Box
 from midwatch.tools.base import Bench, ToolSet
 from midwatch.workspace.checkout import Workspace
 
+UNSAVED_CAP = 2000
+"""Characters of a result that name files which the checkpoint could not keep."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
@@ -67,12 +70,14 @@ async def _answer(log: Log, call: ToolCall, place: Workplace) -> None:
         command_number=number,
     )
     result = await place.tools.run(call, bench)
+    skipped = place.tree.skipped
     checkpoint = await place.tree.save()
+    unsaved = "".join(f"\n[not saved: {line}]" for line in place.tree.skipped if line not in skipped)
     finished = ToolFinished(
         call_id=call.id,
         tool=call.name,
         ok=result.ok,
-        output=result.output,
+        output=result.output + unsaved[:UNSAVED_CAP],
         ended=result.ended,
         duration_ms=result.duration_ms,
         checkpoint=checkpoint,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from midwatch import wiring
@@ -65,10 +67,22 @@ async def stoppable(work: Coroutine[Any, Any, T]) -> T:
 
 
 def leave_at_once() -> None:
-    """End this process now. Its sandboxes die with it."""
+    """End this process now, and what it has started: a box dies with it, a command without isolation would not."""
+    for child in _children():
+        with contextlib.suppress(OSError):
+            (os.killpg if os.getpgid(child) == child else os.kill)(child, signal.SIGKILL)
     if os.isatty(1):
         os.write(1, b"\x1b[?25h\n")  # the live view hides the cursor
     os._exit(STOPPED)
+
+
+def _children() -> list[int]:
+    """The processes that any thread of this one has started and that still run."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for tasks in Path("/proc/self/task").glob("*/children"):
+            found += map(int, tasks.read_text(encoding="ascii").split())
+    return found
 
 
 async def follow(home: wiring.Home, task: Task, screen: Screen) -> int:

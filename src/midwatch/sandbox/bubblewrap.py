@@ -13,11 +13,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, SandboxLost
-from midwatch.sandbox import arguments
+from midwatch.sandbox import arguments, locate
 from midwatch.sandbox.arguments import Source, Sources
 from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, ExecResult, OutputSink
 from midwatch.sandbox.files import BoxFiles, ConfinedFiles
-from midwatch.sandbox.handles import memory_file, null_file, output_pipe, read_available
+from midwatch.sandbox.handles import memory_file, null_file, output_pipe, read_available, reading
 from midwatch.sandbox.locate import Candidate
 from midwatch.sandbox.owners import box_owner
 from midwatch.sandbox.running import (
@@ -173,12 +173,15 @@ class _BubblewrapBox(BoxFiles):
             self._running = None
             status.close()
         if not ending.reason and (status.exit_code is None or not status.complaint.startswith(arguments.BEGUN)):
-            raise lost(status.complaint.removeprefix(arguments.BEGUN))
+            raise lost(status.complaint.removeprefix(arguments.BEGUN).strip())
         return result(ending, from_shell(status.exit_code or 0))
 
     def _world(self, opened: contextlib.ExitStack, handles: list[int]) -> list[str]:
         """The mounts; adds to `handles` what they are given by."""
         data = {path: memory_file(opened, text.encode()) for path, text in arguments.synthesised().items()}
+        for path in arguments.copied():
+            with contextlib.suppress(OSError):
+                data[str(path)] = opened.enter_context(reading(path))
         masked = [path for path in self._spec.masked if path.is_file()]
         empty = {str(path): opened.enter_context(null_file()) for path in masked}
         handles += [*data.values(), *empty.values()]
@@ -313,4 +316,5 @@ def _handles(sources: Sources) -> list[int]:
 
 def lost(complaint: str) -> SandboxLost:
     """The error for a bwrap that never started the command."""
-    return SandboxLost(f"bubblewrap could not set up the box: {complaint.strip() or 'it ended without a word'}")
+    message = f"bubblewrap could not set up the box: {complaint or 'it ended without a word'}"
+    return SandboxLost(message, locate.mend_for(complaint) if complaint else "")

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 _PIPE = 1 << 20
 
@@ -22,10 +23,15 @@ def output_pipe(owner: tuple[int, int] | None) -> tuple[int, int]:
     return reading, writing
 
 
-@contextlib.contextmanager
-def null_file() -> Iterator[int]:
+def null_file() -> contextlib.AbstractContextManager[int]:
     """A handle from which nothing can be read."""
-    handle = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    return reading(Path(os.devnull))
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[int]:
+    """A handle of a file. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield handle
     finally:

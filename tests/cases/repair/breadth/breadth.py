@@ -7,9 +7,9 @@ def reachable(graph, start, goal):
     """Whether there is a way from start to goal."""
     queue = deque([start])
     seen = {start}
-    while True:
+    while queue:
         node = queue.popleft()
-        if node == goal:
+        if node == start:
             return True
         for following in graph.get(node, []):
             if following not in seen:

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from .servers import Child
     from .session import Place
 
-FIRST_ALARM = 5.0
+FIRST_ALARM = 3.0
 """Seconds after which a test counts as one that does not end, until one did so; then it is less."""
+TRACED_ALARM = 1.0
+"""The same while lines are traced, once it is known that tests do not end."""
 SESSIONS = 12
 """Sessions of one check that are looked at; the rest only counts in the last, whole run."""
 
@@ -81,12 +83,12 @@ def _measure(session: Session, deadline: float) -> None:
     if not failing:
         return
     hung = [key for key in failing if _hung(session.outcomes[key])]
-    failing = [key for key in failing if key not in hung] + hung[:5]
+    failing = [key for key in failing if key not in hung] + hung[:3]
     share = max(3.0, (deadline - time.monotonic()) * 0.4)
     passing = _nearest(session, failing)
     if plain * 4 > share:
         passing = _within(session, passing, share / 8)
-    trace = _Runs(session, min(deadline, time.monotonic() + share), max(2.0, FIRST_ALARM / 2))
+    trace = _Runs(session, min(deadline, time.monotonic() + share), TRACED_ALARM if hung else 3 * FIRST_ALARM)
     middle = (len(passing) + 1) // 2
     trace.all([failing + passing[:middle], passing[middle:]], True)
 
@@ -171,7 +173,7 @@ class _Watch:
             self.left.remove(key)
         self.current = None
         if message["failure"] and message["failure"]["hang"]:
-            self.alarm = max(0.5, self.alarm / 3)
+            self.alarm = max(0.3, self.alarm / 6)
         old = self.runs.session.outcomes.get(key)
         if self.trace and old is not None:
             failure = message["failure"] if not old.ok and message["failure"] else old.failure
@@ -201,7 +203,7 @@ class _Watch:
         if not self.trace or old is None:
             self.runs.session.outcomes[key] = Outcome(False, time.monotonic() - self.heard, failure)
         if hang:
-            self.alarm = max(0.5, self.alarm / 3)
+            self.alarm = max(0.3, self.alarm / 6)
         self._start()
 
     def stop(self) -> None:

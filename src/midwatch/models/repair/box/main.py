@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--check", action="append", required=True, metavar="CMD", help="a command that must exit 0")
     parser.add_argument("--seconds", type=float, default=75.0, help="the most that the search may take (75)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2, help="candidates at once")
+    parser.add_argument("--extra", type=float, default=5.0, help="seconds to go on at least once one was found")
     parser.add_argument("--root", default=".", help="the tree (the current folder)")
     options = parser.parse_args(argv)
     folder = os.path.realpath(tempfile.mkdtemp(prefix="mwr-"))
@@ -61,6 +62,7 @@ class _Search:
         self.folder = folder
         self.began = time.monotonic()
         self.deadline = self.began + options.seconds
+        self.extra: float = options.extra
         self.sessions: list[Session] = []
 
     def run(self) -> dict[str, Any]:
@@ -102,7 +104,7 @@ class _Search:
         _rewarm(failing, suspicion)
         race = Race(
             place.hub, failing, Pool(sources, suspicion, context), sources, verifier,
-            Clock(time.monotonic(), self.deadline), self.workers, _say,
+            Clock(time.monotonic(), self.deadline, self.extra), self.workers, _say,
             suspect.Imports(sources, failing),
         )  # fmt: skip
         race.run()
@@ -125,7 +127,7 @@ class _Search:
         return None
 
     def _conclude(self, race: Race, suspicion: Suspicion) -> dict[str, Any]:
-        ranked = sorted(race.plausible, key=lambda c: (len(c.edits), round(c.cost, 2), c.priority))
+        ranked = sorted(race.plausible, key=lambda c: _order(c, race, suspicion))
         if not ranked:
             why = "no edit that was tried makes every check pass"
             if time.monotonic() < self.deadline - 1:
@@ -163,6 +165,21 @@ class _Search:
             "seconds": round(time.monotonic() - self.began, 1),
         }
         return {"tried": 0, **facts, **common}
+
+
+def _order(candidate: Candidate, race: Race, suspicion: Suspicion) -> tuple[float, ...]:
+    """The one to choose comes first: fewest edits, small and suspicious, fewest bytes, and nothing that bends what
+    the assertions compare with."""
+    bent = any((edit.path, edit.line) in suspicion.yardsticks for edit in candidate.edits)
+    size = sum(_size(race.sources[edit.path][edit.start : edit.end], edit.new) for edit in candidate.edits)
+    return (len(candidate.edits), round(candidate.priority + bent, 1), size, candidate.priority)
+
+
+def _size(old: bytes, new: bytes) -> int:
+    """Bytes that differ, once what both begin and end with is taken away."""
+    head = len(os.path.commonprefix([old, new]))
+    tail = len(os.path.commonprefix([old[head:][::-1], new[head:][::-1]]))
+    return max(len(old), len(new)) - head - tail
 
 
 def _rewarm(sessions: Sequence[Session], suspicion: Suspicion) -> None:

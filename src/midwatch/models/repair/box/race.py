@@ -32,6 +32,8 @@ class Clock:
 
     began: float
     deadline: float
+    least_extra: float = 5.0
+    """Seconds to go on at least once a candidate holds."""
     extra: float | None = None
     """Set when the first candidate held."""
 
@@ -44,7 +46,7 @@ class Clock:
         """A candidate holds: go on for a short while, so that "how many others" means something."""
         if self.extra is None:
             now = time.monotonic()
-            self.extra = min(self.deadline, now + max(5.0, 0.25 * (now - self.began)))
+            self.extra = min(self.deadline, now + max(self.least_extra, 0.25 * (now - self.began)))
 
 
 @dataclass
@@ -171,9 +173,9 @@ class Race:
         first = sum(usual if _hung(outcomes[key]) else outcomes[key].seconds for key in failing)
         rest = sum(o.seconds for o in outcomes.values() if o.ok) + usual * len(hung)
         if session.kind == "script":
-            first, rest = (1.0 if _hung(outcomes["program"]) else first), 0.0
-        start = 0.0 if fast else 3 * min(session.collect_seconds, 10.0)
-        least = 0.5 if first < 0.1 else 1.0
+            first, rest = (0.1 if _hung(outcomes["program"]) else first), 0.0
+        start = 0.0 if fast or session.kind == "script" else 3 * min(session.collect_seconds, 10.0)
+        least = 0.25 if first < 0.05 and fast else 0.5 if first < 0.1 else 1.0
         return (max(least, 3 * first + 0.2) + start) * candidate.patience, max(2.0, 3 * rest + 1) * candidate.patience
 
     def _told(self, heat: Heat, message: dict[str, Any]) -> None:

@@ -152,7 +152,10 @@ class Session:
         known = len(self._wrappers)
         child = self._collecting = self.first.fork(do="collect", alarm=alarm)
         child.wants_status = True
-        told = lambda: bool(ready) or child.over or self._upgraded is not None  # noqa: E731
+
+        def told() -> bool:
+            return bool(ready) or child.over or self._upgraded is not None
+
         self.place.hub.until(lambda: told() or len(self._wrappers) > known, deadline)
         self._collecting = None
         if self._upgraded is not None:

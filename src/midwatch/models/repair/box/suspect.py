@@ -28,6 +28,8 @@ class Suspicion:
     failing: tuple[str, ...] = ()
     counts: dict[str, dict[int, tuple[int, int]]] = field(default_factory=dict)
     """{path: {line: (failing tests that ran it, passing tests that ran it)}}."""
+    yardsticks: set[tuple[str, int]] = field(default_factory=set)
+    """(path, line) of code that assertions themselves compare with."""
     totals: tuple[int, int] = (0, 0)
     """Failing and passing tests that were watched."""
 
@@ -125,7 +127,9 @@ def _spread(result: Suspicion, sources: Mapping[str, bytes], files: set[str]) ->
         except (SyntaxError, ValueError, RecursionError):
             continue
         if path in result.lines:
-            _whole_statements(trees[path], result.lines[path])
+            bent: set[int] = set()
+            _whole_statements(trees[path], result.lines[path], bent)
+            result.yardsticks |= {(path, line) for line in bent}
             _names_read(trees[path], result.lines[path], wanted)
     for path, parsed in trees.items():
         scores = _module_level(parsed, result.lines.get(path, {}), wanted)
@@ -135,7 +139,7 @@ def _spread(result: Suspicion, sources: Mapping[str, bytes], files: set[str]) ->
                 found[line] = max(found.get(line, 0.0), score)
 
 
-def _whole_statements(parsed: ast.Module, found: dict[int, float]) -> None:
+def _whole_statements(parsed: ast.Module, found: dict[int, float], yardsticks: set[int]) -> None:
     heads: list[tuple[range, float]] = []
     for node in ast.walk(parsed):
         if not isinstance(node, ast.stmt) or isinstance(node, ast.ClassDef):
@@ -144,8 +148,8 @@ def _whole_statements(parsed: ast.Module, found: dict[int, float]) -> None:
         last = (body[0].lineno - 1) if isinstance(body, list) and body else (node.end_lineno or node.lineno)
         lines = range(node.lineno, max(last, node.lineno) + 1)
         if isinstance(node, _FUNCTIONS):
-            inside = [found.get(n, 0.0) for n in range(node.lineno, (node.end_lineno or node.lineno) + 1)]
-            heads.append((lines, 0.6 * max(inside)))
+            scores = [found.get(n, 0.0) for n in range(node.lineno, (node.end_lineno or node.lineno) + 1)]
+            heads.append((lines, 0.6 * max(scores)))
             continue
         best = max(found.get(n, 0.0) for n in lines)
         if best:
@@ -153,7 +157,9 @@ def _whole_statements(parsed: ast.Module, found: dict[int, float]) -> None:
     for node in ast.walk(parsed):
         if isinstance(node, _FUNCTIONS) and node.name in ("__eq__", "__ne__"):
             # the tests' own yardstick: bending it makes assertions pass that should not
-            found.update({n: 0.6 * found[n] for n in _range(node) if n in found})
+            inside = [n for n in _range(node) if n in found]
+            found.update({n: 0.6 * found[n] for n in inside})
+            yardsticks.update(inside)
     for lines, best in heads:
         for n in lines:
             found.pop(n, None)
