@@ -58,8 +58,11 @@ async def _answer(log: Log, call: ToolCall, place: Workplace) -> None:
     if limit := _out_of_time(log, place):
         await log.append(limit)
         return
-    if not log.is_started(call):
-        await log.append(ToolStarted(call.id, call.name, place.tools.summary(call)))
+    summary = place.tools.summary(call)
+    if log.is_started(call):
+        place.observer.phase(f"again, after an interruption: {summary}")
+    else:
+        await log.append(ToolStarted(call.id, call.name, summary))
     number = len(log.commands) + 1
     bench = Bench(
         box=place.box,

@@ -168,15 +168,16 @@ class Race:
     def _limits(self, session: Session, candidate: Candidate, fast: bool) -> tuple[float, float]:
         """Seconds for the failing tests and for the passing ones."""
         outcomes = session.outcomes
-        usual = max([o.seconds for o in outcomes.values() if o.ok], default=0.05)
+        usual = max([o.seconds for o in outcomes.values() if o.ok], default=0.01)
         failing, hung = _split(session)
         first = sum(usual if _hung(outcomes[key]) else outcomes[key].seconds for key in failing)
         rest = sum(o.seconds for o in outcomes.values() if o.ok) + usual * len(hung)
         if session.kind == "script":
-            first, rest = (0.1 if _hung(outcomes["program"]) else first), 0.0
+            first, rest = (0.05 if _hung(outcomes["program"]) else first), 0.0
         start = 0.0 if fast or session.kind == "script" else 3 * min(session.collect_seconds, 10.0)
-        least = 0.25 if first < 0.05 and fast else 0.5 if first < 0.1 else 1.0
-        return (max(least, 3 * first + 0.2) + start) * candidate.patience, max(2.0, 3 * rest + 1) * candidate.patience
+        # Where a test hangs, most candidates hang too: little at first, and more in a second round.
+        least = 0.1 if any(_hung(outcomes[key]) for key in failing) else 0.25 if first < 0.05 else 1.0
+        return (max(least, 3 * first + 0.1) + start) * candidate.patience, max(2.0, 3 * rest + 1) * candidate.patience
 
     def _told(self, heat: Heat, message: dict[str, Any]) -> None:
         if "refused" in message:
@@ -199,7 +200,7 @@ class Race:
             self.heats.remove(heat)
             lost = not heat.child.server.alive
             if heat.session.kind == "script" and heat.child.status is not None:
-                heat.verdict = heat.child.status == 0
+                heat.verdict = None if _out_of_time(heat.child) else heat.child.status == 0
             heat.child.kill()
             if lost:
                 self.crashes += 1
