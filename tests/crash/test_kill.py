@@ -15,6 +15,8 @@ from midwatch.domain.events import Checked, Proposed, ToolFinished
 from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.forges.local import LocalForge
 
+ROOT = Path(__file__).parents[2]
+
 APPENDS = 22
 """Of an undisturbed run; `test_an_undisturbed_run…` says when this is no longer so."""
 
@@ -35,6 +37,7 @@ class Place:
             capture_output=True,
             text=True,
             timeout=120,
+            cwd=ROOT,
             check=False,
         )
 
