@@ -1,7 +1,4 @@
-"""The only place that picks concrete classes, from the command, the environment and the settings file.
-
-Heavy modules are imported where they are picked: `midwatch list` must not pay for a model's HTTP client.
-"""
+"""The only place that picks concrete classes. Each is imported where it is picked: `midwatch list` stays light."""
 
 from __future__ import annotations
 
@@ -15,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import __version__
-from midwatch.domain.observer import Observer
-from midwatch.engine.blobs import Blobs
 from midwatch.engine.state import state_folder as state_folder
 from midwatch.engine.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from midwatch.domain.evidence import FileChange
+    from midwatch.domain.observer import Observer
     from midwatch.domain.task import Task
+    from midwatch.engine.blobs import Blobs
     from midwatch.forges.local import LocalForge
     from midwatch.models.base import Model
     from midwatch.sandbox.base import Sandbox
@@ -43,7 +40,13 @@ class Home:
     state: Path
     environ: Mapping[str, str]
     store: SqliteStore
-    blobs: Blobs
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Large outputs, by digest."""
+        from midwatch.engine import blobs
+
+        return blobs.Blobs(self.state / "blobs")
 
     @cached_property
     def forge(self) -> LocalForge:
@@ -67,7 +70,7 @@ async def home(environ: Mapping[str, str] | None = None) -> AsyncIterator[Home]:
     state = state_folder(around)
     store = SqliteStore(state / "state.db")
     try:
-        yield Home(state, around, store, Blobs(state / "blobs"))
+        yield Home(state, around, store)
     finally:
         await store.close()
 
@@ -79,12 +82,11 @@ async def start(home: Home, request: Request) -> Task:
 
     settings = home.settings
     name = request.model or settings.models.model
-    model = await _model(home, name)  # an unknown model or a missing key is said before anything is made
-    await model.close()
+    await (await _model(home, name)).close()  # an unknown model or a missing key is said before anything is made
     request = replace(request, limits=settings.limits.fill(request.limits))
     repository = await Repository.open(home.state, request.repository)
-    driver = request.sandbox or settings.sandbox.driver
-    around = Surroundings(name, driver, settings.sandbox.read_only, home.environ, (home.state,))
+    box = settings.sandbox
+    around = Surroundings(name, request.sandbox or box.driver, box.read_only, home.environ, (home.state,))
     task = await make_task(request, repository, around)
     await home.store.create(task)
     return task
@@ -155,9 +157,9 @@ async def apply(home: Home, task_id: str, repository: str | None = None) -> tupl
 
 async def verify(home: Home, task_id: str) -> Verification:
     """Re-compute a task's chain, blobs and trees."""
-    from midwatch.workflows.verify import verify_task
+    from midwatch.workflows import verify as verifying
 
-    return await verify_task(home.store, home.blobs, home.state, home.forge, task_id)
+    return await verifying.verify_task(home.store, home.blobs, home.state, home.forge, task_id)
 
 
 async def findings(home: Home) -> Sequence[Finding]:
@@ -180,13 +182,12 @@ async def _model(home: Home, name: str) -> Model:
 
 
 async def _replay(home: Home, wanted: str) -> Model:
-    from midwatch.domain.events import ModelReplied
     from midwatch.models.replay import ReplayModel
 
-    row = await home.store.find(wanted)
-    attempt = next((a.attempt for a in row.attempts if a.attempt == wanted), row.attempts[0].attempt)
+    attempts = [state.attempt for state in (await home.store.find(wanted)).attempts]
+    attempt = wanted if wanted in attempts else attempts[0]
     events = await home.store.read(attempt)
-    return ReplayModel([e.body for e in events if isinstance(e.body, ModelReplied)], attempt)
+    return ReplayModel([event.body for event in events if event.kind == "model_replied"], attempt)
 
 
 def _sandbox(driver: str) -> Sandbox:

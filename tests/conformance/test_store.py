@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.domain.chain import GENESIS
 from midwatch.domain.errors import InputError, StaleEpoch
-from midwatch.domain.events import GENESIS, Message
+from midwatch.domain.events import Message
 from midwatch.engine.store.base import Store
 from midwatch.engine.store.fake import MemoryStore
 from midwatch.engine.store.sqlite import SqliteStore

@@ -1,4 +1,4 @@
-"""The kinds of event, and the chain that binds them.
+"""The kinds of event.
 
 An attempt's log is the list of these, `seq` 1, 2, 3 …; it is the only state of the attempt.
 A body is a frozen dataclass; `KINDS` names them all. A stored shape never changes: a new shape is a new `version`,
@@ -7,8 +7,6 @@ and old logs keep loading (tests/golden).
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -16,8 +14,6 @@ from typing import Any, ClassVar, Protocol
 from midwatch.domain.conversation import ToolCall, Usage
 from midwatch.domain.evidence import Checkpoint, Evidence
 from midwatch.domain.task import Task
-
-GENESIS = "0" * 64
 
 
 class Body(Protocol):
@@ -215,12 +211,3 @@ class Event:
         """The name of the body's kind."""
         return str(self.body.kind)
 
-
-def chain_hash(record: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) over the canonical form of a record: attempt, seq, kind, version, time, epoch, body, prev.
-
-    Canonical form: JSON with sorted keys, no spaces, ASCII only (RFC 8785 for the values we store: strings,
-    integers, booleans, null, lists, objects; bodies of ours hold no floats, native items of a provider may).
-    """
-    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()

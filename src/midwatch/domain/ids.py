@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
@@ -11,6 +10,8 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, 
 
 def new_task_id() -> str:
     """Twelve characters: seven of time (seconds) and five of chance. Unique for one person's machine, not a secret."""
+    import secrets  # here, because reading ids is common and making one is not
+
     value = (int(time.time()) << 25) | secrets.randbits(25)
     digits = []
     for _ in range(12):

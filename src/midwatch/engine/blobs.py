@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from midwatch.domain.errors import StoreError
+from midwatch.engine.disk import full_or_broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +120,3 @@ class Blobs:
         if actual.hexdigest() != digest:
             return f"blob {digest[:12]} has been changed: its SHA-256 is now {actual.hexdigest()[:12]}"
         return ""
-
-
-def full_or_broken(folder: Path, error: OSError) -> StoreError:
-    """The state folder's trouble as an error that says what to do."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError(
-            f"the disk that holds {folder} is full",
-            "free some space, or move the state folder with XDG_STATE_HOME, then `midwatch resume`",
-        )
-    return StoreError(
-        f"{folder} cannot be written: {error.strerror}",
-        "check its owner and mode, or set XDG_STATE_HOME to a folder you own",
-    )

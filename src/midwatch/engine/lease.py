@@ -11,7 +11,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.ids import task_of
-from midwatch.engine.blobs import full_or_broken
+from midwatch.engine.disk import full_or_broken
 
 
 def _path(folder: Path, attempt: str) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from midwatch.domain.codec import from_json, to_json
 from midwatch.domain.errors import StoreError
 from midwatch.domain.pull_request import Proposal, PullRequest
-from midwatch.engine.blobs import full_or_broken
+from midwatch.engine.disk import full_or_broken
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pull_requests (

@@ -1,4 +1,7 @@
-"""The forge that needs no server: pull requests in the state folder, branches in the user's repository."""
+"""The forge that needs no server: pull requests in the state folder, branches in the user's repository.
+
+What brings commits into repositories is imported where it is used: listing needs none of it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.pull_request import Proposal, PullRequest
-from midwatch.forges import landing
 from midwatch.forges.base import has_base_branch, settled
 from midwatch.forges.book import Book
 from midwatch.workspace.location import is_url, locate, repository_key
@@ -27,6 +29,8 @@ class LocalForge:
         """As the contract; the commit may come from a store that borrows from the user's repository. A merged pull
         request, and one that a person closed at this very commit, are answered as they are; a closed one is opened
         again by a new commit. When the repository is a URL, the branch stays in the store."""
+        from midwatch.forges import landing
+
         key = repository_key(proposal.repository)
         before = self._book.find(key, proposal.branch)
         if before is not None and settled(before, proposal):
@@ -77,6 +81,8 @@ class LocalForge:
                 f"pull request {number} has no base branch: the task started from {shown(proposal.base)}",
                 f"merge by hand where you want it: `git merge {proposal.branch}`",
             )
+        from midwatch.forges import landing
+
         commit = await landing.merge(await locate(proposal.repository), proposal, number)
         return self._book.settle(repository_key(repository), number, "merged", commit) or pr
 

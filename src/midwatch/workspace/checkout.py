@@ -14,7 +14,7 @@ from pathlib import Path
 from midwatch.domain.errors import OperationError
 from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.task import Base
-from midwatch.engine.blobs import full_or_broken
+from midwatch.engine.disk import full_or_broken
 from midwatch.workspace.checkpoint import Saver, kept_now
 from midwatch.workspace.git import Git, GitError
 from midwatch.workspace.names import shown

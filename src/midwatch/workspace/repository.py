@@ -20,7 +20,7 @@ from pathlib import Path
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.task import Base
-from midwatch.engine.blobs import full_or_broken
+from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import bases, diff, mirror
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.location import Place, is_url, locate, repository_key

@@ -26,7 +26,7 @@ def search(root: Path, *checks: str, seconds: float = 40, **environment: str) ->
     scratch.mkdir(exist_ok=True)
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "COV", "PYTHON"))}
     done = subprocess.run(
-        [sys.executable, BOX / "search.py", "--seconds", str(seconds), "--extra", "0.3", "--workers", "2"]
+        [sys.executable, str(BOX / "search.py"), "--seconds", str(seconds), "--extra", "0.3", "--workers", "2"]
         + [part for check in checks for part in ("--check", check)],
         cwd=root,
         env={**clean, "TMPDIR": str(scratch), **environment},
@@ -51,7 +51,8 @@ def laid_out(name: str, tmp_path: Path) -> tuple[Path, str]:
 
 def content(root: Path) -> dict[str, str]:
     """Every file under `root` with its digest."""
-    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in root.rglob("*") if p.is_file()}
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def patched(root: Path, patch: str) -> None:
@@ -108,7 +109,7 @@ def test_a_fault_out_of_reach_is_said_to_be_so(tmp_path: Path) -> None:
     root = tmp_path / "far"
     root.mkdir()
     (root / "far.py").write_text("def far():\n    return 'a'\n")
-    (root / "test_far.py").write_text("import far\n\n\ndef test_far():\n    assert far.far() == 'quite another thing'\n")
+    (root / "test_far.py").write_text("import far\n\n\ndef test_far():\n    assert far.far() == 'quite other'\n")
     answer, _ = search(root, f"{sys.executable} -m pytest -q", seconds=6)
     assert not answer["found"]
     assert answer["reason"]
@@ -118,8 +119,9 @@ def test_a_fault_out_of_reach_is_said_to_be_so(tmp_path: Path) -> None:
 def test_a_name_that_is_missing_at_import_is_found(tmp_path: Path) -> None:
     root = tmp_path / "broken"
     root.mkdir()
-    (root / "table.py").write_text("BASE = 2\nDOUBLE = BASE * 2\nTRIPLE = BASES * 3\n\n\ndef triple():\n    return TRIPLE\n")
-    (root / "test_table.py").write_text("from table import triple\n\n\ndef test_triple():\n    assert triple() == 6\n")
+    table = "BASE = 2\nDOUBLE = BASE * 2\nTRIPLE = BASES * 3\n\n\ndef triple():\n    return TRIPLE\n"
+    (root / "table.py").write_text(table)
+    (root / "test_table.py").write_text("from table import triple\n\n\ndef test():\n    assert triple() == 6\n")
     answer, said = search(root, f"{sys.executable} -m pytest -q")
     assert "+TRIPLE = BASE * 3" in answer.get("patch", ""), said
 
@@ -131,7 +133,7 @@ def test_programs_that_the_tests_start_run_the_edited_source_too(tmp_path: Path)
     (root / "test_tool.py").write_text(
         "import subprocess, sys\n\n\ndef test_tool():\n"
         "    out = subprocess.run([sys.executable, 'tool.py', '4'], capture_output=True, text=True).stdout\n"
-        "    assert out == '5\\n', 'tool.py:5'\n"
+        "    assert out == '5\\n'\n"
     )
     answer, said = search(root, f"{sys.executable} -m pytest -q")
     assert "+    print(int(sys.argv[1]) + 1)" in answer.get("patch", ""), said
@@ -143,7 +145,8 @@ def test_of_several_sessions_in_one_check_the_later_one_is_mended(tmp_path: Path
     (root / "one.py").write_text("def one():\n    return 1\n")
     (root / "two.py").write_text("def two():\n    return 3\n")
     for name, value in (("one", 1), ("two", 2)):
-        (root / f"test_{name}.py").write_text(f"import {name}\n\n\ndef test():\n    assert {name}.{name}() == {value}\n")
+        test = f"import {name}\n\n\ndef test():\n    assert {name}.{name}() == {value}\n"
+        (root / f"test_{name}.py").write_text(test)
     run = f"PYTHONPATH=. {sys.executable} -m pytest -q"
     answer, said = search(root, f"{run} test_one.py && {run} test_two.py", f"{sys.executable} -c 'import one'")
     assert answer.get("path") == "two.py", said
@@ -160,26 +163,48 @@ def test_a_check_that_is_no_python_is_run_whole_for_each_candidate(tmp_path: Pat
     assert subprocess.run(check, shell=True, cwd=root).returncode == 0
 
 
-def test_what_is_installed_for_editing_is_taken_from_the_copy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["by its path", "by the interpreter's site"])
+def test_what_is_installed_for_editing_is_taken_from_the_copy(way: str, tmp_path: Path) -> None:
     root = tmp_path / "edited"
     (root / "src" / "near").mkdir(parents=True)
     (root / "src" / "near" / "__init__.py").write_text("def near():\n    return 4 - 1\n")
     (root / "test_near.py").write_text("import near\n\n\ndef test_near():\n    assert near.near() == 5\n")
-    check = f"{sys.executable} -m pytest -q"
-    answer, said = search(root, check, PYTHONPATH=str(root / "src"))
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(f"import sys\nsys.path.append({str(root / 'src')!r})\n")
+    path = root / "src" if way == "by its path" else site
+    answer, said = search(root, f"{sys.executable} -m pytest -q", PYTHONPATH=str(path))
     assert "+    return 4 + 1" in answer.get("patch", ""), said
 
 
-def test_a_chained_sitecustomize_still_runs(tmp_path: Path) -> None:
-    root = tmp_path / "chained"
-    (root / "site").mkdir(parents=True)
-    (root / "site" / "sitecustomize.py").write_text("import os\nos.environ['CHAINED'] = 'yes'\n")
-    (root / "half.py").write_text("def half(n):\n    return n * 2\n")
-    (root / "test_half.py").write_text(
-        "import os\nfrom half import half\n\n\ndef test_half():\n    assert half(8) == 4\n    assert os.environ['CHAINED']\n"
-    )
-    answer, said = search(root, f"PYTHONPATH=site:. {sys.executable} -m pytest -q test_half.py")
+def test_a_program_in_the_file_of_its_own_tests_is_mended_and_the_tests_are_left_alone(tmp_path: Path) -> None:
+    root = tmp_path / "one"
+    root.mkdir()
+    program = "def area(w, h):\n    return w + h\n\n\ndef test_area():\n    assert area(3, 4) == 12\n"
+    (root / "test_area.py").write_text(program)
+    answer, said = search(root, f"{sys.executable} -m pytest -q test_area.py")
+    assert "+    return w * h" in answer.get("patch", ""), said
+
+
+def test_failing_doctests_are_mended_in_the_code_not_in_the_example(tmp_path: Path) -> None:
+    root = tmp_path / "shown"
+    root.mkdir()
+    program = 'def last(things):\n    """The last.\n\n    >>> last("abc")\n    \'c\'\n    """\n    return things[0]\n'
+    (root / "shown.py").write_text(program)
+    answer, said = search(root, f"{sys.executable} -m pytest -q --doctest-modules shown.py")
+    assert "+    return things[-1]" in answer.get("patch", ""), said
+
+
+def test_a_configuration_with_worker_processes_and_a_time_limit_is_tamed(tmp_path: Path) -> None:
+    root = tmp_path / "tamed"
+    root.mkdir()
+    (root / "pytest.ini").write_text("[pytest]\naddopts = -n 2 --maxfail=1\n")
+    (root / "odd.py").write_text("def odd(n):\n    return n % 2 == 0\n")
+    tests = "from odd import odd\n\n\ndef test_odd():\n    assert odd(3)\n\n\ndef test_even():\n    assert not odd(4)\n"
+    (root / "test_odd.py").write_text(tests)
+    answer, said = search(root, f"{sys.executable} -m pytest -q")
     assert answer["found"], said
+    assert answer["tests"] == 2
 
 
 @pytest.mark.parametrize("path", sorted(BOX.rglob("*.py")), ids=lambda p: str(p.relative_to(BOX)))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from midwatch.domain.events import Event
 from midwatch.domain.task import Task
+
+if TYPE_CHECKING:
+    from midwatch.domain.events import Event
 
 
 @dataclass(frozen=True, slots=True)

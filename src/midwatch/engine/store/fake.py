@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from midwatch.domain.chain import GENESIS
 from midwatch.domain.errors import InputError, StaleEpoch
-from midwatch.domain.events import GENESIS, Event
+from midwatch.domain.events import Event
 from midwatch.domain.ids import attempt_id, task_of
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import AttemptState, TaskRow

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from midwatch.domain.chain import GENESIS, chain_hash
 from midwatch.domain.codec import from_json, to_json
 from midwatch.domain.errors import StoreError
-from midwatch.domain.events import GENESIS, KINDS, Event, chain_hash
+from midwatch.domain.events import KINDS, Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,19 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from midwatch.domain.chain import GENESIS
 from midwatch.domain.codec import from_json, to_json
 from midwatch.domain.errors import InputError, StaleEpoch, StoreError
-from midwatch.domain.events import GENESIS, Event
 from midwatch.domain.ids import attempt_id, task_of
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import AttemptState, TaskRow
 from midwatch.engine.store.migrations import STEPS
-from midwatch.engine.store.records import Record, canonical, chain_faults, load, seal
+
+if TYPE_CHECKING:
+    from midwatch.domain.events import Event
+    from midwatch.engine.store.records import Record
 
 T = TypeVar("T")
 
@@ -30,7 +33,10 @@ _EVENT = "attempt, seq, kind, version, time, epoch, body, prev, hash"
 
 
 class SqliteStore:
-    """See `Store`. Nothing is opened before the first call; `readonly` never creates the file."""
+    """See `Store`. Nothing is opened before the first call.
+
+    The kinds of event are imported where they are read or written: listing tasks needs none of them.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,6 +45,7 @@ class SqliteStore:
 
     async def create(self, task: Task) -> None:
         """See `Store.create`."""
+        from midwatch.engine.store.records import canonical
 
         def work(db: sqlite3.Connection) -> None:
             db.execute(
@@ -92,6 +99,7 @@ class SqliteStore:
 
     async def append(self, attempt: str, epoch: int, bodies: Sequence[Any]) -> Sequence[Event]:
         """See `Store.append`."""
+        from midwatch.engine.store.records import seal
 
         def work(db: sqlite3.Connection) -> list[Event]:
             row = db.execute("SELECT epoch, seq, hash FROM attempt WHERE id = ?", (attempt,)).fetchone()
@@ -120,6 +128,8 @@ class SqliteStore:
 
     async def read(self, attempt: str, after: int = 0) -> Sequence[Event]:
         """See `Store.read`."""
+        from midwatch.engine.store.records import load
+
         return [load(record) for record in await self._records(attempt, after)]
 
     async def state(self, attempt: str) -> AttemptState:
@@ -136,6 +146,8 @@ class SqliteStore:
 
     async def verify(self, attempt: str) -> Sequence[str]:
         """See `Store.verify`. Also compares the task's own record with the log's first event."""
+        from midwatch.engine.store.records import canonical, chain_faults
+
         state = await self.state(attempt)
         records = await self._records(attempt, 0)
         faults = chain_faults(records, state.seq, state.hash)
@@ -171,6 +183,8 @@ class SqliteStore:
         return await self._read(work)
 
     async def _records(self, attempt: str, after: int) -> list[Record]:
+        from midwatch.engine.store.records import Record
+
         def work(db: sqlite3.Connection) -> list[Record]:
             query = f"SELECT {_EVENT} FROM event WHERE attempt = ? AND seq > ? ORDER BY seq"  # noqa: S608 - our own words
             return [Record(*row) for row in db.execute(query, (attempt, after))]

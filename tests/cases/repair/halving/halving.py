@@ -9,7 +9,7 @@ def place(ordered, wanted):
         if ordered[middle] == wanted:
             return middle
         if ordered[middle] < wanted:
-            low = middle
+            low = middle + 1
         else:
-            high = middle
+            high = middle - 1
     return -1

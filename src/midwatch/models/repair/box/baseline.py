@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -65,11 +66,8 @@ def _path_is_inside(session: Session) -> bool:
 def _inside_paths(session: Session) -> tuple[str, ...]:
     """Entries of sys.path that point into the original tree, as they are in the copy."""
     source, root = session.place.source, session.place.root
-    found = []
-    for entry in session.search_path:
-        if (entry == source or entry.startswith(source + "/")) and "site-packages" not in entry:
-            found.append(root + entry[len(source) :])
-    return tuple(found)
+    inside = [entry for entry in session.search_path if entry == source or entry.startswith(source + "/")]
+    return tuple(root + entry[len(source) :] for entry in inside if "site-packages" not in entry)
 
 
 def _measure(session: Session, deadline: float) -> None:
@@ -77,6 +75,8 @@ def _measure(session: Session, deadline: float) -> None:
     began = time.monotonic()
     tests = [key for key in session.outcomes if not key.startswith("collect:")]
     run = _Runs(session, deadline, FIRST_ALARM)
+    likely = last_failed(session.place.source)
+    tests.sort(key=lambda key: key not in likely)
     run.all([tests], False)
     plain = time.monotonic() - began
     failing = [key for key in session.failing if not key.startswith("collect:")][:40]
@@ -91,6 +91,17 @@ def _measure(session: Session, deadline: float) -> None:
     trace = _Runs(session, min(deadline, time.monotonic() + share), TRACED_ALARM if hung else 3 * FIRST_ALARM)
     middle = (len(passing) + 1) // 2
     trace.all([failing + passing[:middle], passing[middle:]], True)
+
+
+def last_failed(root: str) -> set[str]:
+    """Tests that failed when the check was last run in the tree, as pytest remembers them: they are looked at first,
+    lest a long suite leaves no time for them."""
+    try:
+        with open(root + "/.pytest_cache/v/cache/lastfailed", "rb") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return set()
+    return set(found) if isinstance(found, dict) else set()
 
 
 def _hung(outcome: Outcome) -> bool:

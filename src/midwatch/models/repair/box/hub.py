@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-
 class Peer:
     """One connected process. `on_message` and `on_close` are called from `Hub.poll`."""
 

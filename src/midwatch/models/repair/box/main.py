@@ -36,7 +36,7 @@ SHARE = 0.4
 
 def main(argv: Sequence[str]) -> int:
     """The program. Exit code 0 when an edit was found, or nothing fails; 1 otherwise."""
-    parser = argparse.ArgumentParser(prog="search.py", description="Search for a small edit that makes the checks pass.")
+    parser = argparse.ArgumentParser(prog="search.py", description="Search for an edit that makes the checks pass.")
     parser.add_argument("--check", action="append", required=True, metavar="CMD", help="a command that must exit 0")
     parser.add_argument("--seconds", type=float, default=75.0, help="the most that the search may take (75)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2, help="candidates at once")
@@ -81,7 +81,7 @@ class _Search:
         failing = [session for session in self.sessions if session.failing]
         verifier = Verifier(self.root, self.folder, self.checks, max(10.0, 4 * surveyed + 5))
         verifier.extra_path = place.extra_path
-        paths = [path for session in self.sessions for path in session.files]
+        paths = [path for session in self.sessions for path in session.all_files()]
         if failing:
             sources = tree.read_sources(place.root, suspect.relevant(paths, place.root))
             suspicion = suspect.locate(self.sessions, sources)
@@ -115,7 +115,7 @@ class _Search:
         for check in self.checks:
             path = os.path.join(self.folder, "output")
             command = tree.moved(check, self.root, place.root)
-            run = tree.Run(command, place.root, tree.plain_environment(place.extra_path), path)
+            run = tree.Run(command, place.root, tree.plain_environment(self.root, place.root, place.extra_path), path)
             limit = time.monotonic() + max(5.0, (self.deadline - time.monotonic()) * SHARE)
             while not run.ended() and time.monotonic() < limit:
                 time.sleep(0.02)
@@ -172,13 +172,16 @@ def _order(candidate: Candidate, race: Race, suspicion: Suspicion) -> tuple[floa
     the assertions compare with."""
     bent = any((edit.path, edit.line) in suspicion.yardsticks for edit in candidate.edits)
     size = sum(_size(race.sources[edit.path][edit.start : edit.end], edit.new) for edit in candidate.edits)
-    return (len(candidate.edits), round(candidate.priority + bent, 1), size, candidate.priority)
+    likely = round(candidate.priority + bent, 1)
+    return (len(candidate.edits), likely, round(candidate.cost, 1), size, candidate.priority)
 
 
 def _size(old: bytes, new: bytes) -> int:
     """Bytes that differ, once what both begin and end with is taken away."""
-    head = len(os.path.commonprefix([old, new]))
-    tail = len(os.path.commonprefix([old[head:][::-1], new[head:][::-1]]))
+    least = min(len(old), len(new))
+    head = next((n for n in range(least) if old[n] != new[n]), least)
+    least -= head
+    tail = next((n for n in range(least) if old[-1 - n] != new[-1 - n]), least)
     return max(len(old), len(new)) - head - tail
 
 
@@ -198,7 +201,8 @@ def _why(best: Candidate, suspicion: Suspicion) -> str:
     total = suspicion.totals
     where = f"Line {edit.line} of {edit.path}"
     if ran:
-        told = f"{where} runs in {ran} of the {total[0]} failing tests watched and in {passed} of the {total[1]} passing ones"
+        among_passing = f"{passed} of the {total[1]} passing ones"
+        told = f"{where} runs in {ran} of the {total[0]} failing tests watched and in {among_passing}"
     else:
         told = f"{where} runs before the tests, or beside a line that the failing ones run"
     return f"{told}; it is number {place} of {among} lines by suspicion."

@@ -142,7 +142,7 @@ class Pool:
 
     def later(self, candidate: Candidate) -> None:
         """It ran out of time: try it again, with more, when the others are through."""
-        if candidate.patience < 5:
+        if candidate.patience < 25:
             candidate.patience *= 5
             heapq.heappush(self.slow, (candidate.priority, next(self._numbers), candidate))
 
@@ -153,7 +153,7 @@ class Pool:
         for left, right in itertools.chain(
             _triangle(helped, helped), ((a, b) for a in helped for b in self.first), _triangle(self.first, self.first)
         ):
-            if left.path == right.path and left.start < right.end and right.start < left.end or left == right:
+            if (left.path == right.path and left.start < right.end and right.start < left.end) or left == right:
                 continue
             if left.path == right.path and left.start == right.start:
                 continue

@@ -143,9 +143,7 @@ class Race:
         self.tried += not candidate.begun
         candidate.begun = True
         first, second = self._limits(session, candidate, fast)
-        edit = [
-            [e.path, e.start, e.end, base64.b64encode(e.new).decode("ascii")] for e in candidate.edits
-        ]
+        edit = [[e.path, e.start, e.end, base64.b64encode(e.new).decode("ascii")] for e in candidate.edits]
         failing, hung = _split(session)
         child = server.fork(
             do="try",
@@ -270,7 +268,7 @@ def _split(session: Session) -> tuple[list[str], list[str]]:
 
 
 def _broken_at_import(session: Session) -> bool:
-    return any(key.startswith("collect:") for key in session.failing) or session.second is None and session.kind == ""
+    return any(key.startswith("collect:") for key in session.failing) or (session.second is None and session.kind == "")
 
 
 def _out_of_time(child: Child) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,7 @@ class Session:
         self.second: Server | None = None
         self._run: tree.Run | None = None
         self._preload: list[str] = []
+        self._argv: tuple[str, ...] = ()
         self._wrappers: set[tuple[str, ...]] = set()
         self._search_path: list[str] = []
 
@@ -85,7 +87,7 @@ class Session:
         """One launch; True when it must be tried again because a process turned out to be a wrapper."""
         place = self.place
         command = tree.hooked(tree.moved(self.check, place.source, place.root))
-        environment = tree.hooked_environment(place.hub.address, place.root, place.extra_path)
+        environment = tree.hooked_environment(place.hub.address, place.source, place.root, place.extra_path)
         seen = 0
         known = len(self._wrappers)
 
@@ -215,6 +217,22 @@ class Session:
         self.outcomes = {"program": Outcome(ok, time.monotonic() - child.started, None if ok else failure, lines, True)}
 
     @property
+    def main(self) -> str:
+        """The script that the session's Python was started with, relative to the tree; "" when it is none of it."""
+        for word in self._argv[1:]:
+            if word.endswith(".py"):
+                return os.path.relpath(os.path.join(self.place.root, word), self.place.root)
+        return ""
+
+    def all_files(self) -> set[str]:
+        """Files of the tree that were imported, ran, or stand in a traceback (a module that failed is not kept)."""
+        found = {*self.files, *self.imported}
+        for outcome in self.outcomes.values():
+            found.update(outcome.lines)
+            found.update(frame[0] for frame in (outcome.failure or {}).get("frames", ()))
+        return found
+
+    @property
     def search_path(self) -> list[str]:
         """sys.path of the session's Python."""
         return self._search_path
@@ -232,9 +250,8 @@ class Session:
 
     def server(self, fast: bool, alarm: float) -> Server | None:
         """A live server: the second when `fast`, else the first; started again when it was lost. Blocks then."""
-        if self.first is None or not self.first.alive:
-            if not self.open():
-                return None
+        if (self.first is None or not self.first.alive) and not self.open():
+            return None
         if not fast:
             return self.first
         if self.second is None or not self.second.alive:

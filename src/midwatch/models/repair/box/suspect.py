@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .session import Outcome, Session
 
@@ -47,16 +47,19 @@ def locate(sessions: list[Session], sources: Mapping[str, bytes]) -> Suspicion:
     passing = [o for s in sessions for o in s.outcomes.values() if o.ok and o.traced]
     result.failing = tuple(key for key, _ in failing)
     result.messages = tuple(dict.fromkeys(o.failure["message"] for _, o in failing if o.failure))[:12]
-    tests = {path for path in sources if is_test(path)} | _homes(result.failing)
-    for with_tests in (False, True):
-        files = {path for path in sources if with_tests or path not in tests}
-        _score(result, [o for _, o in failing], passing, files)
-        _blame_frames(result, [o for _, o in failing], files)
-        if result.lines:
-            break
+    tests = {path for path in sources if is_test(path) or path in _homes(sessions, sources)}
+    files = {path for path in sources if path not in tests}
+    outcomes = [outcome for _, outcome in failing]
+    _score(result, outcomes, passing, files)
+    _blame_frames(result, outcomes, files)
     if not result.lines:
-        _blame_imports(result, sessions, {p for p in sources if p not in tests})
-    _spread(result, sources, {p for p in sources if p not in tests})
+        _blame_imports(result, sessions, files)
+    if not result.lines:  # program and tests in one file: what is no test in it
+        files = set(sources)
+        _score(result, outcomes, passing, files)
+        _blame_frames(result, outcomes, files)
+        result.lines = {path: _without_tests(sources[path], found) for path, found in result.lines.items()}
+    _spread(result, sources, files)
     top = max((score for found in result.lines.values() for score in found.values()), default=1.0) or 1.0
     result.lines = {
         path: {line: score / top for line, score in found.items() if score / top > 0.02}
@@ -70,8 +73,35 @@ def is_test(path: str) -> bool:
     return bool(_TEST_FILE.search(path))
 
 
-def _homes(failing: tuple[str, ...]) -> set[str]:
-    return {key.replace("collect:", "").split("::")[0] for key in failing}
+def _homes(sessions: list[Session], sources: Mapping[str, bytes]) -> set[str]:
+    """Files that hold tests by what the sessions say, whatever their names."""
+    homes: set[str] = set()
+    for session in sessions:
+        if session.kind == "script":
+            homes.add(session.main)
+        for key in session.outcomes:
+            if session.kind == "unittest":
+                words = key.split(".")
+                homes.update("/".join(words[:n]) + ".py" for n in range(1, len(words)))
+            else:
+                path = key.replace("collect:", "").split("::")[0]
+                if b"def test" in sources.get(path, b""):  # else its doctests are meant
+                    homes.add(path)
+    return homes
+
+
+def _without_tests(source: bytes, found: Mapping[int, float]) -> dict[int, float]:
+    try:
+        parsed = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return dict(found)
+    left_out: set[int] = set()
+    for node in ast.walk(parsed):
+        named = isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and node.name.lower().startswith("test")
+        derived = isinstance(node, ast.ClassDef) and any("TestCase" in ast.dump(base) for base in node.bases)
+        if named or derived or isinstance(node, ast.Assert):
+            left_out.update(_range(node))  # type: ignore[arg-type]
+    return {line: score for line, score in found.items() if line not in left_out}
 
 
 def _score(result: Suspicion, failing: list[Outcome], passing: list[Outcome], files: set[str]) -> None:
@@ -263,10 +293,7 @@ class Imports:
         return inside
 
 
-def relevant(paths: list[str], root: str) -> list[str]:
+def relevant(paths: Iterable[str], root: str) -> list[str]:
     """Python files among those imported, the ones of the tree itself."""
-    chosen = []
-    for path in sorted(set(paths)):
-        if path.endswith(".py") and "site-packages" not in path and os.path.isfile(os.path.join(root, path)):
-            chosen.append(path)
-    return chosen
+    ours = [path for path in sorted(set(paths)) if path.endswith(".py") and "site-packages" not in path]
+    return [path for path in ours if os.path.isfile(os.path.join(root, path))]

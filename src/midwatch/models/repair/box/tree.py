@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -31,26 +32,22 @@ def copy(source: str, target: str) -> None:
                 inside = os.path.join(target, os.path.relpath(folder, source))
                 os.makedirs(inside, exist_ok=True)
                 os.symlink(path, os.path.join(inside, name))
-            elif name == ".git" and _size(path) > BIG:
-                left_out.append(name)
-            elif not os.path.islink(path) and not os.path.isdir(path) and not os.path.isfile(path):
+            elif (name == ".git" and _size(path) > BIG) or (
+                not os.path.islink(path) and not os.path.isdir(path) and not os.path.isfile(path)
+            ):
                 left_out.append(name)
         return left_out
 
-    try:
+    with contextlib.suppress(shutil.Error):  # what cannot be read cannot be needed by a check of the same user
         shutil.copytree(source, target, symlinks=True, ignore=ignore, dirs_exist_ok=True)
-    except shutil.Error:
-        pass  # what cannot be read cannot be needed by a check that runs as the same user
 
 
 def _size(path: str) -> int:
     total = 0
     for folder, _, files in os.walk(path):
         for name in files:
-            try:
+            with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(folder, name)).st_size
-            except OSError:
-                pass
         if total > BIG:
             break
     return total
@@ -75,22 +72,31 @@ def hooked(command: str) -> str:
     return re.sub(r"(?<![\w$])PYTHONPATH=([\"']?)", lambda m: "PYTHONPATH=" + m.group(1) + HOOKS + ":", command)
 
 
-def plain_environment(extra_path: Sequence[str] = ()) -> dict[str, str]:
-    """The environment of a run that is none of ours."""
+def plain_environment(source: str, root: str, extra_path: Sequence[str] = ()) -> dict[str, str]:
+    """The environment of a run in the copy `root` that is none of ours."""
     env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-    if extra_path:
-        env["PYTHONPATH"] = os.pathsep.join([*filter(None, [env.get("PYTHONPATH")]), *extra_path])
+    _lead(env, [], source, root, extra_path)
     return env
 
 
-def hooked_environment(address: str, root: str, extra_path: Sequence[str] = ()) -> dict[str, str]:
+def hooked_environment(address: str, source: str, root: str, extra_path: Sequence[str] = ()) -> dict[str, str]:
     """The environment in which every Python calls in at `address`."""
     env = dict(os.environ, MIDWATCH_REPAIR_SOCKET=address, MIDWATCH_REPAIR_ROOT=root, PYTHONHASHSEED="0")
     env.pop("PYTHONDONTWRITEBYTECODE", None)
-    env["PYTHONPATH"] = os.pathsep.join([HOOKS, *filter(None, [env.get("PYTHONPATH")]), *extra_path])
+    _lead(env, [HOOKS], source, root, extra_path)
     plugins = [*filter(None, [env.get("PYTEST_PLUGINS")]), "_midwatch_pytest"]
     env["PYTEST_PLUGINS"] = ",".join(plugins)
     return env
+
+
+def _lead(env: dict[str, str], first: Sequence[str], source: str, root: str, last: Sequence[str]) -> None:
+    """Set PYTHONPATH: what it held, seen from the copy, between `first` and `last`; and TMPDIR to a folder beside the
+    copy, so that what thousands of test runs leave behind goes when we go."""
+    env["TMPDIR"] = os.path.join(os.path.dirname(root), "tmp")
+    os.makedirs(env["TMPDIR"], exist_ok=True)
+    held = [moved(entry, source, root) for entry in env.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    if first or held or last:
+        env["PYTHONPATH"] = os.pathsep.join([*first, *held, *last])
 
 
 class Run:
@@ -116,10 +122,8 @@ class Run:
 
     def kill(self) -> None:
         """End it and its process group. May be called twice."""
-        try:
+        with contextlib.suppress(OSError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except OSError:
-            pass
         self.process.wait()
         if self._file:
             self._file.close()
@@ -128,10 +132,8 @@ class Run:
 def kill_group(pid: int) -> None:
     """End a child of a fork server, and its group if it already leads one."""
     for end in (os.killpg, os.kill):
-        try:
+        with contextlib.suppress(OSError):
             end(pid, signal.SIGKILL)
-        except OSError:
-            pass
 
 
 def read_sources(root: str, paths: Sequence[str]) -> dict[str, bytes]:

@@ -39,7 +39,7 @@ class _Whole:
             return
         command = tree.moved(self._left.pop(0), self._owner.source, self._root)
         extra = [path.replace(self._owner.quick, self._root, 1) for path in self._owner.extra_path]
-        self._run = tree.Run(command, self._root, tree.plain_environment(extra))
+        self._run = tree.Run(command, self._root, tree.plain_environment(self._owner.source, self._root, extra))
 
     def look(self) -> None:
         """Go on, if the current check has ended."""

@@ -3,6 +3,7 @@
 import __future__
 
 import base64
+import contextlib
 import gc
 import importlib.machinery
 import json
@@ -156,10 +157,8 @@ class Functions:
     def warm(self, path):
         """Read and parse a file ahead of the forks."""
         full = os.path.join(root(), path)
-        try:
+        with contextlib.suppress(OSError):
             self._files.setdefault(full, _Parts(full))
-        except OSError:
-            pass
 
     def _one(self, path, changes, replaced):
         if path not in self._files:
@@ -177,7 +176,7 @@ class Functions:
         olds = [c for c in old.co_consts if isinstance(c, types.CodeType)]
         news = [c for c in new.co_consts if isinstance(c, types.CodeType)]
         function = bool(old.co_flags & 2)  # CO_NEWLOCALS: not a module, not a class
-        ran = (path[len(root()) + 1:], old.co_firstlineno, old.co_name) in self._at_import
+        ran = (path[len(root()) + 1 :], old.co_firstlineno, old.co_name) in self._at_import
         inside = inside or (function and not ran)
         alike = [c.co_name for c in olds] == [c.co_name for c in news]
         if _shallow(old) != _shallow(new) or not alike:

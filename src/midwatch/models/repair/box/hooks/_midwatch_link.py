@@ -1,6 +1,7 @@
 """The line to the search: JSON lines over a Unix socket; and the fork server that answers on it."""
 
 import base64
+import contextlib
 import gc
 import json
 import os
@@ -45,10 +46,8 @@ class Link:
 
     def send(self, **message):
         """Send one message. Errors are ignored: who does not listen any more has killed us, or is about to."""
-        try:
+        with contextlib.suppress(OSError):
             self._socket.sendall(json.dumps(message).encode("ascii") + b"\n")
-        except OSError:
-            pass
 
     def receive(self):
         """The next message; None when the search has gone."""
@@ -195,7 +194,7 @@ def frames_of(traceback):
         code = traceback.tb_frame.f_code
         path = os.path.abspath(code.co_filename)
         if path.startswith(base):
-            found.append([path[len(base):], traceback.tb_lineno, code.co_name])
+            found.append([path[len(base) :], traceback.tb_lineno, code.co_name])
         traceback = traceback.tb_next
     return found[:15] + found[-45:] if len(found) > 60 else found
 
@@ -208,7 +207,7 @@ def describe(kind, value, traceback):
         if isinstance(seen, SyntaxError) and seen.filename and seen.lineno:
             path = os.path.abspath(seen.filename)
             if path.startswith(root() + os.sep):
-                frames.append([path[len(root()) + 1:], seen.lineno, "<syntax>"])
+                frames.append([path[len(root()) + 1 :], seen.lineno, "<syntax>"])
         following = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
         if following is not None and following is not seen:
             frames = frames_of(following.__traceback__) + frames
@@ -231,7 +230,7 @@ def modules():
             continue
         path = os.path.abspath(path)
         if path.startswith(base):
-            inside.append(path[len(base):])
+            inside.append(path[len(base) :])
         elif not name.startswith(("_midwatch", "__main__")) and name.count(".") < 6:
             outside.append(name)
     return outside, inside

@@ -1,8 +1,7 @@
 """A plugin of pytest: joins the search when it is loaded, and runs the chosen tests in place of the usual loop."""
 
-import pytest
-
 import _midwatch_start
+import pytest
 from _midwatch_link import describe, now, quiet
 from _midwatch_start import Course, State, keys_of
 

@@ -6,7 +6,7 @@ import sys
 
 import _midwatch_edit
 from _midwatch_link import SOCKET, Link, alarm, describe, memory, modules, serve
-from _midwatch_trace import Tracer
+from _midwatch_trace import TRACE, Tracer, take_left
 
 
 class State:
@@ -119,7 +119,9 @@ def _watch_end():
             outside, inside = modules()
             entered = State.tracer.take_entered()
             lines = State.tracer.take()
-            link.send(ended=True, lines=lines, entered=entered, outside=outside, inside=inside, data=memory(), path=sys.path)
+            link.send(
+                ended=True, lines=lines, entered=entered, outside=outside, inside=inside, data=memory(), path=sys.path
+            )
 
     sys.excepthook = hook
     atexit.register(end)
@@ -167,6 +169,11 @@ class Course:
         self.base = job["do"] == "base"
         self.first = set(job.get("first", ()))
         self.failed = 0
+        self.left = ""
+        if self.base and State.tracer:
+            self.left = os.path.join(os.path.dirname(link.address), "trace-%d" % os.getpid())
+            os.mkdir(self.left)
+            os.environ[TRACE] = self.left
 
     def order(self, keys):
         """Indexes into `keys` in the order in which to run them."""
@@ -194,6 +201,7 @@ class Course:
             if State.tracer:
                 State.tracer.stop()
                 lines = State.tracer.take()
+                take_left(self.left, lines)
             if failure and failure["hang"]:  # one that does not end is enough to wait less for the next
                 self.job["alarm"] = max(0.3, self.job["alarm"] / 6)
             self.link.send(test=key, ok=failure is None, seconds=seconds, failure=failure, lines=lines)

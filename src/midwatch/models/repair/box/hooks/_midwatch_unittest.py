@@ -1,5 +1,7 @@
 """For unittest: when the first suite is about to run, join the search and run the chosen tests in its place."""
 
+import contextlib
+
 import _midwatch_start
 from _midwatch_link import describe, now
 from _midwatch_start import Course, State, keys_of
@@ -10,10 +12,10 @@ def install(unittest):
     original = unittest.suite.BaseTestSuite.__call__
 
     def call(self, *arguments, **keywords):
-        if State.job is None or State.ready and State.job["do"] == "collect":
+        if State.job is None or (State.ready and State.job["do"] == "collect"):
             return original(self, *arguments, **keywords)
         unittest.suite.BaseTestSuite.__call__ = original
-        _take_over(unittest, self)
+        return _take_over(unittest, self)
 
     unittest.suite.BaseTestSuite.__call__ = call
 
@@ -36,10 +38,8 @@ def _take_over(unittest, suite):
     course = Course(link, job)
     order = course.order(keys)
     result = _result(unittest, course, {id(tests[index]): keys[index] for index in order})
-    try:
+    with contextlib.suppress(_Enough):
         unittest.TestSuite(tests[index] for index in order)(result)
-    except _Enough:
-        pass
     result.orphans([keys[index] for index in order])
     course.finish()
 

@@ -1,4 +1,5 @@
-"""Loaded by every Python that a check starts (this folder comes first on PYTHONPATH): joins the search, or does nothing."""
+"""Loaded by every Python that a check starts, since this folder comes first on PYTHONPATH: joins the search, or does
+nothing."""
 
 import importlib.machinery
 import os
@@ -25,6 +26,10 @@ if os.environ.get("MIDWATCH_REPAIR_EDIT"):
     import _midwatch_edit
 
     _midwatch_edit.inherit()
+elif os.environ.get("MIDWATCH_REPAIR_TRACE"):
+    import _midwatch_trace
+
+    _midwatch_trace.in_a_program_of_a_test()
 elif os.environ.get("MIDWATCH_REPAIR_SOCKET"):
     import _midwatch_start
 
