@@ -210,4 +210,3 @@ class Event:
     def kind(self) -> str:
         """The name of the body's kind."""
         return str(self.body.kind)
-
