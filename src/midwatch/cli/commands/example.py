@@ -17,7 +17,7 @@ from midwatch.domain.errors import InputError, OperationError
 
 USAGE = "midwatch example DEST [--json]"
 
-PROMPT = "Make the failing test pass"
+PROMPT = "The late fee is wrong: fix it"
 _NAME, _EMAIL, _DATE = "Midwatch example", "example@localhost", "2026-01-05T09:00:00Z"
 
 
@@ -35,7 +35,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         screen.emit({"type": "example", "path": str(target), "commit": commit, "command": command})
         return 0
     look = screen.look()
-    screen.say(f"{look.mark(True)} an example repository is in {words.line(options.dest)}: one of its tests fails")
+    screen.say(f"{look.mark(True)} an example repository is in {words.line(options.dest)}: two of its tests fail")
     screen.say(["now let Midwatch work on it:", "", f"  {look.command(words.line(command))}", ""])
     return 0
 
@@ -82,7 +82,7 @@ def _git(folder: Path, *arguments: str) -> str:
         )
     except FileNotFoundError:
         raise OperationError(
-            "git is not installed", "install git 2.25 or newer (Debian: apt-get install git)"
+            "git is not installed", "install git 2.38 or newer (Debian: apt-get install git)"
         ) from None
     if done.returncode != 0:
         raise OperationError(f"git {arguments[0]} failed: {words.line(done.stderr)}", "`midwatch doctor` looks at git")

@@ -233,4 +233,5 @@ def quick_copy(source: str, folder: str) -> str:
     """The copy in which everything but the last, whole runs takes place."""
     target = folder + "/tree"
     tree.copy(source, target)
+    tree.hook_scripts(target)
     return target

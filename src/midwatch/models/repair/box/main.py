@@ -171,8 +171,14 @@ def _order(candidate: Candidate, race: Race, suspicion: Suspicion) -> tuple[floa
     """The one to choose comes first: fewest edits, small and suspicious, fewest bytes, and nothing that bends what
     the assertions compare with."""
     bent = any((edit.path, edit.line) in suspicion.yardsticks for edit in candidate.edits)
+    # Taking an error away that the program raises by intention silences the alarm rather than the cause.
+    silenced = any(
+        edit.kind == "statement-deleted"
+        and race.sources[edit.path][edit.start : edit.end].startswith((b"raise", b"assert"))
+        for edit in candidate.edits
+    )
     size = sum(_size(race.sources[edit.path][edit.start : edit.end], edit.new) for edit in candidate.edits)
-    likely = round(candidate.priority + bent, 1)
+    likely = round(candidate.priority + bent + silenced, 1)
     return (len(candidate.edits), likely, round(candidate.cost, 1), size, candidate.priority)
 
 

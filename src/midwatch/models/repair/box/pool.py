@@ -72,8 +72,8 @@ class Pool:
     context: edits_of.Context
     waiting: deque[Candidate] = field(default_factory=deque)
     """To be gone on with at once: the next session."""
-    slow: list[tuple[float, int, Candidate]] = field(default_factory=list)
-    """Timed out once; tried again with more patience when the single edits are through."""
+    slow: list[tuple[float, float, int, Candidate]] = field(default_factory=list)
+    """Ran out of time; tried again with more, now and then, and when the single edits are through."""
     partial: list[Candidate] = field(default_factory=list)
     """Turned some failing tests."""
     first: list[Edit] = field(default_factory=list)
@@ -97,11 +97,13 @@ class Pool:
                 streams.append(edits_of.enumerate_edits(path, self.sources[path], lines, self.context))
         return heapq.merge(*streams, key=lambda edit: edit.priority)
 
-    def next(self, room: bool) -> Candidate | None:
+    def next(self, room: bool, patient: bool) -> Candidate | None:
         """The next one to try, or None when all is tried. `room`: whether there is time for one that needs imports,
-        many times dearer than one that does not."""
+        many times dearer than one that does not; `patient`: whether there is for one that ran out of time once."""
         if self.waiting:
             return self.waiting.popleft()
+        if patient and self.slow:
+            return heapq.heappop(self.slow)[3]
         if self._upcoming is None:
             self._upcoming = self._single()
         upcoming = self._upcoming
@@ -111,7 +113,7 @@ class Pool:
             self._upcoming = None
             return upcoming
         if self.slow:
-            return heapq.heappop(self.slow)[2]
+            return heapq.heappop(self.slow)[3]
         if self.enough:
             return None
         if self._pairs is None:
@@ -141,10 +143,10 @@ class Pool:
         heapq.heappush(self.imports, (candidate.priority, next(self._numbers), candidate))
 
     def later(self, candidate: Candidate) -> None:
-        """It ran out of time: try it again, with more, when the others are through."""
+        """It ran out of time: try it again, with more, when there is time."""
         if candidate.patience < 25:
             candidate.patience *= 5
-            heapq.heappush(self.slow, (candidate.priority, next(self._numbers), candidate))
+            heapq.heappush(self.slow, (candidate.patience, candidate.priority, next(self._numbers), candidate))
 
     def _combine(self) -> Iterator[Candidate]:
         """Pairs: those that helped with each other, then those with the likeliest edits, then the latter alone."""

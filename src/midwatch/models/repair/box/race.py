@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 IMPORT_SHARE = 0.35
 """Of the children's time, what goes to candidates that need imports while there are others."""
+SLOW_SHARE = 0.15
+"""Of the same, what goes to candidates that ran out of time once."""
 CRASHES = 40
 """Servers that candidates may bring down before the search gives up."""
 
@@ -89,7 +91,8 @@ class Race:
     closest: str = ""
     heat_time: float = 0.0
     import_time: float = 0.0
-    """Seconds that children took, all and those that imported."""
+    slow_time: float = 0.0
+    """Seconds that children took: all, those that imported, those that were given more time."""
     _said: float = 0.0
     _most: int = 0
 
@@ -98,7 +101,7 @@ class Race:
         exhausted = False
         while not self.clock.over() and self.crashes < CRASHES:
             while not exhausted and len(self.heats) + self.verifier.running < self.workers:
-                candidate = self.pool.next(self.import_time <= IMPORT_SHARE * self.heat_time)
+                candidate = self._next()
                 if candidate is None:
                     exhausted = True
                     break
@@ -119,6 +122,10 @@ class Race:
             heat.child.kill()
         for candidate, held in self.verifier.finish(self.clock.deadline):
             self._verified(candidate, held)
+
+    def _next(self) -> Candidate | None:
+        imports = self.import_time <= IMPORT_SHARE * self.heat_time
+        return self.pool.next(imports, self.slow_time < SLOW_SHARE * self.heat_time)
 
     def _patience(self) -> float:
         now = time.monotonic()
@@ -205,6 +212,7 @@ class Race:
             spent = time.monotonic() - heat.child.started
             self.heat_time += spent
             self.import_time += 0.0 if heat.candidate.fast else spent
+            self.slow_time += spent if heat.candidate.patience > 1 else 0.0
             self._judge(heat, late)
 
     def _judge(self, heat: Heat, late: bool) -> None:

@@ -72,6 +72,20 @@ def hooked(command: str) -> str:
     return re.sub(r"(?<![\w$])PYTHONPATH=([\"']?)", lambda m: "PYTHONPATH=" + m.group(1) + HOOKS + ":", command)
 
 
+def hook_scripts(root: str) -> None:
+    """Do the same in the scripts at the top of a copy that a check may call."""
+    for name in os.listdir(root):
+        path = os.path.join(root, name)
+        if not name.endswith((".sh", ".mk", "akefile")) or os.path.islink(path) or not os.path.isfile(path):
+            continue
+        with open(path, "r+b") as file:
+            text = file.read().decode("utf-8", "surrogateescape")
+            changed = hooked(text)
+            if changed != text:
+                file.seek(0)
+                file.write(changed.encode("utf-8", "surrogateescape"))
+
+
 def plain_environment(source: str, root: str, extra_path: Sequence[str] = ()) -> dict[str, str]:
     """The environment of a run in the copy `root` that is none of ours."""
     env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")

@@ -123,6 +123,8 @@ class Functions:
         self._live = {}
         self._files = {}
         base = root() + os.sep
+        if hasattr(gc, "unfreeze"):
+            gc.unfreeze()  # what an earlier server froze is not listed otherwise
         for thing in gc.get_objects():
             if type(thing) is types.FunctionType:
                 path = thing.__code__.co_filename
