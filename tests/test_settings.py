@@ -21,19 +21,23 @@ def test_without_a_file_everything_has_its_default(tmp_path: Path) -> None:
     settings = load({"HOME": str(tmp_path)})
     assert settings.models.model == "repair"
     assert settings.sandbox.driver == "bubblewrap"
-    assert settings.limits.fill(Limits()) == Limits()
+    assert settings.limits.fill({}) == Limits()
 
 
 def test_the_file_fills_what_the_command_does_not_ask_for(tmp_path: Path) -> None:
     text = "[limits]\nturns = 7\ncost_usd = 1.5\noutput_mib = 2\n[sandbox]\nread_only = ['/opt/tool']\n"
     settings = _load(tmp_path, text)
-    filled = settings.limits.fill(Limits(turns=3))
+    filled = settings.limits.fill({"turns": 3})
     assert (filled.turns, filled.cost_microusd, filled.output_bytes) == (3, 1_500_000, 2 * MIB)
     assert settings.sandbox.read_only == ("/opt/tool",)
 
 
+def test_asking_for_the_default_wins_over_the_file(tmp_path: Path) -> None:
+    assert _load(tmp_path, "[limits]\nturns = 7\n").limits.fill({"turns": 100}).turns == 100
+
+
 def test_no_command_or_check_outlasts_the_time_of_the_whole_task(tmp_path: Path) -> None:
-    filled = load({"HOME": str(tmp_path)}).limits.fill(Limits(seconds=60))
+    filled = load({"HOME": str(tmp_path)}).limits.fill({"seconds": 60})
     assert (filled.command_seconds, filled.check_seconds) == (60, 60)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from midwatch.domain.errors import MidwatchError
@@ -17,9 +17,23 @@ LEAST_FREE = 1 << 30
 """Bytes on the state folder's disk below which a run may well not end."""
 
 
-async def examine(state: Path, model: Callable[[], Awaitable[Model]]) -> list[Finding]:
-    """Every finding, good or bad; each bad one names its fix. Takes about a second."""
-    return [await _git(), *await probe.findings(), await _model(model), _state(state)]
+async def examine(
+    state: Path, model: Callable[[], Awaitable[Model]], read: Sequence[Callable[[], Awaitable[object]]]
+) -> list[Finding]:
+    """Every finding, good or bad; each bad one names its fix. Takes about a second. `read` are calls that read what is
+    kept in the state folder."""
+    return [await _git(), *await probe.findings(), await _model(model), _state(state), *await _records(state, read)]
+
+
+async def _records(state: Path, read: Sequence[Callable[[], Awaitable[object]]]) -> list[Finding]:
+    """Damage of the databases; nothing where they are well or not there yet."""
+    found = []
+    for call in read if _is_there(state) else ():
+        try:
+            await call()
+        except MidwatchError as error:
+            found.append(Finding("records", False, error.message, error.mend))
+    return found
 
 
 async def _git() -> Finding:
@@ -36,6 +50,10 @@ async def _model(build: Callable[[], Awaitable[Model]]) -> Finding:
         return Finding("model", False, error.message, error.mend)
     await model.close()
     return Finding("model", True, f"{model.name} (default of this machine)", "")
+
+
+def _is_there(state: Path) -> bool:
+    return state.exists()
 
 
 def _state(state: Path) -> Finding:

@@ -20,6 +20,8 @@ T = TypeVar("T")
 class Settings:
     """Everything that a person has set, by part."""
 
+    folder: Path
+    """Where the settings file is or would be."""
     models: ModelSettings
     sandbox: SandboxSettings
     limits: LimitSettings
@@ -31,7 +33,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     values = read_settings_file(path)
     sandbox = _table(SandboxSettings, "sandbox", values.pop("sandbox", None), path)
     limits = _table(LimitSettings, "limits", values.pop("limits", None), path)
-    return Settings(load_models(values, environ, str(path)), sandbox, limits)
+    return Settings(path.parent, load_models(values, environ, str(path)), sandbox, limits)
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,8 +67,7 @@ class Home:
 async def home(environ: Mapping[str, str] | None = None) -> AsyncIterator[Home]:
     """The state folder, opened when first used and closed at the end."""
     around = dict(os.environ if environ is None else environ)
-    state = state_folder(around)
-    store = SqliteStore(state / "state.db")
+    store = SqliteStore((state := state_folder(around)) / "state.db")
     try:
         yield Home(state, around, store)
     finally:
@@ -83,10 +82,11 @@ async def start(home: Home, request: Request) -> Task:
     settings = home.settings
     name = request.model or settings.models.model
     await (await _model(home, name)).close()  # an unknown model or a missing key is said before anything is made
-    request = replace(request, limits=settings.limits.fill(request.limits))
+    limits = settings.limits.fill(request.limits)
     repository = await Repository.open(home.state, request.repository)
     box = settings.sandbox
-    around = Surroundings(name, request.sandbox or box.driver, box.read_only, home.environ, (home.state,))
+    private = (home.state, settings.folder)
+    around = Surroundings(name, request.sandbox or box.driver, box.read_only, home.environ, limits, private)
     task = await make_task(request, repository, around)
     await home.store.create(task)
     return task
@@ -95,15 +95,14 @@ async def start(home: Home, request: Request) -> Task:
 async def run(home: Home, task_id: str, observer: Observer) -> Report:
     """Begin a task or go on with it; a finished one answers at once."""
     from midwatch.tools.toolset import default_tools
+    from midwatch.workflows.read import settled
     from midwatch.workflows.solve import Parts, solve
     from midwatch.workspace.repository import Repository
 
     task = (await home.store.find(task_id)).task
-    before = await report(home, task.id)
-    if before.finished:
-        return before
-    model = await _model(home, task.model)
-    if model.wire in ("responses", "chat"):
+    if await settled(home.store, home.state, home.forge, task):
+        return await report(home, task.id)
+    if (model := await _model(home, task.model)).wire in ("responses", "chat"):
         from midwatch.models.transport import preload
 
         asyncio.get_running_loop().run_in_executor(None, preload)  # while the workspace is being prepared
@@ -143,9 +142,9 @@ async def reports(home: Home, limit: int = 50) -> Sequence[Summary]:
 
 async def diff(home: Home, task_id: str) -> bytes:
     """The unified diff of the chosen attempt against the base; empty when nothing changed."""
-    from midwatch.workflows.read import difference
+    from midwatch.workflows import read
 
-    return await difference(home.store, home.state, home.forge, task_id)
+    return await read.difference(home.store, home.state, home.forge, task_id)
 
 
 async def apply(home: Home, task_id: str, repository: str | None = None) -> tuple[FileChange, ...]:
@@ -166,7 +165,8 @@ async def findings(home: Home) -> Sequence[Finding]:
     """What `midwatch doctor` says about this machine."""
     from midwatch.doctor import examine
 
-    return await examine(home.state, lambda: _model(home, home.settings.models.model))
+    read = (home.store.recent, home.forge.list)
+    return await examine(home.state, lambda: _model(home, home.settings.models.model), read)
 
 
 async def _model(home: Home, name: str) -> Model:
@@ -186,8 +186,8 @@ async def _replay(home: Home, wanted: str) -> Model:
 
     attempts = [state.attempt for state in (await home.store.find(wanted)).attempts]
     attempt = wanted if wanted in attempts else attempts[0]
-    events = await home.store.read(attempt)
-    return ReplayModel([event.body for event in events if event.kind == "model_replied"], attempt)
+    replies = [e.body for e in await home.store.read(attempt) if e.kind == "model_replied"]
+    return ReplayModel(replies, attempt)
 
 
 def _sandbox(driver: str) -> Sandbox:

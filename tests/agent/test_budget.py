@@ -83,3 +83,11 @@ async def test_an_unknown_price_with_a_money_limit_is_refused() -> None:
     with pytest.raises(InputError, match="price of priced is not known"):
         budget.over(log, Limits(cost_microusd=1000), Priced(price_in=None))
     assert budget.over(log, Limits(), Priced(price_in=None)) is None
+
+
+async def test_the_first_call_counts_instructions_tools_and_bytes_not_characters() -> None:
+    log, _ = await log_of([samples.person("好" * 1000)])
+    assert budget.sent_tokens(log, fixed=2000) == (3000 + 2000) // 2
+    model = Priced(max_output=100)
+    assert budget.output_cap(log, Limits(cost_microusd=2600), model, fixed=2000) == 10
+    assert budget.output_cap(log, Limits(cost_microusd=2600), model, fixed=2000, wasted=200) == 0

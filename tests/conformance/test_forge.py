@@ -49,6 +49,13 @@ class Scene:
             tree = self.user.git("rev-parse", "HEAD^{tree}")
             self.user.git("update-ref", f"refs/heads/{branch}", self.user.git("commit-tree", "-m", "theirs", tree))
 
+    def somebody_deletes(self, branch: str) -> None:
+        """The branch is gone."""
+        if isinstance(self.forge, FakeForge):
+            del self.forge.branches[str(self.user.path), branch]
+        else:
+            self.user.git("branch", "-q", "-D", branch)
+
     def make_a_conflict(self) -> None:
         """The base branch changes the line that the proposal changes."""
         if isinstance(self.forge, FakeForge):
@@ -157,3 +164,26 @@ async def test_without_a_base_branch_nothing_can_be_merged(scene: Scene) -> None
     await scene.forge.propose(scene.proposal(base=scene.base_commit), scene.store)
     with pytest.raises(InputError, match="has no base branch"):
         await scene.forge.merge(str(scene.user.path), 1)
+
+
+async def test_what_has_landed_is_told_from_what_must_be_proposed_again(scene: Scene) -> None:
+    assert not await scene.forge.landed(scene.proposal())
+    made = await scene.forge.propose(scene.proposal(), scene.store)
+    assert await scene.forge.landed(scene.proposal())
+    assert not await scene.forge.landed(scene.proposal(1))
+    scene.somebody_deletes(made.proposal.branch)
+    assert not await scene.forge.landed(scene.proposal())
+    assert await scene.forge.propose(scene.proposal(), scene.store) == made
+    assert await scene.forge.landed(scene.proposal())
+
+
+async def test_what_a_person_has_settled_has_landed_whatever_became_of_the_branch(scene: Scene) -> None:
+    await scene.forge.propose(scene.proposal(), scene.store)
+    await scene.forge.close(str(scene.user.path), 1)
+    scene.somebody_deletes(scene.proposal().branch)
+    assert await scene.forge.landed(scene.proposal())
+    assert not await scene.forge.landed(scene.proposal(1))
+    await scene.forge.propose(scene.proposal(1), scene.store)
+    await scene.forge.merge(str(scene.user.path), 1)
+    scene.somebody_deletes(scene.proposal().branch)
+    assert await scene.forge.landed(scene.proposal(1))

@@ -68,3 +68,16 @@ def test_a_full_disk_is_said_by_finish_and_leaves_nothing() -> None:
     with pytest.raises(StoreError, match="is full"):
         writer.finish()
     assert not name.exists()
+
+
+def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    kept = blobs.put(b"kept")
+    half = blobs.writer()
+    half.write(b"half")
+    blobs.sweep()
+    assert len(list(tmp_path.glob("incoming-*"))) == 1
+    blobs.sweep(age_seconds=-1)
+    assert list(tmp_path.glob("incoming-*")) == []
+    half.discard()
+    assert blobs.read(kept.digest) == b"kept"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.domain.errors import StoreError
+from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.task import Task
 from midwatch.engine.store.sqlite import SqliteStore
 from tests.support import samples
@@ -166,3 +166,29 @@ async def test_what_append_has_returned_survives_kill_9(tmp_path: Path) -> None:
     assert await store.verify(attempt) == []
     await store.close()
     assert os.path.exists(path)
+
+
+async def test_one_damaged_task_hides_no_other_and_says_so_itself(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    task, _ = await _filled(path)
+    store = SqliteStore(path)
+    other = samples.task()
+    await store.create(other)
+    await store.close()
+    _change(path, f"UPDATE task SET body = 'no json' WHERE id = '{task.id}'")
+    store = SqliteStore(path)
+    assert [row.task.id for row in await store.recent()] == [other.id]
+    with pytest.raises(StoreError, match=f"{task.id} is damaged"):
+        await store.find(task.id)
+    with pytest.raises(InputError):
+        await store.find("\udcff")
+    await store.close()
+
+
+async def test_the_state_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o755)
+    store = SqliteStore(folder / "state.db")
+    await store.recent()
+    await store.close()
+    assert folder.stat().st_mode & 0o777 == 0o700

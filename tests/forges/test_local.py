@@ -331,3 +331,20 @@ async def test_a_damaged_or_foreign_file_is_an_error_that_says_what_to_do(user: 
     with pytest.raises(StoreError, match=r"forge\.db cannot be used"):
         await work.forge.list()
     assert await landing.tip(Git(cwd=user.path, trusted=True), f"refs/heads/{BRANCH}") == work.proposal.commit
+
+
+async def test_a_list_that_was_lost_is_made_again_by_proposing_again(user: UserRepository, tmp_path: Path) -> None:
+    work = await ready(user, tmp_path)
+    await work.propose()
+    for file in (tmp_path / "state").glob("forge.db*"):
+        file.unlink()
+    assert not await work.forge.landed(work.proposal)
+    before = user.git("rev-parse", BRANCH)
+    await work.propose()
+    assert await work.forge.landed(work.proposal)
+    assert user.git("rev-parse", BRANCH) == before
+    user.git("switch", "-q", BRANCH)
+    user.commit("somebody adds to it")
+    assert await work.forge.landed(work.proposal)
+    user.git("reset", "-q", "--hard", "HEAD~2")
+    assert not await work.forge.landed(work.proposal)

@@ -72,7 +72,9 @@ def test_models_on_this_machine_cost_nothing_unless_a_price_is_set() -> None:
     usage = Usage(input_tokens=1000, output_tokens=100)
     assert build("ollama/qwen3", load_models({}, {})).cost(usage) == 0
     moved = {"MIDWATCH_BASE_URL": "http://localhost:9/v1"}
-    assert build("openai/gpt-5", load_models({}, moved)).cost(usage) == 0
+    assert build("vllm/qwen3", load_models({}, moved)).cost(usage) == 0
+    # a proxy on this machine to a paid provider is not free
+    assert build("openai/gpt-5", load_models({}, moved)).cost(usage)
     priced = {"prices": {"ollama/qwen3": {"input": 1, "output": 1}}}
     assert build("ollama/qwen3", load_models(priced, {})).cost(usage) == 1100
 

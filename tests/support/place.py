@@ -83,9 +83,11 @@ class Place:
         prompt: str = "Count further",
     ) -> Task:
         """A new task, as a person would make it."""
-        request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts, limits or Limits())
+        request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts)
         repository = await Repository.open(self.state, str(self.repository))
-        around = Surroundings("fake", self.sandbox.name, (), {"PATH": "/usr/bin:/bin", "HOME": str(self.root)})
+        around = Surroundings(
+            "fake", self.sandbox.name, (), {"PATH": "/usr/bin:/bin", "HOME": str(self.root)}, limits or Limits()
+        )
         task = await make_task(request, repository, around)
         async with self.store() as store:
             await store.create(task)

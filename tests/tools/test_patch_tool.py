@@ -125,3 +125,10 @@ def test_a_summary_is_one_short_line() -> None:
     line = ApplyPatch().summary(json.dumps({"patch": patch}))
     assert len(line) == 200
     assert line.startswith("apply_patch: M some/long/folder/name/file0.py, M ")
+
+
+def test_a_summary_takes_linear_time_and_finds_its_files() -> None:
+    spaces = "*** Add File: a" + " " * 99_000 + "b"  # what is quadratic takes minutes
+    assert ApplyPatch().summary(json.dumps({"patch": spaces})).startswith("apply_patch: A a  ")
+    text = "*** Update File:  x y.txt \t\r\n*** Delete File:z\n*** Add File: \n"
+    assert ApplyPatch().summary(json.dumps({"patch": text})) == "apply_patch: M x y.txt, D z"

@@ -207,3 +207,9 @@ def test_a_summary_is_the_first_line_made_harmless() -> None:
     assert summary('{"command": "pytest -q", "workdir": "sub"}') == "(sub) pytest -q"
     assert summary('{"command": "a\\u001b[2J\\nb"}') == "a\\x1b[2J …"
     assert len(summary(json.dumps({"command": "x" * 1000}))) == 200
+
+
+@pytest.mark.parametrize("filler", ["\n", " ", "\n ", ";", "apply_patch <", "cd a "])
+async def test_looking_for_a_patch_takes_linear_time(filler: str, table: Bench) -> None:
+    command = "true\n: '" + filler * (600_000 // len(filler)) + "'"  # what is quadratic takes half an hour
+    assert (await run(table, command)).ok

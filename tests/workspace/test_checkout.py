@@ -153,6 +153,24 @@ async def test_an_interrupted_restore_is_made_good_by_the_next(user: UserReposit
     assert sorted(p.name for p in work.workspace.folder.iterdir()) == ["tree"]
 
 
+async def test_what_a_box_left_in_its_tmp_and_home_is_removed(user: UserRepository, tmp_path: Path) -> None:
+    work = await opened(user.path, tmp_path)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("kept")
+    private = work.workspace.folder / "private"
+    (private / "tmp").mkdir(parents=True, mode=0o700)
+    (private / "tmp" / "half-an-effect").write_text("x")
+    os.symlink(outside, private / "home")
+    (private / "locked").mkdir(mode=0)
+    await work.workspace.restore(work.base)
+    assert not private.exists()
+    os.symlink(outside, private)
+    await work.workspace.restore(work.base)
+    assert not os.path.lexists(private)
+    assert (outside / "precious").exists()
+
+
 async def test_a_state_folder_that_cannot_be_written_is_said(user: UserRepository, tmp_path: Path) -> None:
     repository = await Repository.open(tmp_path / "state", str(user.path))
     base = await repository.resolve(None)

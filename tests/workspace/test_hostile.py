@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.workspace import checkpoint, scan
+from midwatch.workspace.scan import Scan
 from tests.support.repositories import Opened, UserRepository, git, opened
 
 
@@ -159,3 +161,64 @@ async def test_links_lead_neither_reading_nor_writing_out_of_the_tree(work: Open
 async def work(user: UserRepository, tmp_path: Path) -> Opened:
     """A workspace of a.txt."""
     return await opened(user.path, tmp_path)
+
+
+async def test_very_many_oddities_are_counted_and_not_listed(work: Opened) -> None:
+    for i in range(2000):
+        os.mkfifo(work.tree / f"pipe{i:04}")
+    await work.workspace.save()
+    assert len(work.workspace.skipped) == 101
+    assert work.workspace.skipped[0] == "pipe0000: neither a file nor a link"
+    assert work.workspace.skipped[99:] == ("pipe0099: neither a file nor a link", "and 1900 more")
+
+
+def test_what_lies_below_a_hidden_folder_is_found_without_looking_at_every_pair() -> None:
+    class Counted(bytes):
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Counted.compared += 1
+            return bytes.__eq__(self, other)  # type: ignore[arg-type]
+
+        __hash__ = bytes.__hash__
+
+    found = Scan(hidden={Counted(b"folder%d/" % i) for i in range(2000)} | {b"file", b"a/b/"})
+    Counted.compared = 0
+    assert all(found.hides(b"folder%d/deep/file" % i) for i in range(2000))
+    assert Counted.compared < 10_000
+    assert [found.hides(p) for p in (b"file", b"a/b/c", b"a/b", b"files", b"a/bc/d", b"x/file")] == [
+        True, True, False, False, False, False,
+    ]  # fmt: skip
+
+
+async def test_very_many_ignore_rules_are_cut_and_it_is_said(work: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "RULES_PER_FILE", 50)
+    monkeypatch.setattr(scan, "RULES", 80)
+    for folder in ("a", "b", "c"):
+        rules = "# a comment\n\n" + "".join(f"*.{i}\n" for i in range(60 if folder == "a" else 30))
+        work.write(f"{folder}/.gitignore", rules)
+        for i in (0, 29, 55):
+            work.write(f"{folder}/file.{i}", "x")
+    changed = await work.changed()
+    assert {name for name in changed if "file" in name} == {
+        "a/file.55", "b/file.55", "c/file.0", "c/file.29", "c/file.55"
+    }  # fmt: skip
+    cut = "so many rules that only the first count"
+    assert work.workspace.skipped == (f"a/.gitignore: {cut}", f"c/.gitignore: {cut}")
+    work.write("d/.gitignore", "#" * (2 << 20))
+    await work.workspace.save()
+    assert work.workspace.skipped[-1] == "d/.gitignore: larger than 1 MiB, so its rules do not count"
+
+
+async def test_one_checkpoint_takes_only_so_much_and_says_what_it_left(
+    work: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "MOST_NEW", 5 << 20)
+    monkeypatch.setattr(checkpoint, "_CLOCK_NS", -(1 << 60))  # what was read just now need not be read again
+    for name in ("x1", "x2", "x3", "a.txt"):
+        with open(work.tree / name, "wb") as file:
+            file.truncate(2 << 20)  # all hole: it costs the disk nothing, and reading it as much as any
+    assert await work.changed() == {"a.txt": "M", "x1": "A"}
+    assert [line.partition(":")[0] for line in work.workspace.skipped] == ["x2", "x3"]
+    assert await work.changed() == {"a.txt": "M", "x1": "A", "x2": "A", "x3": "A"}
+    assert work.workspace.skipped == ()

@@ -53,10 +53,23 @@ async def test_what_cannot_be_fetched_is_said_and_leaves_nothing(tmp_path: Path)
 
 
 async def test_a_password_in_an_address_is_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(OperationError) as caught:
-        await Repository.open(tmp_path / "state", "https://ann:s3cret@127.0.0.1:1/x.git")
-    assert "127.0.0.1:1/x.git cannot be fetched" in caught.value.message
-    assert "s3cret" not in caught.value.message
+    for user in ("ann:s3cret", "s3cret", "ann:s3@cret", "ann:s3 cret"):
+        with pytest.raises(InputError, match="holds a user or a password") as caught:
+            await Repository.open(tmp_path / "state", f"https://{user}@127.0.0.1:1/x.git")
+        assert "cret" not in caught.value.message + caught.value.mend
+        assert "credential helper" in caught.value.mend
+        assert "https://127.0.0.1:1/x.git" in caught.value.mend
+    with pytest.raises(InputError, match="holds a user or a password"):
+        await Repository.open(tmp_path / "state", "ssh://git:s3cret@127.0.0.1:1/x.git")
+    with pytest.raises(InputError) as caught:
+        await Repository.open(tmp_path / "state", "ftp://ann:s3@cret@127.0.0.1:1/x.git")
+    assert "cret" not in caught.value.message
+    assert not (tmp_path / "state").exists()
+
+
+async def test_the_user_of_an_ssh_address_is_no_secret(tmp_path: Path) -> None:
+    with pytest.raises(OperationError, match="cannot be fetched"):
+        await Repository.open(tmp_path / "state", "ssh://git@127.0.0.1:1/x.git")
 
 
 def test_addresses_are_told_from_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,3 +80,41 @@ def test_addresses_are_told_from_paths(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "odd:name").mkdir()
     assert not is_url("odd:name")
+
+
+async def test_a_repository_with_sha256_ids_is_fetched(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main", "--object-format=sha256", "project")
+    user = UserRepository(tmp_path / "project")
+    user.write("a.txt", "a")
+    commit = user.commit()
+    work = await opened(f"file://{user.path}", tmp_path)
+    assert work.base.commit == commit
+    work.write("b.txt", "b")
+    assert await work.changed() == {"b.txt": "A"}
+
+
+async def test_what_is_there_is_not_fetched_again(user: UserRepository, tmp_path: Path) -> None:
+    url, state = f"file://{user.path}", tmp_path / "state"
+    commit = user.git("rev-parse", "HEAD")
+    first = await Repository.open(state, url, commit=commit)
+    later = user.commit("later")
+    again = await Repository.open(state, url, commit=commit)
+    assert (await again.resolve(None)).commit == commit
+    assert (await (await Repository.open(state, url, commit=later)).resolve(None)).commit == later
+    user.path.rename(tmp_path / "away")
+    assert (await Repository.open(state, url, commit=commit)).git_dir == first.git_dir
+    for blob in first.git_dir.rglob("objects/??/*"):
+        if blob.name == git(tmp_path / "away", "rev-parse", "HEAD:a.txt")[2:]:
+            blob.unlink()
+            break
+    else:
+        for pack in first.git_dir.rglob("objects/pack/*"):
+            pack.unlink()
+    with pytest.raises(OperationError, match="cannot be fetched"):
+        await Repository.open(state, url, commit=commit)
+
+
+async def test_a_remote_branch_whose_name_ends_in_an_odd_space_keeps_it(user: UserRepository, tmp_path: Path) -> None:
+    user.git("switch", "-q", "-c", "odd\u00a0")
+    work = await opened(f"file://{user.path}", tmp_path)
+    assert work.base.branch == "odd\u00a0"

@@ -67,3 +67,13 @@ async def test_a_damaged_object_is_found(repository: Path, how: str) -> None:
         content[len(content) // 2] ^= 1
         path.write_bytes(bytes(content))
     assert "damaged" in await objects.damaged(git, "HEAD", "HEAD~1")
+
+
+async def test_odd_line_ends_in_names_deceive_nobody(user: UserRepository, tmp_path: Path) -> None:
+    name = "Ann\x0cparent 1234\u2028tree 5678"
+    user.git("-c", f"user.name={name}", "commit", "-q", "--allow-empty", "-m", "odd", "--author", f"{name} <a@b>")
+    git = Git(git_dir=user.path / ".git")
+    head = user.git("rev-parse", "HEAD")
+    assert await objects.commit_facts(git, head) == (user.git("rev-parse", "HEAD^{tree}"),
+                                                     (user.git("rev-parse", "HEAD^"),))  # fmt: skip
+    assert await objects.read_files(git, head, ["no\rwhere", "a.txt"]) == {"a.txt": b"one\ntwo\nthree\n"}

@@ -27,16 +27,22 @@ async def test_opening_and_resolving_touches_nothing_of_the_users(user: UserRepo
     assert base.note == "uncommitted changes left out: 2 files"
 
 
+async def _alternates(repository: Repository) -> list[Path]:
+    """The folders that git itself says the store borrows from."""
+    said = (await repository.git.run("count-objects", "-v")).decode().splitlines()
+    return [Path(line.removeprefix("alternate: ")) for line in said if line.startswith("alternate: ")]
+
+
 async def test_the_store_borrows_objects_and_copies_none(user: UserRepository, tmp_path: Path) -> None:
     repository = await Repository.open(tmp_path / "state", str(user.path))
-    assert repository.object_folders() == (repository.git_dir / "objects", user.path / ".git" / "objects")
+    assert await _alternates(repository) == [user.path / ".git" / "objects"]
     assert [p for p in (repository.git_dir / "objects").rglob("*") if p.is_file() and p.name != "alternates"] == []
 
 
 async def test_objects_that_are_borrowed_in_turn_are_named_too(user: UserRepository, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--shared", str(user.path), "clone")
     repository = await Repository.open(tmp_path / "state", str(tmp_path / "clone"))
-    assert repository.object_folders()[1:] == (tmp_path / "clone/.git/objects", user.path / ".git/objects")
+    assert await _alternates(repository) == [tmp_path / "clone/.git/objects", user.path / ".git/objects"]
 
 
 async def test_every_folder_of_a_repository_opens_the_same_store(user: UserRepository, tmp_path: Path) -> None:
@@ -57,7 +63,6 @@ async def test_a_path_may_hold_anything(name: str | bytes, tmp_path: Path) -> No
     user = UserRepository.make(tmp_path / os.fsdecode(name) / "re po")
     work = await opened(user.path, tmp_path)
     assert (work.tree / "a.txt").read_text() == "one\ntwo\nthree\n"
-    assert work.repository.object_folders()[1] == user.path / ".git" / "objects"
     assert git(work.tree, "status", "--porcelain") == ""
     again = await Repository.open(tmp_path / "state", str(user.path), refresh=False)
     assert again.location == work.repository.location
@@ -316,3 +321,16 @@ async def test_a_missing_object_is_no_bug_of_ours(user: UserRepository, tmp_path
     with pytest.raises(OperationError, match="cannot be written to") as caught:
         await Workspace(repository, tmp_path / "attempt").restore(base)
     assert "git fsck" in caught.value.mend
+
+
+async def test_a_branch_name_may_hold_any_space_but_the_plain_one(user: UserRepository, tmp_path: Path) -> None:
+    for name in ("a\u00a0b", "c\u2028d", "e\u0085"):
+        user.git("switch", "-q", "-c", name)
+        base = await (await Repository.open(tmp_path / "state", str(user.path))).resolve(None)
+        assert (base.branch, base.ref) == (name, name)
+
+
+async def test_what_is_made_for_a_store_is_nobody_elses_to_read(user: UserRepository, tmp_path: Path) -> None:
+    await Repository.open(tmp_path / "home" / "deep" / "state", str(user.path))
+    for folder in ("state", "state/repos"):
+        assert (tmp_path / "home" / "deep" / folder).stat().st_mode & 0o777 == 0o700

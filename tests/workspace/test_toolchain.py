@@ -157,6 +157,48 @@ def test_files_that_may_hold_a_credential_are_masked(host: Host) -> None:
     assert host.discover().masked == (venv / "pip.conf",)
 
 
+@pytest.mark.parametrize("name", ["pip.ini", ".env", ".env.local", ".condarc", ".pypirc", ".npmrc", "uv.toml"])
+def test_the_active_environment_hides_what_people_keep_beside_it(name: str, host: Host) -> None:
+    venv = host.venv("venvs/mine", host.python("pythons/3.12"), pytest=True)
+    (venv / name).write_text("token = secret")
+    host.environ["VIRTUAL_ENV"] = str(venv)
+    found = host.discover()
+    assert venv in found.read_only
+    assert found.masked == (venv / name,)
+
+
+def test_a_masked_file_is_masked_at_each_of_its_paths_and_never_through_a_link(host: Host) -> None:
+    real = host.venv("venvs/project", host.python("pythons/3.12"), pytest=True)
+    (host.repository / ".venv").symlink_to(real)
+    (real / "lib/token").write_text("secret")
+    (real / "pip.conf").symlink_to("lib/token")
+    (host.home / "uv.toml").write_text("secret")
+    (real / "uv.toml").symlink_to(host.home / "uv.toml")  # leads nowhere in a box
+    assert host.discover().masked == (host.repository / ".venv/lib/token", real / "lib/token")
+
+
+@pytest.mark.parametrize("name", [".local", ".config", ".cache", ".local/share"])
+def test_a_program_in_a_folder_of_the_home_that_holds_everything_shares_none_of_it(name: str, host: Host) -> None:
+    host.program(f"home/{name}/bin/node", "\x7fELF")
+    (host.home / name / "keyrings").mkdir()
+    host.environ["PATH"] = str(host.home / name / "bin")
+    found = host.discover("npm test")
+    assert not any((host.home / name).is_relative_to(folder) for folder in found.read_only)
+    assert f"not shared: {host.home / name} (holds more than a toolchain)" in found.notes
+    node = host.program(f"home/{name}/node-22/bin/node", "\x7fELF")
+    host.environ["PATH"] = str(node.parent)
+    assert node.parent.parent in host.discover("npm test").read_only
+
+
+def test_a_folder_with_any_of_our_own_in_it_is_refused(host: Host) -> None:
+    for number, private in enumerate(("state", "settings/midwatch")):
+        venv = host.venv(f"venv-{number}", host.python(f"pythons/3.{number}"), pytest=True)
+        host.environ["VIRTUAL_ENV"] = str(venv)
+        assert venv in host.discover().read_only
+        host.own = Own(host.own.prefix, host.own.base_prefix, (host.root / "other", venv / private))
+        assert venv not in host.discover().read_only
+
+
 def test_a_home_folder_is_never_shared_whatever_points_at_it(host: Host) -> None:
     (host.home / "pyvenv.cfg").write_text("home = /usr/bin\n")
     host.program("home/bin/python", "x")

@@ -23,32 +23,34 @@ def seconds_left(log: Log, limits: Limits) -> float:
     return math.inf if limits.seconds is None else limits.seconds - log.elapsed()
 
 
-def over(log: Log, limits: Limits, model: Model) -> LimitReached | None:
-    """The limit that forbids another move, if one does."""
+def over(log: Log, limits: Limits, model: Model, fixed: int = 0) -> LimitReached | None:
+    """The limit that forbids another move, if one does. `fixed` as in `output_cap`."""
     if limits.seconds is not None and seconds_left(log, limits) <= 0:
         return LimitReached("seconds", f"the time limit of {limits.seconds} s was reached")
     if limits.turns is not None and log.turns >= limits.turns:
-        return LimitReached("turns", f"the limit of {limits.turns} turns was reached")
+        return LimitReached("turns", f"the limit of {_counted(limits.turns, 'turn')} was reached")
     if limits.tokens is not None and log.usage.total >= limits.tokens:
         return LimitReached("tokens", f"the limit of {limits.tokens} tokens was reached ({log.usage.total} used)")
     if log.context_tokens > model.window * WINDOW_SHARE:
         return LimitReached("context", f"the conversation no longer fits the model's window of {model.window} tokens")
-    if limits.cost_microusd is not None and output_cap(log, limits, model) < min(LEAST_OUTPUT, model.max_output):
+    if limits.cost_microusd is not None and output_cap(log, limits, model, fixed) < min(LEAST_OUTPUT, model.max_output):
         spent, cap = log.cost_microusd / 1e6, limits.cost_microusd / 1e6
-        return LimitReached("cost", f"the next call could exceed the limit of ${cap:.2f} (${spent:.4f} spent)")
+        return LimitReached("cost", f"the next call could exceed the limit of ${cap:.6g} (${spent:.6g} spent)")
     return None
 
 
-def output_cap(log: Log, limits: Limits, model: Model) -> int:
+def output_cap(log: Log, limits: Limits, model: Model, fixed: int = 0, wasted: int = 0) -> int:
     """The most output tokens that the next call may ask for, so that the money limit holds in the worst case.
+
+    `fixed` is the size in bytes of what every request holds beside the conversation (instructions, tools); `wasted`
+    is what sends of this call that broke off may have cost already, in millionths of a US dollar.
 
     Raises InputError when there is a money limit and the model's price is not known: a limit that cannot be kept
     is refused rather than ignored.
     """
     if limits.cost_microusd is None:
         return model.max_output
-    # A token is hardly ever less than two bytes of text; the provider's count covers what was sent before.
-    sent = max(log.context_tokens, log.pending_bytes // 2 + (log.last_reply.usage.total if log.last_reply else 0))
+    sent = sent_tokens(log, fixed)
     base = model.cost(Usage(input_tokens=sent))
     full = model.cost(Usage(input_tokens=sent, output_tokens=model.max_output))
     if base is None or full is None:
@@ -56,9 +58,21 @@ def output_cap(log: Log, limits: Limits, model: Model) -> int:
             f"the price of {model.name} is not known, so --max-cost cannot be kept",
             f'give its price in the settings under [prices."{model.name}"], or leave --max-cost out',
         )
-    left = limits.cost_microusd - log.cost_microusd
+    left = limits.cost_microusd - log.cost_microusd - wasted
     if full <= left:
         return model.max_output
     if left <= base or full == base:
         return 0
     return int(model.max_output * (left - base) / (full - base))
+
+
+def sent_tokens(log: Log, fixed: int) -> int:
+    """The most tokens that the next request can hold. A token is hardly ever less than two bytes of text; what was sent
+    before is as the provider counted it, and that includes the fixed part."""
+    if log.last_reply is None:
+        return (log.pending_bytes + fixed) // 2
+    return log.last_reply.usage.total + log.pending_bytes // 2
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -11,6 +11,10 @@ from midwatch.domain.task import Task
 PROMPT_CAP = 64 << 10
 """Characters of a task's prompt that are shown."""
 
+RESTARTED = (
+    "The work was interrupted here and the sandbox is new: the repository's files are as they were after your last "
+    "command, but /tmp, the home folder and ignored files are empty, and nothing runs in the background."
+)
 CUT_SHORT = "Your last answer was cut off at the length limit. Go on from there, in smaller steps."
 
 

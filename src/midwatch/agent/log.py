@@ -74,7 +74,7 @@ class History:
                 self.task = body.task
             case Message() as body:
                 self.items.append(Said(body.text))
-                self._tail_bytes += len(body.text)
+                self._tail_bytes += _size(body.text)
                 self.outcome = None
             case ModelReplied() as body:
                 self._fold_reply(body)
@@ -107,12 +107,13 @@ class History:
         self._started = set()
         if not body.calls and body.stop != "length":
             verdict = next((i for i in body.items if i.get("type") == "verdict"), {})
-            self.outcome = Outcome("done", body.text, draft=bool(verdict.get("draft")))
+            draft = bool(verdict.get("draft")) or body.stop == "refusal"
+            self.outcome = Outcome("done", body.text, draft)
 
     def _fold_result(self, body: ToolFinished) -> None:
         self._open.pop(body.call_id, None)
         self.items.append(Answered(body.call_id, body.tool, body.output, body.ok))
-        self._tail_bytes += len(body.output)
+        self._tail_bytes += _size(body.output)
         self.checkpoint = body.checkpoint
         if body.number:
             self.commands.append(body)
@@ -138,7 +139,7 @@ class History:
 
     @property
     def pending_bytes(self) -> int:
-        """Characters added to the conversation since the last reply."""
+        """Bytes added to the conversation since the last reply."""
         return self._tail_bytes
 
     @property
@@ -191,3 +192,7 @@ class Log(History):
     def elapsed(self) -> float:
         """Seconds of work so far, this process included."""
         return self._before + time.monotonic() - self._opened
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

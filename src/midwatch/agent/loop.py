@@ -7,6 +7,7 @@ has had no effect that the workspace remembers, because `restore` puts back the 
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 from contextlib import aclosing
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 
 from midwatch.agent import budget, context
 from midwatch.agent.log import Log
-from midwatch.domain.conversation import Reply, ToolCall
+from midwatch.domain.codec import to_json
+from midwatch.domain.conversation import Delta, Reply, ToolCall, Usage, View
 from midwatch.domain.errors import ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
 from midwatch.domain.observer import Observer
@@ -41,20 +43,30 @@ class Workplace:
     blobs: Blobs
     observer: Observer
 
+    @property
+    def fixed(self) -> int:
+        """Bytes of what every request holds beside the conversation."""
+        return len(context.instructions()) + len(json.dumps(to_json(self.tools.specs)))
+
 
 async def work(log: Log, place: Workplace) -> None:
     """Until the log has an outcome: make one move. Starting and going on after a crash are the same call."""
+    note = context.RESTARTED if log.checkpoint is not None else ""
     while log.outcome is None:
         if call := log.next_unanswered():
-            await _answer(log, call, place)
-        elif limit := budget.over(log, place.task.limits, place.model):
+            await _answer(log, call, place, note)
+        elif limit := budget.over(log, place.task.limits, place.model, place.fixed):
             await log.append(limit)
         else:
+            if note:
+                await log.append(Message("harness", note))
             await _ask(log, place)
+        note = ""
 
 
-async def _answer(log: Log, call: ToolCall, place: Workplace) -> None:
-    """Run a tool call and save the workspace; the result and its checkpoint are appended together."""
+async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None:
+    """Run a tool call and save the workspace; the result and its checkpoint are appended together. `note` is told to
+    the model with the result."""
     if limit := _out_of_time(log, place):
         await log.append(limit)
         return
@@ -73,14 +85,14 @@ async def _answer(log: Log, call: ToolCall, place: Workplace) -> None:
         command_number=number,
     )
     result = await place.tools.run(call, bench)
-    skipped = place.tree.skipped
+    skipped = frozenset(place.tree.skipped)
     checkpoint = await place.tree.save()
     unsaved = "".join(f"\n[not saved: {line}]" for line in place.tree.skipped if line not in skipped)
     finished = ToolFinished(
         call_id=call.id,
         tool=call.name,
         ok=result.ok,
-        output=result.output + unsaved[:UNSAVED_CAP],
+        output=(f"[{note}]\n" if note else "") + result.output + unsaved[:UNSAVED_CAP],
         ended=result.ended,
         duration_ms=result.duration_ms,
         checkpoint=checkpoint,
@@ -99,23 +111,19 @@ async def _ask(log: Log, place: Workplace) -> None:
     """One model call, its reply appended whole."""
     view = context.view(log, place.task, place.box.workdir)
     left = budget.seconds_left(log, place.task.limits)
-    cap = budget.output_cap(log, place.task.limits, place.model)
     place.observer.phase(f"asking {place.model.name}")
     began = time.monotonic()
-    reply: Reply | None = None
+    purse = Purse(log, place)
     try:
         async with asyncio.timeout(None if math.isinf(left) else max(left, 0.001)):
-            async with aclosing(place.model.reply(view, place.tools.specs, max_output=cap)) as stream:
-                async for piece in stream:
-                    if isinstance(piece, Reply):
-                        reply = piece
-                    else:
-                        place.observer.delta(piece)
+            reply = await _reply(view, place, purse)
     except TimeoutError:
         await log.append(LimitReached("seconds", f"the time limit of {place.task.limits.seconds} s was reached"))
         return
     if reply is None:
-        raise ModelError(f"{place.model.name} ended its stream without a reply", "try again", retryable=True)
+        await log.append(LimitReached("cost", "answers that broke off have used up the rest of the money limit"))
+        return
+    cost = place.model.cost(reply.usage)
     replied = ModelReplied(
         model=reply.model,
         wire=reply.wire,
@@ -123,12 +131,47 @@ async def _ask(log: Log, place: Workplace) -> None:
         calls=reply.calls,
         items=reply.items,
         usage=reply.usage,
-        cost_microusd=place.model.cost(reply.usage),
+        cost_microusd=None if cost is None else cost + purse.wasted,
         latency_ms=round((time.monotonic() - began) * 1000),
         stop=reply.stop,
     )
     cut = reply.stop == "length" and not reply.calls
     await log.append(replied, *([Message("harness", context.CUT_SHORT)] if cut else []))
+
+
+class Purse:
+    """The money of one model call: what sends that broke off may have cost counts in full."""
+
+    def __init__(self, log: Log, place: Workplace) -> None:
+        self._log, self._place = log, place
+        self.wasted = 0
+        self.cap = budget.output_cap(log, place.task.limits, place.model, place.fixed)
+        self._answering = False
+
+    def allows(self, piece: Delta) -> bool:
+        """Whether the call may go on after this piece: a `notice` says that it is sent anew."""
+        if piece.kind != "notice":
+            self._answering = True
+            return True
+        limits, model = self._place.task.limits, self._place.model
+        if not self._answering or limits.cost_microusd is None:
+            return True
+        self._answering = False
+        sent = budget.sent_tokens(self._log, self._place.fixed)
+        self.wasted += model.cost(Usage(input_tokens=sent, output_tokens=self.cap)) or 0
+        return budget.output_cap(self._log, limits, model, self._place.fixed, self.wasted) >= self.cap
+
+
+async def _reply(view: View, place: Workplace, purse: Purse) -> Reply | None:
+    """The model's reply; None when sending it anew could exceed the money limit."""
+    async with aclosing(place.model.reply(view, place.tools.specs, max_output=purse.cap)) as stream:
+        async for piece in stream:
+            if isinstance(piece, Reply):
+                return piece
+            place.observer.delta(piece)
+            if not purse.allows(piece):
+                return None
+    raise ModelError(f"{place.model.name} ended its stream without a reply", "try again", retryable=True)
 
 
 def _out_of_time(log: Log, place: Workplace) -> LimitReached | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -61,6 +62,13 @@ def perform(given: Sequence[str]) -> int:
     except BrokenPipeError:
         screen.hush()
         return UNREAD
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            _confess(screen)
+            return 1
+        screen.hush()
+        _complain(OperationError(f"the output could not be written: {error.strerror}", "free some space there"), screen)
+        return 1
     except Exception:  # noqa: BLE001 - a bug is shown whole, with what to do about it
         _confess(screen)
         return 1

@@ -109,8 +109,10 @@ def _ending(report: Report) -> tuple[bool | None, str]:
         return True, f"{name} is ready: every check passes on the final tree"
     if report.status == "limit":
         return False, f"a limit was reached; the work so far is offered as {name}"
+    reached = limit_reached(report)
+    nothing = "no file was changed, so there is no pull request"
     sentences = {
-        "no change": "no file was changed, so there is no pull request",
+        "no change": f"{reached}: {nothing}" if reached else nothing,
         "failed": "it could not go on",
         "not chosen": "no attempt was offered",
         "running": "being worked on by another process",
@@ -120,6 +122,11 @@ def _ending(report: Report) -> tuple[bool | None, str]:
     return (False if report.status in ("no change", "failed", "not chosen") else None), sentences.get(
         report.status, words.line(report.status)
     )
+
+
+def limit_reached(report: Report) -> str:
+    """The limit that ended the chosen attempt, in words; empty when none did."""
+    return words.line(report.chosen.limit)
 
 
 def diffstat_lines(changes: Sequence[FileChange], look: Look) -> list[str]:
@@ -151,8 +158,8 @@ _STATUS = {"A": "added", "D": "deleted", "R": "renamed", "T": "type changed"}
 
 
 def _path(change: FileChange) -> str:
-    path = words.line(change.path)
-    return f"{words.line(change.old_path)} => {path}" if change.old_path and change.old_path != change.path else path
+    path = words.name(change.path)
+    return f"{words.name(change.old_path)} => {path}" if change.old_path and change.old_path != change.path else path
 
 
 def _bar(lines: int | None, most: int, width: int) -> int:

@@ -16,6 +16,7 @@ _ESCAPES = re.compile(
     "|\x9b[0-?]*[ -/]*[@-~]"
     "|\x1b[ -/]*[0-~]?"
 )
+_ANY_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _HIDDEN = re.compile("[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]")
 _SPACES = re.compile(r"\s+")
@@ -36,6 +37,12 @@ def clean(text: str) -> str:
 def _shown(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"<U+{code:04X}>"
+
+
+def name(path: str) -> str:
+    """A file's name on one line, with nothing of it hidden: control characters as `\\x1b`, bytes that were no UTF-8 as
+    `\\xff`. Two names that differ look different."""
+    return _HIDDEN.sub(_shown, _ANY_CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", path))
 
 
 def line(text: str) -> str:

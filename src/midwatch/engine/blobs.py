@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +61,10 @@ class BlobWriter:
         try:
             if self._error is not None:
                 raise self._error
-            self._file.close()
+            if not self._file.closed:
+                self._file.flush()
+                os.fsync(self._file.fileno())  # the event that names it will be durable, so it must be too
+                self._file.close()
             target.parent.mkdir(exist_ok=True)
             if self._name.exists():
                 self._name.replace(target)
@@ -104,6 +108,13 @@ class Blobs:
     def read(self, digest: str) -> bytes:
         """The whole content. Raises FileNotFoundError."""
         return self.path(digest).read_bytes()
+
+    def sweep(self, age_seconds: float = 86400.0) -> None:
+        """Remove what killed processes left half written, once it is a day old. Never raises."""
+        for left in self._folder.glob("incoming-*"):
+            with contextlib.suppress(OSError):
+                if time.time() - left.stat().st_mtime > age_seconds:
+                    left.unlink()
 
     def verify(self, digest: str) -> str:
         """What is wrong with a blob, in a sentence; empty when it is as it was written."""

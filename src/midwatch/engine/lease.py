@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,21 +28,31 @@ def hold(folder: Path, attempt: str) -> Iterator[None]:
     except OSError as error:
         raise full_or_broken(folder, error) from error
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
+        if not _locked(handle):
             owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
             raise InputError(
                 f"task {task_of(attempt)} is being worked on by process {owner}",
                 f"wait for it, or end that process and then `midwatch resume {task_of(attempt)}`",
-            ) from None
+            )
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock could be had. Somebody who only looks (`holder`) has it for an instant, so it is tried again."""
+    for pause in (0.005, 0.02, 0.1, 0.0):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            time.sleep(pause)
+        else:
+            return True
+    return False
 
 
 def holder(folder: Path, attempt: str) -> int | None:

@@ -25,6 +25,10 @@ class Forge(Protocol):
         commit. Never touches another branch, a working tree, an index or HEAD. Refuses with InputError to move a branch
         that somebody else has pushed to."""
 
+    async def landed(self, proposal: Proposal) -> bool:
+        """Whether proposing this again would change nothing but words: its pull request is known, and its branch has
+        the commit, unless a person has settled it. Reads only; raises InputError when the repository is gone."""
+
     async def get(self, repository: str, number: int) -> PullRequest:
         """One pull request. Raises InputError when there is none of that number."""
 

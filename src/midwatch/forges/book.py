@@ -111,7 +111,7 @@ class Book:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise full_or_broken(self._path.parent, error) from error
         db: sqlite3.Connection | None = None

@@ -42,6 +42,14 @@ class FakeForge:
             self._pull_requests.append(before)
         return self._replace(before, replace(before, proposal=proposal, state="open"))
 
+    async def landed(self, proposal: Proposal) -> bool:
+        """As the contract."""
+        pr = next((p for p in self._of(proposal.repository) if p.proposal.branch == proposal.branch), None)
+        if pr is None or settled(pr, proposal):
+            return pr is not None
+        place = (proposal.repository, proposal.branch)
+        return pr.state == "open" and self.branches.get(place) == pr.proposal.commit == proposal.commit
+
     async def get(self, repository: str, number: int) -> PullRequest:
         """As the contract."""
         for pr in self._of(repository):

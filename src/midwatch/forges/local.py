@@ -13,8 +13,7 @@ from midwatch.domain.pull_request import Proposal, PullRequest
 from midwatch.forges.base import has_base_branch, settled
 from midwatch.forges.book import Book
 from midwatch.workspace.location import is_url, locate, repository_key
-from midwatch.workspace.mirror import without_secret
-from midwatch.workspace.names import shown
+from midwatch.workspace.names import shown, without_secret
 
 
 class LocalForge:
@@ -50,7 +49,8 @@ class LocalForge:
         found = self._book.get(repository_key(repository), number)
         if found is None:
             raise InputError(
-                f"there is no pull request {number} for {shown(repository)}", "`midwatch pr list` shows those there are"
+                f"there is no pull request {number} for {without_secret(repository)}",
+                "`midwatch pr list` shows those there are",
             )
         return found
 
@@ -61,6 +61,20 @@ class LocalForge:
     async def of_task(self, task_id: str) -> PullRequest | None:
         """As the contract."""
         return self._book.of_task(task_id)
+
+    async def landed(self, proposal: Proposal) -> bool:
+        """As the contract. For a URL the branch lies in the store, and only what is written down is looked at."""
+        pr = self._book.find(repository_key(proposal.repository), proposal.branch)
+        if pr is None or settled(pr, proposal):
+            return pr is not None
+        if pr.state != "open" or pr.proposal.commit != proposal.commit:
+            return False
+        if is_url(proposal.repository):
+            return True
+        from midwatch.forges import landing
+
+        git = (await locate(proposal.repository)).git()
+        return await landing.is_ancestor(git, proposal.commit, f"refs/heads/{proposal.branch}")
 
     async def merge(self, repository: str, number: int) -> PullRequest:
         """As the contract. A working tree that has the base branch checked out is brought along; refused, before

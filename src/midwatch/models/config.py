@@ -135,7 +135,9 @@ def build(name: str, settings: ModelSettings) -> Model:
     if wire not in ("responses", "chat"):
         raise InputError(f"MIDWATCH_WIRE is {wire!r}", "set it to responses or chat, or unset it")
     _check_url(base_url, said_in)
-    free = is_local(base_url) or (provider.free and base_url == provider.base_url)
+    # what serves on this machine is free, but a proxy to a paid provider is not
+    local = is_local(base_url) and (provider.free or provider_name not in BUILT_IN)
+    free = local or (provider.free and base_url == provider.base_url)
     key, variable = _key(provider_name, provider, base_url, settings.environ)
     retry = RetryPolicy(attempts=provider.attempts, base_seconds=_retry_seconds(provider, settings.environ))
     endpoint = Endpoint(base_url, key, variable, provider.headers, provider.idle_seconds, retry)

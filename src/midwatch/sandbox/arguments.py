@@ -29,7 +29,9 @@ _KERNEL = f"""
     --proc /proc --dev /dev --size {256 << 20} --perms 1777 --tmpfs /dev/shm --perms 0755 --tmpfs /run
     --perms 0755 --dir /var --symlink /run /var/run --symlink /tmp /var/tmp
 """
-_SEAL = "--remount-ro /dev --remount-ro /run --remount-ro /"
+# /proc too: bwrap's process 1 runs as the same user as the command, and whoever writes to its memory writes its exit
+# codes. Programs' own streams stay writable by way of /proc/self/fd: those lead to other mounts.
+_SEAL = "--remount-ro /proc --remount-ro /dev --remount-ro /run --remount-ro /"
 _TEMPORARY = "/tmp"  # noqa: S108 - the box's own
 _SYNTHESISED = {
     "/etc/passwd": (
@@ -53,10 +55,11 @@ done
 """
 BEGUN = "begun"
 """What the inner shell says on bwrap's own stderr just before the command's output begins."""
+# The first to go when the host runs out of memory; all that is started below it inherits this.
+_EXPENDABLE = "{ echo 900 >/proc/self/oom_score_adj; } 2>/dev/null\n"
 # $1 is the folder to start in (or nothing), $2 the largest file in blocks of 512 bytes, $3 the most processes (or
 # nothing). What it says before `exec 2>&1` is our own failure; after that it is the command's output.
-_LIMITS = f"""echo 900 >/proc/self/oom_score_adj
-ulimit -c 0 && ulimit -f "$2" || exit 125
+_LIMITS = f"""ulimit -c 0 && ulimit -f "$2" || exit 125
 if [ -n "$3" ]; then ulimit -u "$3" 2>/dev/null || ulimit -p "$3" || exit 125; fi
 ulimit -n {_OPEN_FILES} 2>/dev/null
 """
@@ -210,6 +213,12 @@ def merged(home: str, temporary: str, path: str, support: str, given: Mapping[st
     return variables
 
 
+def expendable(argv: Iterable[str]) -> list[str]:
+    """A shell that volunteers to be killed when the host runs out of memory, and becomes `argv`. It is for bwrap
+    itself: inside a box nothing of /proc can be written."""
+    return ["/bin/sh", "-c", f'{_EXPENDABLE}exec "$@"', "sh", *argv]
+
+
 def inner(spec: BoxSpec, folder: str, argv: Iterable[str], *, filtered: bool) -> list[str]:
     """What is started inside a box: a shell that sets the limits and becomes the command. `filtered`: whether the box
     has a system call filter."""
@@ -219,7 +228,7 @@ def inner(spec: BoxSpec, folder: str, argv: Iterable[str], *, filtered: bool) ->
 
 def bare(spec: BoxSpec, folder: str, argv: Iterable[str]) -> list[str]:
     """The same without a box, where processes are not counted apart from the user's others."""
-    return ["/bin/sh", "-c", _LIMITS + _COMMAND, "sh", folder, _blocks(spec), "", *argv]
+    return ["/bin/sh", "-c", _EXPENDABLE + _LIMITS + _COMMAND, "sh", folder, _blocks(spec), "", *argv]
 
 
 def _blocks(spec: BoxSpec) -> str:

@@ -143,7 +143,7 @@ class _BubblewrapBox(BoxFiles):
                     options += ["--seccomp", str(handles[-1])]
                 handles.append(memory_file(given, b"".join(os.fsencode(word) + b"\0" for word in options)))
                 what = Start(
-                    argv=[self._program.path, "--args", str(handles[-1]), "--", *inner],
+                    argv=arguments.expendable([self._program.path, "--args", str(handles[-1]), "--", *inner]),
                     environment={},  # its own environment can be read inside
                     stdin=memory_file(given, stdin) if stdin else given.enter_context(null_file()),
                     stdout=ends.output_write,
@@ -163,7 +163,7 @@ class _BubblewrapBox(BoxFiles):
     async def _attend(
         self, process: subprocess.Popen[bytes], ends: _Ends, limits: Limits, sink: OutputSink | None
     ) -> ExecResult:
-        status = _Status(ends)
+        status = _Status(ends, self._program.path)
         running = self._running = Running(process, ends.output, limits, sink, lambda: status.first_known)
         if self._stopped:
             running.stop(self._stopped)
@@ -214,10 +214,12 @@ class _Status:
     """Follows bwrap's own account: the pid of the box's first process, which it knows before anything runs in the box,
     the exit code at the end (there is one only when the command was really started), and complaints."""
 
-    def __init__(self, ends: _Ends) -> None:
+    def __init__(self, ends: _Ends, program: str) -> None:
+        """`program`: the path that bwrap was started by."""
         self.exit_code: int | None = None
         self.complaint = ""
         self._ends = ends
+        self._name = Path(program).name[:15]  # the kernel keeps no more of it
         self._first = 0
         self._handle: int | None = None
         self._loop = asyncio.get_running_loop()
@@ -266,17 +268,18 @@ class _Status:
     def _hold(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             handle = os.pidfd_open(self._first)
-            if _is_bwrap(self._first):
+            if _name(self._first) == self._name:
                 self._handle = handle
             else:  # it has died, and its number is another's already
                 os.close(handle)
 
 
-def _is_bwrap(pid: int) -> bool:
+def _name(pid: int) -> str:
+    """What the kernel calls a process; empty for one that is gone."""
     try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip() == "bwrap"
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="surrogateescape").removesuffix("\n")
     except OSError:
-        return False
+        return ""
 
 
 def _open_sources(spec: BoxSpec, owner: tuple[int, int] | None, opened: contextlib.ExitStack) -> Sources:

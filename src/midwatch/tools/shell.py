@@ -49,7 +49,7 @@ _PATCH = re.compile(
     (?P<patch>.*?\n)[ \t]*(?P=end)\s*""",
     re.VERBOSE | re.DOTALL,
 )
-_PATCH_INSIDE = re.compile(r"(?:^|[\n;&|])\s*apply_?patch\s*<<")
+_PATCH_INSIDE = re.compile(r"(?:^|[\n;&|])[^\S\n]*apply_?patch\s*<<")
 
 
 @dataclass(frozen=True, slots=True)

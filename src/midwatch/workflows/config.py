@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
@@ -33,10 +34,9 @@ class LimitSettings:
     output_mib: Positive | None = None
     """Output of one command in MiB, past which it is ended (64 when not set)."""
 
-    def fill(self, asked: Limits) -> Limits:
-        """What the command asks for; where it does not, what is set here; else the defaults."""
-        standard = Limits()
-        values = {
+    def fill(self, asked: Mapping[str, int]) -> Limits:
+        """What the command asks for (fields of `Limits`); where it does not, what is set here; else the defaults."""
+        configured = {
             "turns": self.turns,
             "tokens": self.tokens,
             "cost_microusd": None if self.cost_usd is None else round(self.cost_usd * 1_000_000),
@@ -45,8 +45,8 @@ class LimitSettings:
             "check_seconds": self.check_seconds,
             "output_bytes": None if self.output_mib is None else self.output_mib * MIB,
         }
-        unasked = {k: v for k, v in values.items() if v is not None and getattr(asked, k) == getattr(standard, k)}
-        limits = replace(asked, **unasked)
+        values = {name: value for name, value in configured.items() if value is not None} | dict(asked)
+        limits = replace(Limits(), **values)
         if limits.seconds is None:
             return limits
         # no single command or check may take longer than the whole task was given

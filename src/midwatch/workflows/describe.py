@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from midwatch.agent.log import History
 from midwatch.domain.events import Checked
 from midwatch.domain.evidence import CheckRun, Evidence, FileChange
+from midwatch.domain.pull_request import Proposal
 from midwatch.domain.task import Task
 
 TITLE_LENGTH = 72
@@ -33,6 +34,25 @@ def body(task: Task, history: History, evidence: Evidence, changes: Sequence[Fil
         _provenance(task, history),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def proposal(task: Task, history: History, changes: Sequence[FileChange]) -> Proposal:
+    """What an attempt with evidence offers. The same log gives the same proposal, so it can be verified later."""
+    assert history.checked is not None
+    assert history.outcome is not None
+    evidence = history.checked.evidence
+    return Proposal(
+        task_id=task.id,
+        repository=task.repository,
+        branch=task.branch,
+        base=task.base.branch or task.base.commit,
+        base_commit=task.base.commit,
+        commit=history.checked.commit,
+        title=title(task, history, evidence),
+        body=body(task, history, evidence, changes),
+        draft=evidence.verdict == "failed" or history.outcome.draft,
+        verdict=evidence.verdict,
+    )
 
 
 def commit_message(task: Task, history: History, evidence: Evidence) -> str:
@@ -64,6 +84,9 @@ def _quote(text: str) -> str:
 
 
 def _summary(task: Task, history: History) -> str:
+    beneath = ""
+    if "uncommitted changes included" in task.base.note:
+        beneath = "\n\n**It stands on a commit of your uncommitted changes; merging it merges them as well.**"
     asked = f"Asked for:\n\n{_quote(_cut(task.prompt, 2000))}"
     text = history.last_reply.text.strip() if history.last_reply else ""
     if _first_line(text) == _offered_title(history):
@@ -71,7 +94,7 @@ def _summary(task: Task, history: History) -> str:
     done = _cut(text, SUMMARY_LENGTH) if text else "The model ended without a summary."
     limit = history.outcome.text if history.outcome and history.outcome.kind == "limit" else ""
     note = f"**Unfinished: {limit}.** What was done until then is offered as a draft.\n\n" if limit else ""
-    return f"{asked}\n\n## What was done\n\n{note}{done}"
+    return f"{asked}{beneath}\n\n## What was done\n\n{note}{done}"
 
 
 def _changes(changes: Sequence[FileChange]) -> str:

@@ -16,14 +16,15 @@ from midwatch.workspace.repository import Repository
 _SHELL = ("/bin/sh", "-c", 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi')
 
 
-def box_spec(task: Task, box_id: str, folder: Path, repository: Repository, support: Path | None) -> BoxSpec:
-    """What every box of this task is given."""
+def box_spec(task: Task, box_id: str, tree: Workspace, support: Path | None) -> BoxSpec:
+    """What every box of this task is given. `restore` must have been called."""
+    assert tree.objects is not None
     return BoxSpec(
         id=box_id,
-        workspace=folder / "tree",
-        private=folder / "private",
+        workspace=tree.tree,
+        private=tree.folder / "private",
         support=support,
-        read_only=(*repository.object_folders(), *map(Path, task.mounts)),
+        read_only=(tree.objects, *map(Path, task.mounts)),
         masked=tuple(map(Path, task.masked)),
         environment=dict(task.environment),
         path=task.path,
@@ -31,14 +32,18 @@ def box_spec(task: Task, box_id: str, folder: Path, repository: Repository, supp
 
 
 async def check(task: Task, box_id: str, folder: Path, final: Checkpoint, parts: CheckParts) -> Evidence:
-    """Check out `final` into `folder`, run each check there, keep each output whole. Raises SandboxLost, StoreError."""
+    """Check out `final` into `folder`, run each check there, keep each output whole. A check finds the files
+    of the tree as they are offered; ignored ones (a build) may be left by the check before. Raises SandboxLost and
+    StoreError."""
     tree = Workspace(parts.repository, folder, parts.sandbox.owner(box_id))
     parts.observer.phase("checking out the final tree in a fresh sandbox")
     await tree.restore(task.base, final)
-    runs = []
-    async with parts.sandbox.open(box_spec(task, box_id, folder, parts.repository, None)) as box:
-        for number, command in enumerate(task.checks, 1):
-            parts.observer.phase(f"check {number} of {len(task.checks)}: {command}")
+    runs: list[CheckRun] = []
+    for number, command in enumerate(task.checks, 1):
+        if runs and (await tree.save()).tree != final.tree:
+            await tree.restore(task.base, final)  # what the check before changed is not what is offered
+        parts.observer.phase(f"check {number} of {len(task.checks)}: {command}")
+        async with parts.sandbox.open(box_spec(task, box_id, tree, None)) as box:
             runs.append(await _run(task, box, command, parts))
     return Evidence(final.tree, tuple(runs))
 

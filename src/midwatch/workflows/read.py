@@ -7,10 +7,13 @@ from pathlib import Path
 from midwatch.agent.log import History
 from midwatch.domain.errors import InputError
 from midwatch.domain.evidence import FileChange
+from midwatch.domain.task import Task
 from midwatch.engine.lease import holder
 from midwatch.engine.store.base import Store, TaskRow
 from midwatch.forges.base import Forge
 from midwatch.workflows.report import AttemptReport, Report, attempt_report
+from midwatch.workflows.solve import intact
+from midwatch.workflows.start import work_folder
 from midwatch.workspace import diff
 from midwatch.workspace.repository import Repository
 
@@ -46,6 +49,15 @@ def final_tree(report: AttemptReport) -> str:
     if report.evidence is not None:
         return report.evidence.tree
     return report.tree
+
+
+async def settled(store: Store, state: Path, forge: Forge, task: Task) -> bool:
+    """Nothing is left to do: offered and still there (or nothing to offer), and cleaned up."""
+    report = await make_report(store, state, forge, task.id)
+    if not report.finished or any(work_folder(state, a.attempt).exists() for a in report.attempts):
+        return False
+    offered = any(a.status in ("done", "limit") for a in report.attempts)
+    return not offered or await intact(forge, task)
 
 
 async def difference(store: Store, state: Path, forge: Forge, prefix: str) -> bytes:

@@ -29,6 +29,7 @@ class AttemptReport:
     seconds: float
     text: str
     """The model's last words."""
+
     commands: tuple[ToolFinished, ...]
     evidence: Evidence | None
     tree: str
@@ -38,6 +39,8 @@ class AttemptReport:
     seq: int
     hash: str
     """Of the last event."""
+    limit: str = ""
+    """Which limit ended the work; empty when none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ def attempt_report(attempt: str, history: History, running: bool) -> AttemptRepo
         cost_microusd=history.cost_microusd if history.cost_known else None,
         seconds=history.spent_seconds,
         text=history.last_reply.text if history.last_reply else "",
+        limit=history.outcome.text if history.outcome and history.outcome.kind == "limit" else "",
         commands=tuple(history.commands),
         evidence=checked.evidence if checked else None,
         tree=history.checkpoint.tree if history.checkpoint else "",

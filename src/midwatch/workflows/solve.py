@@ -19,7 +19,6 @@ from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.ids import attempt_id
 from midwatch.domain.observer import Observer
-from midwatch.domain.pull_request import Proposal
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.lease import hold
@@ -69,8 +68,12 @@ async def solve(task: Task, parts: Parts) -> None:
             )
             _raise_unless_some_ended(troubles)
             await _offer(task, logs, parts)
+        elif not await intact(parts.forge, task):
+            log = next(log for log in logs if log.proposed)
+            await _propose(task, log, await _changes(task, log, parts), parts)
         for name in names:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
+        parts.blobs.sweep()
 
 
 def _raise_unless_some_ended(troubles: Sequence[BaseException | None]) -> None:
@@ -85,15 +88,18 @@ def _raise_unless_some_ended(troubles: Sequence[BaseException | None]) -> None:
 
 async def _attempt(task: Task, number: int, log: Log, parts: Parts) -> None:
     """One attempt from wherever it stands to its evidence (or to the word that nothing was changed)."""
+    if log.finished:
+        return
     try:
-        if not log.events:
+        if log.task is None:
             await _begin(task, number, log, parts)
         if log.outcome is None:
             await _work(task, log, parts)
         if log.stopped is None and log.checked is None:
             await _check(task, log, parts)
     except MidwatchError as error:
-        if not isinstance(error, StaleEpoch | StoreError):
+        # the first event of a log is the task, so what fails before that is only said
+        if log.task is not None and not isinstance(error, StaleEpoch | StoreError):
             await log.append(Failed(error.message, error.mend))
         raise
 
@@ -111,7 +117,7 @@ async def _work(task: Task, log: Log, parts: Parts) -> None:
     parts.observer.phase("preparing the workspace")
     tree = Workspace(parts.repository, folder, parts.sandbox.owner(log.attempt))
     await tree.restore(task.base, log.checkpoint)
-    spec = box_spec(task, log.attempt, folder, parts.repository, parts.support)
+    spec = box_spec(task, log.attempt, tree, parts.support)
     async with parts.sandbox.open(spec) as box:
         place = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer)
         await work(log, place)
@@ -162,26 +168,22 @@ async def _changes(task: Task, log: Log, parts: Parts) -> tuple[FileChange, ...]
     return await diff.stat(parts.repository.git, task.base.tree, log.checked.evidence.tree)
 
 
+async def intact(forge: Forge, task: Task) -> bool:
+    """Whether the pull request that was proposed is still there, or was settled by a person."""
+    request = await forge.of_task(task.id)
+    return request is not None and (request.state != "open" or await forge.landed(request.proposal))
+
+
 async def _propose(task: Task, log: Log, changes: Sequence[FileChange], parts: Parts) -> None:
-    assert log.checked is not None
-    assert log.outcome is not None
-    evidence, commit = log.checked.evidence, log.checked.commit
-    proposal = Proposal(
-        task_id=task.id,
-        repository=task.repository,
-        branch=task.branch,
-        base=task.base.branch or task.base.commit,
-        base_commit=task.base.commit,
-        commit=commit,
-        title=describe.title(task, log, evidence),
-        body=describe.body(task, log, evidence, changes),
-        draft=evidence.verdict == "failed" or log.outcome.draft,
-        verdict=evidence.verdict,
-    )
+    proposal = describe.proposal(task, log, changes)
     parts.observer.phase("opening the pull request")
-    if not isinstance(log.events[-1].body, Proposing):
+    if log.proposed is None and not isinstance(log.events[-1].body, Proposing):
         await log.append(
-            Proposing(proposal.branch, proposal.base, commit, proposal.title, proposal.draft)
+            Proposing(proposal.branch, proposal.base, proposal.commit, proposal.title, proposal.draft)
         )  # the intent comes first, so that a crash in between is seen
     request = await parts.forge.propose(proposal, parts.repository.git_dir)
-    await log.append(Proposed(parts.forge.name, request.number, request.url, proposal.branch, commit, proposal.draft))
+    if log.proposed is not None and (log.proposed.number, log.proposed.url) == (request.number, request.url):
+        return
+    await log.append(
+        Proposed(parts.forge.name, request.number, request.url, proposal.branch, proposal.commit, proposal.draft)
+    )

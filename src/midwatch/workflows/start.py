@@ -36,7 +36,8 @@ class Request:
     model: str | None = None
     checks: tuple[str, ...] = ()
     attempts: int = 1
-    limits: Limits = field(default_factory=Limits)
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Those fields of `Limits` that the person asked for."""
     sandbox: str | None = None
     include_uncommitted: bool = False
 
@@ -50,6 +51,7 @@ class Surroundings:
     read_only: tuple[str, ...]
     """Further host folders that boxes may read, from the person's settings."""
     environ: Mapping[str, str]
+    limits: Limits = field(default_factory=Limits)
     private: tuple[Path, ...] = ()
     """Folders that no box may ever see: state and settings."""
 
@@ -66,7 +68,13 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         base = await repository.include_uncommitted(base)
     recipe, checks, checks_from = await _checks(request.checks, repository, base.commit)
     place = repository.place
-    tools = discover(place.top if place else None, checks, around.environ, Own(private=around.private))
+    tools = discover(
+        place.top if place else None,
+        checks,
+        around.environ,
+        Own(private=around.private),
+        from_person=checks_from == "option",  # a repository's own recipe names no folder of the host
+    )
     task_id = new_task_id()
     return Task(
         id=task_id,
@@ -77,7 +85,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         model=around.model,
         checks=checks,
         checks_from=checks_from,
-        limits=request.limits,
+        limits=around.limits,
         attempts=request.attempts,
         sandbox=around.sandbox,
         environment=(*tools.variables, *recipe.variables),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from midwatch.domain.errors import MidwatchError
+from midwatch.agent.log import History
+from midwatch.domain.errors import MidwatchError, StoreError
 from midwatch.domain.events import Checked, Event, Proposed, ToolFinished
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
-from midwatch.workspace import objects
+from midwatch.workflows import describe
+from midwatch.workspace import diff, objects
 from midwatch.workspace.repository import Repository
 
 
@@ -30,11 +33,18 @@ class Verification:
 
 
 async def verify_task(store: Store, blobs: Blobs, state: Path, forge: Forge, prefix: str) -> Verification:
-    """Re-compute everything of every attempt. A damaged thing is a fault, never an exception."""
-    row = await store.find(prefix)
+    """Re-compute everything of every attempt. A damaged thing is a fault, never an exception; only an unknown task
+    raises InputError."""
+    try:
+        row = await store.find(prefix)
+    except StoreError as error:
+        return Verification(prefix, 0, 0, 0, (), (error.message,))
     faults: list[str] = []
     events = blob_count = trees = 0
     heads = []
+    if len(row.attempts) != row.task.attempts:
+        faults.append(f"{row.task.attempts} attempts were made, {len(row.attempts)} are in the store")
+    offers = []
     for attempt in row.attempts:
         faults += [f"{attempt.attempt}: {fault}" for fault in await store.verify(attempt.attempt)]
         heads.append((attempt.attempt, attempt.seq, attempt.hash))
@@ -47,8 +57,9 @@ async def verify_task(store: Store, blobs: Blobs, state: Path, forge: Forge, pre
         faults += [f"{attempt.attempt}: {fault}" for d in digests if (fault := blobs.verify(d))]
         tree_faults, count = await _trees(row.task, state, log)
         faults += [f"{attempt.attempt}: {fault}" for fault in tree_faults]
-        faults += [f"{attempt.attempt}: {fault}" for fault in await _pull_request(row.task, forge, log)]
+        offers += [History(log)] if any(isinstance(event.body, Proposed) for event in log) else []
         events, blob_count, trees = events + len(log), blob_count + len(digests), trees + count
+    faults += await _pull_request(row.task, state, forge, offers)
     return Verification(row.task.id, events, blob_count, trees, tuple(heads), tuple(faults))
 
 
@@ -83,21 +94,27 @@ async def _trees(task: Task, state: Path, log: Sequence[Event]) -> tuple[list[st
     return faults, len(checked)
 
 
-async def _pull_request(task: Task, forge: Forge, log: Sequence[Event]) -> list[str]:
-    """The pull request must carry the commit and the log's head that the events name."""
-    proposed = next((event.body for event in log if isinstance(event.body, Proposed)), None)
-    if proposed is None:
-        return []
+async def _pull_request(task: Task, state: Path, forge: Forge, offers: Sequence[History]) -> list[str]:
+    """The pull request must say what the log says: commit, words, verdict, draft or ready."""
     try:
         request = await forge.of_task(task.id)
     except MidwatchError as error:
         return [error.message]
     if request is None:
-        return [f"pull request #{proposed.number} is gone from the forge"]
-    faults = []
-    if request.proposal.commit != proposed.commit:
-        faults.append(f"pull request #{request.number} carries another commit than the one in the log")
-    head = next((event.hash for event in log if isinstance(event.body, Checked)), "")
-    if head and head not in request.proposal.body:
-        faults.append(f"pull request #{request.number} does not name the log's head {head[:16]} any more")
-    return faults
+        return [f"the pull request of attempt {h.events[0].attempt} is gone from the forge" for h in offers]
+    where = f"pull request #{request.number}"
+    if not offers or offers[0].checked is None:
+        return [f"{where} is there, but no log offers it: the log has been cut"]
+    log, checked = offers[0], offers[0].checked
+    try:
+        repository = await Repository.open(state, task.repository, refresh=False)
+        changes = await diff.stat(repository.git, task.base.tree, checked.evidence.tree)
+    except MidwatchError as error:
+        return [error.message]
+    wanted = describe.proposal(task, log, changes)
+    told = dataclasses.asdict(request.proposal)
+    return [
+        f"{where}: its {name.replace('_', ' ')} is not what the log says"
+        for name, value in dataclasses.asdict(wanted).items()
+        if told[name] != value
+    ]

@@ -61,7 +61,7 @@ async def _named(git: Git, ref: str | None) -> tuple[str, str]:
     if found.code != 0:
         raise await _unknown(git, name, ref)
     full = await git.ask("rev-parse", "--verify", "--quiet", "--symbolic-full-name", "--end-of-options", name)
-    lines = full.stdout.decode("utf-8", "surrogateescape").split()
+    lines = full.stdout.decode("utf-8", "surrogateescape").split("\n")
     return found.stdout.decode().strip(), next((line for line in lines if line.startswith("refs/")), "")
 
 

@@ -17,9 +17,13 @@ from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
 from midwatch.workspace.checkpoint import Saver, kept_now
 from midwatch.workspace.git import Git, GitError
+from midwatch.workspace.history import visible_objects
 from midwatch.workspace.names import shown
 from midwatch.workspace.repository import EMAIL, NAME, RAW, Repository, alternates
 from midwatch.workspace.scan import Kept, Known, folders_of
+
+PRIVATE = "private"
+"""Beside the tree: a box's /tmp and home. What a run that was cut off left there must not show in the next."""
 
 _GITLINK = b"160000"
 Listing = Mapping[bytes, tuple[bytes, str]]
@@ -34,6 +38,8 @@ class Workspace:
         self.folder = folder
         self.skipped: tuple[str, ...] = ()
         """What the last `save` could not keep: path and reason, a sentence each."""
+        self.objects: Path | None = None
+        """After `restore`: the git objects that a box must be given to read, at the same path."""
         self._owner = owner
         self._saver: Saver | None = None
         self._checkpoint: Checkpoint | None = None
@@ -52,16 +58,15 @@ class Workspace:
 
     async def restore(self, base: Base, checkpoint: Checkpoint | None = None) -> Checkpoint:
         """Make `tree` anew: exactly the files of the checkpoint (of the base when None), and a `.git` at the base for
-        git inside the box. What was there is deleted. May be called again, also after a crash. Raises OperationError
-        when the files cannot be had from the store or written."""
+        git inside the box. What was there is deleted, as is `private` beside it, a box's /tmp and home. May be called
+        again, also after a crash. Raises OperationError when the files cannot be had from the store or written."""
         start = checkpoint or Checkpoint(tree=base.tree, commit=base.commit)
         try:
             await asyncio.to_thread(_make_room, self.folder)
             listing, tracked = await self._check_out(base, start)
-            await asyncio.to_thread(self._furnish, base)
-            known = _known(tracked, self.repository.excludes())
-            blobs = {path: entry for path, entry in listing.items() if entry[0] != _GITLINK}
-            self._kept = await asyncio.to_thread(kept_now, self.tree, known, blobs)
+            visible = await visible_objects(self.repository.git, self.repository.git_dir, base.commit)
+            await asyncio.to_thread(self._furnish, base, visible)
+            known, self._kept = await asyncio.to_thread(self._look, listing, tracked)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
         self._saver = Saver(self.repository.git, self.tree, self._ref(), known, sha256=len(base.commit) == 64)
@@ -95,10 +100,10 @@ class Workspace:
         git = Git(git_dir=store, work_tree=self.tree, cwd=self.tree, environment=index)
         try:
             await git.run("read-tree", "--reset", "-u", start.tree)
-            listing = tracked = _listed(await git.run("ls-files", "--stage", "-z"))
+            listing = tracked = await asyncio.to_thread(_listed, await git.run("ls-files", "--stage", "-z"))
             if start.tree != base.tree:
                 await git.run("read-tree", "-m", base.tree)
-                tracked = _listed(await git.run("ls-files", "--stage", "-z"))
+                tracked = await asyncio.to_thread(_listed, await git.run("ls-files", "--stage", "-z"))
         except GitError as error:
             raise OperationError(
                 f"the files of {start.commit[:12]} cannot be written to {shown(self.tree)}: {error.message}",
@@ -106,7 +111,12 @@ class Workspace:
             ) from error
         return listing, tracked
 
-    def _furnish(self, base: Base) -> None:
+    def _look(self, listing: Listing, tracked: Listing) -> tuple[Known, Mapping[bytes, Kept]]:
+        known = _known(tracked, self.repository.excludes())
+        blobs = {path: entry for path, entry in listing.items() if entry[0] != _GITLINK}
+        return known, kept_now(self.tree, known, blobs)
+
+    def _furnish(self, base: Base, visible: Path) -> None:
         """The `.git` for inside the box, written by hand: no hooks, no remotes, nothing of the user's configuration."""
         git = self.tree / ".git"
         for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
@@ -114,12 +124,12 @@ class Workspace:
         (git / "HEAD").write_bytes(b"ref: refs/heads/midwatch\n")
         (git / "refs" / "heads" / "midwatch").write_text(base.commit + "\n")
         (git / "config").write_text(_config(sha256=len(base.commit) == 64))
-        store = self.repository.git_dir
-        (git / "objects" / "info" / "alternates").write_bytes(alternates((store / "objects",)))
+        self.objects = visible / "objects"
+        (git / "objects" / "info" / "alternates").write_bytes(alternates((self.objects,)))
         (git / "info" / "attributes").write_bytes(RAW)
         (git / "info" / "exclude").write_bytes(self.repository.excludes())
-        if (store / "shallow").is_file():
-            shutil.copyfile(store / "shallow", git / "shallow")
+        if (visible / "shallow").is_file():
+            shutil.copyfile(visible / "shallow", git / "shallow")
         index = self.folder / "index"
         if index.is_file():
             index.rename(git / "index")
@@ -166,10 +176,11 @@ def _make_room(folder: Path) -> None:
         _remove(old)
     (folder / "index").unlink(missing_ok=True)
     (folder / "index.lock").unlink(missing_ok=True)
-    if os.path.lexists(folder / "tree"):
-        aside = Path(tempfile.mkdtemp(prefix="old-", dir=folder))
-        (folder / "tree").rename(aside / "tree")  # at once, so that a crash cannot leave half a tree
-        _remove(aside)
+    for name in ("tree", PRIVATE):
+        if os.path.lexists(folder / name):
+            aside = Path(tempfile.mkdtemp(prefix="old-", dir=folder))
+            (folder / name).rename(aside / name)  # at once, so that a crash cannot leave half a tree
+            _remove(aside)
     (folder / "tree").mkdir()
 
 

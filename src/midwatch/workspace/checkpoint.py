@@ -20,11 +20,13 @@ from typing import IO
 from midwatch.domain.errors import OperationError
 from midwatch.domain.evidence import Checkpoint
 from midwatch.workspace.git import Git, GitError
-from midwatch.workspace.names import quoted, shown
+from midwatch.workspace.names import quoted
 from midwatch.workspace.scan import LINK, Kept, Known, Scan, Stamp, opened, scan
 
 _IN_MEMORY = 1 << 20
 """Bytes up to which a file is read at once; a larger one is streamed."""
+MOST_NEW = 4 << 30
+"""Bytes that are read for one checkpoint; a hole in a file costs as much as bytes do."""
 _PIECE = 1 << 18
 _CLOCK_NS = 20_000_000
 """Two changes closer together than this may carry the same time."""
@@ -74,16 +76,32 @@ class Saver:
         top = os.open(self.tree, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             found = scan(top, self.known)
-            gone = [path for path in kept if path not in found.files and not _hidden(path, found.hidden)]
+            absent = [path for path in kept if path not in found.files]
+            gone = [path for path in absent if not found.hides(path)]
             batch = _Batch(self, last, gone)
             try:
-                fresh = {path: kept[path] for path in kept if path not in found.files and _hidden(path, found.hidden)}
+                fresh = {path: kept[path] for path in absent if found.hides(path)}
+                changed = []
                 for path, stamp in found.files.items():
-                    if entry := self._entry(top, path, stamp, kept.get(path), batch, found):
+                    before = kept.get(path)
+                    if before is not None and before.stamp == stamp:
+                        fresh[path] = before
+                    else:
+                        changed.append(path)
+                left = MOST_NEW
+                for path in sorted(changed):  # in one order, so that the same files are kept when they are too much
+                    stamp = found.files[path]
+                    if stamp.size > left:
+                        found.skipped.append((path, f"more than {MOST_NEW >> 30} GiB of changes at once"))
+                        entry = kept.get(path)
+                    else:
+                        left -= stamp.size
+                        entry = self._entry(top, path, stamp, kept.get(path), batch, found)
+                    if entry:
                         fresh[path] = _settled(entry, started)
                 if gone:
                     batch.begin()
-                return Saved(batch.finish(), fresh, tuple(found.skipped))
+                return Saved(batch.finish(), fresh, found.sentences())
             finally:
                 batch.close()
         finally:
@@ -93,8 +111,6 @@ class Saver:
         self, top: int, path: bytes, stamp: Stamp, before: Kept | None, batch: _Batch, found: Scan
     ) -> Kept | None:
         """Hand the file on if it changed; what is now known of it, or None when it could not be read at all."""
-        if before is not None and before.stamp == stamp:
-            return before
         same = before.blob if before is not None and before.mode == stamp.mode else ""
         try:
             with _parent(top, path) as (folder, name):
@@ -104,7 +120,7 @@ class Saver:
                 with opened(folder, name) as handle:
                     return self._file(handle, path, stamp, same, batch)
         except PermissionError as error:
-            found.skipped.append(f"{shown(path)}: {error.strerror}")
+            found.skipped.append((path, str(error.strerror)))
             return before
 
     def _file(self, handle: int, path: bytes, stamp: Stamp, same: str, batch: _Batch) -> Kept:
@@ -260,10 +276,6 @@ def _settled(kept: Kept, started: int) -> Kept:
     if kept.stamp is None or max(kept.stamp.ctime_ns, kept.stamp.mtime_ns) < started - _CLOCK_NS:
         return kept
     return kept._replace(stamp=None)
-
-
-def _hidden(path: bytes, hidden: list[bytes]) -> bool:
-    return any(path == h or (h.endswith(b"/") and path.startswith(h)) for h in hidden)
 
 
 def _read(handle: int, limit: int) -> bytes:

@@ -81,7 +81,7 @@ async def apply(place: Place, store: Path, old: str, new: str) -> tuple[FileChan
 
 
 def _refused(place: Place, stderr: bytes) -> InputError:
-    lines = stderr.decode("utf-8", "surrogateescape").splitlines()
+    lines = stderr.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
     files = sorted({match[1] for line in lines if (match := _FAILED.match(line))})
     named = ", ".join(shown(f) for f in files) or shown(lines[-1] if lines else "")
     return InputError(

@@ -159,7 +159,7 @@ async def require_git() -> str:
 
 def last_words(stderr: bytes) -> str:
     """The last line that says something, without git's `fatal:`; the line that is an error goes before a hint."""
-    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in stderr.decode("utf-8", "replace").split("\n") if line.strip()]
     errors = [line for line in lines if line.startswith(("fatal: ", "error: "))]
     line = (errors or lines or [""])[-1]
     return line.removeprefix("fatal: ").removeprefix("error: ").strip()

@@ -85,7 +85,7 @@ def parse(content: bytes) -> tuple[Rule, ...]:
     return tuple(reversed([rule for rule in map(_rule, lines) if rule is not None]))
 
 
-@functools.lru_cache(4096)
+@functools.lru_cache(1 << 14)
 def _rule(line: bytes) -> Rule | None:
     line = _trimmed(line.removesuffix(b"\r"))
     if not line or line.startswith(b"#"):
@@ -100,6 +100,19 @@ def _rule(line: bytes) -> Rule | None:
         return None
     regex = _path_regex(line) if anchored else _glob(line, b".")
     return Rule(re.compile(regex, re.DOTALL), keep, folders_only, anchored)
+
+
+def shortened(content: bytes, most: int) -> tuple[bytes, int]:
+    """The first rules of an ignore file that together cost at most `most`, and what they cost: a rule of up to 31
+    bytes costs one, and each further 32 bytes one more."""
+    lines = content.split(b"\n")
+    cost = 0
+    for at, line in enumerate(lines):
+        if line and not line.startswith(b"#"):
+            if cost + 1 + len(line) // 32 > most:
+                return b"\n".join(lines[:at]), cost
+            cost += 1 + len(line) // 32
+    return content, cost
 
 
 def _trimmed(line: bytes) -> bytes:

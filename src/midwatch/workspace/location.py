@@ -12,7 +12,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.workspace.git import Answer, Git, last_words
-from midwatch.workspace.names import shown
+from midwatch.workspace.names import shown, without_secret
 
 _URL = re.compile(r"(?:file|https?|ssh|git)://.+", re.DOTALL)
 _ANY_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//|[A-Za-z0-9]+::")
@@ -127,7 +127,7 @@ def _existing_folder(location: str) -> Path:
         raise InputError("the repository's path is empty", "name a folder with --repo")
     if _ANY_SCHEME.match(location):
         raise InputError(
-            f"{shown(location)} is no address that Midwatch fetches from",
+            f"{without_secret(location)} is no address that Midwatch fetches from",
             "use a path, or a URL that starts with https://, ssh:// or file://",
         )
     path = Path(os.path.realpath(Path(location).expanduser()))

@@ -51,6 +51,11 @@ def shown(path: bytes | str | os.PathLike[str]) -> str:
     return "".join(_shown_character(c) for c in text)
 
 
+def without_secret(text: str) -> str:
+    """The text for a person to read, without the user and password that an address in it may hold."""
+    return re.sub(r"(?<=://)[^/\s]*@", "", shown(text))
+
+
 def _shown_character(c: str) -> str:
     if "\udc80" <= c <= "\udcff":
         return f"\\x{ord(c) - 0xDC00:02x}"

@@ -24,7 +24,7 @@ async def read_files(git: Git, commit: str, paths: Iterable[str]) -> dict[str, b
     if not wanted:
         return {}
     names = b"".join(os.fsencode(f"{commit}:{path}") + b"\n" for path in wanted)
-    sizes = (await git.run("cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=names)).splitlines()
+    sizes = (await git.run("cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=names)).split(b"\n")[:-1]
     small = [
         path
         for path, line in zip(wanted, sizes, strict=True)
@@ -46,7 +46,7 @@ async def read_files(git: Git, commit: str, paths: Iterable[str]) -> dict[str, b
 async def commit_facts(git: Git, commit: str) -> tuple[str, tuple[str, ...]]:
     """The tree and the parents of a commit. Raises GitError when it is not there."""
     text = (await git.run("cat-file", "commit", commit)).partition(b"\n\n")[0].decode("utf-8", "replace")
-    lines = [line.partition(" ") for line in text.splitlines()]
+    lines = [line.partition(" ") for line in text.split("\n")]  # a name may hold other line ends
     tree = next((value for key, _, value in lines if key == "tree"), "")
     return tree, tuple(value for key, _, value in lines if key == "parent")
 

@@ -24,7 +24,7 @@ from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import bases, diff, mirror
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.location import Place, is_url, locate, repository_key
-from midwatch.workspace.names import quoted, shown, unquoted
+from midwatch.workspace.names import quoted, shown, without_secret
 
 _A_DAY = 86400.0
 NAME, EMAIL = "Midwatch", "midwatch@localhost"
@@ -46,30 +46,37 @@ class Repository:
     url: bool
 
     @classmethod
-    async def open(cls, state: Path, location: str, *, refresh: bool = True) -> Repository:
+    async def open(cls, state: Path, location: str, *, refresh: bool = True, commit: str = "") -> Repository:
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
         writable, not trusted by git, git too old), OperationError when a URL cannot be fetched.
 
         `refresh=False` is for reading what earlier runs left: it starts no process, and the user's repository may have
-        gone; it raises InputError when there is no store."""
+        gone; it raises InputError when there is no store.
+
+        `commit` is what a task is known to start from: a URL whose store has it is not fetched again."""
         url = is_url(location)
         if not refresh:
             store = store_of(state, location)
             return cls(_recorded_location(store, location), store, None, url)
+        if url:
+            mirror.require_no_secret(location)
         await require_git()
         place = None if url else await locate(location)
         store = store_of(state, location if place is None else place.name)
         if place is not None:
             await bases.require_commit(place)
             _require_writable(place)
+        sha256 = place is not None and place.sha256
+        if url and not _made(store):
+            sha256 = await mirror.uses_sha256(location)
         try:
-            new = _make_store(store, location if place is None else place.name, place)
+            new = _make_store(store, location if place is None else place.name, sha256=sha256)
             if place is not None:
                 _freshen(store, place, await bases.user_excludes(place))
         except OSError as error:
             raise full_or_broken(store, error) from error
-        if url:
+        if url and (new or not commit or not await mirror.has_whole(Git(git_dir=store, cwd=store), commit)):
             try:
                 await mirror.fetch(Git(git_dir=store, cwd=store, trusted=True), location)
             except BaseException:
@@ -96,7 +103,7 @@ class Repository:
         working tree, or when it is on another commit than `base`."""
         if self.place is None or self.place.top is None:
             raise InputError(
-                f"{shown(self.location)} has no working tree, so there are no uncommitted changes to include",
+                f"{without_secret(self.location)} has no working tree, so there are no uncommitted changes to include",
                 "leave --include-uncommitted out",
             )
         tree, changes = await bases.write_uncommitted(self.place, self.git_dir, base)
@@ -142,20 +149,10 @@ class Repository:
         raises InputError that names the files that do not fit, and then nothing was touched."""
         if self.place is None:
             raise InputError(
-                f"{shown(self.location)} has no working tree here", "save `midwatch diff` to a file and use `git apply`"
+                f"{without_secret(self.location)} has no working tree here",
+                "save `midwatch diff` to a file and use `git apply`",
             )
         return await diff.apply(self.place, self.git_dir, old, new)
-
-    def object_folders(self) -> tuple[Path, ...]:
-        """The store's objects and all that it borrows from: to be bound read-only in a box at the same paths."""
-        found: list[Path] = []
-        waiting = [self.git_dir / "objects"]
-        while waiting:
-            folder = waiting.pop(0)
-            if folder not in found:
-                found.append(folder)
-                waiting += _borrowed(folder)
-        return tuple(found)
 
     def excludes(self) -> bytes:
         """The user's own ignore rules outside the tree (info/exclude and core.excludesFile), as of the last opening."""
@@ -183,23 +180,6 @@ def _alternate(path: bytes) -> bytes:
     return quoted(path) if b"\n" in path or path.startswith((b'"', b"#")) else path
 
 
-def _borrowed(folder: Path) -> list[Path]:
-    try:
-        lines = (folder / "info" / "alternates").read_bytes().split(b"\n")
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        if not line or line.startswith(b"#"):
-            continue
-        try:
-            name = unquoted(line) if line.startswith(b'"') else line
-        except ValueError:
-            name = line
-        found.append(Path(os.path.realpath(folder / os.fsdecode(name))))
-    return [path for path in found if path.is_dir()]
-
-
 def _require_writable(place: Place) -> None:
     refs = place.common_dir / "refs" / "heads"
     if (place.common_dir / "reftable").is_dir():
@@ -218,29 +198,35 @@ def _recorded_location(store: Path, location: str) -> str:
         return str(json.loads((store / "midwatch.json").read_bytes())["location"])
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
-            f"Midwatch has not worked on {shown(location)} yet", "name the repository that the task was made for"
+            f"Midwatch has not worked on {without_secret(location)} yet",
+            "name the repository that the task was made for",
         ) from error
 
 
-def _make_store(store: Path, location: str, place: Place | None) -> bool:
+def _made(store: Path) -> bool:
+    return (store / "midwatch.json").is_file()
+
+
+def _make_store(store: Path, location: str, *, sha256: bool) -> bool:
     """Whether it had to be made."""
-    if (store / "midwatch.json").is_file():
+    if _made(store):
         return False
-    store.parent.mkdir(parents=True, exist_ok=True)
+    store.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store.parent.mkdir(mode=0o700, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix="new-", dir=store.parent))
     new.chmod(0o755)
     for folder in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
         (new / folder).mkdir(parents=True)
     (new / "HEAD").write_bytes(b"ref: refs/heads/none\n")
-    (new / "config").write_text(_config(sha256=place is not None and place.sha256))
+    (new / "config").write_text(_config(sha256=sha256))
     (new / "info" / "attributes").write_bytes(RAW)
     (new / "midwatch.json").write_text(json.dumps({"location": location}))
-    (new / "midwatch.json").chmod(0o600)  # an address may hold a password
+    (new / "midwatch.json").chmod(0o600)
     try:
         new.rename(store)
     except OSError:
         shutil.rmtree(new, ignore_errors=True)  # another process was first
-        if not (store / "midwatch.json").is_file():
+        if not _made(store):
             raise OperationError(f"{shown(store)} is in the way", "move it aside") from None
         return False
     return True

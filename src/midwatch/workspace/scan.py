@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from midwatch.workspace.ignore import Rules, top_rules
+from midwatch.workspace.ignore import Rules, shortened, top_rules
 from midwatch.workspace.names import refused, shown
 
 DEEPEST = 250
@@ -18,7 +19,13 @@ LONGEST = 3500
 """Bytes of a path, so that it can be made again inside any state folder (the system's limit is 4096)."""
 LARGEST = 2 << 30
 """Bytes of a file that is kept: what no forge would take must not fill the disk of the state folder."""
+MOST_SKIPPED = 100
+"""Sentences on what was not kept; the rest are only counted."""
+RULES_PER_FILE, RULES = 5000, 10_000
+"""Ignore rules that count, in one file and in all; a long one counts for several. Each is matched with each file."""
 _IGNORE_FILE_BYTES = 1 << 20
+
+_MORE = "…".encode()
 
 FILE, EXECUTABLE, LINK = b"100644", b"100755", b"120000"
 
@@ -47,9 +54,28 @@ class Scan:
     """What a walk found."""
 
     files: dict[bytes, Stamp] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
-    hidden: list[bytes] = field(default_factory=list)
+    skipped: list[tuple[bytes, str]] = field(default_factory=list)
+    """Path and reason. Words are only made of those that are said: a box can make very many."""
+    hidden: set[bytes] = field(default_factory=set)
     """Paths and folders (with a slash at the end) that could not be looked at: what was known of them stands."""
+    rules_left: int = field(default_factory=lambda: RULES)
+
+    def hides(self, path: bytes) -> bool:
+        """Whether the path or a folder above it could not be looked at."""
+        if not self.hidden or path in self.hidden:
+            return bool(self.hidden)
+        slash = path.find(b"/")
+        while slash >= 0:
+            if path[: slash + 1] in self.hidden:
+                return True
+            slash = path.find(b"/", slash + 1)
+        return False
+
+    def sentences(self) -> tuple[str, ...]:
+        """What was not kept and why, by path: MOST_SKIPPED of them, and how many more there are."""
+        said = [f"{shown(path)}: {why}" for path, why in heapq.nsmallest(MOST_SKIPPED, self.skipped)]
+        more = len(self.skipped) - len(said)
+        return (*said, f"and {more} more") if more else tuple(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +111,8 @@ def stamp_of(status: os.stat_result) -> Stamp:
 def scan(top: int, known: Known) -> Scan:
     """Walk the tree below the folder handle `top`. Blocks for about 5 µs per file."""
     result = Scan()
-    rules = top_rules(known.outside, _ignore_file(top))
+    rules = top_rules(known.outside, _ignore_file(top, b"", result))
     _walk(_Folder(top, b"", rules, False, 0), known, result)
-    result.skipped.sort()
     return result
 
 
@@ -109,15 +134,15 @@ def _walk(folder: _Folder, known: Known, result: Scan) -> None:
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError as error:
-                result.hidden.append(path)
-                result.skipped.append(f"{shown(path)}: {error.strerror}")
+                result.hidden.add(path)
+                result.skipped.append((path, str(error.strerror)))
                 continue
             if stat.S_ISDIR(status.st_mode):
                 if name != b".git":  # the box's own, or that of a nested repository, whose files are ordinary files
                     folders.append(name)
             elif not (name == b".git" and stat.S_ISREG(status.st_mode)):
                 _consider(folder, name, status, known, result)
-    for name in folders:
+    for name in sorted(folders):  # in one order, so that the same ignore files count each time
         _enter(folder, name, known, result)
 
 
@@ -129,14 +154,14 @@ def _consider(folder: _Folder, name: bytes, status: os.stat_result, known: Known
     if path not in known.tracked and (folder.ignored or folder.rules.ignores(name, folder=False)):
         return
     if not link and not stat.S_ISREG(status.st_mode):
-        result.skipped.append(f"{shown(path)}: neither a file nor a link")
+        result.skipped.append((path, "neither a file nor a link"))
     elif refused(name, link=link):
-        result.skipped.append(f"{shown(path)}: git refuses this name")
+        result.skipped.append((path, "git refuses this name"))
     elif len(path) > LONGEST:
-        result.skipped.append(f"{shown(path[:80])}…: the path is longer than {LONGEST} bytes")
+        result.skipped.append((path[:80] + _MORE, f"the path is longer than {LONGEST} bytes"))
     elif status.st_size > LARGEST:
-        result.hidden.append(path)
-        result.skipped.append(f"{shown(path)}: larger than {LARGEST >> 30} GiB")
+        result.hidden.add(path)
+        result.skipped.append((path, f"larger than {LARGEST >> 30} GiB"))
     else:
         result.files[path] = stamp_of(status)
 
@@ -151,18 +176,19 @@ def _enter(folder: _Folder, name: bytes, known: Known, result: Scan) -> None:
     if ignored and not holds_tracked:
         return
     if refused(name):
-        result.skipped.append(f"{shown(inner)}: git refuses this name")
+        result.skipped.append((inner, "git refuses this name"))
         return
     if folder.depth >= DEEPEST or len(inner) > LONGEST:
-        result.skipped.append(f"{shown(inner[:80])}…: more than {DEEPEST} folders deep or {LONGEST} bytes long")
+        why = f"more than {DEEPEST} folders deep or {LONGEST} bytes long"
+        result.skipped.append((inner[:80] + _MORE, why))
         return
     try:
         with opened(folder.handle, name, os.O_DIRECTORY) as handle:
-            rules = folder.rules.inside(name, _ignore_file(handle))
+            rules = folder.rules.inside(name, _ignore_file(handle, inner, result))
             _walk(_Folder(handle, inner, rules, ignored, folder.depth + 1), known, result)
     except OSError as error:
-        result.hidden.append(inner)
-        result.skipped.append(f"{shown(inner)}: {error.strerror}")
+        result.hidden.add(inner)
+        result.skipped.append((inner, str(error.strerror)))
 
 
 @contextmanager
@@ -205,12 +231,21 @@ def _made_readable(folder: int, name: bytes) -> Callable[[], None]:
     return restore
 
 
-def _ignore_file(folder: int) -> bytes | None:
+def _ignore_file(folder: int, prefix: bytes, result: Scan) -> bytes | None:
+    path = prefix + b".gitignore"
     try:
         with opened(folder, b".gitignore") as handle:
             status = os.fstat(handle)
-            if stat.S_ISREG(status.st_mode) and status.st_size <= _IGNORE_FILE_BYTES:
-                return os.read(handle, _IGNORE_FILE_BYTES)
+            if not stat.S_ISREG(status.st_mode):
+                return None
+            if status.st_size > _IGNORE_FILE_BYTES:
+                result.skipped.append((path, f"larger than {_IGNORE_FILE_BYTES >> 20} MiB, so its rules do not count"))
+                return None
+            content = os.read(handle, _IGNORE_FILE_BYTES)
     except OSError:
-        pass  # none, a link, or unreadable: no rules
-    return None
+        return None  # none, a link, or unreadable: no rules
+    rules, cost = shortened(content, min(RULES_PER_FILE, result.rules_left))
+    result.rules_left -= cost
+    if len(rules) < len(content):
+        result.skipped.append((path, "so many rules that only the first count"))
+    return rules

@@ -29,8 +29,24 @@ _TELLTALES = (
     ".git-credentials",
 )
 """A folder with one of these is somebody's home, or a repository, not a toolchain."""
-_MASKED = ("pip.conf", ".netrc", ".pypirc", ".npmrc", "etc/npmrc", "uv.toml")
-"""Files of a toolchain that may hold a credential."""
+_OF_A_HOME = (".local", ".local/share", ".local/state", ".config", ".cache")
+"""Of a home: whatever stands right there shares the folder with keyrings, sessions and tokens."""
+_MASKED = (
+    "pip.conf",
+    "pip.ini",
+    "uv.toml",
+    ".pypirc",
+    ".condarc",
+    "condarc",
+    ".netrc",
+    ".npmrc",
+    "etc/npmrc",
+    ".yarnrc",
+    ".yarnrc.yml",
+    ".env",
+    ".env.*",
+)
+"""Files at the top of a toolchain, as patterns, that may hold a credential."""
 
 
 def resolve(path: Path) -> Path:
@@ -96,7 +112,9 @@ class Shared:
         homes = {environ.get("HOME", "")}
         with contextlib.suppress(KeyError):  # a user without an entry, as in many containers
             homes.add(pwd.getpwuid(geteuid()).pw_dir)
-        kept = [Path(home) for home in homes if home.startswith("/") and home != "/"] + list(private)
+        own = [Path(home) for home in homes if home.startswith("/") and home != "/"]
+        self._wide = {path for home in own for name in _OF_A_HOME for path in (home / name, resolve(home / name))}
+        kept = own + list(private)
         self._private = {path for folder in kept for path in (folder, resolve(folder))}
 
     def add(self, folder: Path) -> bool:
@@ -121,8 +139,16 @@ class Shared:
             self.notes.append(text)
 
     def masked(self) -> list[Path]:
-        """The files to hide."""
-        return [folder / name for folder in self.read_only for name in _MASKED if is_file(folder / name)]
+        """The files to hide, at every path that they have in a box; a link is nothing to hide, what it leads to is."""
+        files = {resolve(file) for folder in self.read_only for name in _MASKED for file in glob(folder, name)}
+        shown = [(folder, resolve(folder)) for folder in self.read_only]
+        places = {
+            folder / file.relative_to(real)
+            for file in files
+            for folder, real in shown
+            if file.is_relative_to(real) and is_file(file)
+        }
+        return sorted(places)
 
     def _refusal(self, folder: Path) -> str:
         real = resolve(folder)
@@ -134,6 +160,8 @@ class Shared:
             for private in self._private:
                 if private.is_relative_to(path):
                     return f"{private} is inside"
+            if any(wide.is_relative_to(path) for wide in self._wide):
+                return "holds more than a toolchain"
         for name in _TELLTALES:
             if exists(real / name):
                 return f"it holds {name}"

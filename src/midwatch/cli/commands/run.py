@@ -10,7 +10,6 @@ from midwatch.cli import arguments, following, render
 from midwatch.cli.jsonlines import task_json
 from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError
-from midwatch.domain.limits import Limits
 from midwatch.workflows.start import Request
 
 USAGE = "midwatch run PROMPT [--repo PATH-OR-URL] [--check CMD]... [--model NAME] [options]"
@@ -92,11 +91,12 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace").replace("\0", "").strip()
 
 
-def _limits(options: Namespace) -> Limits:
-    standard = Limits()
-    return Limits(
-        turns=options.max_turns or standard.turns,
-        tokens=options.max_tokens or standard.tokens,
-        cost_microusd=options.max_cost or standard.cost_microusd,
-        seconds=options.max_time or standard.seconds,
-    )
+def _limits(options: Namespace) -> dict[str, int]:
+    """The limits that were asked for."""
+    asked = {
+        "turns": options.max_turns,
+        "tokens": options.max_tokens,
+        "cost_microusd": options.max_cost,
+        "seconds": options.max_time,
+    }
+    return {name: value for name, value in asked.items() if value}

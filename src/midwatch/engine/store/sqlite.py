@@ -7,6 +7,7 @@ One connection on a thread of its own, so that a disk that stalls does not stall
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -68,7 +69,7 @@ class SqliteStore:
             rows = db.execute("SELECT id, body FROM task WHERE id LIKE ? ESCAPE '\\' ORDER BY id LIMIT 6", (pattern,))
             return list(rows)
 
-        rows = await self._read(work) if wanted else []
+        rows = await self._read(work) if wanted.isascii() and wanted else []
         exact = [row for row in rows if row[0] == wanted]
         rows = exact or rows
         if not rows:
@@ -84,7 +85,8 @@ class SqliteStore:
         def work(db: sqlite3.Connection) -> list[tuple[str, str]]:
             return list(db.execute("SELECT id, body FROM task ORDER BY id DESC LIMIT ?", (limit,)))
 
-        return await self._rows(await self._read(work))
+        rows = await self._read(work)
+        return await self._rows([row for row in rows if _is_readable(row)])
 
     async def take(self, attempt: str) -> int:
         """See `Store.take`."""
@@ -210,7 +212,8 @@ class SqliteStore:
             try:
                 result = work(db)
             except BaseException:
-                db.execute("ROLLBACK")
+                if db.in_transaction:  # a full disk makes SQLite roll back by itself
+                    db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -225,6 +228,8 @@ class SqliteStore:
                 f"the state folder {self._path.parent} cannot be made: {error.strerror}",
                 "check the folder above it, or set XDG_STATE_HOME to a folder you own",
             ) from error
+        with contextlib.suppress(OSError):  # of another owner: then it is theirs to guard
+            self._path.parent.chmod(0o700)
         db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")
@@ -274,10 +279,20 @@ class SqliteStore:
         )
 
 
+def _is_readable(row: tuple[str, str]) -> bool:
+    """One damaged record must not hide all the others; asked for by its id, it says what is wrong."""
+    try:
+        _task(*row)
+    except StoreError:
+        return False
+    return True
+
+
 def _task(name: str, body: str) -> Task:
     try:
         return from_json(Task, json.loads(body))
     except ValueError as error:
         raise StoreError(
-            f"the record of task {name} cannot be read: {error}", f"`midwatch verify {name}` says what is damaged"
+            f"the record of task {name} is damaged: {error}",
+            "copy the state database back from a backup; its branch and pull request are not touched",
         ) from error

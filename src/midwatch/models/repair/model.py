@@ -152,7 +152,7 @@ def search_seconds(limits: Limits) -> int:
 
 
 def _check_seconds(limits: Limits) -> int:
-    return max(1, min(limits.command_seconds, max(30, search_seconds(limits) * 4 // 10)))
+    return max(1, min(limits.command_seconds, max(20, search_seconds(limits) * 4 // 15)))
 
 
 def _latest(view: View) -> list[Answered]:

@@ -38,7 +38,7 @@ _SCHEMA = {
     "additionalProperties": False,
 }
 
-_HEADING = re.compile(r"^[ \t]*\*\*\* (Add|Update|Delete) File: *(.+?)[ \t\r]*$", re.MULTILINE)
+_HEADING = re.compile(r"^[ \t]*\*\*\* (Add|Update|Delete) File:(.*)$", re.MULTILINE)
 _LETTERS = {"Add": "A", "Update": "M", "Delete": "D"}
 
 
@@ -81,7 +81,8 @@ async def run_patch(text: str, box: Box, folder: str = "") -> ToolResult:
 
 def patch_summary(text: str) -> str:
     """The files of a patch in a line of at most 200 characters."""
-    files = [f"{_LETTERS[kind]} {path}" for kind, path in _HEADING.findall(text[:100_000])]
+    headings = [(kind, path.strip(" \t\r")) for kind, path in _HEADING.findall(text[:100_000])]
+    files = [f"{_LETTERS[kind]} {path}" for kind, path in headings if path]
     line = harmless("apply_patch: " + (", ".join(files) or "no file"), newlines=False)
     return line if len(line) <= 200 else line[:199] + "…"
 
