@@ -9,6 +9,7 @@ import pytest
 
 from midwatch.workspace import objects
 from midwatch.workspace.git import Git, GitError
+from tests.support.repositories import UserRepository
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ async def test_a_damaged_object_is_found(repository: Path, how: str) -> None:
     assert "damaged" in await objects.damaged(git, "HEAD", "HEAD~1")
 
 
-async def test_odd_line_ends_in_names_deceive_nobody(user: UserRepository, tmp_path: Path) -> None:
+async def test_odd_line_ends_in_names_deceive_nobody(user: UserRepository) -> None:
     name = "Ann\x0cparent 1234\u2028tree 5678"
     user.git("-c", f"user.name={name}", "commit", "-q", "--allow-empty", "-m", "odd", "--author", f"{name} <a@b>")
     git = Git(git_dir=user.path / ".git")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable
 from typing import NoReturn
@@ -31,7 +32,15 @@ class _Formatter(argparse.HelpFormatter):
     """Help with the options' names in a column that fits ours."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=30)
+        # without a width argparse imports shutil, for each option again
+        super().__init__(prog, max_help_position=30, width=_columns())
+
+
+def _columns() -> int:
+    try:
+        return max(40, min(os.get_terminal_size().columns, 120) - 2)
+    except OSError:
+        return 98
 
 
 def json_option(parser: Parser) -> None:

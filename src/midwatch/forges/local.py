@@ -12,8 +12,6 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.pull_request import Proposal, PullRequest
 from midwatch.forges.base import has_base_branch, settled
 from midwatch.forges.book import Book
-from midwatch.workspace.location import is_url, locate, repository_key
-from midwatch.workspace.names import shown, without_secret
 
 
 class LocalForge:
@@ -29,6 +27,7 @@ class LocalForge:
         request, and one that a person closed at this very commit, are answered as they are; a closed one is opened
         again by a new commit. When the repository is a URL, the branch stays in the store."""
         from midwatch.forges import landing
+        from midwatch.workspace.location import is_url, locate, repository_key
 
         key = repository_key(proposal.repository)
         before = self._book.find(key, proposal.branch)
@@ -46,6 +45,9 @@ class LocalForge:
 
     async def get(self, repository: str, number: int) -> PullRequest:
         """As the contract."""
+        from midwatch.workspace.location import repository_key
+        from midwatch.workspace.names import without_secret
+
         found = self._book.get(repository_key(repository), number)
         if found is None:
             raise InputError(
@@ -56,7 +58,11 @@ class LocalForge:
 
     async def list(self, repository: str | None = None, state: str | None = None) -> Sequence[PullRequest]:
         """As the contract; starts no process, and finds nothing when there is no state yet."""
-        return self._book.list(None if repository is None else repository_key(repository), state)
+        if repository is None:
+            return self._book.list(None, state)
+        from midwatch.workspace.location import repository_key
+
+        return self._book.list(repository_key(repository), state)
 
     async def of_task(self, task_id: str) -> PullRequest | None:
         """As the contract."""
@@ -64,6 +70,9 @@ class LocalForge:
 
     async def landed(self, proposal: Proposal) -> bool:
         """As the contract. For a URL the branch lies in the store, and only what is written down is looked at."""
+        from midwatch.forges import landing
+        from midwatch.workspace.location import is_url, locate, repository_key
+
         pr = self._book.find(repository_key(proposal.repository), proposal.branch)
         if pr is None or settled(pr, proposal):
             return pr is not None
@@ -71,14 +80,16 @@ class LocalForge:
             return False
         if is_url(proposal.repository):
             return True
-        from midwatch.forges import landing
-
         git = (await locate(proposal.repository)).git()
         return await landing.is_ancestor(git, proposal.commit, f"refs/heads/{proposal.branch}")
 
     async def merge(self, repository: str, number: int) -> PullRequest:
         """As the contract. A working tree that has the base branch checked out is brought along; refused, before
         anything changes, when that would lose changes in it. What was merged by hand is found to be merged."""
+        from midwatch.forges import landing
+        from midwatch.workspace.location import is_url, locate, repository_key
+        from midwatch.workspace.names import shown, without_secret
+
         pr = await self.get(repository, number)
         if pr.state == "merged":
             return pr
@@ -95,13 +106,13 @@ class LocalForge:
                 f"pull request {number} has no base branch: the task started from {shown(proposal.base)}",
                 f"merge by hand where you want it: `git merge {proposal.branch}`",
             )
-        from midwatch.forges import landing
-
         commit = await landing.merge(await locate(proposal.repository), proposal, number)
         return self._book.settle(repository_key(repository), number, "merged", commit) or pr
 
     async def close(self, repository: str, number: int) -> PullRequest:
         """As the contract. What is merged cannot be closed."""
+        from midwatch.workspace.location import repository_key
+
         pr = await self.get(repository, number)
         if pr.state == "merged":
             raise InputError(f"pull request {number} is merged", "revert the merge commit with `git revert` if need be")

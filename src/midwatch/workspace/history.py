@@ -31,7 +31,9 @@ async def visible_objects(git: Git, store: Path, commit: str) -> Path:
     cut = [name for name, before in parents.items() if any(parent not in parents for parent in before)]
     cut += [name for name in _shallow(store) if name in parents and name not in cut]
     wanted = "\n".join(parents)
-    objects = await git.run("rev-list", "--objects", "--no-walk=unsorted", "--stdin", stdin=wanted.encode() + b"\n")
+    # a partial clone lacks old contents; a box then lacks them as well
+    listing = ("rev-list", "--objects", "--missing=allow-any", "--no-walk=unsorted", "--stdin")
+    objects = await git.run(*listing, stdin=wanted.encode() + b"\n")
     try:
         new = await asyncio.to_thread(_begin, folder)
         names = b"\n".join(line.split(b" ")[0] for line in objects.splitlines()) + b"\n"
