@@ -29,7 +29,8 @@ Row = Callable[[], float]
 def milliseconds_of(command: list[str], environ: dict[str, str]) -> float:
     """Wall clock of a program from exec to its end."""
     start = time.perf_counter()
-    subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=True, timeout=TOO_LONG)
+    # without a time limit: waiting with one sleeps in steps of up to 50 ms
+    subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=True)
     return (time.perf_counter() - start) * 1000
 
 
@@ -74,11 +75,15 @@ def rows(server: ModelServer, scratch: Path) -> dict[str, Row]:
         state = {"XDG_STATE_HOME": str(scratch / f"state-{next(numbers)}")}
         return milliseconds_to_first_request(server, run, environ | state)
 
+    # a state of its own: what a killed run leaves in the database's journal is tidied by whoever comes next, once
+    listed = environ | {"XDG_STATE_HOME": str(scratch / "listed")}
+    for _ in range(5):
+        milliseconds_to_first_request(server, run, listed)
     return {
         'python -c "import typer"': lambda: milliseconds_of([sys.executable, "-c", "import typer"], environ),
         "python -c pass": lambda: milliseconds_of([sys.executable, "-c", "pass"], environ),
         "midwatch --version": lambda: milliseconds_of([MIDWATCH, "--version"], environ),
-        "midwatch list": lambda: milliseconds_of([MIDWATCH, "list"], environ),
+        "midwatch list": lambda: milliseconds_of([MIDWATCH, "list"], listed),
         "midwatch run to the first request": lambda: milliseconds_to_first_request(server, run, environ),
         "the same, nothing cached yet": fresh,
     }

@@ -111,7 +111,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
             state=home.state,
             store=home.store,
             blobs=home.blobs,
-            repository=await Repository.open(home.state, task.repository),
+            repository=await Repository.open(home.state, task.repository, commit=task.base.commit),
             sandbox=_sandbox(task.sandbox),
             model=model,
             tools=default_tools(),

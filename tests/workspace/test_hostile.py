@@ -178,7 +178,7 @@ def test_what_lies_below_a_hidden_folder_is_found_without_looking_at_every_pair(
 
         def __eq__(self, other: object) -> bool:
             Counted.compared += 1
-            return bytes.__eq__(self, other)  # type: ignore[arg-type]
+            return bytes.__eq__(self, other)
 
         __hash__ = bytes.__hash__
 
