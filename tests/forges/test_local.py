@@ -15,6 +15,7 @@ from midwatch.domain.pull_request import Proposal
 from midwatch.forges import landing
 from midwatch.forges.book import Book
 from midwatch.forges.local import LocalForge
+from midwatch.workspace import objects
 from midwatch.workspace.git import Git
 from tests.support.repositories import Opened, UserRepository, git, opened
 
@@ -297,7 +298,7 @@ async def test_the_branch_of_a_url_stays_in_the_store(user: UserRepository, tmp_
     work = await ready(f"file://{user.path}", tmp_path)
     await work.propose()
     assert user.state() == before
-    assert await work.opened.repository.tree_of(f"refs/heads/{BRANCH}")
+    assert (await objects.commit_facts(work.opened.repository.git, f"refs/heads/{BRANCH}"))[0]
     with pytest.raises(InputError, match="not on this machine"):
         await work.forge.merge(work.where, 1)
 

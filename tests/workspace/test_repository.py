@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from midwatch.domain.errors import InputError
+from midwatch.workspace import objects
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
 from tests.support.repositories import UserRepository, git, opened
@@ -221,7 +222,7 @@ async def test_a_made_commit_is_the_same_for_the_same_words(user: UserRepository
     assert "author Midwatch <midwatch@localhost> 1767323045 +0000\n" in raw
     assert raw.endswith("\n\nA title\n\nBody ü\n")
     await work.repository.keep("kept/x", made[0])
-    assert await work.repository.tree_of("refs/midwatch/kept/x") == work.base.tree
+    assert (await objects.commit_facts(work.repository.git, "refs/midwatch/kept/x"))[0] == work.base.tree
 
 
 async def test_environment_of_the_caller_leads_git_nowhere(

@@ -23,10 +23,15 @@ def seconds_left(log: Log, limits: Limits) -> float:
     return math.inf if limits.seconds is None else limits.seconds - log.elapsed()
 
 
+def out_of_time(limits: Limits) -> LimitReached:
+    """The wall clock has run out."""
+    return LimitReached("seconds", f"the time limit of {limits.seconds} s was reached")
+
+
 def over(log: Log, limits: Limits, model: Model, fixed: int = 0) -> LimitReached | None:
     """The limit that forbids another move, if one does. `fixed` as in `output_cap`."""
-    if limits.seconds is not None and seconds_left(log, limits) <= 0:
-        return LimitReached("seconds", f"the time limit of {limits.seconds} s was reached")
+    if seconds_left(log, limits) <= 0:
+        return out_of_time(limits)
     if limits.turns is not None and log.turns >= limits.turns:
         return LimitReached("turns", f"the limit of {_counted(limits.turns, 'turn')} was reached")
     if limits.tokens is not None and log.usage.total >= limits.tokens:

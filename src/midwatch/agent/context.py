@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 
 from midwatch.agent.log import History
@@ -18,6 +19,7 @@ RESTARTED = (
 CUT_SHORT = "Your last answer was cut off at the length limit. Go on from there, in smaller steps."
 
 
+@cache
 def instructions() -> str:
     """The same words for every task, so that providers can cache them."""
     return resources.files("midwatch.agent").joinpath("prompts/solve.md").read_text("utf-8").strip()

@@ -67,8 +67,8 @@ async def work(log: Log, place: Workplace) -> None:
 async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None:
     """Run a tool call and save the workspace; the result and its checkpoint are appended together. `note` is told to
     the model with the result."""
-    if limit := _out_of_time(log, place):
-        await log.append(limit)
+    if budget.seconds_left(log, place.task.limits) <= 0:
+        await log.append(budget.out_of_time(place.task.limits))
         return
     summary = place.tools.summary(call)
     if log.is_started(call):
@@ -118,7 +118,7 @@ async def _ask(log: Log, place: Workplace) -> None:
         async with asyncio.timeout(None if math.isinf(left) else max(left, 0.001)):
             reply = await _reply(view, place, purse)
     except TimeoutError:
-        await log.append(LimitReached("seconds", f"the time limit of {place.task.limits.seconds} s was reached"))
+        await log.append(budget.out_of_time(place.task.limits))
         return
     if reply is None:
         await log.append(LimitReached("cost", "answers that broke off have used up the rest of the money limit"))
@@ -172,10 +172,3 @@ async def _reply(view: View, place: Workplace, purse: Purse) -> Reply | None:
             if not purse.allows(piece):
                 return None
     raise ModelError(f"{place.model.name} ended its stream without a reply", "try again", retryable=True)
-
-
-def _out_of_time(log: Log, place: Workplace) -> LimitReached | None:
-    limits = place.task.limits
-    if budget.seconds_left(log, limits) <= 0:
-        return LimitReached("seconds", f"the time limit of {limits.seconds} s was reached")
-    return None

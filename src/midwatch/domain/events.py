@@ -9,18 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from midwatch.domain.conversation import ToolCall, Usage
 from midwatch.domain.evidence import Checkpoint, Evidence
 from midwatch.domain.task import Task
-
-
-class Body(Protocol):
-    """What every kind of event has."""
-
-    kind: ClassVar[str]
-    version: ClassVar[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,16 @@ added (reasoning, signatures of calls), because some servers want them back.
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any
 
 from midwatch.domain.conversation import Answered, Delta, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
-from midwatch.models.card import CallIds, Card, cache_key, count, dumps, estimated, is_object, request
-from midwatch.models.endpoint import Endpoint
+from midwatch.models.card import CallIds, cache_key, count, dumps, estimated, is_object, request
 from midwatch.models.gather import Gathered
-from midwatch.models.refusals import Asked, from_event
+from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
-from midwatch.models.transport import DONE, Events, Transport
+from midwatch.models.transport import DONE, Events
+from midwatch.models.wire import WireModel
 
 WIRE = "chat"
 
@@ -28,36 +26,11 @@ AFTER_FINISH_SECONDS = 10.0
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
 
 
-class ChatModel:
+class ChatModel(WireModel):
     """A model that is asked by `POST base_url/chat/completions`."""
 
     wire = WIRE
-
-    def __init__(self, card: Card, endpoint: Endpoint) -> None:
-        self.name = card.name
-        self.window = card.window
-        self.max_output = card.max_output
-        self._card = card
-        self._asked = Asked(endpoint, card.model, WIRE)
-        self._transport = Transport(self._asked, "/chat/completions")
-
-    async def reply(
-        self, view: View, tools: Sequence[ToolSpec], *, max_output: int | None = None
-    ) -> AsyncGenerator[Delta | Reply]:
-        """As the contract says."""
-        body = self._body(view, tools, min(max_output or self.max_output, self.max_output))
-        reader = functools.partial(self._read, view, body)
-        async with aclosing(self._transport.converse(body, reader)) as pieces:
-            async for piece in pieces:
-                yield piece
-
-    def cost(self, usage: Usage) -> int | None:
-        """As the contract says; the first call may take 0.4 s (see prices.by_list)."""
-        return self._card.pricing.cost(usage)
-
-    async def close(self) -> None:
-        """Release connections. May be called twice."""
-        await self._transport.close()
+    path = "/chat/completions"
 
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
         card = self._card

@@ -5,17 +5,15 @@ back so.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any
 
 from midwatch.domain.conversation import Answered, Delta, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
-from midwatch.models.card import CallIds, Card, cache_key, count, dumps, estimated, request
-from midwatch.models.endpoint import Endpoint
-from midwatch.models.refusals import Asked, from_event
+from midwatch.models.card import CallIds, cache_key, count, dumps, estimated, request
+from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
-from midwatch.models.transport import Events, Transport
+from midwatch.models.transport import Events
+from midwatch.models.wire import WireModel
 
 WIRE = "responses"
 
@@ -30,36 +28,11 @@ _DELTAS = {
 _ENDS = {"response.completed", "response.incomplete", "response.done"}
 
 
-class ResponsesModel:
+class ResponsesModel(WireModel):
     """A model that is asked by `POST base_url/responses`."""
 
     wire = WIRE
-
-    def __init__(self, card: Card, endpoint: Endpoint) -> None:
-        self.name = card.name
-        self.window = card.window
-        self.max_output = card.max_output
-        self._card = card
-        self._asked = Asked(endpoint, card.model, WIRE)
-        self._transport = Transport(self._asked, "/responses")
-
-    async def reply(
-        self, view: View, tools: Sequence[ToolSpec], *, max_output: int | None = None
-    ) -> AsyncGenerator[Delta | Reply]:
-        """As the contract says."""
-        body = self._body(view, tools, min(max_output or self.max_output, self.max_output))
-        reader = functools.partial(self._read, view, body)
-        async with aclosing(self._transport.converse(body, reader)) as pieces:
-            async for piece in pieces:
-                yield piece
-
-    def cost(self, usage: Usage) -> int | None:
-        """As the contract says; the first call may take 0.4 s (see prices.by_list)."""
-        return self._card.pricing.cost(usage)
-
-    async def close(self) -> None:
-        """Release connections. May be called twice."""
-        await self._transport.close()
+    path = "/responses"
 
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
         card = self._card

@@ -14,7 +14,6 @@ from midwatch.forges.base import Forge
 from midwatch.workflows.report import AttemptReport, Report, attempt_report
 from midwatch.workflows.solve import intact
 from midwatch.workflows.start import work_folder
-from midwatch.workspace import diff
 from midwatch.workspace.repository import Repository
 
 
@@ -35,7 +34,7 @@ async def make_report(store: Store, state: Path, forge: Forge, prefix: str) -> R
     tree = final_tree(chosen)
     if tree and tree != row.task.base.tree:
         repository = await Repository.open(state, row.task.repository, refresh=False)
-        changes = await diff.stat(repository.git, row.task.base.tree, tree)
+        changes = await repository.stat(row.task.base.tree, tree)
     return Report(row.task, tuple(attempts), chosen, changes, await forge.of_task(row.task.id))
 
 
@@ -67,7 +66,7 @@ async def difference(store: Store, state: Path, forge: Forge, prefix: str) -> by
     if not tree or tree == report.task.base.tree:
         return b""
     repository = await Repository.open(state, report.task.repository, refresh=False)
-    return await diff.diff(repository.git, report.task.base.tree, tree)
+    return await repository.diff(report.task.base.tree, tree)
 
 
 async def apply(store: Store, state: Path, forge: Forge, prefix: str, target: str | None) -> tuple[FileChange, ...]:
@@ -78,6 +77,4 @@ async def apply(store: Store, state: Path, forge: Forge, prefix: str, target: st
         raise InputError(f"task {report.task.id} has changed no file", f"`midwatch show {report.task.id}` says why")
     source = await Repository.open(state, report.task.repository, refresh=False)
     repository = await Repository.open(state, target or report.task.repository)
-    if repository.place is None:
-        raise InputError(f"{repository.location} has no working tree here", "name one with --repo PATH")
-    return await diff.apply(repository.place, source.git_dir, report.task.base.tree, tree)
+    return await repository.apply_to_user_tree(report.task.base.tree, tree, source.git_dir)

@@ -30,7 +30,6 @@ from midwatch.tools.base import ToolSet
 from midwatch.workflows import describe
 from midwatch.workflows.evidence import CheckParts, box_spec, check
 from midwatch.workflows.start import work_folder
-from midwatch.workspace import diff
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
 
@@ -165,7 +164,7 @@ def _rank(log: Log, changes: Sequence[FileChange]) -> tuple[int, bool, int]:
 
 async def _changes(task: Task, log: Log, parts: Parts) -> tuple[FileChange, ...]:
     assert log.checked is not None
-    return await diff.stat(parts.repository.git, task.base.tree, log.checked.evidence.tree)
+    return await parts.repository.stat(task.base.tree, log.checked.evidence.tree)
 
 
 async def intact(forge: Forge, task: Task) -> bool:

@@ -15,7 +15,7 @@ from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
 from midwatch.workflows import describe
-from midwatch.workspace import diff, objects
+from midwatch.workspace import objects
 from midwatch.workspace.repository import Repository
 
 
@@ -108,7 +108,7 @@ async def _pull_request(task: Task, state: Path, forge: Forge, offers: Sequence[
     log, checked = offers[0], offers[0].checked
     try:
         repository = await Repository.open(state, task.repository, refresh=False)
-        changes = await diff.stat(repository.git, task.base.tree, checked.evidence.tree)
+        changes = await repository.stat(task.base.tree, checked.evidence.tree)
     except MidwatchError as error:
         return [error.message]
     wanted = describe.proposal(task, log, changes)

@@ -10,7 +10,6 @@ _NTFS_DOT_GIT = re.compile(rb"(?:\.git|git~1)[. ]*(?:[:\\].*)?", re.IGNORECASE |
 _NTFS_DOT_GITMODULES = re.compile(
     rb"(?:\.gitmodules|gitmod~[1-4]|gi7eba~[1-9]|gi7eb~[1-9][0-9])[. ]*(?:[:\\].*)?", re.IGNORECASE | re.DOTALL
 )
-_ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 
 def refused(name: bytes, *, link: bool = False) -> bool:
@@ -31,18 +30,6 @@ def quoted(path: bytes) -> bytes:
     """In double quotes with C escapes, as fast-import and alternates files read it."""
     escaped = re.sub(rb'[\x00-\x1f"\\\x7f]', lambda m: b"\\%03o" % m[0][0], path)
     return b'"' + escaped + b'"'
-
-
-def unquoted(text: bytes) -> bytes:
-    """The path in a C-quoted string. Raises ValueError when the quotes are not in order."""
-    if len(text) < 2 or not text.startswith(b'"') or not text.endswith(b'"'):
-        raise ValueError(f"not a quoted path: {text!r}")
-
-    def plain(match: re.Match[bytes]) -> bytes:
-        code = match[1]
-        return bytes([int(code, 8) & 0xFF]) if code.isdigit() else _ESCAPES.get(code, code)
-
-    return re.sub(rb"\\([0-7]{3}|.)", plain, text[1:-1], flags=re.DOTALL)
 
 
 def shown(path: bytes | str | os.PathLike[str]) -> str:

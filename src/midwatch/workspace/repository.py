@@ -132,10 +132,6 @@ class Repository:
         """Hold on to a commit under refs/midwatch/`name`. May be called again with another commit."""
         await self.git.run("update-ref", f"refs/midwatch/{name}", commit)
 
-    async def tree_of(self, commit: str) -> str:
-        """The tree id of a commit in the store."""
-        return (await self.git.run("rev-parse", "--verify", f"{commit}^{{tree}}")).decode().strip()
-
     async def diff(self, old: str, new: str) -> bytes:
         """The change between two commits or trees as a unified diff that `git apply` reads; renames are found."""
         return await diff.diff(self.git, old, new)
@@ -144,15 +140,16 @@ class Repository:
         """The files that differ between two commits or trees, by path."""
         return await diff.stat(self.git, old, new)
 
-    async def apply_to_user_tree(self, old: str, new: str) -> tuple[FileChange, ...]:
+    async def apply_to_user_tree(self, old: str, new: str, store: Path | None = None) -> tuple[FileChange, ...]:
         """Make the change from `old` to `new` in the user's working tree; index, HEAD and branches stay. All or none:
-        raises InputError that names the files that do not fit, and then nothing was touched."""
+        raises InputError that names the files that do not fit, and then nothing was touched. `store` holds the two when
+        they come from another repository's store."""
         if self.place is None:
             raise InputError(
                 f"{without_secret(self.location)} has no working tree here",
                 "save `midwatch diff` to a file and use `git apply`",
             )
-        return await diff.apply(self.place, self.git_dir, old, new)
+        return await diff.apply(self.place, store or self.git_dir, old, new)
 
     def excludes(self) -> bytes:
         """The user's own ignore rules outside the tree (info/exclude and core.excludesFile), as of the last opening."""

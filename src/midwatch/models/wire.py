@@ -1,0 +1,54 @@
+"""What the models of every wire format share: one endpoint, one transport, the same way to ask and to end."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from midwatch.domain.conversation import Delta, Reply, ToolSpec, Usage, View
+from midwatch.models.card import Card
+from midwatch.models.endpoint import Endpoint
+from midwatch.models.refusals import Asked
+from midwatch.models.transport import Events, Transport
+
+
+class WireModel:
+    """A model that is asked by `POST base_url` + `path`; a format adds how a request is written and an answer read."""
+
+    wire = ""
+    path = ""
+
+    def __init__(self, card: Card, endpoint: Endpoint) -> None:
+        self.name = card.name
+        self.window = card.window
+        self.max_output = card.max_output
+        self._card = card
+        self._asked = Asked(endpoint, card.model, self.wire)
+        self._transport = Transport(self._asked, self.path)
+
+    async def reply(
+        self, view: View, tools: Sequence[ToolSpec], *, max_output: int | None = None
+    ) -> AsyncGenerator[Delta | Reply]:
+        """As the contract says."""
+        body = self._body(view, tools, min(max_output or self.max_output, self.max_output))
+        reader = functools.partial(self._read, view, body)
+        async with aclosing(self._transport.converse(body, reader)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    def cost(self, usage: Usage) -> int | None:
+        """As the contract says; the first call may take 0.4 s (see prices.by_list)."""
+        return self._card.pricing.cost(usage)
+
+    async def close(self) -> None:
+        """Release connections. May be called twice."""
+        await self._transport.close()
+
+    def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
+        """The request."""
+        raise NotImplementedError
+
+    def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
+        """What an answer's events say, up to and with the Reply."""
+        raise NotImplementedError
