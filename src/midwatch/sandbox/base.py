@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
+
+from midwatch.sandbox.results import ExecResult as ExecResult
+from midwatch.sandbox.results import Protections as Protections
+from midwatch.sandbox.spec import BoxSpec as BoxSpec
 
 WORKDIR = "/workspace"
 """The workspace inside an isolated box."""
@@ -18,49 +20,21 @@ OutputSink = Callable[[bytes], None]
 """Takes a piece of output as it comes, stdout and stderr together. Must not block or raise."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoxSpec:
-    """What a box is given; nothing else of the host is reachable from it."""
+class Session(Protocol):
+    """A command that goes on while others run; its output goes to the sink that `start` was given."""
 
-    id: str
-    """Names the box; `Sandbox.owner(id)` says whom its workspace must belong to."""
-    workspace: Path
-    """Host folder, bound read-write at the workdir; belongs to `owner(id)`. No symbolic link itself."""
-    private: Path
-    """Host folder (made when missing) for the box's own /tmp and home; lasts as long as the caller keeps it."""
-    support: Path | None = None
-    """Host folder, bound read-only at SUPPORT."""
-    read_only: tuple[Path, ...] = ()
-    """Host files and folders bound read-only at the same path (toolchains, virtual environments, git objects)."""
-    masked: tuple[Path, ...] = ()
-    """Files inside `read_only` that appear empty (a pip.conf may hold a credential)."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    path: tuple[str, ...] = ()
-    """Folders that come before the system's on PATH."""
-    processes: int = 512
-    """The most processes and threads at once."""
-    file_bytes: int = 4 << 30
-    """The largest file."""
-    memory_bytes: int = 6 << 30
-    """Of all processes of a command together, where the driver can tell; past it the command is ended."""
+    async def write(self, data: bytes) -> None:
+        """Give it input. What comes after its end is dropped."""
 
+    async def poll(self, seconds: float = 0.0) -> ExecResult | None:
+        """How it ended, or None while it runs. Waits `seconds` at most; may be called again after the end."""
 
-@dataclass(frozen=True, slots=True)
-class ExecResult:
-    """How a command ended. Only what the program itself did; our own failures raise SandboxLost."""
-
-    exit_code: int | None
-    """None when it was ended by a signal or a limit. 126: not executable, or no such cwd; 127: missing."""
-    ended: str
-    """In words: `exit 0`, `killed by signal 9 (SIGKILL)`, `time limit of 10 s`, `output limit of 64 MiB`,
-    `memory limit of 6144 MiB`."""
-    duration_ms: int
-    bytes: int
-    """Output bytes that were handed to the sink."""
+    async def kill(self, signal: int = 9) -> None:
+        """Send a signal to its process group (to all its processes for 9). Nothing happens after its end."""
 
 
 class Box(Protocol):
-    """One open box. Not to be used from two tasks at once."""
+    """One open box. One `exec` at a time, beside any number of sessions."""
 
     workdir: str
     """The workspace's path as commands see it."""
@@ -81,6 +55,12 @@ class Box(Protocol):
         When it returns, no process of the command is left, background ones included. Raises SandboxLost when the box
         could not run it; a program that is missing is exit code 127 with a line of output. Cancelling kills it."""
 
+    async def start(
+        self, argv: Sequence[str], *, output_bytes: int, cwd: str = "", pty: bool = False, sink: OutputSink | None = None
+    ) -> Session:
+        """Run a command beside others until it ends, is killed, or the box is parked or closed. `pty`: on a terminal
+        of its own. Raises as `exec`."""
+
     async def read(self, path: bytes, limit: int = 64 << 20) -> bytes:
         """The content of a regular file of the workspace, `path` relative to it. Follows no symbolic link in any
         component. Raises FileNotFoundError, IsADirectoryError, or PermissionError for what is outside, a link, a
@@ -94,8 +74,15 @@ class Box(Protocol):
     async def remove(self, path: bytes) -> None:
         """Delete a file or link of the workspace. Raises as `read`. Leaves parent folders that are not empty."""
 
+    async def park(self) -> None:
+        """End every process of the box and let go of what it holds; its folders stay as they are. May be called twice."""
+
+    async def unpark(self) -> None:
+        """Open it again with the same folders; `exec`, `start` and the file calls do so by themselves. May be called
+        twice. Raises as `Sandbox.open`."""
+
     async def close(self) -> None:
-        """End everything inside. May be called twice."""
+        """End everything inside, for good. May be called twice."""
 
 
 class Sandbox(Protocol):
@@ -103,12 +90,13 @@ class Sandbox(Protocol):
 
     name: str
 
-    async def probe(self) -> tuple[str, ...]:
-        """The protections in force, in words, after really trying (a box is opened and closed). Raises OperationError
-        that names what is missing and the fix. Blocks for some milliseconds; may be called again."""
+    async def probe(self) -> Protections:
+        """What is in force here, after really trying (a box is opened and closed). Raises OperationError that names
+        what is missing and the fix. Blocks for some milliseconds; may be called again."""
 
     def open(self, spec: BoxSpec) -> AbstractAsyncContextManager[Box]:
-        """A new box; closed when the context ends. Raises OperationError when isolation cannot be had."""
+        """A new box; closed when the context ends. Raises OperationError when isolation cannot be had, or for what the
+        driver cannot give (`Protections`)."""
 
     def owner(self, box_id: str) -> tuple[int, int] | None:
         """The uid and gid that files of that box's workspace must belong to, or None for the caller's own."""
