@@ -16,6 +16,7 @@ from midwatch.domain.events import (
     LimitReached,
     Message,
     ModelReplied,
+    NetworkRequested,
     PlanStep,
     PlanUpdated,
     Proposed,
@@ -35,6 +36,7 @@ BODIES = {
     ),
     "tool_started": ToolStarted("call_1", "shell", EVIL),
     "tool_finished": command(1, command=EVIL, ended=EVIL),
+    "network_requested": NetworkRequested("work", EVIL, 443, EVIL, EVIL, False, EVIL, 1, 2),
     "plan_updated": PlanUpdated((PlanStep(EVIL, "in_progress"),), ""),
     "limit_reached": LimitReached("turns", EVIL),
     "checked": Checked(Evidence("d" * 40, (check_run(1, EVIL, EVIL),)), "e" * 40),
@@ -55,6 +57,18 @@ def test_every_kind_of_event_has_its_line_and_none_commands_the_terminal(kind: s
 def test_a_command_shows_its_number_how_it_ended_and_how_long_it_took() -> None:
     (step,) = Steps().of(command(7, exit_code=1, ok=True, ended="exit 1"))
     assert step_line(step, Look(width=80)) == "✗ [7] $ grep -n range calc.py · exit 1 · 1.2 s · 3 lines"
+
+
+def test_a_refused_request_is_shown_and_an_allowed_one_only_in_the_whole_log() -> None:
+    refused = NetworkRequested("work", "evil.example", 443, "CONNECT", "", False, "not in the allowed hosts", 0, 0, 3)
+    (step,) = Steps().of(refused)
+    assert (
+        step_line(step, Look(width=120))
+        == "✗ network: CONNECT evil.example · refused: not in the allowed hosts · 3 times"
+    )
+    allowed = NetworkRequested("setup", "pypi.org", 8443, "GET", "/simple/", True, "pypi.org is allowed", 10, 20)
+    assert Steps().of(allowed) == []
+    assert Steps().every(allowed).text == "network: GET pypi.org:8443/simple/"
 
 
 def test_a_command_without_an_exit_code_did_not_go_well() -> None:

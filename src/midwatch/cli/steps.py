@@ -13,6 +13,7 @@ from midwatch.domain.events import (
     LimitReached,
     Message,
     ModelReplied,
+    NetworkRequested,
     PlanUpdated,
     Proposed,
     Proposing,
@@ -67,6 +68,8 @@ class Steps:
         if isinstance(body, ModelReplied):
             step = _reply(body)
             return [Step(step.ok, step.text.removeprefix(f"{words.line(body.model)}: "), step.facts)]
+        if isinstance(body, NetworkRequested) and body.allowed:
+            return []  # only what was refused may need a person
         if isinstance(body, Checked):
             return [check_step(number, run) for number, run in enumerate(body.evidence.checks, 1)]
         return [self.every(body)]
@@ -85,6 +88,8 @@ class Steps:
                 return Step(None, f"started in {words.line(body.sandbox)}", tuple(map(words.line, body.protections)))
             case Message():
                 return Step(None, f"{words.line(body.author)}: {words.line(body.text)}")
+            case NetworkRequested():
+                return _request(body)
             case PlanUpdated():
                 return _plan(body)
             case Checked():
@@ -129,6 +134,16 @@ def _reply(body: ModelReplied) -> Step:
     if body.cost_microusd:
         facts.append(words.money(body.cost_microusd))
     return Step(None, f"{words.line(body.model)}: {said}", tuple(facts))
+
+
+def _request(body: NetworkRequested) -> Step:
+    """`GET pypi.org/simple/`, and what was decided."""
+    where = words.line(body.host) + (f":{body.port}" if body.port not in (80, 443) else "") + words.line(body.path)
+    text = f"network: {words.line(body.method)} {where}" if body.host else "network: further requests"
+    facts = [words.line(body.reason) if body.allowed else f"refused: {words.line(body.reason)}"]
+    if body.count > 1:
+        facts.append(f"{body.count} times")
+    return Step(body.allowed, text, tuple(facts))
 
 
 def _plan(body: PlanUpdated) -> Step:

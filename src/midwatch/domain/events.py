@@ -93,6 +93,28 @@ class ToolFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkRequested:
+    """What the proxy decided on a request from a box to a host outside; alike ones next to each other are one event."""
+
+    kind: ClassVar[str] = "network_requested"
+    version: ClassVar[int] = 1
+    phase: str
+    """Whose box it was: `setup`, `work` or `check`."""
+    host: str
+    port: int
+    method: str
+    """`CONNECT` for a tunnel that was not looked into."""
+    path: str
+    """Where it could be seen; without the query."""
+    allowed: bool
+    reason: str
+    sent: int
+    """Bytes from the box, of all `count` together."""
+    received: int
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class PlanStep:
     """One step of the model's plan; `status` is pending, in_progress or completed."""
 
@@ -181,7 +203,7 @@ class Failed:
 KINDS: dict[str, type[Any]] = {
     body.kind: body
     for body in (
-        TaskStarted, Message, ModelReplied, ToolStarted, ToolFinished, PlanUpdated,
+        TaskStarted, Message, ModelReplied, ToolStarted, ToolFinished, NetworkRequested, PlanUpdated,
         LimitReached, Checked, Proposing, Proposed, Stopped, Failed,
     )
 }  # fmt: skip
