@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 
 from . import system
 
 _DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
+
+
+Action = tuple[object, ...]
+"""A change of descriptors in a new process, as `os.posix_spawn` takes it."""
 
 
 class Limits:
@@ -20,8 +25,6 @@ class Limits:
 
     def take(self) -> None:
         """Set them, for good, for this process and what it starts."""
-        import resource
-
         wanted = (
             (resource.RLIMIT_CORE, 0),
             (resource.RLIMIT_FSIZE, self.file_bytes),
@@ -44,65 +47,48 @@ class Command:
         self.argv = argv
         self.environment = environment
 
-    def become(self, limits: Limits) -> None:
-        """Turn this process, whose streams are the command's already, into it. Ends the process in any case."""
-        code = 126
-        try:
-            system.default_signals()
-            os.umask(0o022)
-            limits.take()
-            code = self._execute()
-        except OSError as error:
-            _say(b"the limits of the box cannot be set", error.errno or 0)
-        finally:
-            os._exit(code)
-
-    def _execute(self) -> int:
-        """Only returns when that failed: the exit code, as a shell has it."""
-        try:
-            os.chdir(self.cwd)
-        except OSError as error:
-            _say(self.cwd, error.errno or 0)
-            return 126
-        self.environment[b"PWD"] = self.cwd
+    def spawn(self, actions: list[Action]) -> int:
+        """Start it, in a session of its own, with `actions` on its descriptors (as `os.posix_spawn` takes them) and
+        with this process's folder and limits; its pid. Raises OSError that says why it cannot be executed."""
         name = self.argv[0]
         if b"/" in name:
-            number = self._try(name)
-        else:
-            number = errno.ENOENT
-            for folder in self.environment.get(b"PATH", _DEFAULT_PATH).split(b":"):
-                tried = self._try(os.path.join(folder or b".", name))
-                if tried not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
-                    number = tried
-                    break
-                number = tried if tried == errno.EACCES else number
-        if number == errno.E2BIG:
-            _write(b"midwatch: the command is longer than the system allows\n")
-        elif number in (errno.ENOENT, errno.ENOTDIR):
-            _write(b"midwatch: " + name + b": not found\n")
-            return 127
-        else:
-            _say(name, number)
-        return 126
+            return self._try(name, actions)
+        failure = OSError(errno.ENOENT, "not found")
+        for folder in self.environment.get(b"PATH", _DEFAULT_PATH).split(b":"):
+            try:
+                return self._try(os.path.join(folder or b".", name), actions)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except PermissionError as error:
+                failure = error
+        raise failure
 
-    def _try(self, path: bytes) -> int:
+    def _try(self, path: bytes, actions: list[Action]) -> int:
         try:
-            os.execve(path, self.argv, self.environment)
+            return self._spawned(path, self.argv, actions)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
-                return error.errno or errno.EINVAL
-        try:  # a script without a first line that says whose; shells take it for theirs
-            os.execve(b"/bin/sh", [b"sh", path, *self.argv[1:]], self.environment)
-        except OSError as error:
-            return error.errno or errno.EINVAL
+                raise
+        # A script without a first line that says whose; shells take it for theirs.
+        return self._spawned(b"/bin/sh", [b"sh", path, *self.argv[1:]], actions)
+
+    def _spawned(self, path: bytes, argv: list[bytes], actions: list[Action]) -> int:
+        return os.posix_spawn(
+            path,
+            argv,
+            self.environment,
+            file_actions=actions,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=system.SIGNALS,
+        )
 
 
-def _say(name: bytes, number: int) -> None:
-    _write(b"midwatch: " + name + b": " + os.strerror(number).encode() + b"\n")
-
-
-def _write(line: bytes) -> None:
-    try:
-        os.write(1, line)
-    except OSError:
-        pass
+def explained(name: bytes, error: OSError) -> tuple[bytes, int]:
+    """What to tell of a program that cannot be executed: a line of output, and the exit code that a shell has for
+    it."""
+    if error.errno == errno.E2BIG:
+        return b"midwatch: the command is longer than the system allows\n", 126
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return b"midwatch: " + name + b": not found\n", 127
+    return b"midwatch: " + name + b": " + os.strerror(error.errno or 0).encode() + b"\n", 126

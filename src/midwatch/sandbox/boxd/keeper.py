@@ -6,12 +6,13 @@ A keeper is the subreaper of its command, so whatever the command starts stays b
 from __future__ import annotations
 
 import _socket
+import errno
 import os
 import select
 import time
 
 from . import system, tree, wire
-from .command import Command, Limits
+from .command import Action, Command, Limits, explained
 from .system import SIGKILL, ChildWatch
 from .terminal import Terminal
 
@@ -37,37 +38,49 @@ class Keeper:
         """From the start of a command to the end of all that it started. Does not return."""
         try:
             system.subreaper()
-            terminal = self._start(command, stdin, stdout)
-            self._attend(terminal)
-            left = self._left()
-            stuck = not self._end_all()
-            self._tell(b"stuck" if stuck else b"ended", self._ended or 0, left)
-        except OSError as error:
-            self._line.send(wire.pack(b"refused", (error.strerror or "").encode()))
+            terminal = Terminal(stdin, stdout) if command.pty else None
+            if self._start(command, stdin, stdout, terminal):
+                os.close(stdin)
+                os.close(stdout)
+                if terminal is not None:
+                    terminal.started()
+                self._attend(terminal)
+                self._finish()
         finally:
             os._exit(0)
 
-    def _start(self, command: Command, stdin: int, stdout: int) -> Terminal | None:
-        terminal = Terminal(stdin, stdout) if command.pty else None
-        self._main = os.fork()
-        if self._main == 0:
+    def _start(self, command: Command, stdin: int, stdout: int, terminal: Terminal | None) -> bool:
+        """False, and reported, when it cannot be started."""
+        name = command.cwd
+        try:
+            os.chdir(command.cwd)
+            os.umask(0o022)
+            self._limits.take()
+            command.environment[b"PWD"] = command.cwd
+            name = command.argv[0]
+            self._main = command.spawn(_streams(stdin, stdout) if terminal is None else terminal.streams())
+        except OSError as error:
+            if error.errno == errno.EAGAIN:
+                self._tell(b"refused", b"the box has no room for another process")
+                return False
+            line, code = explained(name, error)
+            code = code if name == command.argv[0] else 126
             try:
-                os.setsid()
-                if terminal is not None:
-                    terminal.take()
-                else:
-                    os.dup2(stdin, 0)
-                    os.dup2(stdout, 1)
-                    os.dup2(stdout, 2)
-                command.become(self._limits)
-            finally:
-                os._exit(126)
-        if terminal is not None:
-            terminal.started()
-        else:
-            os.close(stdin)
-            os.close(stdout)
-        return terminal
+                os.write(stdout, line)
+            except OSError:
+                pass
+            self._tell(b"ended", str(code).encode())
+            return False
+        return True
+
+    def _finish(self) -> None:
+        """End and report what it left in the background."""
+        left: list[bytes] = []
+        ended = True
+        if self._reap():
+            left = self._left()
+            ended = self._end_all()
+        self._tell(b"ended" if ended else b"stuck", str(self._ended or 0).encode(), *left)
 
     def _attend(self, terminal: Terminal | None) -> None:
         """Until the command itself has ended, or the server has."""
@@ -145,8 +158,13 @@ class Keeper:
                 return False
             poller.poll(_TICK_MS)
 
-    def _tell(self, kind: bytes, code: int, left: list[bytes]) -> None:
-        self._line.send(wire.pack(kind, str(code).encode(), *left))
+    def _tell(self, *report: bytes) -> None:
+        self._line.send(wire.pack(*report))
+
+
+def _streams(stdin: int, stdout: int) -> list[Action]:
+    dup = os.POSIX_SPAWN_DUP2
+    return [(dup, stdin, 0), (dup, stdout, 1), (dup, stdout, 2)]
 
 
 def _kill_everything() -> None:

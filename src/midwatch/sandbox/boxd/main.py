@@ -8,8 +8,7 @@ import os
 import sys
 
 from . import system, wire
-from .command import Limits
-from .server import Server, receive
+from .receiving import receive
 
 _PROXY = ("127.0.0.1", 3128)
 
@@ -34,6 +33,9 @@ def main(channel: int) -> None:
     connection.sendmsg([wire.pack(b"ready")], ancillary)
     if listener is not None:
         listener.close()
+    from .command import Limits  # what is loaded from here on, nobody waits for
+    from .server import Server
+
     server = Server(connection, Limits(processes, file_bytes, open_files), os.fsdecode(fields[1]))
     gc.disable()
     gc.freeze()  # forks share what is there now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from .files import ConfinedFiles
+from .receiving import whole
 
 
 def answer(kind: bytes, name: bytes, fields: list[bytes], handles: list[int], workspace: str) -> list[bytes]:
@@ -15,7 +16,7 @@ def answer(kind: bytes, name: bytes, fields: list[bytes], handles: list[int], wo
             _give(handles[0], files.read(fields[0], int(fields[1])))
         elif kind == b"write":
             executable = {b"": None, b"0": False, b"1": True}[fields[1]]
-            files.write(fields[0], _take(handles[0]), executable)
+            files.write(fields[0], whole(handles[0]), executable)
         elif kind == b"remove":
             files.remove(fields[0])
         else:
@@ -23,15 +24,6 @@ def answer(kind: bytes, name: bytes, fields: list[bytes], handles: list[int], wo
     except OSError as error:
         return [b"failed", name, str(error.errno or 0).encode(), (error.strerror or "").encode()]
     return [b"done", name]
-
-
-def _take(handle: int) -> bytes:
-    pieces: list[bytes] = []
-    while True:
-        piece = os.read(handle, 1 << 20)
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
 
 
 def _give(handle: int, data: bytes) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import _socket
 import os
 import select
-import sys
 import time
 
 from . import tree, wire
 from .command import Command, Limits
 from .keeper import Keeper
+from .receiving import receive
+from .requests import answer
 from .system import ChildWatch
 
-_DESCRIPTORS = 4
-_CLOSE_ON_EXEC = 0x40000000  # MSG_CMSG_CLOEXEC
 _SWEEP_SECONDS = 10.0
 _END_SECONDS = 2.0
 _TICK = 0.002
@@ -159,42 +158,7 @@ class Server:
                 return
 
     def _files(self, kind: bytes, name: bytes, fields: list[bytes], handles: list[int]) -> None:
-        from .requests import answer  # what a box without a file request need not load
-
         self._answer(*answer(kind, name, fields, handles, self._workspace))
 
     def _answer(self, *fields: bytes) -> None:
         self._channel.send(wire.pack(*fields))
-
-
-def receive(channel: _socket.socket) -> tuple[list[bytes], list[int]]:
-    """The next request and the descriptors that came with it; no fields when the host has closed the channel."""
-    try:
-        data, ancillary, _, _ = channel.recvmsg(wire.LONGEST, _socket.CMSG_SPACE(4 * _DESCRIPTORS), _CLOSE_ON_EXEC)
-    except OSError:
-        return [], []
-    handles = [
-        _number(given[place : place + 4])
-        for level, kind, given in ancillary
-        if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS)
-        for place in range(0, len(given) - 3, 4)
-    ]
-    fields = wire.unpack(data)
-    if fields[:1] == [wire.LONG]:
-        long = handles.pop(0)
-        fields = wire.unpack(_whole(long))
-        os.close(long)
-    return fields, handles
-
-
-def _whole(handle: int) -> bytes:
-    pieces: list[bytes] = []
-    while True:
-        piece = os.read(handle, 1 << 20)
-        if not piece:
-            return b"".join(pieces)
-        pieces.append(piece)
-
-
-def _number(data: bytes) -> int:
-    return int.from_bytes(data, sys.byteorder)

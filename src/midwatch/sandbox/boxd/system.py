@@ -6,7 +6,9 @@ import _ctypes
 import _signal  # type: ignore[import-not-found]
 import os
 
-SIGTERM, SIGKILL, SIGCHLD = 15, 9, 17
+SIGKILL, SIGCHLD = 9, 17
+SIGNALS = tuple(number for number in range(1, 32) if number not in (SIGKILL, 19))
+"""Those that a program can ignore; it finds them as they are by default."""
 _SET_DUMPABLE, _SET_PDEATHSIG, _SET_SUBREAPER = 4, 1, 36
 
 
@@ -57,19 +59,9 @@ class ChildWatch:
 
 def ignore_signals() -> None:
     """Nothing that a command sends has a handler here. The kernel keeps the rest from the first process of a box."""
-    for number in range(1, 32):
-        if number not in (SIGKILL, 19, SIGCHLD):
+    for number in SIGNALS:
+        if number != SIGCHLD:
             _signal.signal(number, _signal.SIG_IGN)
-
-
-def default_signals() -> None:
-    """As a program expects them when it starts."""
-    for number in range(1, 65):
-        try:
-            _signal.signal(number, _signal.SIG_DFL)
-        except (OSError, ValueError):  # KILL and STOP; some real-time signals belong to the C library
-            continue
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
 
 def _nothing(number: int, frame: object) -> None:

@@ -6,6 +6,8 @@ import os
 import select
 import sys
 
+from .command import Action
+
 _ROWS, _COLUMNS = 24, 80
 _PIECE = 64 << 10
 _IN, _OUT, _GONE = select.POLLIN, select.POLLOUT, select.POLLHUP | select.POLLERR | select.POLLNVAL
@@ -22,27 +24,24 @@ class Terminal:
         fcntl.ioctl(
             self.master, termios.TIOCSWINSZ, b"".join(n.to_bytes(2, sys.byteorder) for n in (_ROWS, _COLUMNS, 0, 0))
         )
-        self._in = stdin
-        self._out = stdout
+        self._in = os.dup(stdin)
+        self._out = os.dup(stdout)
+        for handle in (self.master, self._in, self._out):
+            os.set_blocking(handle, False)
         self._to_command = b""
         self._to_host = b""
         self._input_open = True
         self._output_open = True
 
-    def take(self) -> None:
-        """In the command, after setsid: it becomes the controlling terminal and all three streams."""
-        import fcntl
-        import termios
-
-        fcntl.ioctl(self._slave, termios.TIOCSCTTY, 0)
-        for stream in (0, 1, 2):
-            os.dup2(self._slave, stream)
+    def streams(self) -> list[Action]:
+        """What a command does in a session of its own: it opens the terminal, which becomes the controlling one, and
+        makes it all three streams."""
+        opened = (os.POSIX_SPAWN_OPEN, 0, os.ttyname(self._slave), os.O_RDWR, 0)
+        return [opened, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)]
 
     def started(self) -> None:
-        """In the keeper, after the fork."""
+        """After the start of the command."""
         os.close(self._slave)
-        for handle in (self.master, self._in, self._out):
-            os.set_blocking(handle, False)
 
     def wanted(self) -> dict[int, int]:
         """What to poll for, by handle."""
