@@ -41,40 +41,6 @@ def using(path: Path) -> Bubblewrap:
     return Bubblewrap([Candidate(path, "a test")])
 
 
-async def test_a_command_cannot_kill_what_holds_it(bench: Bench) -> None:
-    result, said = await bench.run("sh", "-c", "kill -9 $PPID; kill -9 1; kill -9 -1; echo survived", timeout=20)
-    assert (result.ended, said.splitlines()[-1]) == ("exit 0", "survived")
-    result, said = await bench.run("sh", "-c", "sh -c 'kill -9 -1'; echo survived", timeout=20)
-    assert result.ended == "killed by signal 9 (SIGKILL)"
-    assert (await bench.run("echo", "next"))[1] == "next\n"
-
-
-async def test_a_command_cannot_write_to_what_reports_its_end(bench: Bench) -> None:
-    code = """
-import errno, os
-refused = set()
-def attempt(path):
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
-    except OSError as error:
-        refused.add(errno.errorcode[error.errno])
-        return
-    print("WRITABLE", path)
-for folder, _, names in os.walk("/proc/1"):
-    for name in names:
-        path = os.path.join(folder, name)
-        # Links lead to files elsewhere, such as the command's own output; the event is what carries the exit code.
-        if not os.path.islink(path) or "eventfd" in os.readlink(path):
-            attempt(path)
-for path in ("/proc/1/root/proc/1/mem", "/proc/1/cwd/../proc/1/mem", "/proc/self/root/proc/1/task/1/mem"):
-    attempt(path)
-print("EROFS" in refused, bool(os.listdir("/proc/1/fd")))
-"""
-    assert await bench.python(code) == "True True\n"
-    script = "(printf x >/proc/1/mem) & wait; sleep 0.1; exit 1"
-    assert (await bench.run("sh", "-c", script))[0].exit_code == 1
-
-
 async def test_the_end_of_a_bwrap_of_another_name_is_waited_for_too(tmp_path: Path) -> None:
     found = candidates()[0]
     package = tmp_path / "package"
@@ -337,9 +303,9 @@ async def test_a_workspace_that_is_a_link_or_missing_is_refused(tmp_path: Path) 
     with pytest.raises(InputError, match="nowhere"):
         async with sandbox.open(replace(spec, workspace=tmp_path / "nowhere")):
             pass
-    async with opened(sandbox, tmp_path, "other", workspace=tmp_path / "missing-not") as bench:
-        with pytest.raises(SandboxLost):
-            await bench.run("true")
+    with pytest.raises((InputError, SandboxLost)):
+        async with opened(sandbox, tmp_path, "other", workspace=tmp_path / "missing-not"):
+            pass
 
 
 async def test_no_handle_or_mount_stays_behind(tmp_path: Path) -> None:
@@ -404,24 +370,11 @@ async def test_a_box_that_is_being_set_up_never_starts_its_command_after_its_wor
                 os.kill(pid, signal.SIGKILL)
 
 
-async def test_a_bwrap_that_cannot_set_up_is_our_failure_and_no_output(tmp_path: Path, program: Path) -> None:
+async def test_a_bwrap_that_cannot_set_up_is_our_failure(tmp_path: Path, program: Path) -> None:
     program.write_text(program.read_text().replace("*)", "--args) echo 'bwrap: no can do' >&2; exit 1;; *)"))
-    pieces: list[bytes] = []
-    async with opened(using(program), tmp_path) as bench:
-        with pytest.raises(SandboxLost, match="no can do"):
-            await bench.box.exec(["true"], timeout=60, output_bytes=100, sink=pieces.append)
-    assert pieces == []
-
-
-async def test_a_bwrap_that_is_killed_is_our_failure(bench: Bench) -> None:
-    mark = token()
-    task = asyncio.create_task(bench.run("sleep", mark))
-    await until(lambda: alive(f"sleep\0{mark}"), "the command started")
-    outer = min(alive(mark))
-    os.kill(outer, signal.SIGKILL)
-    with pytest.raises(SandboxLost):
-        await task
-    assert alive(mark) == []
+    with pytest.raises(SandboxLost, match="could not set up the box: bwrap: no can do"):
+        async with opened(using(program), tmp_path):
+            pass
 
 
 async def test_without_bubblewrap_the_error_says_how_to_get_it(tmp_path: Path) -> None:

@@ -12,12 +12,36 @@ from .command import Command, Limits
 from .keeper import Keeper
 from .receiving import receive
 from .requests import answer
-from .system import ChildWatch
+from .system import SIGKILL, ChildWatch
 
 _SWEEP_SECONDS = 10.0
 _END_SECONDS = 2.0
+_OBEY_SECONDS = 4.0
+_LOOK_MS = 500
 _TICK = 0.002
+_SIGCONT = 18
 _KILLED = b"-9"
+
+
+class Kept:
+    """A command that runs: the request's name, its keeper's pid, and the line to it."""
+
+    def __init__(self, name: bytes, pid: int, line: _socket.socket) -> None:
+        self.name = name
+        self.pid = pid
+        self.line = line
+        self.deadline: float | None = None
+        """When to end a keeper that was told to kill, and does not report."""
+
+    def signal(self, number: bytes) -> None:
+        """Have the keeper send it. Commands can stop their keepers, but not for longer than this."""
+        try:
+            os.kill(self.pid, _SIGCONT)
+            self.line.send(number, _socket.MSG_DONTWAIT)
+        except OSError:  # it has ended, or it does not listen
+            pass
+        if int(number) == SIGKILL and self.deadline is None:
+            self.deadline = time.monotonic() + _OBEY_SECONDS
 
 
 class Server:
@@ -29,8 +53,8 @@ class Server:
         self._workspace = workspace
         self._alone = os.getpid() == 1
         self._watch = ChildWatch()
-        self._lines: dict[int, tuple[bytes, int, _socket.socket]] = {}
-        """By the handle of a keeper's line: the request's name, the keeper's pid, the line."""
+        self._kept: dict[int, Kept] = {}
+        """By the handle of the keeper's line."""
         self._poller = select.poll()
         self._poller.register(channel.fileno(), select.POLLIN)
         self._poller.register(self._watch.handle, select.POLLIN)
@@ -38,7 +62,7 @@ class Server:
     def serve(self) -> None:
         """Until the host closes the channel."""
         while True:
-            for handle, _ in self._poller.poll():
+            for handle, _ in self._poller.poll(self._enforce()):
                 if handle == self._watch.handle:
                     self._watch.clear()
                     self._reap()
@@ -47,20 +71,30 @@ class Server:
                     if not fields:
                         return
                     self._obey(fields, handles)
-                elif handle in self._lines:
+                elif handle in self._kept:
                     self._pass_on(handle)
+
+    def _enforce(self) -> int | None:
+        """End the keepers that do not do what they were told. Milliseconds until the next has to be looked at."""
+        deadlines = [(kept.deadline, kept) for kept in self._kept.values() if kept.deadline is not None]
+        now = time.monotonic()
+        for deadline, kept in deadlines:
+            if deadline <= now:
+                kept.deadline = now + _OBEY_SECONDS
+                tree.kill([kept.pid])  # its line breaks, and what it kept is swept up
+        return _LOOK_MS if deadlines else None
 
     def end(self) -> None:
         """End every command; as the first process of a box simply by ending."""
         if self._alone:
             return
-        for _, _, line in self._lines.values():
-            line.close()  # a keeper that hears nothing more ends what it keeps
+        for kept in self._kept.values():
+            kept.line.close()  # a keeper that hears nothing more ends what it keeps
         give_up = time.monotonic() + _END_SECONDS
         while time.monotonic() < give_up and tree.children(os.getpid()):
             self._reap()
             time.sleep(_TICK)
-        self._lines.clear()
+        self._kept.clear()
         self._sweep()
 
     def _obey(self, fields: list[bytes], handles: list[int]) -> None:
@@ -99,34 +133,31 @@ class Server:
             finally:
                 os._exit(0)
         its.close()
-        self._lines[mine.fileno()] = (name, pid, mine)
+        self._kept[mine.fileno()] = Kept(name, pid, mine)
         self._poller.register(mine.fileno(), select.POLLIN)
 
     def _forget(self) -> None:
         """In a keeper: let go of what is the server's."""
         self._channel.close()
         self._watch.close()
-        for _, _, line in self._lines.values():
-            line.close()
+        for kept in self._kept.values():
+            kept.line.close()
 
     def _signal(self, name: bytes, number: bytes) -> None:
-        for named, _, line in self._lines.values():
-            if named == name:
-                try:
-                    line.send(number, _socket.MSG_DONTWAIT)
-                except OSError:  # it has ended, or it does not listen: then there is nothing to be told to it
-                    pass
+        for kept in self._kept.values():
+            if kept.name == name:
+                kept.signal(number)
 
     def _pass_on(self, handle: int) -> None:
         """A keeper reports, or has been killed before it could."""
-        name, _, line = self._lines[handle]
+        kept = self._kept.pop(handle)
+        name = kept.name
         try:
-            report = line.recv(wire.LONGEST)
+            report = kept.line.recv(wire.LONGEST)
         except OSError:
             report = b""
         self._poller.unregister(handle)
-        line.close()
-        del self._lines[handle]
+        kept.line.close()
         if report:
             kind, *fields = wire.unpack(report)
             self._answer(kind, name, *fields)
@@ -139,7 +170,7 @@ class Server:
         give_up = time.monotonic() + _SWEEP_SECONDS
         while True:
             self._reap()
-            keepers = {pid for _, pid, _ in self._lines.values()}
+            keepers = {kept.pid for kept in self._kept.values()}
             orphans = [pid for pid in tree.children(os.getpid()) if pid not in keepers]
             if not orphans:
                 return True
