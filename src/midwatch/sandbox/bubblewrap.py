@@ -74,7 +74,7 @@ class _Launcher:
         self.owner = owner
         self._program = chosen
         self._spec = spec
-        self._runtime = runtime.on_the_system()
+        self._runtime = runtime.on_the_system() if spec.root is None else runtime.on_another_system()
 
     async def __call__(self, channel: socket.socket) -> Monitor:
         """As `Launch`."""

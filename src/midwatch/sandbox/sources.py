@@ -62,8 +62,12 @@ class Opener:
     def _layers(self, overlay: Overlay) -> Layers:
         if overlay.upper.parent != overlay.work.parent:
             raise InputError(f"{overlay.upper} and {overlay.work} are not in one folder", "put them side by side")
+        for path in (*overlay.lower, overlay.upper, overlay.work):
+            with self._told(path):
+                if not stat.S_ISDIR(path.lstat().st_mode):
+                    raise NotADirectoryError(errno.ENOTDIR, "it is no folder")
         with self._told(overlay.upper):
-            self._prepare(overlay)
+            self._let_through(overlay.upper.parent)
             if self._owner is None:
                 return Layers(tuple(map(_real, overlay.lower)), _real(overlay.upper), _real(overlay.work))
             lower = tuple(self._staged(path, self._owner) for path in overlay.lower)
@@ -71,15 +75,11 @@ class Opener:
             top = self._staged(overlay.upper.parent, None)
             return Layers(lower, f"{top}/{overlay.upper.name}", f"{top}/{overlay.work.name}")
 
-    def _prepare(self, overlay: Overlay) -> None:
-        for path in (*overlay.lower, overlay.upper, overlay.work):
-            if not stat.S_ISDIR(path.lstat().st_mode):
-                raise NotADirectoryError(errno.ENOTDIR, "is no folder")
-        if self._owner is not None:
-            folder = overlay.upper.parent
-            mode = folder.lstat().st_mode
-            if not mode & 0o001:  # the box's uid has to get through, and nobody else gets here
-                folder.chmod(stat.S_IMODE(mode) | 0o011)
+    def _let_through(self, folder: Path) -> None:
+        """The box's uid has to get through the parent of its folders; nobody else gets here."""
+        mode = stat.S_IMODE(folder.lstat().st_mode)
+        if self._owner is not None and not mode & 0o001:
+            folder.chmod(mode | 0o011)
 
     def _staged(self, path: Path, owner: tuple[int, int] | None) -> str:
         """Where the thread of the stage sees a folder, as if it belonged to `owner`."""
