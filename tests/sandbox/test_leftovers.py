@@ -70,8 +70,20 @@ async def test_nothing_is_left_of_a_worker_that_is_killed_at_any_moment(tmp_path
 
 async def test_what_looks_like_a_box_of_a_dead_worker_is_ended_and_no_other() -> None:
     mark = token()
-    dead, me = f"midwatch-worker={2**22 - 1}-77", workers.mark()
-    arguments = (dead, me, "midwatch-worker=1", "midwatch-worker=x-y", f"x{dead}", f"{dead}\n", "midwatch-worker=")
+    me = workers.mark()
+    here = me.rpartition("-")[2]
+    dead = f"midwatch-worker={2**22 - 1}-77-{here}"
+    elsewhere = f"midwatch-worker={2**22 - 1}-77-{int(here) + 1}"
+    arguments = (
+        dead,
+        me,
+        elsewhere,
+        "midwatch-worker=1",
+        "midwatch-worker=x-y",
+        f"x{dead}",
+        f"{dead}\n",
+        "midwatch-worker=",
+    )
     sleepers = [subprocess.Popen(["sh", "-c", "sleep $0; :", mark, argument]) for argument in arguments]
     try:
         await until(lambda: len(alive(f"sleep\0{mark}")) == len(sleepers), "they have started")
@@ -97,7 +109,8 @@ def test_the_words_name_each_thing() -> None:
 
 def test_a_worker_is_told_from_a_later_process_of_the_same_number() -> None:
     assert workers.alive(workers.me())
-    assert not workers.alive(f"{os.getpid()}-1")
-    for name in ("", "1", "a-b", "1-2-3", "-1-2"):
+    here = workers.me().rpartition("-")[2]
+    assert not workers.alive(f"{os.getpid()}-1-{here}")
+    for name in ("", "1", "a-b-c", "1-2", "-1-2-3", "1-2-3-4"):
         with pytest.raises(ValueError, match="names no process"):
             workers.alive(name)

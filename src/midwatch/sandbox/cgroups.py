@@ -149,7 +149,7 @@ def remains() -> list[tuple[str, Path]]:
     for controller in ("", "memory", "pids", "cpu"):
         for folder, names, _ in os.walk(_MOUNT / controller, followlinks=False):
             for name in names:
-                match = re.fullmatch(re.escape(PREFIX) + r"(\d+-\d+)-\d+", name, re.ASCII)
+                match = re.fullmatch(rf"{PREFIX}({workers.NAME})-\d+", name, re.ASCII)
                 if match is not None:
                     found.append((match[1], Path(folder, name)))
     return sorted(set(found))

@@ -18,7 +18,7 @@ from midwatch.sandbox import cgroups, workers
 from midwatch.sandbox.plain import MARK
 
 _SECONDS = 5.0
-_ENVIRONMENT = re.compile(rb"(?:^|\0)" + MARK.encode() + rb"=(\d{1,10}-\d{1,20})-[0-9a-f]+(?:\0|$)")
+_ENVIRONMENT = re.compile(rf"(?:^|\0){MARK}=({workers.NAME})-[0-9a-f]+(?:\0|$)".encode())
 
 
 @dataclass(frozen=True, slots=True)
