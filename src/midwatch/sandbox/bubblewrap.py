@@ -24,6 +24,7 @@ from midwatch.sandbox.served import ServedBox
 from midwatch.sandbox.sources import Opener
 from midwatch.sandbox.staging import Start, stage
 from midwatch.sandbox.trial import Program, program
+from midwatch.sandbox.trial_box import takes_layers
 
 _NICE = 5
 
@@ -42,7 +43,7 @@ class Bubblewrap:
         """As `Sandbox.probe`."""
         self._program = None
         chosen = await self._chosen()
-        return chosen.protections()
+        return chosen.protections(layers=await takes_layers(self))
 
     def open(self, spec: BoxSpec) -> AbstractAsyncContextManager[Box]:
         """As `Sandbox.open`."""
