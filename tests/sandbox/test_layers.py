@@ -62,6 +62,11 @@ async def test_a_higher_layer_hides_a_lower_one(tmp_path: Path) -> None:
         assert (await bench.run("cat", "a", "b", "c"))[1] == "lowhighhigh"
 
 
+async def test_a_probe_tries_layers() -> None:
+    protections = await Bubblewrap().probe()
+    assert (protections.overlay, protections.root, protections.network) == (True, True, True)
+
+
 async def test_the_same_folders_are_joined_again_after_parking(tmp_path: Path) -> None:
     base = tree(tmp_path / "base", one="1")
     sandbox = Bubblewrap()

@@ -59,10 +59,11 @@ class Channel:
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Done with the reason when nothing more comes from the box."""
 
-    async def begin(self, workspace: str, limits: BoxLimits, *, listen: bool) -> socket.socket | None:
+    async def begin(self, workspace: str, limits: BoxLimits, *, listen: bool, nice: int = 0) -> socket.socket | None:
         """Shake hands; to be called once, first. `listen`: the box makes the socket on which its programs look for the
-        proxy, which is returned. A negative number of processes is no limit. Raises SandboxLost."""
-        numbers = (limits.processes, limits.file_bytes, limits.open_files, int(listen))
+        proxy, which is returned. `nice`: by how much priority is lowered. A negative number of processes is no limit.
+        Raises SandboxLost."""
+        numbers = (limits.processes, limits.file_bytes, limits.open_files, int(listen), nice)
         first = wire.pack(b"begin", os.fsencode(workspace), *(str(number).encode() for number in numbers))
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
@@ -98,7 +99,7 @@ class Channel:
         """Let go: the server ends, and the box with it. May be called twice."""
         self._fail("the box is closed")
 
-    def _shake(self, listen: bool) -> socket.socket | None:
+    def _shake(self, listen: bool, nice: int = 0) -> socket.socket | None:
         data, ancillary, _, _ = self._connection.recvmsg(
             wire.LONGEST, socket.CMSG_SPACE(4) if listen else 0, socket.MSG_CMSG_CLOEXEC
         )

@@ -27,7 +27,7 @@ class Place:
         self,
         channel: Channel,
         owner: tuple[int, int] | None,
-        verdict: Callable[[], str],
+        verdict: Callable[[], str | None],
         end: Callable[[str], Awaitable[SandboxLost | None]],
     ) -> None:
         """`owner`: whom the streams of commands belong to. `verdict`, `end`: as `Started.verdict`, `OpenBox.end`."""
@@ -131,6 +131,7 @@ class Remote:
         try:
             report = channels.report(await self._answered)
         except SandboxLost as error:
+            self._reason = self._reason or self._place.verdict() or ""
             await self._place.end(error.message)
             if self._reason:  # the box was ended, by us
                 return 0, ()
@@ -138,6 +139,7 @@ class Remote:
         if report.kind == "stuck":
             await self._place.end("a process of the command does not die")
             raise SandboxLost("a process of the command did not die when it was killed; the box was ended")
+        self._reason = self._reason or self._place.verdict() or ""
         return (None if report.kind == "refused" else report.code), report.left
 
     def _insist(self) -> None:
