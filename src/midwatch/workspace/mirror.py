@@ -6,7 +6,7 @@ import re
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Base
-from midwatch.workspace.bases import unknown
+from midwatch.workspace.bases import joined, tree_of, unknown
 from midwatch.workspace.git import Git
 from midwatch.workspace.names import shown, without_secret
 from midwatch.workspace.remote import ORIGIN
@@ -63,6 +63,6 @@ async def _base(git: Git, commit: str, full: str, ref: str | None) -> Base:
         answer = await git.ask("symbolic-ref", "--quiet", full)
         full = answer.stdout.decode("utf-8", "surrogateescape").removesuffix("\n") or full
     branch = full.removeprefix(ORIGIN) if full.startswith(ORIGIN) and full != f"{ORIGIN}HEAD" else ""
-    tree = (await git.run("rev-parse", "--verify", f"{commit}^{{tree}}")).decode().strip()
+    tree, submodules = await tree_of(git, commit)
     note = "" if branch else f"{shown(ref or 'HEAD')} is not a branch: the pull request has no branch to go to"
-    return Base(commit=commit, tree=tree, ref=ref or branch or "HEAD", branch=branch, note=note)
+    return Base(commit=commit, tree=tree, ref=ref or branch or "HEAD", branch=branch, note=joined(note, submodules))
