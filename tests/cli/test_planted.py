@@ -38,7 +38,9 @@ def test_no_command_runs_or_follows_what_the_agent_left(tmp_path: Path, server: 
         "from pathlib import Path; from tests.support.planted import plant_all; "
         f"plant_all(Path.cwd(), Path({str(ran)!r}), Path({str(outside)!r}))"
     )
-    script = f"PYTHONPATH='{ROOT}' '{sys.executable}' -P -c \"{planting}\" && echo changed >> a.txt && echo planted"
+    script = (
+        f"PYTHONPATH='{ROOT}' '{sys.executable}' -P -c \"{planting}\" && echo changed >> a.txt && echo done-$((40 + 2))"
+    )
     program.base_url = server.script(calls("shell", command=script), says("Change a.txt\n\nAnd more."))
 
     def left() -> list[str]:
@@ -48,7 +50,7 @@ def test_no_command_runs_or_follows_what_the_agent_left(tmp_path: Path, server: 
     done = program("run", "Change it", *options)
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     task = program.json("list")[0]["id"]
-    assert b"planted" in program("log", task, "--json").stdout
+    assert b"done-42" in program("log", task, "--json").stdout
     assert left() == []
     changed = {change["path"] for change in program.json("show", task)["changes"]}
     assert {"a.txt", ".gitattributes", "json.py", "sitecustomize.py", "tools/evil.sh"} <= changed

@@ -400,15 +400,16 @@ _APART = (
 """Those that put something else in the place of what the others change."""
 
 
+_FIRST = ("gpg.program, by a log of signed commits", "a nested repository as a gitlink", "submodule update")
+"""Those that need a git that works."""
+
+
 def plant_all(tree: Path, ran: Path, outside: Path) -> None:
     """Plant everything that goes together, and leave no marker."""
     to = Planting(tree, ran, outside)
-    for one in TRICKS:
+    for one in sorted(TRICKS, key=lambda one: one.name not in _FIRST):
         if one.name not in _APART:
             (tree / ".git/info/attributes").touch()
-            shutil.rmtree(tree / ".git/modules", ignore_errors=True)
-            for name in ("docs", "nested"):
-                shutil.rmtree(tree / name, ignore_errors=True)
             one.plant(to)
     to.write(".git/info/attributes", "* filter=evil diff=evil merge=evil\n")
     to.write(".gitattributes", "* filter=evil diff=evil merge=evil\n")
