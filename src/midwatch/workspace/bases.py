@@ -17,6 +17,7 @@ from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown
 
 _LEFT_OUT = "uncommitted changes left out: "
+_NOT_CHECKED_OUT = "submodules are not checked out: "
 _EXCLUDES_LIMIT = 1 << 20
 
 
@@ -43,13 +44,13 @@ async def resolve(place: Place, ref: str | None) -> Base:
     commit, full = await _named(git, ref)
     notes = await _notes(place)
     branch = full.removeprefix("refs/heads/") if full.startswith("refs/heads/") else ""
-    tree, submodules = await _tree(git, commit)
+    tree, submodules = await tree_of(git, commit)
     if ref is None and not branch:
         notes.insert(0, "HEAD is detached: the pull request has no branch to go to")
     elif not branch:
         notes.insert(0, f"{shown(ref or '')} is not a local branch: the pull request has no branch to go to")
     if submodules:
-        notes.append(f"submodules are not checked out: {_some(submodules)}")
+        notes.append(submodules)
     return Base(commit=commit, tree=tree, ref=ref or branch or "HEAD", branch=branch, note="; ".join(notes))
 
 
@@ -80,14 +81,15 @@ def unknown(name: str, known: list[str], *, head: bool) -> InputError:
     return InputError(f"there is no branch, tag or commit named {shown(name)}", f"there are: {listed}")
 
 
-async def _tree(git: Git, commit: str) -> tuple[str, list[str]]:
+async def tree_of(git: Git, commit: str) -> tuple[str, str]:
+    """The tree of a commit, and a note on the submodules in it."""
     tree = await git.run("rev-parse", "--verify", f"{commit}^{{tree}}")
-    listing = await git.ask("cat-file", "-e", f"{commit}:.gitmodules")
+    listing = await git.ask("rev-parse", "--verify", "--quiet", f"{commit}:.gitmodules")
     submodules: list[str] = []
     if listing.code == 0:
         entries = (await git.run("ls-tree", "-r", "-z", commit)).split(b"\0")
         submodules = [shown(os.fsdecode(e.partition(b"\t")[2])) for e in entries if e.startswith(b"160000 ")]
-    return tree.decode().strip(), submodules
+    return tree.decode().strip(), f"{_NOT_CHECKED_OUT}{_some(submodules)}" if submodules else ""
 
 
 async def _notes(place: Place) -> list[str]:
@@ -113,7 +115,16 @@ def _some(names: list[str]) -> str:
 
 def without_uncommitted(note: str) -> str:
     """The note without the part that says that changes were left out."""
-    return "; ".join(part for part in note.split("; ") if part and not part.startswith(_LEFT_OUT))
+    return _without(note, _LEFT_OUT)
+
+
+def without_submodules(note: str) -> str:
+    """The note without the part that says that submodules are not checked out."""
+    return _without(note, _NOT_CHECKED_OUT)
+
+
+def _without(note: str, start: str) -> str:
+    return "; ".join(part for part in note.split("; ") if part and not part.startswith(start))
 
 
 def joined(*parts: str) -> str:

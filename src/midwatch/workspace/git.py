@@ -1,8 +1,9 @@
 """One way to run git: no shell, no hooks, no surprise from the environment, bytes in and bytes out.
 
 `Git` runs in two modes. In the store that the host owns nothing but our own settings counts: no system, global or
-home configuration. In the user's repository their configuration is kept (it is theirs, and it holds `safe.directory`
-and credential helpers), but hooks and background maintenance are off.
+home configuration, and git reaches no other repository: an object that is missing there is an error, never a fetch. In
+the user's repository their configuration is kept (it is theirs, and it holds `safe.directory` and credential helpers),
+but hooks and background maintenance are off. Only `remote.py` fetches.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import re
+import resource
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -80,11 +82,15 @@ class Git:
     cwd: Path | None = None
     trusted: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    settings: tuple[str, ...] = ()
+    """Further `key=value`, each in force for this run alone."""
+    largest_file: int = 0
+    """Bytes after which a file that git writes ends it by SIGXFSZ; 0 for no limit."""
 
     def command(self, *args: Arg) -> tuple[list[bytes], dict[bytes, bytes]]:
         """The argument list and the whole environment, for a caller that starts the process itself."""
         argv = [b"git"]
-        for setting in _ALWAYS if self.trusted else _ALWAYS + _OWN:
+        for setting in (*(_ALWAYS if self.trusted else _ALWAYS + _OWN), *self.settings):
             argv += [b"-c", setting.encode()]
         if self.git_dir is not None:
             argv.append(b"--git-dir=" + os.fsencode(self.git_dir))
@@ -106,6 +112,8 @@ class Git:
                 b"GIT_CONFIG_NOSYSTEM": b"1",
                 b"GIT_CONFIG_GLOBAL": b"/dev/null",
                 b"GIT_ATTR_NOSYSTEM": b"1",
+                b"GIT_NO_LAZY_FETCH": b"1",  # git 2.45 and later; before, the next line alone does it
+                b"GIT_ALLOW_PROTOCOL": b"none",
             }
         env |= {
             b"LC_ALL": b"C",
@@ -135,6 +143,9 @@ class Git:
             )  # fmt: skip
         except OSError as error:
             raise _not_started(self.cwd, error) from error
+        if self.largest_file:
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (self.largest_file, self.largest_file))
         # in a thread: asyncio's own child processes hang for ever when they are cancelled while they start (3.11)
         given = stdin or None if isinstance(stdin, bytes) else None
         talk = asyncio.get_running_loop().run_in_executor(None, process.communicate, given)

@@ -6,13 +6,12 @@ whatever the size, and nothing that Midwatch makes lands in the user's repositor
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import json
 import os
 import re
 import shutil
 import tempfile
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +22,11 @@ from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import bases, diff, mirror
 from midwatch.workspace.git import Git, require_git
+from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.location import Place, is_url, locate, repository_key
 from midwatch.workspace.names import quoted, shown, without_secret
+from midwatch.workspace.remote import Remote, complete_local
 
-_A_DAY = 86400.0
 NAME, EMAIL = "Midwatch", "midwatch@localhost"
 
 RAW = b"* -text !eol -filter -ident !working-tree-encoding !diff !merge !whitespace\n"
@@ -60,29 +60,32 @@ class Repository:
             store = store_of(state, location)
             return cls(_recorded_location(store, location), store, None, url)
         if url:
-            mirror.require_no_secret(location)
+            mirror.require_fetchable(location)
         await require_git()
         place = None if url else await locate(location)
         store = store_of(state, location if place is None else place.name)
         if place is not None:
             await bases.require_commit(place)
             _require_writable(place)
-        sha256 = place is not None and place.sha256
-        if url and not _made(store):
-            sha256 = await mirror.uses_sha256(location)
+        remote = Remote(store, location)
+        heads = await remote.heads() if url and not _made(store) else None
+        sha256 = place.sha256 if place is not None else heads is not None and heads.sha256
         try:
             new = _make_store(store, location if place is None else place.name, sha256=sha256)
             if place is not None:
                 _freshen(store, place, await bases.user_excludes(place))
+                await asyncio.to_thread(sweep, store)
         except OSError as error:
             raise full_or_broken(store, error) from error
         if url and (new or not commit or not await mirror.has_whole(Git(git_dir=store, cwd=store), commit)):
             try:
-                await mirror.fetch(Git(git_dir=store, cwd=store, trusted=True), location)
+                await remote.fetch(heads if new else None)
             except BaseException:
                 if new:  # nothing is left of an address that was mistyped
                     shutil.rmtree(store, ignore_errors=True)
                 raise
+            if commit:
+                await remote.complete(commit)
         return cls(location if place is None else place.name, store, place, url)
 
     @property
@@ -91,11 +94,17 @@ class Repository:
         return Git(git_dir=self.git_dir, cwd=self.git_dir)
 
     async def resolve(self, ref: str | None) -> Base:
-        """The commit that a task starts from: HEAD when None, else a branch, tag, commit id or remote branch. Raises
-        InputError that lists near names when there is no such thing."""
-        if self.place is None:
-            return await mirror.resolve(self.git, ref)
-        return await bases.resolve(self.place, ref)
+        """The commit that a task starts from: HEAD when None, else a branch, tag, commit id or remote branch. What a
+        partial store lacks of its files is fetched, so this may block on the network. Raises InputError that lists near
+        names when there is no such thing, OperationError when its files cannot be fetched."""
+        if self.place is not None:
+            base = await bases.resolve(self.place, ref)
+            await complete_local(self.place, self.git_dir, base.commit)
+            return base
+        base = await mirror.resolve(self.git, ref)
+        if self.url:
+            await Remote(self.git_dir, self.location).complete(base.commit)
+        return base
 
     async def include_uncommitted(self, base: Base) -> Base:
         """The base with the working tree's present state on top (tracked and untracked, not ignored), as a commit in
@@ -248,10 +257,6 @@ def _freshen(store: Path, place: Place, excludes: bytes) -> None:
         (store / "shallow").unlink(missing_ok=True)
     else:
         _replace(store / "shallow", shallow)
-    for left in (store / "objects" / "pack").glob("tmp_*"):  # of a git that was killed or found the disk full
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > _A_DAY:
-                left.unlink()
 
 
 def _replace(path: Path, content: bytes) -> None:
