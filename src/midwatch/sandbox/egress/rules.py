@@ -111,7 +111,7 @@ def may_intercept(listed: Sequence[HostRule], headers: Sequence[InjectedHeader])
 
 def permit(found: Sequence[HostRule], method: str, target: str) -> HostRule:
     """The rule that allows a request; `target` is its path and query. Raises Refused, in words."""
-    for rule in found:
+    for rule in sorted(found, key=lambda one: one.methods != "all"):
         if rule.methods == "all" or (method in READ_METHODS and not _asks_to_push(target)) or _fetches(method, target):
             return rule
     host = found[0].host
