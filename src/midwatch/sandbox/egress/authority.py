@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import ssl
+from collections.abc import Iterable
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -32,11 +33,11 @@ class Authority:
         """The authority's certificate."""
         return self._certificate.public_bytes(serialization.Encoding.PEM)
 
-    def java_store(self, others: bytes) -> bytes:
-        """A trust store for Java (PKCS #12, password `changeit`) with this authority and others, given as PEM."""
+    def java_store(self, others: Iterable[bytes]) -> bytes:
+        """A trust store for Java (PKCS #12, password `changeit`) with this authority and others, given as DER."""
         from cryptography.hazmat.primitives.serialization import pkcs12
 
-        trusted = [*x509.load_pem_x509_certificates(others), self._certificate]
+        trusted = [*map(x509.load_der_x509_certificate, others), self._certificate]
         entries = [pkcs12.PKCS12Certificate(one, str(number).encode()) for number, one in enumerate(trusted)]
         return pkcs12.serialize_java_truststore(entries, serialization.BestAvailableEncryption(b"changeit"))
 

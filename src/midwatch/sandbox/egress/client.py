@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from midwatch.sandbox.egress.conversation import Conversation, absolute, linger, plain_site, same_host
+from midwatch.sandbox.egress.conversation import Conversation, absolute, plain_site, same_host
 from midwatch.sandbox.egress.gate import Gate, Site
 from midwatch.sandbox.egress.heads import Request
 from midwatch.sandbox.egress.hello import UNRECOGNIZED_NAME, server_name
@@ -60,15 +60,15 @@ class Client:
             server = await self._gate.outside.connect(way, self._clock, tunnel=True)
             try:
                 await self._wire.write(_ESTABLISHED)
-                if await self._names(host, record):
-                    record.allow(f"allowed by {rule_words(found[0])}")
-                    self._clock.idle(self._gate.outside.patience.answer)
-                    await _relay(self._wire, Wire(server))
+                await self._check_hello(host, port)
+                record.allow(f"allowed by {rule_words(found[0])}")
+                self._clock.idle(self._gate.outside.patience.answer)
+                await _relay(self._wire, Wire(server))
             finally:
                 server.abort()
 
-    async def _names(self, host: str, record: Record) -> bool:
-        """Whether TLS begins with a hello for this host. Nothing is taken off the wire; a wrong one is answered."""
+    async def _check_hello(self, host: str, port: int) -> None:
+        """Wait for a TLS hello for this host, and leave it on the wire. Raises Refused for everything else."""
         self._clock.within(self._gate.outside.patience.head)
         try:
             data, name = self._wire.peek(), None
@@ -78,13 +78,10 @@ class Client:
                     raise Malformed("the connection ends before TLS has begun")
             if host_name(name) != host:
                 raise Refused(f"the TLS connection is for {shown(name)}, but CONNECT was for {host}")
-        except (Refused, Malformed) as error:
-            reason = error.reason if isinstance(error, Refused) else f"port {record.port} is for TLS only: {error}"
-            record.allowed, record.reason = False, reason
-            await self._wire.write(UNRECOGNIZED_NAME)
-            await linger(self._wire, self._clock)
-            return False
-        return True
+        except Refused as error:
+            raise Refused(error.reason, instead=UNRECOGNIZED_NAME) from None
+        except Malformed as error:
+            raise Refused(f"port {port} is for TLS only: {error}", instead=UNRECOGNIZED_NAME) from None
 
     async def _intercepted(self, site: Site, record: Record) -> None:
         interception = self._gate.interception
@@ -92,8 +89,7 @@ class Client:
         # Looked up before the answer, so that a name that is not public is refused in words that every client shows.
         await self._gate.outside.way(site.host, site.port, tls=True)
         await self._wire.write(_ESTABLISHED)
-        if not await self._names(site.host, record):
-            return
+        await self._check_hello(site.host, site.port)
         context = interception.authority.context(site.host)
         tls = TlsStream(self._wire.stream, context, given=self._wire.rest())
         try:

@@ -46,8 +46,10 @@ class Conversation:
         try:
             while await self._one():
                 self._clock.within(patience.kept)
-        except (Refused, Unreachable) as refused:
-            await self._say(refused.status, refused.reason)
+        except Refused as refused:
+            await self._say(refused.status, refused.reason, refused.instead)
+        except Unreachable as error:
+            await self._say(error.status, error.reason)
         except Malformed as error:
             await self._say(400, f"this is not a request that is understood here: {error}")
         finally:
@@ -86,11 +88,11 @@ class Conversation:
             raise Refused(f"{site.host} is allowed read-only: {request.method} cannot carry a body")
         record.allow(f"allowed by {rule_words(rule)}")
 
-    async def _say(self, status: int, reason: str) -> None:
+    async def _say(self, status: int, reason: str, instead: bytes = b"") -> None:
         if self._exchange.answering:  # in the middle of something else: only breaking off is honest
             self._wire.stream.abort()
             return
-        await self._wire.write(answer(status, reason, body=self._wants_body))
+        await self._wire.write(instead or answer(status, reason, body=self._wants_body))
         await linger(self._wire, self._clock)
 
 

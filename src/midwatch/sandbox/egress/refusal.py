@@ -12,10 +12,12 @@ _SHOWN = 24
 class Refused(Exception):
     """The box asked for something that it does not get. The text is for the box and for the log: it holds no secret."""
 
-    def __init__(self, reason: str, status: int = 403) -> None:
+    def __init__(self, reason: str, status: int = 403, instead: bytes = b"") -> None:
+        """`instead` is sent where an answer in HTTP would not be understood any more."""
         super().__init__(reason)
         self.reason = reason
         self.status = status
+        self.instead = instead
 
 
 class Unreachable(Exception):

@@ -99,18 +99,22 @@ class Proxy:
 
 
 async def start_proxy(listener: socket.socket, network: Network, terms: Terms | None = None) -> Proxy:
-    """Serve a box. `listener` is a TCP socket that listens in the box's network; it belongs to the proxy from now on.
-    Returns at once; up to 0.2 s when TLS is to be intercepted. Raises InputError for rules, headers or addresses that
-    cannot be, OperationError when this machine trusts no authorities."""
-    terms = terms or Terms()
-    check_headers(network.headers, network.rules)
-    resolve = terms.resolve or SystemResolve()
-    outside = Outside(network.pinned, resolve, Surroundings(terms.proxies), terms.patience)
-    files: dict[str, bytes] = {}
-    interception = None
-    if may_intercept(network.rules, network.headers):
-        interception, files = await asyncio.to_thread(_interception)
-    listener.setblocking(False)
+    """Serve a box. `listener` is a TCP socket that listens in the box's network; it belongs to the proxy from now on,
+    and is closed when this fails. Returns at once; within 0.2 s when TLS is to be intercepted. Raises InputError for
+    rules, headers or addresses that cannot be, OperationError when this machine trusts no authorities."""
+    try:
+        terms = terms or Terms()
+        check_headers(network.headers, network.rules)
+        resolve = terms.resolve or SystemResolve()
+        outside = Outside(network.pinned, resolve, Surroundings(terms.proxies), terms.patience)
+        files: dict[str, bytes] = {}
+        interception = None
+        if may_intercept(network.rules, network.headers):
+            interception, files = await asyncio.to_thread(_interception)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
     gate = Gate(network, outside, interception)
     return Proxy(listener, gate, terms.connections, variables(files), files)
 
@@ -118,9 +122,9 @@ async def start_proxy(listener: socket.socket, network: Network, terms: Terms | 
 def _interception() -> tuple[Interception, dict[str, bytes]]:
     """An authority for one box, and the files by which the box trusts it."""
     from midwatch.sandbox.egress.authority import Authority
-    from midwatch.sandbox.egress.trust import authorities, client_context
+    from midwatch.sandbox.egress.trust import authorities, client_context, readable
 
     trusted = authorities()
-    authority = Authority()
-    files = {BUNDLE: trusted + b"\n" + authority.pem, JAVA_STORE: authority.java_store(trusted)}
-    return Interception(authority, client_context(trusted)), files
+    context, authority = client_context(trusted), Authority()
+    files = {BUNDLE: trusted + b"\n" + authority.pem, JAVA_STORE: authority.java_store(readable(context))}
+    return Interception(authority, context), files
