@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PIPE = 1 << 20
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 def output_pipe(owner: tuple[int, int] | None) -> tuple[int, int]:
@@ -40,12 +41,13 @@ def reading(path: Path) -> Iterator[int]:
 
 def memory_file(opened: contextlib.ExitStack, data: bytes) -> int:
     """A handle from which `data` can be read, closed with `opened`."""
-    handle = os.memfd_create("midwatch")
+    handle = os.memfd_create("midwatch", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     opened.callback(os.close, handle)
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
     os.lseek(handle, 0, os.SEEK_SET)
+    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, _SEALS)  # whoever gets it cannot keep things in it at our expense
     return handle
 
 

@@ -14,6 +14,7 @@ from midwatch.sandbox import arguments, locate, seccomp
 from midwatch.sandbox.handles import memory_file, null_file, output_pipe
 from midwatch.sandbox.locate import Candidate
 from midwatch.sandbox.owners import box_owner
+from midwatch.sandbox.results import Protections
 from midwatch.sandbox.running import Limits, Running, start, to_the_end
 from midwatch.sandbox.staging import Start, stage
 
@@ -31,10 +32,10 @@ class Program:
     filter: bytes
     """The system call filter; empty where there is none for the architecture."""
 
-    def protections(self) -> tuple[str, ...]:
+    def protections(self) -> Protections:
         """In words, for `Sandbox.probe`."""
         owner = box_owner("probe")
-        return (
+        words = (
             f"bubblewrap {self.version} from {self.candidate.origin} ({self.candidate.path})",
             "own user, process, network, ipc, host name and control group namespaces; no network but loopback",
             "no capabilities, no new privileges" + (f"; boxes run as their own user, here {owner[0]}" if owner else ""),
@@ -48,6 +49,7 @@ class Program:
             else f"NO system call filter: none for {seccomp.machine()}",
             "read-only system, private /tmp and home, empty environment, memory watched every 0.1 s",
         )
+        return Protections(words, overlay=True, network=True, root=True)
 
 
 async def program(candidates: Sequence[Candidate] | None = None) -> Program:
