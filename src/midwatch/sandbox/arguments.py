@@ -14,8 +14,8 @@ from midwatch.sandbox.wording import merged
 
 HOME = "/home/agent"
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID")
-_LAST_ON_PATH = "/run/midwatch-bin"
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+LAST_ON_PATH = "/run/midwatch-bin"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Of /etc only what programs need to work; no host name, no users, no registry settings that may hold a credential.
@@ -119,7 +119,7 @@ def system() -> tuple[str, ...]:
         elif place.is_dir():
             arguments += ["--ro-bind", str(place), str(place)]
     arguments += ["--perms", "0755", "--dir", "/etc"]
-    for place in _etc():
+    for place in etc_paths():
         if place.is_dir():
             arguments += ["--ro-bind", os.path.realpath(place), str(place)]
     return (*arguments, "--symlink", "/proc/self/mounts", "/etc/mtab")
@@ -128,10 +128,11 @@ def system() -> tuple[str, ...]:
 @cache
 def copied() -> tuple[Path, ...]:
     """The chosen files of /etc. They are copied: bwrap needs ten times as long for a mount as for a small file."""
-    return tuple(place for place in _etc() if place.is_file())
+    return tuple(place for place in etc_paths() if place.is_file())
 
 
-def _etc() -> list[Path]:
+def etc_paths() -> list[Path]:
+    """The files and folders of /etc that a box may read."""
     return [place for pattern in _ETC.split() for place in sorted(Path("/etc").glob(pattern))]
 
 
@@ -144,7 +145,7 @@ def world(sources: Sources, spec: BoxSpec, data: Mapping[str, int], empty: Mappi
     arguments += _KERNEL.split() + (_VAR.split() if sources.root is None else [])
     python = python_link(spec.path) if sources.root is None else ""
     if python:
-        arguments += ["--symlink", python, f"{_LAST_ON_PATH}/python"]
+        arguments += ["--symlink", python, f"{LAST_ON_PATH}/python"]
     arguments += sources.temporary.bind(_TEMPORARY, read_only=False)
     arguments += sources.home.mount(HOME)
     for path, source in sources.read_only:
@@ -165,7 +166,7 @@ def synthesised(spec: BoxSpec) -> Mapping[str, str]:
 @cache
 def python_link(path: tuple[str, ...]) -> str:
     """Where `python` should point when only `python3` is there; empty when there is nothing to add."""
-    search = os.pathsep.join((*path, _SYSTEM_PATH))
+    search = os.pathsep.join((*path, SYSTEM_PATH))
     if shutil.which("python", path=search) is not None:
         return ""
     return shutil.which("python3", path=search) or ""
@@ -173,9 +174,9 @@ def python_link(path: tuple[str, ...]) -> str:
 
 def environment(spec: BoxSpec) -> dict[str, str]:
     """All that a command finds in its environment."""
-    path = [*spec.path, _SYSTEM_PATH if spec.root is None else _ROOT_PATH]
+    path = [*spec.path, SYSTEM_PATH if spec.root is None else _ROOT_PATH]
     if spec.root is None and python_link(spec.path):
-        path.append(_LAST_ON_PATH)
+        path.append(LAST_ON_PATH)
     support = SUPPORT if spec.support is not None else ""
     return merged(HOME, _TEMPORARY, os.pathsep.join(path), support, spec.environment)
 
