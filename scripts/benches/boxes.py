@@ -15,8 +15,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from midwatch.sandbox import arguments, memory, trial
+from midwatch.sandbox import arguments, trial
 from midwatch.sandbox.base import Box, Sandbox
+from midwatch.sandbox.boxd import tree
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.sandbox.spec import BoxSpec, Overlay
 
@@ -100,7 +101,7 @@ async def rows(sandbox: Bubblewrap, folder: Path, box: Box) -> dict[str, Row]:
 
 async def memory_of(sandbox: Bubblewrap, folder: Path) -> tuple[float, float, float]:
     """MiB of an open box, KiB of a parked one, milliseconds to open one among MANY opened at once."""
-    before = set(memory.descendants(os.getpid()))
+    before = set(tree.descendants(os.getpid()))
     own = proportional([os.getpid()])
     async with contextlib.AsyncExitStack() as stack:
         began = time.perf_counter()
@@ -108,9 +109,9 @@ async def memory_of(sandbox: Bubblewrap, folder: Path) -> tuple[float, float, fl
         boxes = await asyncio.gather(*opening)
         await asyncio.gather(*(in_box(box, "/bin/true") for box in boxes))
         each = (time.perf_counter() - began) * 1000 / MANY
-        opened = proportional([pid for pid in memory.descendants(os.getpid()) if pid not in before])
+        opened = proportional([pid for pid in tree.descendants(os.getpid()) if pid not in before])
         await asyncio.gather(*(box.park() for box in boxes))
-        left = proportional([pid for pid in memory.descendants(os.getpid()) if pid not in before])
+        left = proportional([pid for pid in tree.descendants(os.getpid()) if pid not in before])
         parked = max(0, proportional([os.getpid()]) - own) + left
     return opened / MANY / (1 << 20), parked / MANY / (1 << 10), each
 

@@ -75,7 +75,7 @@ async def home(environ: Mapping[str, str] | None = None) -> AsyncIterator[Home]:
 
 async def start(home: Home, request: Request) -> Task:
     """Make a task, durable when this returns. Raises InputError for what cannot be done as asked."""
-    from midwatch.workflows.start import Surroundings, make_task
+    from midwatch.workflows.start import make_task
     from midwatch.workspace.repository import Repository
 
     settings = home.settings
@@ -83,9 +83,7 @@ async def start(home: Home, request: Request) -> Task:
     await (await _model(home, name)).close()  # an unknown model or a missing key is said before anything is made
     limits = settings.limits.fill(request.limits)
     repository = await Repository.open(home.state, request.repository)
-    box = settings.sandbox
-    private = (home.state, settings.folder)
-    around = Surroundings(name, request.sandbox or box.driver, box.read_only, home.environ, limits, private)
+    around = settings.surroundings(home.state, home.environ, name, request.sandbox, limits)
     task = await make_task(request, repository, around)
     await home.store.create(task)
     return task
