@@ -16,6 +16,7 @@ from midwatch.workspace.config import EnvironmentSettings
 
 if TYPE_CHECKING:
     from midwatch.domain.limits import Limits
+    from midwatch.workflows.plan import Means
     from midwatch.workflows.start import Surroundings
 
 T = TypeVar("T")
@@ -36,12 +37,17 @@ class Settings:
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
     ) -> Surroundings:
         """What this machine and the settings add to a request for `model`, with the `driver` asked for."""
-        from midwatch.workflows.plan import Means  # listing tasks needs none of these
-        from midwatch.workflows.start import Surroundings
+        from midwatch.workflows.start import Surroundings  # listing tasks needs none of these
 
-        means = Means(state, environ, self.environments, self.sandbox.limits())
+        means = self.means(state, environ)
         private = (state, self.folder)
         return Surroundings(model, driver or self.sandbox.driver, self.sandbox.read_only, means, limits, private)
+
+    def means(self, state: Path, environ: Mapping[str, str]) -> Means:
+        """What this machine and the settings give to environments."""
+        from midwatch.workflows.plan import Means
+
+        return Means(state, environ, self.environments, self.sandbox.limits())
 
 
 def load(environ: Mapping[str, str]) -> Settings:

@@ -12,6 +12,7 @@ from midwatch.domain.conversation import ToolCall, Usage
 from midwatch.domain.events import (
     KINDS,
     Checked,
+    EnvironmentReady,
     Failed,
     LimitReached,
     Message,
@@ -30,6 +31,7 @@ from tests.cli.samples import EVIL, check_run, command, event, task
 
 BODIES = {
     "task_started": TaskStarted(task(), 1, "bubblewrap", ("no network", EVIL), "midwatch 0.1.0"),
+    "environment_ready": EnvironmentReady("k" * 64, True, (EVIL,), 1.5, "d" * 64, 10, 2, (EVIL,)),
     "message": Message("person", EVIL),
     "model_replied": ModelReplied(
         EVIL, "chat", EVIL, (ToolCall("c", EVIL, "{}"),), (), Usage(9, 0, 0, 1), 5, 3, "calls"

@@ -27,6 +27,7 @@ from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.forges.local import LocalForge
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.tools.toolset import default_tools
+from midwatch.workflows.plan import Means
 from midwatch.workflows.solve import Parts, solve
 from midwatch.workspace.repository import Repository
 
@@ -124,6 +125,7 @@ async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when
         observer=Silent(),
         support=None,
         harness="crash driver",
+        means=Means(state),
     )
     await solve(task, parts)
     print(f"appends {store._count}")

@@ -110,6 +110,7 @@ class Place:
                 observer=observer or Silent(),
                 support=None,
                 harness="midwatch test",
+                means=Means(self.state),
             )
             await solve(task, parts)
             return await make_report(store, self.state, self.forge, task.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -14,7 +15,7 @@ PROMPT_CAP = 64 << 10
 
 RESTARTED = (
     "The work was interrupted here and the sandbox is new: the repository's files are as they were after your last "
-    "command, but /tmp, the home folder and ignored files are empty, and nothing runs in the background."
+    "command, but /tmp and the home folder are new, and nothing runs in the background."
 )
 CUT_SHORT = "Your last answer was cut off at the length limit. Go on from there, in smaller steps."
 
@@ -25,8 +26,9 @@ def instructions() -> str:
     return resources.files("midwatch.agent").joinpath("prompts/solve.md").read_text("utf-8").strip()
 
 
-def opening(task: Task, workdir: str) -> str:
-    """The first message: where the model is and what is asked. Made once, kept in the log."""
+def opening(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
+    """The first message: where the model is and what is asked. Made once, kept in the log. `notes` are what did not go
+    as it should in making the environment."""
     checks = "\n".join(f"- `{check}`" for check in task.checks) or "- none were given and none were found"
     start = task.base.branch or task.base.ref
     prompt = task.prompt
@@ -36,8 +38,15 @@ def opening(task: Task, workdir: str) -> str:
     origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
     return (
         f"<environment>\nworking folder: {workdir} ({origin})\n"
-        f"network: none\nchecks that the harness runs in the end:\n{checks}\n</environment>\n\n{prompt}"
+        f"network: {_network(task)}\nchecks that the harness runs in the end:\n{checks}\n"
+        + "".join(f"note: {note}\n" for note in notes)
+        + f"</environment>\n\n{prompt}"
     )
+
+
+def _network(task: Task) -> str:
+    hosts = ", ".join(task.terms.hosts)
+    return f"only these hosts, through the proxy that the environment variables name: {hosts}" if hosts else "none"
 
 
 def view(history: History, task: Task, workdir: str) -> View:

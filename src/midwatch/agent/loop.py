@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from midwatch.agent import budget, context
 from midwatch.agent.log import Log
+from midwatch.agent.requests import Requests
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Delta, Reply, ToolCall, Usage, View
 from midwatch.domain.errors import ModelError
@@ -42,6 +43,8 @@ class Workplace:
     tree: Workspace
     blobs: Blobs
     observer: Observer
+    requests: Requests
+    """What the box has asked of the network since the last append."""
 
     @property
     def fixed(self) -> int:
@@ -104,7 +107,7 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
         lines=result.lines,
         truncated=result.truncated,
     )
-    await log.append(finished, *result.events)
+    await log.append(*place.requests.take(), finished, *result.events)
 
 
 async def _ask(log: Log, place: Workplace) -> None:

@@ -9,6 +9,7 @@ from midwatch.cli import words
 from midwatch.cli.screen import Look
 from midwatch.domain.events import (
     Checked,
+    EnvironmentReady,
     Failed,
     LimitReached,
     Message,
@@ -86,6 +87,8 @@ class Steps:
                 return _reply(body)
             case TaskStarted():
                 return Step(None, f"started in {words.line(body.sandbox)}", tuple(map(words.line, body.protections)))
+            case EnvironmentReady():
+                return _environment(body)
             case Message():
                 return Step(None, f"{words.line(body.author)}: {words.line(body.text)}")
             case NetworkRequested():
@@ -134,6 +137,12 @@ def _reply(body: ModelReplied) -> Step:
     if body.cost_microusd:
         facts.append(words.money(body.cost_microusd))
     return Step(None, f"{words.line(body.model)}: {said}", tuple(facts))
+
+
+def _environment(body: EnvironmentReady) -> Step:
+    text = f"environment {'made' if body.built else 'ready'}: {words.count(len(body.commands), 'command')}"
+    facts = [f"{body.seconds:.1f} s" if body.built else "kept from before", *map(words.line, body.notes)]
+    return Step(False if body.notes else None, text, tuple(facts))
 
 
 def _request(body: NetworkRequested) -> Step:

@@ -30,6 +30,28 @@ class TaskStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentReady:
+    """What the setup of the repository's recipe left is there, as layers that all boxes of the task are given."""
+
+    kind: ClassVar[str] = "environment_ready"
+    version: ClassVar[int] = 1
+    key: str
+    """Of the layers in the cache."""
+    built: bool
+    """Whether it was made now; else it was there."""
+    commands: tuple[str, ...]
+    """Of setup and maintenance, in the order in which they ran."""
+    seconds: float
+    """How long they took."""
+    digest: str
+    """Of their log in the blob store."""
+    bytes: int
+    lines: int
+    notes: tuple[str, ...] = ()
+    """What did not go as the recipe says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Words of a person, given to the model at its next call."""
 
@@ -203,7 +225,7 @@ class Failed:
 KINDS: dict[str, type[Any]] = {
     body.kind: body
     for body in (
-        TaskStarted, Message, ModelReplied, ToolStarted, ToolFinished, NetworkRequested, PlanUpdated,
+        TaskStarted, EnvironmentReady, Message, ModelReplied, ToolStarted, ToolFinished, NetworkRequested, PlanUpdated,
         LimitReached, Checked, Proposing, Proposed, Stopped, Failed,
     )
 }  # fmt: skip

@@ -32,10 +32,10 @@ _PATHS = (
     ("home", f"{HOME}/", (".local/bin", ".cargo/bin", "go/bin", ".bun/bin")),
 )
 """Where setups put programs."""
-_IN_PLACE = ("process", "landlock")
+IN_PLACE = ("process", "landlock")
 """Drivers whose workspace and home have other paths in each box: what a setup leaves would not fit the next."""
 
-_OPEN = "process"
+OPEN = "process"
 """The driver that keeps nothing from the network; it was asked for by name."""
 
 
@@ -73,6 +73,10 @@ class Environment:
     """The longest that one of these may run."""
     notes: tuple[str, ...] = ()
     """For the model and the person: what did not go as the recipe says."""
+    made: tuple[Layers, ...] = ()
+    """The kept layers, with their records and logs."""
+    built: bool = False
+    """Whether some were made now."""
 
 
 async def equip(
@@ -123,14 +127,14 @@ async def environment_layers(wanted: Wanted, parts: EnvironmentParts) -> AsyncIt
     no process when they are there. Raises InputError (a secret is missing, the base has changed), OperationError (the
     setup fails; the error has the command, the end of its output and the log's place)."""
     terms, means = wanted.terms, parts.means
-    network = None if parts.sandbox.name == _OPEN else network_of(terms.hosts, terms, means)
+    network = None if parts.sandbox.name == OPEN else network_of(terms.hosts, terms, means)
     ready = Environment(limits=box_limits(terms, means.limits), network=network, seconds=means.settings.setup_seconds)
     if not terms.layers and terms.base == HOST:
         yield ready
         return
     root = await same_base(terms, means)
     making = _Making(parts, wanted, root)
-    if not terms.layers or parts.sandbox.name in _IN_PLACE:
+    if not terms.layers or parts.sandbox.name in IN_PLACE:
         yield await _without_layers(ready, making)
         return
     async with AsyncExitStack() as stack:
@@ -208,6 +212,8 @@ async def _with_layers(ready: Environment, making: _Making, stack: AsyncExitStac
     return replace(
         ready,
         key=key,
+        made=tuple(stacked),
+        built=before is None,
         workspace=parts["workspace"],
         home=parts["home"],
         root=(*await _root_folder(making), *parts["root"]),

@@ -14,6 +14,7 @@ from pathlib import Path
 from midwatch.agent.context import opening
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
+from midwatch.agent.requests import Requests
 from midwatch.domain.errors import MidwatchError, StaleEpoch, StoreError
 from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing, Stopped, TaskStarted
 from midwatch.domain.evidence import FileChange
@@ -28,7 +29,10 @@ from midwatch.models.base import Model
 from midwatch.sandbox.base import WORKDIR, Sandbox
 from midwatch.tools.base import ToolSet
 from midwatch.workflows import describe
-from midwatch.workflows.evidence import CheckParts, box_spec, check
+from midwatch.workflows.environment import IN_PLACE
+from midwatch.workflows.evidence import CheckParts, check
+from midwatch.workflows.plan import Means
+from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.start import work_folder
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
@@ -51,6 +55,8 @@ class Parts:
     """Programs of the model that its boxes may read."""
     harness: str
     """Name and version of this program."""
+    means: Means
+    """What the settings and the machine give to environments."""
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -62,10 +68,7 @@ async def solve(task: Task, parts: Parts) -> None:
             leases.enter_context(hold(parts.state / "locks", name))
         logs = [await Log.open(parts.store, name, parts.observer) for name in names]
         if not any(log.proposed for log in logs):
-            troubles = await asyncio.gather(
-                *(_attempt(task, n, log, parts) for n, log in enumerate(logs, 1)), return_exceptions=True
-            )
-            _raise_unless_some_ended(troubles)
+            await _attempts(task, logs, parts)
             await _offer(task, logs, parts)
         elif not await intact(parts.forge, task):
             log = next(log for log in logs if log.proposed)
@@ -73,6 +76,35 @@ async def solve(task: Task, parts: Parts) -> None:
         for name in names:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
         parts.blobs.sweep()
+
+
+async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
+    """All of them at once, in the same environment."""
+    if all(log.finished or log.checked is not None for log in logs):
+        return
+    parts.observer.phase("trying the sandbox")
+    protections = await parts.sandbox.probe()
+    for number, log in enumerate(logs, 1):
+        if log.task is None:
+            started = TaskStarted(task, number, parts.sandbox.name, protections.words, parts.harness)
+            await log.append(started)
+    tools = SiteParts(parts.repository, parts.sandbox, parts.means, parts.blobs, parts.observer)
+    try:
+        async with site(task, protections, tools) as place:
+            for log in logs:
+                await _introduce(task, log, place, parts)
+            going = (_attempt(task, log, place, parts) for log in logs)
+            troubles = await asyncio.gather(*going, return_exceptions=True)
+    except MidwatchError as error:
+        for log in logs:
+            await _failed(log, error)
+        raise
+    _raise_unless_some_ended(troubles)
+
+
+async def _failed(log: Log, error: MidwatchError) -> None:
+    if not log.finished and not isinstance(error, StaleEpoch | StoreError):
+        await log.append(Failed(error.message, error.mend))
 
 
 def _raise_unless_some_ended(troubles: Sequence[BaseException | None]) -> None:
@@ -85,58 +117,56 @@ def _raise_unless_some_ended(troubles: Sequence[BaseException | None]) -> None:
         raise errors[0]
 
 
-async def _attempt(task: Task, number: int, log: Log, parts: Parts) -> None:
+async def _attempt(task: Task, log: Log, place: Site, parts: Parts) -> None:
     """One attempt from wherever it stands to its evidence (or to the word that nothing was changed)."""
     if log.finished:
         return
     try:
-        if log.task is None:
-            await _begin(task, number, log, parts)
         if log.outcome is None:
-            await _work(task, log, parts)
+            await _work(task, log, place, parts)
         if log.stopped is None and log.checked is None:
-            await _check(task, log, parts)
+            await _check(task, log, place, parts)
     except MidwatchError as error:
-        # the first event of a log is the task, so what fails before that is only said
-        if log.task is not None and not isinstance(error, StaleEpoch | StoreError):
-            await log.append(Failed(error.message, error.mend))
+        await _failed(log, error)
         raise
 
 
-async def _begin(task: Task, number: int, log: Log, parts: Parts) -> None:
-    parts.observer.phase("trying the sandbox")
-    protections = await parts.sandbox.probe()
-    started = TaskStarted(task, number, parts.sandbox.name, protections.words, parts.harness)
-    workdir = WORKDIR if parts.sandbox.name != "process" else str(work_folder(parts.state, log.attempt) / "tree")
-    await log.append(started, Message("person", opening(task, workdir)))
+async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
+    """Tell the log of the environment, and the model of its task."""
+    ready = [place.ready] if place.ready and (place.ready.built or not log.items) else []
+    if log.items or log.finished:
+        if not log.finished and ready:
+            await log.append(*ready)
+        return
+    workdir = WORKDIR
+    if parts.sandbox.name in IN_PLACE:
+        workdir = str(work_folder(parts.state, log.attempt) / "tree")
+    await log.append(*ready, Message("person", opening(task, workdir, place.environment.notes)))
 
 
-async def _work(task: Task, log: Log, parts: Parts) -> None:
-    folder = work_folder(parts.state, log.attempt)
+async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     parts.observer.phase("preparing the workspace")
-    tree = Workspace(parts.repository, folder, parts.sandbox.owner(log.attempt))
-    await tree.restore(task.base, log.checkpoint)
-    spec = box_spec(task, log.attempt, tree, parts.support)
-    async with parts.sandbox.open(spec) as box:
-        place = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer)
-        await work(log, place)
+    tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
+    requests = Requests("work")
+    async with place.box(tree, log.attempt, requests.note, parts.support) as box:
+        bench = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests)
+        await work(log, bench)
 
 
-async def _check(task: Task, log: Log, parts: Parts) -> None:
+async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     final = log.checkpoint
     if final is None or final.tree == task.base.tree:
         text = log.outcome.text if log.outcome else ""
         await log.append(Stopped("no_change", text.strip() or "the model ended without changing a file"))
         return
-    box_id = f"{log.attempt}.check"
+    requests = Requests("check")
+    bench = CheckParts(parts.blobs, parts.observer, requests)
     folder = work_folder(parts.state, log.attempt) / "check"
-    evidence = await check(
-        task, box_id, folder, final, CheckParts(parts.repository, parts.sandbox, parts.blobs, parts.observer)
-    )
+    evidence = await check(place, f"{log.attempt}.check", folder, final, bench)
     when = log.events[-1].time
     message = describe.commit_message(task, log, evidence)
     commit = await parts.repository.commit(final.tree, task.base.commit, message, when)
-    await log.append(Checked(evidence, commit))
+    await log.append(*requests.take(), Checked(evidence, commit))
 
 
 async def _offer(task: Task, logs: Sequence[Log], parts: Parts) -> None:

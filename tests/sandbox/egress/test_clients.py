@@ -42,7 +42,7 @@ async def boxed(
     headers = more.pop("headers", ())
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving(answer, internet.server(*hosts)))
-        pinned = {host: f"127.0.0.1:{server.port}" for host in hosts}
+        pinned = dict.fromkeys(hosts, f"127.0.0.1:{server.port}")
         network = Network(rules(entries), headers, decisions.append, pinned)  # type: ignore[arg-type]
         bench = await stack.enter_async_context(opened(Bubblewrap(), folder / "box", network=network, **more))
         yield bench, decisions, server
