@@ -89,9 +89,7 @@ class Opener:
         if staged is None:
             status = path.lstat()
             if owner is not None and owner != (status.st_uid, status.st_gid):
-                raise PermissionError(
-                    errno.EPERM, "it is another user's, and this process may not mount it as the box's"
-                )
+                raise PermissionError(errno.EPERM, "it is another user's, and cannot be mounted as the box's")
             return _real(path)
         self._opened.callback(stage().unbind, staged)
         return staged
