@@ -123,7 +123,7 @@ def test_the_settings_of_version_2_are_written_where_the_kernel_has_them(tmp_pat
     group = Group(place, BoxLimits(memory_bytes=64 * MIB, processes=10, cpus=1.5))
     (folder,) = tmp_path.iterdir()
     assert folder.name.startswith(f"{cgroups.PREFIX}{workers.me()}-")
-    for name in ("memory.max", "memory.swap.max", "pids.max", "cpu.max", "cpu.weight"):
+    for name in ("memory.max", "memory.swap.max", "pids.max", "cpu.max"):
         (folder / name).touch()
     group.apply()
     assert (folder / "memory.max").read_text() == str(64 * MIB)
@@ -133,3 +133,13 @@ def test_the_settings_of_version_2_are_written_where_the_kernel_has_them(tmp_pat
     (folder / "memory.events").write_text("low 0\nhigh 0\nmax 12\noom 2\noom_kill 2\n")
     assert group.verdict() == "memory limit of 64 MiB"
     assert group.verdict() == ""
+
+
+async def test_the_cpu_of_a_box_is_capped_where_the_kernel_can(tmp_path: Path) -> None:
+    if not cgroups.has_cpu():
+        pytest.skip("no control group for the CPU may be made here")
+    spin = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
+    async with opened(Bubblewrap(), tmp_path, cpus=0.2) as bench:
+        result, _ = await bench.run("python3", "-I", "-c", spin)
+        assert result.ended == "exit 0"
+        assert result.duration_ms >= 2000  # it cannot be quicker than its share

@@ -131,6 +131,12 @@ def system(tmp_path: Path) -> Path:
     return root_file_system(tmp_path / "system", "ls", "cat", "id", "touch", "chown", "mkdir", "env")
 
 
+async def test_nobody_is_a_superuser_on_the_system_of_the_host(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="root file system of its own"):
+        async with opened(Bubblewrap(), tmp_path, superuser=True):
+            pass
+
+
 async def test_another_system_needs_no_python(tmp_path: Path, system: Path) -> None:
     before = state(system)
     sandbox = Bubblewrap()

@@ -20,7 +20,6 @@ PREFIX = "midwatch-box-"
 _MOUNT = Path("/sys/fs/cgroup")
 _OWN = "midwatch-worker"
 _PERIOD = 100_000
-_WEIGHT = 50
 _REMOVE_SECONDS = 5.0
 _names = itertools.count()
 
@@ -101,6 +100,7 @@ class Group:
 
 
 def _settings(version: int, limits: BoxLimits) -> dict[str, dict[str, str]]:
+    # A group of its own gets as much of a busy CPU as one process beside it: no weight need be set.
     memory, share = str(limits.memory_bytes), round((limits.cpus or 0) * _PERIOD)
     # The server and the keepers count too; the exact number is kept by the box itself.
     processes = str(2 * limits.processes + 64)
@@ -108,12 +108,12 @@ def _settings(version: int, limits: BoxLimits) -> dict[str, dict[str, str]]:
         return {
             "memory": {"memory.limit_in_bytes": memory, "memory.memsw.limit_in_bytes": memory},
             "pids": {"pids.max": processes},
-            "cpu": {"cpu.shares": "512", **({"cpu.cfs_quota_us": str(share)} if share else {})},
+            "cpu": {"cpu.cfs_quota_us": str(share)} if share else {},
         }
     return {
         "memory": {"memory.max": memory, "memory.swap.max": "0"},
         "pids": {"pids.max": processes},
-        "cpu": {"cpu.weight": str(_WEIGHT), **({"cpu.max": f"{share} {_PERIOD}"} if share else {})},
+        "cpu": {"cpu.max": f"{share} {_PERIOD}"} if share else {},
     }
 
 

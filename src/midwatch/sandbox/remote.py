@@ -50,6 +50,7 @@ class Remote:
         self._reason = ""
         self._sink = sink
         self._input = -1
+        self._feeding = asyncio.Lock()
         self._started = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         try:
@@ -81,13 +82,14 @@ class Remote:
     async def feed(self, data: bytes) -> None:
         """Write to its standard input; waits for room. What comes after its end is dropped."""
         view = memoryview(data)
-        while view and not self._answered.done():
-            try:
-                view = view[os.write(self._input, view) :]
-            except BlockingIOError:
-                await self._room()
-            except OSError:
-                return
+        async with self._feeding:
+            while view and not self._answered.done():
+                try:
+                    view = view[os.write(self._input, view) :]
+                except BlockingIOError:
+                    await self._room()
+                except OSError:
+                    return
 
     def _source(self, given: contextlib.ExitStack, stdin: bytes | None) -> int:
         if stdin is not None:
