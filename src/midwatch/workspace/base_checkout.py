@@ -1,7 +1,7 @@
 """The checkout of a base commit that all attempts share: written once, then only read.
 
-It lies in `bases/<repository>/<commit>` of the state folder. Whoever uses one holds a shared lock on the file beside it,
-which the kernel lets go when the process dies; it is made and deleted under an exclusive one.
+It lies in `bases/<repository>/<commit>` of the state folder. Whoever uses one holds a shared lock on the file beside
+it, which the kernel lets go when the process dies; it is made and deleted under an exclusive one.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ def _plain_modes(tree: Path) -> None:
     if mask == 0o022:
         return
     for folder, _, files in os.walk(os.fsencode(tree)):
-        os.chmod(folder, 0o755)  # noqa: PTH101
+        os.chmod(folder, 0o755)  # noqa: PTH101, S103
         for name in files:
             path = os.path.join(folder, name)  # noqa: PTH118
             if not os.path.islink(path):  # noqa: PTH114

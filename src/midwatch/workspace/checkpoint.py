@@ -23,7 +23,6 @@ from midwatch.workspace.scan import scan
 from midwatch.workspace.stamps import FILE, Kept, Stamp, settled
 from midwatch.workspace.stored import Blobs, Difference
 
-
 _TRIES = 3
 
 

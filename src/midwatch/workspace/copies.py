@@ -24,22 +24,12 @@ def copy_layers(layers: tuple[Path, ...], tree: Path) -> str:
     return how
 
 
-def _reflinks(source: Path, tree: Path) -> bool:
-    first = next((Path(folder, files[0]) for folder, _, files in os.walk(source) if files), None)
-    if first is None:
-        return False
-    trial = tree / "trial"
-    command: list[str | bytes] = [
-        "cp",
-        "--reflink=always",
-        "--no-dereference",
-        "--",
-        os.fsencode(first),
-        os.fsencode(trial),
-    ]
-    shared = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+def _reflinks(base: Path, tree: Path) -> bool:
+    source, trial = base / ".git" / "config", tree / "trial"
+    command = ["cp", "--reflink=always", "--", source, trial]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     trial.unlink(missing_ok=True)
-    return shared and first.stat().st_size > 0
+    return done.returncode == 0
 
 
 def _run(*command: str | Path) -> None:

@@ -6,6 +6,7 @@ Nothing but this process writes there meanwhile, and no folder is entered that i
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -117,10 +118,28 @@ class Files:
         self._own(path)
 
     def permissions(self, path: bytes, mode: int) -> None:
-        """Set them; nothing happens where there is only a link or nothing."""
+        """Set them, on what only a layer has by copying it up; nothing happens where there is a link or nothing."""
+        if _status(self.at(path)) is None:
+            self._copy_up(path)
         status = _status(self.at(path))
         if status is not None and (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            self.written.add(path)
             os.chmod(self.at(path), mode)
+
+    def _copy_up(self, path: bytes) -> None:
+        shown = self.in_layers(path)
+        if not shown or any(not _is_folder(self.at(folder)) for folder in self.made(path)):
+            return
+        if _is_folder(shown[0]):
+            self.folder(path)
+        elif stat.S_ISREG(os.lstat(shown[0]).st_mode):
+            self.folder(path.rpartition(b"/")[0])
+            shutil.copy2(shown[0], self.at(path))
+            self._own(path)
+
+    def made(self, path: bytes) -> list[bytes]:
+        """Those of the folders above the path that are here."""
+        return [folder for folder in above(path) if os.path.lexists(self.at(folder))]
 
     def _finish(self, path: bytes, mode: int) -> None:
         self._own(path)
@@ -139,15 +158,12 @@ class Upper:
 
     def erase(self, path: bytes) -> None:
         """See Target."""
-        if any(not _is_folder(self.files.at(folder)) for folder in self._made(path)):
+        if any(not _is_folder(self.files.at(folder)) for folder in self.files.made(path)):
             return  # a file has taken the place of a folder above
         if self.files.in_layers(path):
             self.files.whiteout(path)
         else:
             self.files.clear(path)
-
-    def _made(self, path: bytes) -> list[bytes]:
-        return [folder for folder in above(path) if os.path.lexists(self.files.at(folder))]
 
     def close_up(self, folder: bytes, wanted: bool) -> bool:
         """See Target."""

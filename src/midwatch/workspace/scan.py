@@ -39,7 +39,8 @@ def scan(top: int, lower: Lower) -> Found:
     with ExitStack() as handles:
         base = handles.enter_context(top_folder(lower.base))
         layers = [handles.enter_context(top_folder(layer)) for layer in reversed(lower.layers)]
-        rules = top_rules(lower.outside, walk.ignore_file(top, b"", (*layers, base)))
+        visible = (*layers, base) if lower.untouched is None else ()
+        rules = top_rules(lower.outside, walk.ignore_file(top, b"", visible))
         folder = _Folder(top, b"", rules, False, lower.untouched is not None, (*layers, base), len(layers))
         walk.folder(folder)
         walk.permissions(b"", os.fstat(top), 0o755)
