@@ -120,8 +120,8 @@ async def pair(user: UserRepository, tmp_path: Path) -> Pair:
     for name in ("node_modules/m/index.js", "node_modules/m/other.js", "generated.txt", "keep/__pycache__/x.pyc"):
         setup.write(name, name)
     setup.write("tools/bin/tool", "t", 0o700)
-    for folder in ("tools", "tools/bin"):
-        (setup.path / folder).chmod(0o770)
+    for name in ("tools", "tools/bin"):
+        (setup.path / name).chmod(0o770)
     second = UserRepository(tmp_path / "second")
     second.write("node_modules/.package-lock.json", "{}")
     second.write("node_modules/m/other.js", "of the second layer")

@@ -26,7 +26,7 @@ def copy_layers(layers: tuple[Path, ...], tree: Path) -> str:
 
 def _reflinks(base: Path, tree: Path) -> bool:
     source, trial = base / ".git" / "config", tree / "trial"
-    command = ["cp", "--reflink=always", "--", source, trial]
+    command = ["cp", "--reflink=always", "--", os.fspath(source), os.fspath(trial)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     trial.unlink(missing_ok=True)
     return done.returncode == 0
