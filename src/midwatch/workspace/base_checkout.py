@@ -15,8 +15,6 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +28,8 @@ from midwatch.workspace.names import shown
 from midwatch.workspace.repository import EMAIL, NAME, RAW, Repository, alternates
 
 _ABOUT = "about.json"
+_PAUSE = 0.01
+"""Seconds between two looks at a lock."""
 _MANY = 2000
 """Files from which on it pays to let a second pass, so that git in a box need not read the last ones again."""
 
@@ -78,7 +78,7 @@ async def base_checkout(repository: Repository, base: Base) -> BaseCheckout:
     furnishing = Furnishing(alternates((visible / "objects",)), repository.excludes())
     try:
         while True:
-            lease = await asyncio.to_thread(_lock, folder, fcntl.LOCK_SH)
+            lease = await _locked(folder, fcntl.LOCK_SH)
             try:
                 if (folder / _ABOUT).is_file():
                     os.utime(lease)  # the last use
@@ -87,28 +87,28 @@ async def base_checkout(repository: Repository, base: Base) -> BaseCheckout:
                 os.close(lease)
                 raise
             os.close(lease)
-            with await asyncio.to_thread(_exclusive, folder):
+            lease = await _locked(folder, fcntl.LOCK_EX)
+            try:
                 if not (folder / _ABOUT).is_file():
                     await _Build(repository, base, folder, visible, furnishing).run()
+            finally:
+                os.close(lease)
     except OSError as error:
         raise full_or_broken(folder, error) from error
 
 
-def _exclusive(folder: Path) -> contextlib.AbstractContextManager[None]:
-    handle = _lock(folder, fcntl.LOCK_EX)
-
-    @contextmanager
-    def held() -> Iterator[None]:
+async def _locked(folder: Path, kind: int) -> int:
+    """A handle that holds the lock. Waits by asking again: a thread that waited could be the one that the holder of
+    the lock needs."""
+    while True:
         try:
-            yield
-        finally:
-            os.close(handle)
-
-    return held()
+            return _lock(folder, kind)
+        except BlockingIOError:
+            await asyncio.sleep(_PAUSE)
 
 
 def _lock(folder: Path, kind: int) -> int:
-    """A handle that holds the lock of a checkout. Raises BlockingIOError for LOCK_NB."""
+    """A handle that holds the lock of a checkout. Raises BlockingIOError when another holds it."""
     path = folder.with_name(f"{folder.name}.lock")
     if not path.parent.is_dir():
         path.parent.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def _lock(folder: Path, kind: int) -> int:
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, kind)
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(handle), path.stat()):  # else it was deleted with its checkout
                     return handle
@@ -261,7 +261,7 @@ def _size(folder: Path) -> int:
 
 def _collected(folder: Path) -> bool:
     try:
-        handle = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        handle = _lock(folder, fcntl.LOCK_EX)
     except BlockingIOError:
         return False
     try:
