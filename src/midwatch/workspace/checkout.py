@@ -112,14 +112,20 @@ class Workspace:
         twice."""
         if self._base is not None:
             self._base.release()
-        if not self.folder.is_dir():
-            return
         try:
-            gone = await asyncio.to_thread(set_aside, self.folder)  # so that its name is free at once
+            left = await asyncio.to_thread(self._all_aside)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
-        if gone is not None:
-            await discard(gone)
+        await discard(*left, then=self.folder)
+
+    def _all_aside(self) -> list[Path]:
+        """Set aside whatever is in the folder; it is to be deleted."""
+        if not self.folder.is_dir():
+            return []
+        for path in list(self.folder.iterdir()):
+            if not path.name.startswith("old-"):
+                set_aside(path)
+        return list(self.folder.iterdir())
 
     def _make_room(self) -> list[Path]:
         """Set aside what an earlier run left; it is to be deleted."""

@@ -154,7 +154,9 @@ class _Save:
             self._import.commit(self._saver.ref, b"checkpoint", (self._last.commit, *second))
             if whole:
                 self._import.tree(self._saver.base_tree)
-            for path in sorted({*fresh, *dropped}):  # first, so that a file can take the place of a folder
+            for path in sorted(
+                fresh if whole else {*fresh, *dropped}
+            ):  # first, so that a file can take the place of a folder
                 self._import.delete(path)
             if whole:
                 for path in sorted(before.files.keys() - dropped):
