@@ -32,6 +32,8 @@ class Lower:
     """What a setup left, the lowest first."""
     untouched: Mapping[bytes, Stamp] | None = None
     """For a plain folder, which holds copies of all layers: the stamps of the copies. None for an upper folder."""
+    fused: bool = False
+    """The upper folder is fuse-overlayfs's, which writes down deletions in names that begin with `.wh.` too."""
 
 
 @dataclass(slots=True)
