@@ -11,6 +11,7 @@ from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
 from midwatch.sandbox.spec import Overlay
+from midwatch.workspace import fused
 from midwatch.workspace.base_checkout import BaseCheckout, base_checkout
 from midwatch.workspace.checkpoint import Memory, Saver
 from midwatch.workspace.copies import copy_layers, hand_over, untouched
@@ -19,6 +20,7 @@ from midwatch.workspace.found import Lower
 from midwatch.workspace.importing import sweep
 from midwatch.workspace.layout import Files, Plain, Target, Upper, lay_out
 from midwatch.workspace.repository import Repository
+from midwatch.workspace.scan import FUSED_OPAQUE, OPAQUE
 from midwatch.workspace.stored import Difference, contents, difference
 
 PRIVATE = "private"
@@ -29,19 +31,26 @@ class Workspace:
     """One attempt's files. Not to be used from two tasks at once; no process of a box may run during a call, and for
     `restore` and `remove` no box may be open.
 
-    `overlay` says that the box will be given layers; else it is given a plain folder with copies of them. What comes of
-    it is the same."""
+    `overlay` says that the box will be given layers; else it is given a plain folder, in which fuse-overlayfs joins
+    them (`fuse`; None for where it can be had) or which holds copies of them. What comes of it is the same."""
 
     def __init__(
-        self, repository: Repository, folder: Path, owner: tuple[int, int] | None = None, *, overlay: bool = False
+        self,
+        repository: Repository,
+        folder: Path,
+        owner: tuple[int, int] | None = None,
+        *,
+        overlay: bool = False,
+        fuse: bool | None = None,
     ) -> None:
         self.repository = repository
         self.folder = folder
         self.form = "overlay" if overlay else ""
-        """How it was made: `overlay`, `reflink` or `copy`; the last two are known after `restore`."""
+        """How it was made: `overlay`, `fuse-overlayfs`, `reflink` or `copy`; all but the first after `restore`."""
         self.skipped: tuple[str, ...] = ()
         """What the last `save` could not keep: path and reason, a sentence each."""
         self._overlay = overlay
+        self._fuse = fuse
         self._owner = owner
         self._base: BaseCheckout | None = None
         self._layers: tuple[Path, ...] = ()
@@ -70,7 +79,7 @@ class Workspace:
         if not self._overlay:
             return self.tree
         assert self._base is not None
-        lower = (self._base.tree, *self._layers)
+        lower = (*self._layers, self._base.tree)
         return Overlay(lower, self.folder / "upper", self.folder / "work")
 
     async def restore(
@@ -82,10 +91,10 @@ class Workspace:
         ignored: bool = True,
     ) -> Checkpoint:
         """Make the workspace anew: exactly the files of the checkpoint (of the base when None), with `ignored` ones,
-        over what a setup left in `layers` (the lowest first), and a `.git` at the base for git inside the box: what
-        the box did to its own `.git` is not kept. What was there is deleted, as is `private`, a box's /tmp and home.
-        May be called again, also after a crash, and with the checkpoint of another attempt at the same base. Raises
-        OperationError when the files cannot be had from the store or written."""
+        over what a setup left in `layers` (the lowest first; where the base has a file, that is seen), and a `.git` at
+        the base for git inside the box: what the box did to its own `.git` is not kept. What was there is deleted, as
+        is `private`, a box's /tmp and home. May be called again, also after a crash, and with the checkpoint of another
+        attempt at the same base. Raises OperationError when the files cannot be had from the store or written."""
         start = checkpoint or Checkpoint(tree=base.tree, commit=base.commit)
         git, store = self.repository.git, self.repository.git_dir
         try:
@@ -117,18 +126,26 @@ class Workspace:
         twice."""
         if self._base is not None:
             self._base.release()
-        if not self.folder.is_dir():
-            return
         try:
-            gone = await asyncio.to_thread(set_aside, self.folder)  # so that its name is free at once
+            left = await asyncio.to_thread(self._all_aside)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
-        if gone is not None:
-            await discard(gone)
+        await discard(*left, then=self.folder)
+
+    def _all_aside(self) -> list[Path]:
+        """Set aside whatever is in the folder; it is to be deleted."""
+        if not self.folder.is_dir():
+            return []
+        fused.unmount(self.tree)
+        for path in list(self.folder.iterdir()):
+            if not path.name.startswith("old-"):
+                set_aside(path)
+        return list(self.folder.iterdir())
 
     def _make_room(self) -> list[Path]:
         """Set aside what an earlier run left; it is to be deleted."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        fused.unmount(self.tree)
         for name in ("upper", "work", "tree", PRIVATE, "index", "index.lock"):  # the last are of an earlier release
             set_aside(self.folder / name)
         return list(self.folder.glob("old-*"))
@@ -141,31 +158,38 @@ class Workspace:
         self, shared: BaseCheckout, base: Base, what: Difference, layers: tuple[Path, ...]
     ) -> tuple[Saver, Memory]:
         """Lay out the files and look at them."""
-        files = Files(self.folder / ("upper" if self._overlay else "tree"), self._owner, (shared.tree, *layers))
-        target: Target
-        if self._overlay:
-            target = Upper(files)
-            for folder in (files.top, self.folder / "work"):
-                folder.mkdir()
-                folder.chmod(0o755)
-                if self._owner is not None:
-                    os.chown(folder, *self._owner)
+        lower = (*layers, shared.tree)
+        fuse = not self._overlay and (fused.usable(self.folder, *lower) if self._fuse is None else self._fuse)
+        files = Files(self.folder / ("upper" if self._overlay or fuse else "tree"), self._owner, lower)
+        target: Target = Upper(files, FUSED_OPAQUE[0] if fuse else OPAQUE)
+        if self._overlay or fuse:
+            self._empty(files.top, self.folder / "work")
         else:
             target = Plain(files)
-            self.form = copy_layers(files.lower, files.top)
+            self.form = copy_layers(lower, files.top)
         if what:
             with contents(self.repository.git) as source:
                 lay_out(target, what, source)
         self._furnish(files, shared)
         copies = None
-        if not self._overlay:
+        if fuse:
+            self.form = "fuse-overlayfs"
+            fused.mount(lower, files.top, self.folder / "work", self.tree)
+        elif not self._overlay:
             if self._owner is not None:
                 hand_over(files.top, self._owner)
             copies = untouched(files.top, files.written)
-        lower = Lower(shared.tree, shared.gitlinks, self.repository.excludes(), layers, copies)
+        known = Lower(shared.tree, shared.gitlinks, self.repository.excludes(), layers, copies, fuse)
         git, store = self.repository.git, self.repository.git_dir
-        saver = Saver(git, store, files.top, self._ref(), base.tree, lower)
+        saver = Saver(git, store, files.top, self._ref(), base.tree, known)
         return saver, saver.remember(what) if what else Memory()
+
+    def _empty(self, *folders: Path) -> None:
+        for folder in folders:
+            folder.mkdir()
+            folder.chmod(0o755)
+            if self._owner is not None:
+                os.chown(folder, *self._owner)
 
     def _furnish(self, files: Files, shared: BaseCheckout) -> None:
         """Where the shared checkout's `.git` says something that no longer holds, say it anew above it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import stat
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,9 @@ from midwatch.workspace.scan import scan
 from midwatch.workspace.stamps import FILE, Kept, Stamp, settled
 from midwatch.workspace.stored import Blobs, Difference
 
-_TRIES = 3
+_TRIES = 8
+_PATIENCE = 2
+"""How often one file may change while it is read before it is left as it was known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,17 @@ class Saver:
         return Memory(kept(what.files), kept(what.ignored), deleted, what.listing, what.aside)
 
     def save(self, last: Checkpoint, memory: Memory) -> Saved:
-        """The files as they are now. Blocks; costs a walk and what changed. Raises OperationError when a file does not
-        stop changing, GitError when the store cannot be written. A failed call leaves nothing half made."""
+        """The files as they are now. Blocks; costs a walk and what changed. A file that does not keep still is left as
+        it was known, and named. Raises OperationError when too many do not, GitError when the store cannot be written.
+        A failed call leaves nothing half made."""
+        moved: Counter[bytes] = Counter()
         for _ in range(_TRIES):
+            restless = frozenset(path for path, times in moved.items() if times >= _PATIENCE)
             try:
                 with top_folder(self.top) as top:
-                    return _Save(self, last, memory, top).run()
-            except (Moved, FileNotFoundError, NotADirectoryError):
-                continue
+                    return _Save(self, last, memory, top, restless).run()
+            except Moved as error:
+                moved[error.path] += 1
         raise OperationError(
             "the workspace cannot be saved: its files keep changing",
             "a process is still writing there; `midwatch resume`",
@@ -90,13 +96,14 @@ class Saver:
 class _Save:
     """One checkpoint being made."""
 
-    def __init__(self, saver: Saver, last: Checkpoint, memory: Memory, top: int) -> None:
+    def __init__(self, saver: Saver, last: Checkpoint, memory: Memory, top: int, restless: frozenset[bytes]) -> None:
         self._saver, self._last, self._memory = saver, last, memory
         started = time.time_ns()
         self._found = scan(top, saver.lower)
         self._listing = Listing.of(self._found)
         self._import = Import(saver.git, saver.store)
-        self._source = Source(top, self._found, self._import, started, sha256=len(saver.base_tree) == 64)
+        sha256 = len(saver.base_tree) == 64
+        self._source = Source(top, self._found, self._import, started, sha256, restless)
 
     def run(self) -> Saved:
         found, before = self._found, self._memory
@@ -154,7 +161,9 @@ class _Save:
             self._import.commit(self._saver.ref, b"checkpoint", (self._last.commit, *second))
             if whole:
                 self._import.tree(self._saver.base_tree)
-            for path in sorted({*fresh, *dropped}):  # first, so that a file can take the place of a folder
+            for path in sorted(
+                fresh if whole else {*fresh, *dropped}
+            ):  # first, so that a file can take the place of a folder
                 self._import.delete(path)
             if whole:
                 for path in sorted(before.files.keys() - dropped):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
+from midwatch.workspace.deletion import delete
 from midwatch.workspace.names import shown
 from midwatch.workspace.stamps import CLOCK_NS, Stamp, stamp_of
 
@@ -17,11 +18,27 @@ def copy_layers(layers: tuple[Path, ...], tree: Path) -> str:
     """Copy the layers, the lowest first, into the folder `tree`, which is made. How: `reflink` where the file system
     shares the bytes, else `copy`. Blocks for as long as that takes. Raises OperationError."""
     tree.mkdir()
-    how = "reflink" if _reflinks(layers[0], tree) else "copy"
-    for layer in layers:
-        # what one layer has as a folder another may have as a file
+    how = "reflink" if _reflinks(layers[-1], tree) else "copy"
+    for number, layer in enumerate(layers):
+        if number:
+            _make_way(layer, tree)
         _run("cp", "-a", "--no-target-directory", "--remove-destination", "--reflink=auto", "--", layer, tree)
     return how
+
+
+def _make_way(layer: Path, tree: Path) -> None:
+    """Delete what the copies of lower layers have as a folder and this one as a file, or the other way round."""
+    for folder, folders, files in os.walk(os.fsencode(tree)):
+        inside = os.path.relpath(folder, os.fsencode(tree))
+        for name in (*folders, *files):
+            here, there = os.path.join(folder, name), os.path.join(os.fsencode(layer), inside, name)
+            if os.path.lexists(there) and _is_folder(here) != _is_folder(there):
+                delete(Path(os.fsdecode(here)))
+        folders[:] = [name for name in folders if _is_folder(os.path.join(folder, name))]
+
+
+def _is_folder(path: bytes) -> bool:
+    return stat.S_ISDIR(os.lstat(path).st_mode) if os.path.lexists(path) else False
 
 
 def _reflinks(base: Path, tree: Path) -> bool:

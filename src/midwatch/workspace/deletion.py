@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 from midwatch.domain.errors import OperationError
 from midwatch.workspace.names import shown
 
-_PATIENCE = 0.25
+_PATIENCE = 1.0
 """Seconds that a caller waits for a deletion to be done."""
 _going_on: set[asyncio.Future[None]] = set()
 
@@ -47,18 +48,34 @@ def set_aside(path: Path) -> Path | None:
     return aside
 
 
-async def discard(*paths: Path) -> None:
-    """Delete what was set aside. Returns when it is gone, or soon when it is much: the rest goes on in the background,
-    and the program's end waits for it. What goes wrong later is left for the next deletion."""
-    work = [asyncio.ensure_future(asyncio.to_thread(delete, path)) for path in paths]
-    if not work:
+async def discard(*paths: Path, then: Path | None = None) -> None:
+    """Delete what was set aside, then the empty folder `then`. Returns when all is gone, or soon when it is much: the
+    rest goes on in the background, and the program's end waits for it. What goes wrong later is left for the next
+    deletion. Raises OperationError for what goes wrong at once."""
+    if not paths and then is None:
         return
-    done, pending = await asyncio.wait(work, timeout=_PATIENCE)
-    for future in pending:
-        _going_on.add(future)
-        future.add_done_callback(_ended)
-    for future in done:
-        future.result()
+    work = asyncio.ensure_future(asyncio.to_thread(_delete_all, paths, then))
+    await asyncio.wait([work], timeout=_PATIENCE)
+    if work.done():
+        work.result()
+    else:
+        _going_on.add(work)
+        work.add_done_callback(_ended)
+
+
+async def discarded() -> None:
+    """Wait until nothing that this event loop began is being deleted in the background."""
+    loop = asyncio.get_running_loop()
+    while pending := [work for work in _going_on if work.get_loop() is loop and not work.done()]:
+        await asyncio.wait(pending)
+
+
+def _delete_all(paths: tuple[Path, ...], then: Path | None) -> None:
+    for path in paths:
+        delete(path)
+    if then is not None:
+        with contextlib.suppress(OSError):  # somebody has begun anew there
+            then.rmdir()
 
 
 def _ended(future: asyncio.Future[None]) -> None:

@@ -29,9 +29,11 @@ class Lower:
     outside: bytes
     """The user's ignore rules outside the tree."""
     layers: tuple[Path, ...] = ()
-    """What a setup left, the lowest first."""
+    """What a setup left, below the base: the lowest first."""
     untouched: Mapping[bytes, Stamp] | None = None
     """For a plain folder, which holds copies of all layers: the stamps of the copies. None for an upper folder."""
+    fused: bool = False
+    """The upper folder is fuse-overlayfs's, which writes down deletions in names that begin with `.wh.` too."""
 
 
 @dataclass(slots=True)
@@ -45,7 +47,7 @@ class Found:
     deleted: set[bytes] = field(default_factory=set)
     """Files and folders of the base that are gone; of a folder only itself is named."""
     gone: set[bytes] = field(default_factory=set)
-    """The same of the layers above the base."""
+    """The same of the layers below the base."""
     modes: dict[bytes, int] = field(default_factory=dict)
     """Permissions, where they are not the usual ones; the workspace itself is the empty path."""
     empty: set[bytes] = field(default_factory=set)

@@ -152,9 +152,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Upper:
-    """An upper folder in the form of overlayfs."""
+    """An upper folder in the form of overlayfs. `opaque` is the attribute of folders that hide what is below."""
 
     files: Files
+    opaque: str = OPAQUE
 
     def erase(self, path: bytes) -> None:
         """See Target."""
@@ -179,7 +180,7 @@ class Upper:
                 return False
         if not wanted:
             self.erase(folder)
-        elif whiteouts and _made_opaque(place):
+        elif whiteouts and _has_attribute(place, self.opaque):
             for name in whiteouts:
                 os.unlink(place + b"/" + name)
         return not wanted
@@ -234,9 +235,9 @@ def _close_up(target: Target, gone: Iterable[bytes], wanted: frozenset[bytes]) -
                 levels.setdefault(depth - 1, set()).add(folder.rpartition(b"/")[0])
 
 
-def _made_opaque(folder: bytes) -> bool:
+def _has_attribute(folder: bytes, name: str) -> bool:
     try:
-        os.setxattr(folder, OPAQUE[0], b"y", follow_symlinks=False)
+        os.setxattr(folder, name, b"y", follow_symlinks=False)
     except OSError:
         return False  # a file system without attributes: the whiteouts do as well
     return True

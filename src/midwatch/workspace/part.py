@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -23,7 +24,11 @@ _PIECE = 1 << 18
 
 
 class Moved(Exception):
-    """A file changed while it was being read."""
+    """A file changed or went away while it was being read; its path."""
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        super().__init__(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class Source:
     started: int
     """When the walk began, in nanoseconds."""
     sha256: bool
+    restless: frozenset[bytes] = frozenset()
+    """Files that would not keep still so far: they are not read."""
 
 
 class Part:
@@ -72,6 +79,8 @@ class Part:
             stamp, entry = now[path], before.get(path)
             if self._largest is not None and stamp.size > self._largest:
                 found.skipped.append((path, f"ignored, and larger than {self._largest >> 20} MiB"))
+            elif path in self._source.restless:
+                found.skipped.append((path, "it kept changing while it was read"))
             elif stamp.size > left:
                 found.skipped.append((path, f"more than {self._most >> 30} GiB of changes at once"))
             else:
@@ -94,22 +103,26 @@ class Part:
         except PermissionError as error:
             self._source.found.skipped.append((path, str(error.strerror)))
             return before
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL):
+                raise
+            raise Moved(path) from error
 
     def _file(self, handle: int, path: bytes, stamp: Stamp, same: str) -> Kept:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise Moved
+            raise Moved(path)
         if status.st_size <= _IN_MEMORY:
             data = read_all(handle, status.st_size + 1)
             if len(data) > _IN_MEMORY:
-                raise Moved
+                raise Moved(path)
             return self._small(path, stamp, data, same)
-        if same and self._hash_of(handle, status.st_size, None) == same:
+        if same and self._hash_of(handle, path, status.st_size, None) == same:
             return Kept(stamp, stamp.mode, same)
         os.lseek(handle, 0, os.SEEK_SET)
         self.begin()
         self._source.target.header(self._place(path), stamp.mode, status.st_size)
-        blob = self._hash_of(handle, status.st_size, self._source.target)
+        blob = self._hash_of(handle, path, status.st_size, self._source.target)
         self._source.target.write(b"\n")
         return Kept(stamp, stamp.mode, blob)
 
@@ -123,13 +136,13 @@ class Part:
             self._source.target.write(data + b"\n")
         return Kept(stamp, stamp.mode, blob)
 
-    def _hash_of(self, handle: int, size: int, copy: Import | None) -> str:
+    def _hash_of(self, handle: int, path: bytes, size: int, copy: Import | None) -> str:
         """The blob id of `size` bytes, which also go to `copy`. Raises Moved when there are fewer."""
         digest, left = self._hash(size), size
         while left:
             piece = os.read(handle, min(left, _PIECE))
             if not piece:
-                raise Moved
+                raise Moved(path)
             digest.update(piece)
             if copy is not None:
                 copy.write(piece)

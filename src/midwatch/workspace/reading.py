@@ -56,17 +56,19 @@ def top_folder(path: os.PathLike[str]) -> Iterator[int]:
 
 @contextmanager
 def below(folders: tuple[int, ...], name: bytes) -> Iterator[tuple[int, ...]]:
-    """Handles of the subfolders `name` of those of the folders that have one. Raises OSError for other trouble."""
+    """Handles of the subfolders `name` of those of the folders that have one, the highest first; a file or link of that
+    name hides the ones below it, as in an overlay. Raises OSError for other trouble."""
     found: list[int] = []
     try:
         for folder in folders:
             try:
                 found.append(os.open(name, _FOLDER, dir_fd=folder))
-            except (FileNotFoundError, NotADirectoryError):
+            except FileNotFoundError:
                 continue
             except OSError:
                 if _kind(folder, name) == stat.S_IFDIR:
                     raise
+                break
         yield tuple(found)
     finally:
         for handle in found:

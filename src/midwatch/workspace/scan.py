@@ -25,8 +25,11 @@ LONGEST = 3500
 LARGEST = 2 << 30
 """Bytes of a file that is kept: what no forge would take must not fill the disk of the state folder."""
 RULES_PER_FILE = 5000
-OPAQUE = ("user.overlay.opaque", "trusted.overlay.opaque", "user.fuseoverlayfs.opaque")
-"""Attributes of a folder of an upper layer that hides what the layers below have there."""
+OPAQUE = "user.overlay.opaque"
+"""Attribute of a folder of an upper layer that hides what the layers below have there. A box cannot set it."""
+FUSED_OPAQUE = ("user.fuseoverlayfs.opaque", "trusted.overlay.opaque")
+"""The same for fuse-overlayfs, which lets no box set them."""
+_FUSED = b".wh."
 _IGNORE_FILE_BYTES = 1 << 20
 
 _MORE = "…".encode()
@@ -39,9 +42,9 @@ def scan(top: int, lower: Lower) -> Found:
     with ExitStack() as handles:
         base = handles.enter_context(top_folder(lower.base))
         layers = [handles.enter_context(top_folder(layer)) for layer in reversed(lower.layers)]
-        visible = (*layers, base) if lower.untouched is None else ()
+        visible = (base, *layers) if lower.untouched is None else ()
         rules = top_rules(lower.outside, walk.ignore_file(top, b"", visible))
-        folder = _Folder(top, b"", rules, False, lower.untouched is not None, (*layers, base), len(layers))
+        folder = _Folder(top, b"", rules, False, lower.untouched is not None, (base, *layers), True)
         walk.folder(folder)
         walk.permissions(b"", os.fstat(top), 0o755)
     return walk.result
@@ -58,17 +61,17 @@ class _Folder:
     """Nothing of the layers below shows through."""
     lower: tuple[int, ...]
     """Handles of the same folder in the layers that have it, the highest first."""
-    base_at: int
-    """Where in `lower` the base's is; beyond its end when the base has no such folder."""
+    in_base: bool
+    """Whether the base has this folder; its handle is the first of `lower` then."""
     depth: int = 0
 
     @property
     def base(self) -> int | None:
-        return self.lower[self.base_at] if self.base_at < len(self.lower) else None
+        return self.lower[0] if self.in_base else None
 
     @property
     def layers(self) -> tuple[int, ...]:
-        return self.lower[: self.base_at]
+        return self.lower[1:] if self.in_base else self.lower
 
 
 @dataclass(slots=True)
@@ -84,6 +87,9 @@ class _Walk:
         with os.scandir(folder.handle) as entries:
             for entry in entries:
                 name = os.fsencode(entry.name)
+                if self.lower.fused and name.startswith(_FUSED):
+                    self._fused(folder, name, names)
+                    continue
                 names.add(name)
                 if name == b".git" and not folder.prefix:
                     continue  # the box's own
@@ -108,8 +114,23 @@ class _Walk:
             kept = any(not names.issuperset(_names(handle)) for handle in folder.lower)
         return kept
 
+    def _fused(self, folder: _Folder, name: bytes, names: set[bytes]) -> None:
+        """What fuse-overlayfs has written down: the second kind of name is of an opaque folder."""
+        if not name.startswith((_FUSED + b".wh.", _FUSED + b".opq")):
+            names.add(name.removeprefix(_FUSED))
+            self._absent(folder, name.removeprefix(_FUSED))
+
     def _is_whiteout(self, status: os.stat_result) -> bool:
         return self.lower.untouched is None and stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+    def _is_opaque(self, folder: int) -> bool:
+        for name in FUSED_OPAQUE if self.lower.fused else (OPAQUE,):
+            try:
+                if os.getxattr(folder, name) == b"y":
+                    return True
+            except OSError:
+                continue  # no such attribute, or a file system without any
+        return False
 
     def _hide(self, shown: bytes, path: bytes, error: OSError) -> None:
         self.result.hidden.add(path)
@@ -200,9 +221,9 @@ class _Walk:
     def _inside(self, folder: _Folder, name: bytes, handle: int, inside: _Folder) -> None:
         path = folder.prefix + name
         status = os.fstat(handle)
-        with below(folder.layers, name) as layers, below(folder.lower[folder.base_at :], name) as base:
-            lower = (*layers, *base)
-            covered = folder.covered or _is_opaque(handle)
+        in_base = folder.base is not None and _is_folder(look(folder.base, name))
+        with below(folder.lower, name) as lower:
+            covered = folder.covered or self._is_opaque(handle)
             visible = () if covered else lower
             kept = self.folder(
                 replace(
@@ -210,7 +231,7 @@ class _Walk:
                     rules=folder.rules.inside(name, self.ignore_file(handle, inside.prefix, visible)),
                     covered=covered,
                     lower=lower,
-                    base_at=len(layers),
+                    in_base=in_base,
                     depth=folder.depth + 1,
                 )
             )
@@ -248,6 +269,10 @@ class _Walk:
         return rules
 
 
+def _is_folder(status: os.stat_result | None) -> bool:
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
 def _is_other(status: os.stat_result | None) -> bool:
     return status is not None and not stat.S_ISDIR(status.st_mode)
 
@@ -255,13 +280,3 @@ def _is_other(status: os.stat_result | None) -> bool:
 def _names(folder: int) -> set[bytes]:
     with os.scandir(folder) as entries:
         return {os.fsencode(entry.name) for entry in entries}
-
-
-def _is_opaque(folder: int) -> bool:
-    for name in OPAQUE:
-        try:
-            if os.getxattr(folder, name) == b"y":
-                return True
-        except OSError:
-            continue  # no such attribute, or a file system without any
-    return False

@@ -40,8 +40,8 @@ class Difference:
 
 
 async def difference(git: Git, base: Base, checkpoint: Checkpoint, *, beside: bool = True) -> Difference:
-    """Costs what differs; nothing for the base itself. `beside`: with what is kept beside the tree.
-    Raises OperationError when the store lacks an object."""
+    """Costs what differs; nothing for the base itself. `beside`: with what is kept beside the tree. Raises
+    OperationError when the store lacks an object."""
     if checkpoint.commit == base.commit:
         return Difference()
     files, deleted = {}, set()
