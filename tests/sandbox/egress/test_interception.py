@@ -122,7 +122,7 @@ async def test_a_redirect_is_handed_to_the_client_without_the_secret(internet: A
 
     header = InjectedHeader("a.example", "X-Key", "k-0123456789")
     async with serving(redirect, internet.server("a.example")) as server:
-        pinned = {name: f"127.0.0.1:{server.port}" for name in ("a.example", "b.example")}
+        pinned = dict.fromkeys(("a.example", "b.example"), f"127.0.0.1:{server.port}")
         async with way_out("a.example", "b.example", pinned=pinned, headers=[header]) as way:
             said = await way.ask("a.example:443", way.trusting, request("GET", "/"))
     assert b"302 Found" in said
