@@ -127,6 +127,8 @@ async def pair(user: UserRepository, tmp_path: Path) -> AsyncIterator[Pair]:
     setup = UserRepository(tmp_path / "setup")
     for name in ("node_modules/m/index.js", "node_modules/m/other.js", "generated.txt", "keep/__pycache__/x.pyc"):
         setup.write(name, name)
+    for name in ("keep/one", "run.sh/inside", "deep/a"):  # of an older commit: what the base has is what counts
+        setup.write(name, "not of the base")
     setup.write("tools/bin/tool", "t", 0o700)
     for name in ("tools", "tools/bin"):
         (setup.path / name).chmod(0o770)

@@ -13,9 +13,10 @@ class HostRule:
     host: str
     """A name in lower case (`pypi.org`), or `*.` and a name for every name below it (not the name itself)."""
     ports: tuple[int, ...] = (443,)
-    """443 and others by CONNECT; 80 is plain HTTP."""
+    """443 and others are TLS, by CONNECT; 80 is plain HTTP."""
     methods: str = "all"
-    """`all`, or `read-only` for GET, HEAD and OPTIONS. `read-only` https is intercepted to see the method."""
+    """`all`, or `read-only` for GET, HEAD and OPTIONS without a body, and git's fetch. `read-only` https is intercepted
+    to see the method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +60,5 @@ class Network:
     """Called on the event loop's thread; must not block or raise."""
     pinned: Mapping[str, str] = field(default_factory=dict)
     """Addresses by name, from the person's own settings, that are used instead of asking DNS and may be private: a
-    registry in the company's network. A repository's recipe cannot set it."""
+    registry in the company's network. `10.0.0.5`, or with another port than the rule's `10.0.0.5:8443`. A repository's
+    recipe cannot set it."""

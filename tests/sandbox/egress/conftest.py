@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,3 +15,11 @@ def internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     return authority
+
+
+@pytest.fixture(autouse=True)
+def _nothing_flies(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever a box sends, no connection of the proxy ends by a fault of ours: the event loop would log it."""
+    with caplog.at_level(logging.WARNING, "asyncio"):
+        yield
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []

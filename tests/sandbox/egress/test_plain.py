@@ -101,8 +101,11 @@ async def test_a_server_that_answers_what_is_no_http_is_told_as_that() -> None:
 
 
 async def test_an_answer_that_breaks_off_is_not_shown_as_whole() -> None:
-    cut = {b"/length": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nabc",
-           b"/chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n9\r\nabc"}  # fmt: skip
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+    cut = {
+        b"/length": head + b"Content-Length: 9\r\n\r\nabc",
+        b"/chunks": head + b"Transfer-Encoding: chunked\r\n\r\n9\r\nabc",
+    }
     async with serving(lambda head, body: cut[head.split()[1]]) as server:
         async with way_out("a.example:80", pinned={"a.example": f"127.0.0.1:{server.port}"}) as way:
             for path in cut:

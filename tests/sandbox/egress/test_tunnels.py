@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 
 import pytest
 
@@ -121,6 +123,21 @@ async def test_a_host_that_is_down_is_told_in_words(internet: Authority) -> None
         with pytest.raises(ConnectionError, match=r"the name b.example cannot be resolved: name or service not known"):
             await way.ask("b.example:443", internet.client(), GET)
     assert all("cannot be" in decision.reason for decision in way.decisions)
+
+
+async def test_a_tunnel_that_a_server_resets_is_told_as_broken(internet: Authority) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    async with raw_serving(handle) as server:
+        async with way_out("a.example", pinned={"a.example": f"127.0.0.1:{server.port}"}) as way:
+            connect = b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n"
+            await way.say(connect + hello("a.example") + b"x" * 100_000)
+            await way.told(1)
+    assert "the connection broke" in way.decisions[0].reason
 
 
 async def test_closing_ends_open_tunnels_and_tells_them(internet: Authority) -> None:

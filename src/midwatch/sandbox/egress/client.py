@@ -120,8 +120,10 @@ async def _relay(box: Wire, server: Wire) -> None:
         async with asyncio.TaskGroup() as both:
             both.create_task(_one_way(box, server))
             both.create_task(_one_way(server, box))
-    except* OSError as broken:
-        raise ConnectionError("the tunnel broke") from broken.exceptions[0]
+    except ExceptionGroup as broken:
+        if broken.split(OSError)[1] is not None:
+            raise
+        raise ConnectionError("the tunnel broke") from None
 
 
 async def _one_way(source: Wire, target: Wire) -> None:

@@ -31,8 +31,8 @@ class Terms:
     proxies: Mapping[str, str] | None = None
     """Proxies between this machine and the internet, by scheme; None for those of the environment."""
     patience: Patience = field(default_factory=Patience)
-    connections: int = 128
-    """At once; more wait until one ends."""
+    connections: int = 64
+    """At once; more wait until one ends. Each takes two handles of this process."""
 
 
 class Proxy:
