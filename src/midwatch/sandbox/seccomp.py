@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import platform
-import struct
 
-_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
-_ALLOW = 0x7FFF0000
-_KILL_PROCESS = 0x80000000
-_ERRNO = 0x00050000
-
-# Instructions: load a 32-bit word of struct seccomp_data, jump, return.
-_LOAD, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCH = 0, 4
-_X32_BIT = 0x40000000
-
-_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+from midwatch.sandbox.bpf import (
+    ALLOW,
+    AUDIT_ARCH,
+    EAFNOSUPPORT,
+    ENOSYS,
+    EPERM,
+    JEQ,
+    JSET,
+    RETURN,
+    argument,
+    only_if,
+    op,
+    prologue,
+    refuse,
+    unless,
+    when,
+)
 
 # name: (x86_64, aarch64); None where the architecture has no such call.
-_DENIED: dict[str, tuple[int | None, int | None]] = {
+DENIED: dict[str, tuple[int | None, int | None]] = {
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
     "process_vm_writev": (311, 271),
@@ -77,17 +82,17 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "_sysctl": (156, None),
 }
 # Programs fall back to older calls when these do not exist; their arguments cannot be seen by a filter.
-_ABSENT: dict[str, tuple[int | None, int | None]] = {
+ABSENT: dict[str, tuple[int | None, int | None]] = {
     "clone3": (435, 435),
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
 }
 _CLONE, _SOCKET, _IOCTL = (56, 220), (41, 198), (16, 29)
-_NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
-_FAMILIES = (1, 2, 10)  # unix, inet, inet6; netlink (16) for protocol 0 (route) only
-_NETLINK = 16
-_TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
+NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
+FAMILIES = (1, 2, 10)  # unix, inet, inet6; netlink (16) for protocol 0 (route) only
+NETLINK = 16
+TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
 
 
 def machine() -> str:
@@ -97,72 +102,36 @@ def machine() -> str:
 
 def supported(arch: str) -> bool:
     """Whether there is a filter for this architecture."""
-    return arch in _AUDIT_ARCH
+    return arch in AUDIT_ARCH
 
 
 def program(arch: str) -> bytes:
     """The filter as an array of struct sock_filter. Raises KeyError for an architecture that is not supported."""
-    audit = _AUDIT_ARCH[arch]
-    column = 0 if arch == "x86_64" else 1
-    code = [
-        _op(_LOAD, _ARCH),
-        _op(_JEQ, audit, 1, 0),
-        _op(_RETURN, _KILL_PROCESS),  # a 32-bit program would be read by the wrong table
-        _op(_LOAD, _NUMBER),
-    ]
-    if arch == "x86_64":
-        code += [_op(_JGE, _X32_BIT, 0, 1), _op(_RETURN, _ERRNO | _ENOSYS)]
-    for table, error in ((_ABSENT, _ENOSYS), (_DENIED, _EPERM)):
+    column = column_of(arch)
+    code = prologue(arch)
+    for table, error in ((ABSENT, ENOSYS), (DENIED, EPERM)):
         for numbers in table.values():
             number = numbers[column]
             if number is not None:
-                code += [_op(_JEQ, number, 0, 1), _op(_RETURN, _ERRNO | error)]
-    code += _when(_CLONE[column], _clone())
-    code += _when(_SOCKET[column], _socket())
-    code += _when(_IOCTL[column], _ioctl())
-    code.append(_op(_RETURN, _ALLOW))
+                code += [op(JEQ, number, 0, 1), refuse(error)]
+    code += when(_CLONE[column], _clone())
+    code += when(_SOCKET[column], _socket())
+    code += when(_IOCTL[column], [argument(1), *only_if(TERMINAL_INPUT, EPERM)])
+    code.append(op(RETURN, ALLOW))
     return b"".join(code)
 
 
-def _op(code: int, value: int, yes: int = 0, no: int = 0) -> bytes:
-    return struct.pack("=HBBI", code, yes, no, value)
-
-
-def _argument(index: int) -> bytes:
-    """Load the low 32 bits of an argument: all that the kernel uses of the arguments looked at here."""
-    return _op(_LOAD, 16 + 8 * index)
-
-
-def _when(number: int, body: list[bytes]) -> list[bytes]:
-    """`body` for one system call; it ends in a return on every way through it."""
-    return [_op(_JEQ, number, 0, len(body)), *body]
+def column_of(arch: str) -> int:
+    """Which of the two numbers in a table is this architecture's. Raises KeyError for one that is not supported."""
+    return {"x86_64": 0, "aarch64": 1}[arch]
 
 
 def _clone() -> list[bytes]:
-    return [
-        _argument(0),
-        _op(_JSET, _NEW_NAMESPACES, 0, 1),
-        _op(_RETURN, _ERRNO | _EPERM),
-        _op(_RETURN, _ALLOW),
-    ]
+    return [argument(0), op(JSET, NEW_NAMESPACES, 0, 1), refuse(EPERM), op(RETURN, ALLOW)]
 
 
 def _socket() -> list[bytes]:
-    body = [_argument(0)]
-    for family in _FAMILIES:
-        body += [_op(_JEQ, family, 0, 1), _op(_RETURN, _ALLOW)]
-    return [
-        *body,
-        _op(_JEQ, _NETLINK, 0, 3),
-        _argument(2),
-        _op(_JEQ, 0, 0, 1),
-        _op(_RETURN, _ALLOW),
-        _op(_RETURN, _ERRNO | _EAFNOSUPPORT),
-    ]
-
-
-def _ioctl() -> list[bytes]:
-    body = [_argument(1)]
-    for request in _TERMINAL_INPUT:
-        body += [_op(_JEQ, request, 0, 1), _op(_RETURN, _ERRNO | _EPERM)]
-    return [*body, _op(_RETURN, _ALLOW)]
+    body = [argument(0)]
+    for family in FAMILIES:
+        body += [op(JEQ, family, 0, 1), op(RETURN, ALLOW)]
+    return [*body, op(JEQ, NETLINK, 1, 0), refuse(EAFNOSUPPORT), argument(2), *unless([0], EAFNOSUPPORT)]
