@@ -119,7 +119,7 @@ def system() -> tuple[str, ...]:
         elif place.is_dir():
             arguments += ["--ro-bind", str(place), str(place)]
     arguments += ["--perms", "0755", "--dir", "/etc"]
-    for place in _etc():
+    for place in etc_paths():
         if place.is_dir():
             arguments += ["--ro-bind", os.path.realpath(place), str(place)]
     return (*arguments, "--symlink", "/proc/self/mounts", "/etc/mtab")
@@ -128,10 +128,11 @@ def system() -> tuple[str, ...]:
 @cache
 def copied() -> tuple[Path, ...]:
     """The chosen files of /etc. They are copied: bwrap needs ten times as long for a mount as for a small file."""
-    return tuple(place for place in _etc() if place.is_file())
+    return tuple(place for place in etc_paths() if place.is_file())
 
 
-def _etc() -> list[Path]:
+def etc_paths() -> list[Path]:
+    """The files and folders of /etc that a box may read."""
     return [place for pattern in _ETC.split() for place in sorted(Path("/etc").glob(pattern))]
 
 
