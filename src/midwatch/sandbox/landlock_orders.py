@@ -49,7 +49,8 @@ def orders(
     writable = [workspace, spec.private / "tmp", spec.private / "home"]
     readable = [*spec.read_only, *command.shown, *((spec.support,) if spec.support is not None else ())]
     rules = [(path, _READING) for path in _real([*map(Path, _SYSTEM), *etc_paths(), *map(Path, _NAMES)])]
-    rules += _without(_real(readable), _real(spec.masked))
+    # As they are given: where root shows them to another user, they are not links any more.
+    rules += _without([path for path in readable if path.exists()], spec.masked)
     rules.append((Path("/proc"), _READ_FILE | _READ_DIR))
     rules += [(path, _READ_FILE | _WRITE_FILE | _TRUNCATE) for path in _real(map(Path, _DEVICES))]
     if owner is not None:  # terminals of others do not belong to a box's own user
@@ -81,7 +82,7 @@ def handled(version: int) -> tuple[int, int, int]:
     return files, _BOTH if version >= 4 else 0, _BOTH if version >= SCOPED else 0
 
 
-def _without(folders: list[Path], masked: list[Path]) -> list[tuple[Path, int]]:
+def _without(folders: Sequence[Path], masked: Sequence[Path]) -> list[tuple[Path, int]]:
     """Rules to read `folders` but not the files `masked`. Rules only ever grant, and all that is below; so on the way
     to a masked file each neighbour is granted by itself. The folders on the way can still be listed."""
     rules = []

@@ -1,0 +1,240 @@
+"""Boxes by a container runtime, crun or runc: for machines where these are what administrators know and allow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from midwatch.domain.errors import InputError, OperationError
+from midwatch.sandbox import arguments, oci_bundle, oci_seccomp, runtime, seccomp
+from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, Protections
+from midwatch.sandbox.contained import Contained
+from midwatch.sandbox.identity import identity, prefix
+from midwatch.sandbox.oci_bundle import Bound
+from midwatch.sandbox.opened import View
+from midwatch.sandbox.owners import box_owner
+from midwatch.sandbox.served import ServedBox
+from midwatch.sandbox.spec import Overlay
+from midwatch.sandbox.staging import Start, stage
+from midwatch.sandbox.trial_box import try_box
+
+PROGRAMS = ("crun", "runc")
+INSTALL = "install crun or runc (Debian: `apt install crun runc`)"
+_PLACES = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
+_START_SECONDS = 60
+_MORE_MEMORY = 64 << 20
+"""What the kernel lets a box have above its limit: up to that, what ends is said in words."""
+_MORE_PROCESSES = 32
+
+
+class Container:
+    """Boxes by a container runtime."""
+
+    name = "container"
+
+    def __init__(self, program: str = "") -> None:
+        """`program`: the path of the runtime to use, instead of the first that works."""
+        self._program = program
+        self._controlled = False
+
+    async def probe(self) -> Protections:
+        """As `Sandbox.probe`."""
+        program = await self._chosen(afresh=True)
+        owner = self.owner("probe")
+        return Protections(
+            (
+                f"container runtime {Path(program).name} ({program})",
+                "own user, process, network, ipc, host name and mount namespaces; no network but loopback",
+                "no capabilities, no new privileges"
+                + (f"; boxes run as their own user, here {owner[0]}" if owner is not None else ""),
+                f"system call filter for {seccomp.machine()}, loaded by the runtime",
+                "read-only system, private home and temporary files, synthetic users and hosts",
+                "memory, processes and CPU share limited by control groups"
+                if self._controlled
+                else "memory is watched from outside",
+            ),
+            network=True,
+        )
+
+    def open(self, spec: BoxSpec) -> AbstractAsyncContextManager[Box]:
+        """As `Sandbox.open`. Takes no layers and no system of the box's own."""
+        return self._open(spec)
+
+    def owner(self, box_id: str) -> tuple[int, int] | None:
+        """As `Sandbox.owner`. Raises OperationError for a root that has no other uid to change to."""
+        return box_owner(box_id)
+
+    @contextlib.asynccontextmanager
+    async def _open(self, spec: BoxSpec) -> AsyncIterator[Box]:
+        launch = _Launch(spec, await self._chosen(), self._controlled, self.owner(spec.id))
+        box = ServedBox(spec, launch, launch.view())
+        try:
+            yield box
+        finally:
+            await box.close()
+
+    async def _chosen(self, *, afresh: bool = False) -> str:
+        """The program to use, tried; for root, with control groups where that works."""
+        if self._program and not afresh:
+            return self._program
+        complaints: list[OperationError] = []
+        for program in [self._program] if self._program else installed():
+            for controlled in (True, False) if os.geteuid() == 0 else (False,):
+                tried = Container(program)
+                tried._controlled = controlled
+                try:
+                    await try_box(tried)
+                except OperationError as error:
+                    complaints.append(error)
+                    continue
+                self._program, self._controlled = program, controlled
+                return program
+        raise complaints[-1] if complaints else OperationError("no container runtime is installed", INSTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    spec: BoxSpec
+    program: str
+    controlled: bool
+    owner: tuple[int, int] | None
+
+    async def __call__(self, channel: socket.socket) -> Contained:
+        """As `Launch`."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(stage().executor, self._start, channel.fileno())
+
+    def view(self) -> View:
+        support = SUPPORT if self.spec.support is not None else ""
+        # The runtime ends once it has started the server, so that must not end with it; it does with its channel.
+        return View(WORKDIR, support, arguments.environment(self.spec), self.owner, die=False)
+
+    def _start(self, channel: int) -> Contained:
+        with contextlib.ExitStack() as opened:
+            folder = self.spec.private / "container"
+            config = self._bundle(folder, opened)
+            (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+            name = f"midwatch-{os.getpid()}-{folder.stat().st_ino}"
+            command = [*prefix(self.owner), self.program, "--root", str(folder / "state")]
+            opened.callback(_delete, [*command, "delete", "--force", name])
+            run = [*command, "run", "--detach", "--bundle", str(folder), "--pid-file", str(folder / "pid"), name]
+            complaint = self._run(run, channel, opened)
+            pid = int((folder / "pid").read_text(encoding="ascii"))
+            return Contained(pid, complaint, opened.pop_all())
+
+    def _run(self, run: list[str], channel: int, opened: contextlib.ExitStack) -> int:
+        """Start the container; the read end of the pipe for complaints."""
+        reading, writing = os.pipe()
+        opened.callback(os.close, reading)
+        os.set_blocking(reading, False)
+        try:
+            environment = {"PATH": _PLACES, "XDG_RUNTIME_DIR": str(self.spec.private / "container")}
+            process = stage().start(Start(run, environment, channel, writing, writing))
+            code = process.wait(_START_SECONDS)
+        except OSError as error:
+            raise OperationError(f"{self.program} cannot be started: {error.strerror}", INSTALL) from error
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise OperationError(f"{self.program} did not start the box within {_START_SECONDS} s") from None
+        finally:
+            os.close(writing)
+        if code != 0:
+            said = _last_line(reading)
+            raise OperationError(f"{self.program} could not set up the box: {said}", mend_for(said))
+        return reading
+
+    def _bundle(self, folder: Path, opened: contextlib.ExitStack) -> dict[str, object]:
+        spec = self.spec
+        workspace = _plain(spec)
+        made = [spec.private / "tmp", spec.private / "home"]
+        for one in made:
+            one.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self.owner is not None:
+                os.chown(one, *self.owner, follow_symlinks=False)
+        server = runtime.on_the_system()
+        bound = oci_bundle.binds(spec, workspace, server.binds)
+        root = folder / "rootfs"
+        oci_bundle.make_system(root, spec, bound)
+        staged = [Bound(self._shown(Path(one.source), opened), one.target, one.read_only) for one in bound]
+        who = identity(self.owner)
+        argv = server.argv(0)
+        config = oci_bundle.configuration(self._shown(root, opened), who, staged, argv)
+        linux = config["linux"]
+        assert isinstance(linux, dict)
+        if seccomp.supported(seccomp.machine()):
+            linux["seccomp"] = oci_seccomp.profile(seccomp.machine())
+        if self.controlled:
+            linux["cgroupsPath"] = f"/midwatch/{os.getpid()}-{folder.stat().st_ino}"
+            linux["resources"] = _resources(spec)
+        return config
+
+    def _shown(self, path: Path, opened: contextlib.ExitStack) -> str:
+        """Where the runtime finds it: staged for root, since the box's own user may not walk to it."""
+        try:
+            staged = stage().bind(path) if self.owner is not None else None
+            path.lstat()
+        except OSError as error:
+            raise InputError(f"cannot show {path} to a box: {error.strerror}", "check the settings") from error
+        if staged is None:
+            return str(path)
+        opened.callback(stage().unbind, staged)
+        return staged
+
+
+def installed() -> list[str]:
+    """The runtimes that are there, by their paths, in the order to try them."""
+    found = (shutil.which(name, path=_PLACES) for name in PROGRAMS)
+    return [path for path in found if path is not None]
+
+
+def mend_for(complaint: str) -> str:
+    """What to do about a runtime's own error message."""
+    text = complaint.lower()
+    if "hybrid" in text:
+        return "this crun takes no hybrid control groups: install runc too, or a newer crun"
+    if "newuidmap" in text or "newgidmap" in text:
+        return "install newuidmap and newgidmap (Debian: `apt install uidmap`)"
+    return "`midwatch doctor` shows what works here"
+
+
+def _plain(spec: BoxSpec) -> Path:
+    if isinstance(spec.workspace, Overlay) or spec.root is not None or spec.home or spec.superuser:
+        raise OperationError(
+            "the sandbox `container` takes no layers and no system of the box's own",
+            "choose the sandbox `bubblewrap` for this repository's environment",
+        )
+    return spec.workspace
+
+
+def _resources(spec: BoxSpec) -> dict[str, object]:
+    limits = spec.limits
+    resources: dict[str, object] = {
+        "memory": {"limit": limits.memory_bytes + _MORE_MEMORY},
+        "pids": {"limit": limits.processes + _MORE_PROCESSES},
+    }
+    if limits.cpus is not None:
+        resources["cpu"] = {"period": 100_000, "quota": max(1000, round(limits.cpus * 100_000))}
+    return resources
+
+
+def _last_line(reading: int) -> str:
+    try:
+        lines = os.read(reading, 1 << 16).decode("utf-8", "replace").strip().splitlines()
+    except BlockingIOError:
+        lines = []
+    return lines[-1] if lines else "it ended without a word"
+
+
+def _delete(command: list[str]) -> None:
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(command, env={"PATH": _PLACES}, capture_output=True, timeout=_START_SECONDS)

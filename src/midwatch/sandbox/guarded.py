@@ -1,0 +1,56 @@
+"""A started box without namespaces: its guard, seen from the host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+
+from midwatch.sandbox.boxd import tree
+from midwatch.sandbox.handles import read_available
+from midwatch.sandbox.running import until_gone
+
+
+class Guarded:
+    """As `Started`. The guard ends when nothing of the box is left; see `landlock_launch`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], complaint: int) -> None:
+        """`complaint`: ours from now on; the read end of a pipe that does not block."""
+        self.pid = process.pid
+        self._process = process
+        self._handle = os.pidfd_open(process.pid)
+        self._complaint = complaint
+        self._over = False
+
+    async def begun(self) -> None:
+        """As `Started.begun`."""
+
+    def verdict(self) -> str:
+        """As `Started.verdict`: nobody knows here."""
+        return ""
+
+    def kill(self) -> None:
+        """As `Started.kill`. The guard itself stays, to end what is missed here."""
+        if self._over:
+            return
+        below = tree.descendants(self.pid)[1:]
+        for pid in below:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not below:  # it has not come so far as to start the server, or is about to end
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, signal.SIGTERM)
+
+    async def gone(self) -> str:
+        """As `Started.gone`."""
+        try:
+            await until_gone(self._handle)
+            await asyncio.to_thread(self._process.wait)
+            said = read_available(self._complaint).strip()
+            return f"the box could not be set up: {said}" if said else ""
+        finally:
+            self._over = True
+            os.close(self._handle)
+            os.close(self._complaint)
