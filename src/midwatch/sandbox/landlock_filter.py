@@ -79,15 +79,22 @@ def program(arch: str, others: tuple[int, ...] = ()) -> bytes:
         code += when(numbers[column], [refuse(EPERM)])
     code += when(_SOCKET[column], [refuse(EAFNOSUPPORT)])
     code += when(_SOCKETPAIR[column], _socketpair())
-    kept = [number for pid in (SERVER, GUARD, *others) for number in (pid, _negative(pid))]
-    for numbers in _SIGNALS.values():
-        code += when(numbers[column], [argument(0), *only_if([*kept, _EVERYBODY], EPERM)])
+    code += signals(arch, others)
     for index, numbers in _ON_OTHERS.values():
         code += when(numbers[column], [argument(index), *unless([0], EPERM)])
     code += when(_FCNTL[column], [argument(1), *only_if(_SET_OWNER, EPERM)])
     code += when(_IOCTL[column], [argument(1), *only_if(_SET_OWNER_BY_IOCTL, EPERM)])
     code.append(op(RETURN, ALLOW))
     return b"".join(code)
+
+
+def signals(arch: str, others: tuple[int, ...] = ()) -> list[bytes]:
+    """The part that keeps signals from the server, the guard and `others`, and from everybody at once."""
+    kept = [number for pid in (SERVER, GUARD, *others) for number in (pid, _negative(pid))]
+    code = []
+    for numbers in _SIGNALS.values():
+        code += when(numbers[column_of(arch)], [argument(0), *only_if([*kept, _EVERYBODY], EPERM)])
+    return code
 
 
 def _socketpair() -> list[bytes]:

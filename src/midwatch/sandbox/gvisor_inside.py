@@ -1,0 +1,200 @@
+"""The first process of a box of gVisor: the exec server's only neighbour, which carries its channel to the host.
+
+gVisor passes no descriptors through its own border. So this program holds the host's end of a channel inside, makes
+pipes where the host has handles, and sends what goes through them as frames over its standard input and output:
+a kind (one byte), a stream's number and a length (4 bytes each, big-endian), and the content.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import socket
+import struct
+import sys
+
+sys.path.insert(0, sys.argv[1])
+from boxd import wire  # type: ignore[import-not-found]  # noqa: E402 - its folder is only known now
+from boxd.main import main as serve  # type: ignore[import-not-found]  # noqa: E402
+
+MESSAGE, DATA, END, TAKEN = range(4)
+HEADER = struct.Struct("!BII")
+_PIECE = 64 << 10
+_DRAIN_MS = 2000
+_NO_NEW_PRIVS, _SECCOMP, _FILTER = 38, 22, 2
+
+
+class Relay:
+    """Between the host's frames and the server's channel."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._received = b""
+        self._inputs: dict[int, list[bytes]] = {}
+        """What is to be written to the server's side yet, by our handle of the pipe; an empty piece is the end."""
+        self._outputs: dict[int, int] = {}
+        """The stream's number, by our handle of the pipe."""
+        self._numbers: dict[int, int] = {}
+        """Our handle of the pipe of an input, by the stream's number."""
+        self._of_request: dict[bytes, list[int]] = {}
+
+    def run(self) -> None:
+        """Until the host or the server closes."""
+        while True:
+            poller = select.poll()
+            poller.register(0, select.POLLIN)
+            poller.register(self._channel.fileno(), select.POLLIN)
+            for handle, pieces in self._inputs.items():
+                if pieces:
+                    poller.register(handle, select.POLLOUT)
+            for handle in self._outputs:
+                poller.register(handle, select.POLLIN)
+            for handle, _ in poller.poll():
+                if handle == 0:
+                    if not self._listen():
+                        return
+                elif handle == self._channel.fileno():
+                    if not self._answer():
+                        return
+                elif handle in self._outputs:
+                    self._fetch(handle)
+                elif handle in self._inputs:
+                    self._feed(handle)
+
+    def _listen(self) -> bool:
+        piece = os.read(0, _PIECE)
+        if not piece:
+            return False
+        self._received += piece
+        while len(self._received) >= HEADER.size:
+            kind, stream, size = HEADER.unpack_from(self._received)
+            if len(self._received) < HEADER.size + size:
+                break
+            content = self._received[HEADER.size : HEADER.size + size]
+            self._received = self._received[HEADER.size + size :]
+            if kind == MESSAGE:
+                self._request(stream, content)
+            elif stream in self._numbers:  # else nobody reads it any more
+                self._inputs[self._numbers[stream]].append(content)
+            elif kind == DATA:
+                self._send(TAKEN, stream, b"")
+        return True
+
+    def _request(self, count: int, content: bytes) -> None:
+        """Pass a request on. It begins with its streams: a number, and whether the server reads it or writes to it."""
+        message = content[5 * count :]
+        name = wire.unpack(message)[1] if count else b""
+        handles = []
+        for place in range(count):
+            stream, reads = struct.unpack_from("!I?", content, 5 * place)
+            reading, writing = os.pipe()
+            handles.append(reading if reads else writing)
+            if reads:
+                os.set_blocking(writing, False)
+                self._inputs[writing] = []
+                self._numbers[stream] = writing
+            else:
+                self._outputs[reading] = stream
+                self._of_request.setdefault(name, []).append(reading)
+        given = list(handles)
+        if len(message) > wire.LONGEST:
+            long = os.memfd_create("request")
+            view = memoryview(message)
+            while view:
+                view = view[os.write(long, view) :]
+            os.lseek(long, 0, os.SEEK_SET)
+            given.insert(0, long)
+            handles.append(long)
+            message = wire.pack(wire.LONG)
+        socket.send_fds(self._channel, [message], given)
+        for handle in handles:
+            os.close(handle)
+
+    def _answer(self) -> bool:
+        """Pass an answer on, after all that came out of the pipes of its request."""
+        try:
+            message = self._channel.recv(wire.LONGEST)
+        except OSError:
+            message = b""
+        if not message:
+            return False
+        fields = wire.unpack(message)
+        for handle in self._of_request.pop(fields[1], []) if len(fields) > 1 else []:
+            while handle in self._outputs and _readable(handle, _DRAIN_MS):
+                self._fetch(handle)
+        self._send(MESSAGE, 0, message)
+        return True
+
+    def _fetch(self, handle: int) -> None:
+        piece = os.read(handle, _PIECE)
+        self._send(DATA if piece else END, self._outputs[handle], piece)
+        if not piece:
+            del self._outputs[handle]
+            os.close(handle)
+
+    def _feed(self, handle: int) -> None:
+        pieces = self._inputs[handle]
+        stream = next(number for number, there in self._numbers.items() if there == handle)
+        try:
+            while pieces and pieces[0]:
+                pieces[0] = pieces[0][os.write(handle, pieces[0]) :]
+                if not pieces[0]:
+                    del pieces[0]
+                    self._send(TAKEN, stream, b"")
+            over = bool(pieces)
+        except BlockingIOError:
+            return
+        except OSError:  # nobody reads it
+            over = True
+            self._send(TAKEN, stream, b"")
+        if over:
+            del self._inputs[handle], self._numbers[stream]
+            os.close(handle)
+
+    def _send(self, kind: int, stream: int, content: bytes) -> None:
+        view = memoryview(HEADER.pack(kind, stream, len(content)) + content)
+        while view:
+            view = view[os.write(1, view) :]
+
+
+def _readable(handle: int, milliseconds: int) -> bool:
+    poller = select.poll()
+    poller.register(handle, select.POLLIN)
+    return bool(poller.poll(milliseconds))
+
+
+def _filter(code: bytes, server: int) -> None:
+    """Load the filter that keeps the box's commands from killing server and relay."""
+    placeholders = struct.unpack_from("=II", code)
+    code = code[8:]
+    for placeholder, pid in zip(placeholders, (server, os.getppid() if server == os.getpid() else os.getpid())):
+        for number, real in ((placeholder, pid), ((1 << 32) - placeholder, (1 << 32) - pid)):
+            code = code.replace(struct.pack("=I", number), struct.pack("=I", real))
+    held = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("=H6xQ", len(code) // 8, ctypes.addressof(held))
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 or library.prctl(_SECCOMP, _FILTER, program, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the system call filter cannot be loaded")
+
+
+def run(filter_path: str) -> None:
+    """Become relay and server. Does not return."""
+    with open(filter_path, "rb") as file:
+        code = file.read()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    server = os.fork()
+    if server == 0:
+        ours.close()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        _filter(code, os.getpid())
+        serve(theirs.detach())
+    theirs.close()
+    Relay(ours).run()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    run(sys.argv[2])
