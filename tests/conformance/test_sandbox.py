@@ -12,15 +12,14 @@ import pytest
 
 from midwatch.domain.errors import InputError, SandboxLost
 from midwatch.sandbox.base import Sandbox
-from midwatch.sandbox.bubblewrap import Bubblewrap
-from midwatch.sandbox.process import Process
 from tests.sandbox.boxes import Bench, alive, opened, token, until
+from tests.support.drivers import DRIVERS, Driver
 
 
-@pytest.fixture(params=[Bubblewrap, Process])
+@pytest.fixture(params=DRIVERS, ids=lambda driver: driver.name)
 def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    made: Sandbox = request.param()
-    return made
+    driver: Driver = request.param
+    return driver.required()
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from midwatch.sandbox.wording import merged
 
 HOME = "/home/agent"
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETGID", "SETUID")
-_LAST_ON_PATH = "/run/midwatch-bin"
-_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+LAST_ON_PATH = "/run/midwatch-bin"
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 _ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Of /etc only what programs need to work; no host name, no users, no registry settings that may hold a credential.
@@ -145,7 +145,7 @@ def world(sources: Sources, spec: BoxSpec, data: Mapping[str, int], empty: Mappi
     arguments += _KERNEL.split() + (_VAR.split() if sources.root is None else [])
     python = python_link(spec.path) if sources.root is None else ""
     if python:
-        arguments += ["--symlink", python, f"{_LAST_ON_PATH}/python"]
+        arguments += ["--symlink", python, f"{LAST_ON_PATH}/python"]
     arguments += sources.temporary.bind(_TEMPORARY, read_only=False)
     arguments += sources.home.mount(HOME)
     for path, source in sources.read_only:
@@ -166,7 +166,7 @@ def synthesised(spec: BoxSpec) -> Mapping[str, str]:
 @cache
 def python_link(path: tuple[str, ...]) -> str:
     """Where `python` should point when only `python3` is there; empty when there is nothing to add."""
-    search = os.pathsep.join((*path, _SYSTEM_PATH))
+    search = os.pathsep.join((*path, SYSTEM_PATH))
     if shutil.which("python", path=search) is not None:
         return ""
     return shutil.which("python3", path=search) or ""
@@ -174,9 +174,9 @@ def python_link(path: tuple[str, ...]) -> str:
 
 def environment(spec: BoxSpec) -> dict[str, str]:
     """All that a command finds in its environment."""
-    path = [*spec.path, _SYSTEM_PATH if spec.root is None else _ROOT_PATH]
+    path = [*spec.path, SYSTEM_PATH if spec.root is None else _ROOT_PATH]
     if spec.root is None and python_link(spec.path):
-        path.append(_LAST_ON_PATH)
+        path.append(LAST_ON_PATH)
     support = SUPPORT if spec.support is not None else ""
     return merged(HOME, _TEMPORARY, os.pathsep.join(path), support, spec.environment)
 

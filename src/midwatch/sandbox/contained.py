@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 
+from midwatch.domain.errors import SandboxLost
 from midwatch.sandbox.handles import read_available
 from midwatch.sandbox.running import until_gone
 from midwatch.sandbox.staging import stage
@@ -37,14 +38,14 @@ class Contained:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
-    async def gone(self) -> str:
+    async def gone(self) -> SandboxLost | None:
         """As `Started.gone`."""
         try:
             await until_gone(self._handle)
             with contextlib.suppress(ChildProcessError):  # where we are the init of a container, it became ours
                 os.waitpid(self.pid, os.WNOHANG)  # noqa: ASYNC222 - does not wait
             said = read_available(self._complaint).strip()
-            return f"the box could not be set up: {said}" if said else ""
+            return SandboxLost(f"the box could not be set up: {said}") if said else None
         finally:
             self._over = True
             os.close(self._handle)

@@ -19,11 +19,10 @@ from midwatch.sandbox import arguments, oci_bundle, oci_seccomp, runtime, seccom
 from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, Protections
 from midwatch.sandbox.contained import Contained
 from midwatch.sandbox.identity import identity, prefix
-from midwatch.sandbox.oci_bundle import Bound
 from midwatch.sandbox.opened import View
 from midwatch.sandbox.owners import box_owner
 from midwatch.sandbox.served import ServedBox
-from midwatch.sandbox.spec import Overlay
+from midwatch.sandbox.sources import Opener
 from midwatch.sandbox.staging import Start, stage
 from midwatch.sandbox.trial_box import try_box
 
@@ -66,7 +65,7 @@ class Container:
         )
 
     def open(self, spec: BoxSpec) -> AbstractAsyncContextManager[Box]:
-        """As `Sandbox.open`. Takes no layers and no system of the box's own."""
+        """As `Sandbox.open`. Takes no system of the box's own."""
         return self._open(spec)
 
     def owner(self, box_id: str) -> tuple[int, int] | None:
@@ -75,9 +74,12 @@ class Container:
 
     @contextlib.asynccontextmanager
     async def _open(self, spec: BoxSpec) -> AsyncIterator[Box]:
+        if spec.root is not None or spec.superuser:
+            raise InputError(f"the sandbox {self.name!r} takes no other system than the host's", "use bubblewrap")
         launch = _Launch(spec, await self._chosen(), self._controlled, self.owner(spec.id))
         box = ServedBox(spec, launch, launch.view())
         try:
+            await box.unpark()
             yield box
         finally:
             await box.close()
@@ -115,8 +117,7 @@ class _Launch:
 
     def view(self) -> View:
         support = SUPPORT if self.spec.support is not None else ""
-        # The runtime ends once it has started the server, so that must not end with it; it does with its channel.
-        return View(WORKDIR, support, arguments.environment(self.spec), self.owner, die=False)
+        return View(WORKDIR, support, arguments.environment(self.spec), self.owner)
 
     def _start(self, channel: int) -> Contained:
         with contextlib.ExitStack() as opened:
@@ -153,22 +154,18 @@ class _Launch:
             raise OperationError(f"{self.program} could not set up the box: {said}", mend_for(said))
         return reading
 
-    def _bundle(self, folder: Path, opened: contextlib.ExitStack) -> dict[str, object]:
+    def _bundle(self, folder: Path, held: contextlib.ExitStack) -> dict[str, object]:
         spec = self.spec
-        workspace = _plain(spec)
-        made = [spec.private / "tmp", spec.private / "home"]
-        for one in made:
-            one.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if self.owner is not None:
-                os.chown(one, *self.owner, follow_symlinks=False)
         server = runtime.on_the_system()
-        bound = oci_bundle.binds(spec, workspace, server.binds)
-        root = folder / "rootfs"
-        oci_bundle.make_system(root, spec, bound)
-        staged = [Bound(self._shown(Path(one.source), opened), one.target, one.read_only) for one in bound]
-        who = identity(self.owner)
-        argv = server.argv(0)
-        config = oci_bundle.configuration(self._shown(root, opened), who, staged, argv)
+        bound = oci_bundle.binds(spec, Opener(self.owner, held).sources(spec, server))
+        oci_bundle.make_system(folder / "rootfs", spec, bound)
+        root = str(folder / "rootfs")
+        if self.owner is not None:  # who could not walk to it
+            staged = stage().bind(folder / "rootfs")
+            if staged is not None:
+                held.callback(stage().unbind, staged)
+                root = staged
+        config = oci_bundle.configuration(root, identity(self.owner), bound, server.argv(0, orphan=True))
         linux = config["linux"]
         assert isinstance(linux, dict)
         if seccomp.supported(seccomp.machine()):
@@ -177,18 +174,6 @@ class _Launch:
             linux["cgroupsPath"] = f"/midwatch/{os.getpid()}-{folder.stat().st_ino}"
             linux["resources"] = _resources(spec)
         return config
-
-    def _shown(self, path: Path, opened: contextlib.ExitStack) -> str:
-        """Where the runtime finds it: staged for root, since the box's own user may not walk to it."""
-        try:
-            staged = stage().bind(path) if self.owner is not None else None
-            path.lstat()
-        except OSError as error:
-            raise InputError(f"cannot show {path} to a box: {error.strerror}", "check the settings") from error
-        if staged is None:
-            return str(path)
-        opened.callback(stage().unbind, staged)
-        return staged
 
 
 def installed() -> list[str]:
@@ -205,15 +190,6 @@ def mend_for(complaint: str) -> str:
     if "newuidmap" in text or "newgidmap" in text:
         return "install newuidmap and newgidmap (Debian: `apt install uidmap`)"
     return "`midwatch doctor` shows what works here"
-
-
-def _plain(spec: BoxSpec) -> Path:
-    if isinstance(spec.workspace, Overlay) or spec.root is not None or spec.home or spec.superuser:
-        raise OperationError(
-            "the sandbox `container` takes no layers and no system of the box's own",
-            "choose the sandbox `bubblewrap` for this repository's environment",
-        )
-    return spec.workspace
 
 
 def _resources(spec: BoxSpec) -> dict[str, object]:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 
+from midwatch.domain.errors import SandboxLost
 from midwatch.sandbox.boxd import tree
 from midwatch.sandbox.handles import read_available
 from midwatch.sandbox.running import until_gone
@@ -43,13 +44,13 @@ class Guarded:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGTERM)
 
-    async def gone(self) -> str:
+    async def gone(self) -> SandboxLost | None:
         """As `Started.gone`."""
         try:
             await until_gone(self._handle)
             await asyncio.to_thread(self._process.wait)
             said = read_available(self._complaint).strip()
-            return f"the box could not be set up: {said}" if said else ""
+            return SandboxLost(f"the box could not be set up: {said}") if said else None
         finally:
             self._over = True
             os.close(self._handle)

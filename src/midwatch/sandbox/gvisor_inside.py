@@ -7,29 +7,35 @@ a kind (one byte), a stream's number and a length (4 bytes each, big-endian), an
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
 import socket
 import struct
 import sys
+import time
+from collections.abc import Callable
 
 sys.path.insert(0, sys.argv[1])
-from boxd import wire  # type: ignore[import-not-found]  # noqa: E402 - its folder is only known now
-from boxd.main import main as serve  # type: ignore[import-not-found]  # noqa: E402
+from boxd import system, tree, wire  # type: ignore[import-not-found]
+from boxd.main import main as serve  # type: ignore[import-not-found]
 
 MESSAGE, DATA, END, TAKEN = range(4)
 HEADER = struct.Struct("!BII")
 _PIECE = 64 << 10
 _DRAIN_MS = 2000
+_LISTED = 20
+_TICK = 0.002
 _NO_NEW_PRIVS, _SECCOMP, _FILTER = 38, 22, 2
 
 
 class Relay:
     """Between the host's frames and the server's channel."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, server: int) -> None:
         self._channel = channel
+        self._server = server
         self._received = b""
         self._inputs: dict[int, list[bytes]] = {}
         """What is to be written to the server's side yet, by our handle of the pipe; an empty piece is the end."""
@@ -120,11 +126,30 @@ class Relay:
         if not message:
             return False
         fields = wire.unpack(message)
+        if fields[0] == b"ended":
+            message = wire.pack(*fields, *self._sweep())
         for handle in self._of_request.pop(fields[1], []) if len(fields) > 1 else []:
             while handle in self._outputs and _readable(handle, _DRAIN_MS):
                 self._fetch(handle)
         self._send(MESSAGE, 0, message)
         return True
+
+    def _sweep(self) -> list[bytes]:
+        """End what was orphaned: where gVisor has no subreapers, it comes to this process. Its command lines."""
+        lines: list[bytes] = []
+        while True:
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return lines
+            orphans = [pid for pid in tree.children(os.getpid()) if pid != self._server]
+            if not orphans:
+                return lines[:_LISTED]
+            for pid in orphans:
+                lines += [line for line in [tree.command_line(pid)] if line]
+                tree.kill(tree.descendants(pid))
+            time.sleep(_TICK)
 
     def _fetch(self, handle: int) -> None:
         piece = os.read(handle, _PIECE)
@@ -168,7 +193,7 @@ def _filter(code: bytes, server: int) -> None:
     """Load the filter that keeps the box's commands from killing server and relay."""
     placeholders = struct.unpack_from("=II", code)
     code = code[8:]
-    for placeholder, pid in zip(placeholders, (server, os.getppid() if server == os.getpid() else os.getpid())):
+    for placeholder, pid in zip(placeholders, (server, os.getppid()), strict=True):
         for number, real in ((placeholder, pid), ((1 << 32) - placeholder, (1 << 32) - pid)):
             code = code.replace(struct.pack("=I", number), struct.pack("=I", real))
     held = ctypes.create_string_buffer(code, len(code))
@@ -176,6 +201,12 @@ def _filter(code: bytes, server: int) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     if library.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 or library.prctl(_SECCOMP, _FILTER, program, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "the system call filter cannot be loaded")
+
+
+def _subreaper(really: Callable[[], None] = system.subreaper) -> None:
+    """Only later versions of gVisor know it."""
+    with contextlib.suppress(OSError):
+        really()
 
 
 def run(filter_path: str) -> None:
@@ -190,9 +221,10 @@ def run(filter_path: str) -> None:
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
         _filter(code, os.getpid())
+        system.subreaper = _subreaper
         serve(theirs.detach())
     theirs.close()
-    Relay(ours).run()
+    Relay(ours, server).run()
     os._exit(0)
 
 

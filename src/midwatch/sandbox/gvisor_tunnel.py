@@ -160,18 +160,18 @@ class Tunnel:
             self._channel.shutdown(socket.SHUT_RDWR)
 
     async def _ready(self, handle: int) -> None:
-        ready = self._loop.create_future()
-        self._loop.add_reader(handle, lambda: ready.done() or ready.set_result(None))
+        ready = asyncio.Event()
+        self._loop.add_reader(handle, ready.set)
         try:
-            await ready
+            await ready.wait()
         finally:
             self._loop.remove_reader(handle)
 
     async def _room(self, handle: int) -> None:
-        ready = self._loop.create_future()
-        self._loop.add_writer(handle, lambda: ready.done() or ready.set_result(None))
+        ready = asyncio.Event()
+        self._loop.add_writer(handle, ready.set)
         try:
-            await ready
+            await ready.wait()
         finally:
             self._loop.remove_writer(handle)
 

@@ -15,10 +15,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from midwatch.domain.errors import InputError, OperationError
+from midwatch.domain.errors import OperationError
 from midwatch.sandbox import landlock_launch, landlock_orders, runtime, seccomp
 from midwatch.sandbox.arguments import SYSTEM_PATH
 from midwatch.sandbox.base import Box, BoxSpec, Protections
@@ -26,8 +26,8 @@ from midwatch.sandbox.guarded import Guarded
 from midwatch.sandbox.handles import memory_file
 from midwatch.sandbox.opened import View
 from midwatch.sandbox.owners import box_owner
+from midwatch.sandbox.process import plain_folder
 from midwatch.sandbox.served import ServedBox
-from midwatch.sandbox.spec import Overlay
 from midwatch.sandbox.trial_box import try_box
 from midwatch.sandbox.wording import merged
 
@@ -57,11 +57,12 @@ class Landlock:
     async def _open(self, spec: BoxSpec) -> AsyncIterator[Box]:
         version = _version()
         owner = self.owner(spec.id)
-        workspace = _plain(spec)
+        workspace = plain_folder(spec, self.name)
         await asyncio.to_thread(_make_private, spec.private, owner)
         launch = _Launch(spec, workspace, version, owner)
-        box = ServedBox(_uncounted(spec, owner), launch, launch.view())
+        box = ServedBox(spec, launch, launch.view())
         try:
+            await box.unpark()
             yield box
         finally:
             await box.close()
@@ -86,7 +87,8 @@ class _Launch:
         # The host's /etc/gitconfig is there, but may not be read.
         given = {"GIT_CONFIG_NOSYSTEM": "1", **spec.environment}
         variables = merged(home, temporary, path, support, given)
-        return View(str(self.workspace), support, variables, self.owner)
+        # The kernel counts by user: without one of its own, a box would be charged for the person's processes.
+        return View(str(self.workspace), support, variables, self.owner, counted=self.owner is not None)
 
     def _start(self, channel: int) -> Guarded:
         # The interpreter itself: the folder of a virtual environment need not be readable to a box's own user.
@@ -162,30 +164,8 @@ def _words(version: int, owner: tuple[int, int] | None) -> tuple[str, ...]:
     )
 
 
-def _plain(spec: BoxSpec) -> Path:
-    if isinstance(spec.workspace, Overlay) or spec.root is not None or spec.home or spec.superuser:
-        raise OperationError(
-            "the sandbox `landlock` can mount nothing: no layers and no system of the box's own",
-            "choose the sandbox `bubblewrap` for this repository's environment",
-        )
-    if spec.network is not None:
-        raise OperationError(
-            "the sandbox `landlock` cannot give a box some hosts and not others",
-            "choose the sandbox `bubblewrap` where a box needs a network",
-        )
-    for path in (spec.workspace, *spec.read_only):
-        if not path.exists():
-            raise InputError(f"cannot show {path} to a box: No such file or directory", "check the settings")
-    return spec.workspace
-
-
 def _make_private(private: Path, owner: tuple[int, int] | None) -> None:
     for folder in (private / "tmp", private / "home"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if owner is not None:
             os.chown(folder, *owner, follow_symlinks=False)
-
-
-def _uncounted(spec: BoxSpec, owner: tuple[int, int] | None) -> BoxSpec:
-    """The kernel counts processes by user: without one of its own, a box would be charged for the person's."""
-    return spec if owner is not None else replace(spec, limits=replace(spec.limits, processes=-1))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from midwatch.domain.errors import InputError
 from midwatch.sandbox import arguments
-from midwatch.sandbox.base import SUPPORT, WORKDIR, BoxSpec
+from midwatch.sandbox.arguments import Layers, Source, Sources
+from midwatch.sandbox.base import WORKDIR, BoxSpec
 
 VERSION = "1.0.2"
+_TEMPORARY = "/tmp"  # noqa: S108 - the box's own
 _FOLDERS = ("usr", "etc", "proc", "dev", "sys", "tmp", "run/midwatch", "var", "workspace", "home/agent")
 _NAMES = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _SHARED_MEMORY = 256 << 20
@@ -31,27 +34,29 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A host path that is seen inside."""
+    """What is seen inside: a path of the host's, or layers."""
 
-    source: str
+    source: str | Layers
     target: str
     read_only: bool = True
 
 
-def binds(spec: BoxSpec, workspace: Path, shown: Iterable[tuple[str, Path]]) -> list[Bound]:
-    """All host paths of a box, in the order to mount them. `shown`: what the server is made of, path inside and ours."""
+def binds(spec: BoxSpec, sources: Sources) -> list[Bound]:
+    """All that a box sees of the host, in the order to mount it."""
     found = [Bound("/usr", "/usr")]
     found += [Bound(f"/{name}", f"/{name}") for name in _NAMES if _is_folder(name)]
     found += [Bound(os.path.realpath(place), str(place)) for place in arguments.etc_paths() if place.is_dir()]
-    found += [Bound(str(path.resolve()), str(path)) for path in spec.read_only]
+    found += [Bound(_path(source), target) for target, source in sources.read_only]
     found += [Bound(os.devnull, str(path)) for path in spec.masked if path.is_file()]
-    found += [Bound(str(place.resolve()), path) for path, place in shown]
-    if spec.support is not None:
-        found.append(Bound(str(spec.support.resolve()), SUPPORT))
-    found.append(Bound(str(workspace), WORKDIR, read_only=False))
-    found.append(Bound(str(spec.private / "tmp"), "/tmp", read_only=False))  # noqa: S108 - the box's own
-    found.append(Bound(str(spec.private / "home"), arguments.HOME, read_only=False))
+    writable = ((sources.workspace, WORKDIR), (sources.temporary, _TEMPORARY), (sources.home, arguments.HOME))
+    found += [Bound(_path(source), target, read_only=False) for source, target in writable]
     return found
+
+
+def _path(source: Source | Layers) -> str | Layers:
+    if isinstance(source, Layers):
+        return source
+    return source.path if source.handle is None else os.readlink(f"/proc/self/fd/{source.handle}")  # noqa: PTH115
 
 
 def make_system(folder: Path, spec: BoxSpec, bound: Sequence[Bound]) -> None:
@@ -84,7 +89,7 @@ def make_system(folder: Path, spec: BoxSpec, bound: Sequence[Bound]) -> None:
         if any(one.target.startswith(f"{other}/") for other in inside):
             continue  # the folder around it brings the place along
         target = folder / one.target[1:]
-        if Path(one.source).is_dir():
+        if isinstance(one.source, Layers) or Path(one.source).is_dir():
             target.mkdir(parents=True, exist_ok=True)
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -101,8 +106,11 @@ def configuration(root: str, who: Identity, bound: Sequence[Bound], argv: Sequen
         _mount("/dev/shm", "tmpfs", "shm", ["nosuid", "nodev", "mode=1777", f"size={_SHARED_MEMORY}"]),  # noqa: S108
     ]
     for one in bound:
-        options = ["rbind", "rprivate", "nosuid", "nodev", "ro" if one.read_only else "rw"]
-        mounts.append(_mount(one.target, "bind", one.source, options))
+        if isinstance(one.source, Layers):
+            mounts.append(_mount(one.target, "overlay", "overlay", _overlay(one.source)))
+        else:
+            options = ["rbind", "rprivate", "nosuid", "nodev", "ro" if one.read_only else "rw"]
+            mounts.append(_mount(one.target, "bind", one.source, options))
     return {
         "ociVersion": VERSION,
         "hostname": "box",
@@ -130,6 +138,17 @@ def configuration(root: str, who: Identity, bound: Sequence[Bound], argv: Sequen
 
 def _mount(target: str, kind: str, source: str, options: list[str]) -> dict[str, object]:
     return {"destination": target, "type": kind, "source": source, "options": options}
+
+
+def _overlay(layers: Layers) -> list[str]:
+    """As bubblewrap mounts it. Raises InputError for a path that the options cannot name."""
+    for path in (*layers.lower, layers.upper, layers.work):
+        if set(path) & set(":,\\"):
+            raise InputError(
+                f"a layer cannot have a `:`, `,` or backslash in its path: {path}", "move the state folder"
+            )
+    lower = ":".join(reversed(layers.lower))  # overlayfs wants the highest first
+    return [f"lowerdir={lower}", f"upperdir={layers.upper}", f"workdir={layers.work}", "userxattr", "nosuid", "nodev"]
 
 
 def _mappings(pairs: tuple[tuple[int, int], ...]) -> list[dict[str, int]]:

@@ -18,7 +18,10 @@ HOST = "/run/midwatch-host"
 _SYSTEM = Path("/usr/bin/python3")
 _OLDEST = (3, 9)
 _SERVER = Path(__file__).parent / "boxd"
-_START = "import sys; n = int(sys.argv[1]); sys.path.insert(0, sys.argv[2]); from boxd.main import main; main(n)"
+_START = (
+    "import sys; n = int(sys.argv[1]); sys.path.insert(0, sys.argv[2]); from boxd.main import main; "
+    "main(n, sys.argv[3:4] == ['orphan'])"
+)
 
 # What the server imports, and then: the folder of the standard library, and all that is loaded.
 _LOOK = """
@@ -39,9 +42,11 @@ class Runtime:
     python: tuple[str, ...]
     """The start of the command line, paths inside."""
 
-    def argv(self, channel: int) -> list[str]:
-        """The command line for a server that inherits the channel under this number."""
-        return [*self.python, "-I", "-S", "-c", _START, str(channel), HOST, workers.mark()]
+    def argv(self, channel: int, *, orphan: bool = False) -> list[str]:
+        """The command line for a server that inherits the channel under this number. `orphan`: what starts the server
+        ends before it."""
+        alone = ["orphan"] if orphan else []
+        return [*self.python, "-I", "-S", "-c", _START, str(channel), HOST, *alone, workers.mark()]
 
 
 @cache

@@ -13,12 +13,14 @@ from .receiving import receive
 _PROXY = ("127.0.0.1", 3128)
 
 
-def main(channel: int) -> None:
-    """Serve until the host closes `channel`, the number of a handle of a SEQPACKET socket. Does not return."""
+def main(channel: int, orphan: bool = False) -> None:
+    """Serve until the host closes `channel`, the number of a handle of a SEQPACKET socket. `orphan`: what started the
+    server ends before it. Does not return."""
     system.ignore_signals()
     system.undumpable()
     system.subreaper()
-    system.die_with_parent()
+    if not orphan:
+        system.die_with_parent()
     _keep_only({0, 1, 2, channel})
     os.set_inheritable(channel, False)
     connection = _socket.socket(fileno=channel)

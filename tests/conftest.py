@@ -1,0 +1,20 @@
+"""What holds for all tests: a sandbox that this machine lacks is named at the end of the run, not passed over."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.support.drivers import ALL, CANNOT
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each driver whose tests were left out."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
+        if CANNOT in reason:
+            reasons[reason] += 1
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"NOT TESTED ({count} tests; {ALL}=1 makes that a failure): {reason}")
