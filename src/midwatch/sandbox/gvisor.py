@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import socket
 import struct
@@ -188,8 +189,9 @@ class _Launch:
             for place in (folder, folder / "state"):
                 os.chown(place, *self.owner)
         options = ("--rootless", "--network=none", f"--platform={self.program.platform}")
+        name = f"midwatch-{os.getpid()}-{secrets.token_hex(4)}"  # it also names a socket of the whole machine
         top = shown(folder)
-        return [self.program.path, *options, "--root", f"{top}/state", "run", "--bundle", top, "box"]
+        return [self.program.path, *options, "--root", f"{top}/state", "run", "--bundle", top, name]
 
 
 def installed() -> str | None:

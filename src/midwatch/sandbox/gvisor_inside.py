@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 
 sys.path.insert(0, sys.argv[1])
-from boxd import system, tree, wire  # type: ignore[import-not-found]
+from boxd import files, system, tree, wire  # type: ignore[import-not-found]
 from boxd.main import main as serve  # type: ignore[import-not-found]
 
 MESSAGE, DATA, END, TAKEN = range(4)
@@ -222,6 +222,8 @@ def run(filter_path: str) -> None:
         os.dup2(nothing, 1)
         _filter(code, os.getpid())
         system.subreaper = _subreaper
+        # Without this flag gVisor follows a link to a folder in spite of O_NOFOLLOW.
+        files._FOLDER |= os.O_PATH
         serve(theirs.detach())
     theirs.close()
     Relay(ours, server).run()
