@@ -9,7 +9,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import MidwatchError
 from midwatch.models.base import Model
-from midwatch.sandbox import probe
+from midwatch.sandbox import optional, probe
 from midwatch.sandbox.probe import Finding
 from midwatch.workspace.git import require_git
 
@@ -22,7 +22,14 @@ async def examine(
 ) -> list[Finding]:
     """Every finding, good or bad; each bad one names its fix. Takes about a second. `read` are calls that read what is
     kept in the state folder."""
-    return [await _git(), *await probe.findings(), await _model(model), _state(state), *await _records(state, read)]
+    return [
+        await _git(),
+        *await probe.findings(),
+        *await optional.findings(),
+        await _model(model),
+        _state(state),
+        *await _records(state, read),
+    ]
 
 
 async def _records(state: Path, read: Sequence[Callable[[], Awaitable[object]]]) -> list[Finding]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from midwatch.engine.blobs import Blobs
     from midwatch.forges.local import LocalForge
     from midwatch.models.base import Model
-    from midwatch.sandbox.base import Sandbox
     from midwatch.sandbox.probe import Finding
     from midwatch.settings import Settings
     from midwatch.workflows.report import Report
@@ -94,6 +93,7 @@ async def start(home: Home, request: Request) -> Task:
 
 async def run(home: Home, task_id: str, observer: Observer) -> Report:
     """Begin a task or go on with it; a finished one answers at once."""
+    from midwatch.sandbox import drivers
     from midwatch.tools.toolset import default_tools
     from midwatch.workflows.read import settled
     from midwatch.workflows.solve import Parts, solve
@@ -112,7 +112,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
             store=home.store,
             blobs=home.blobs,
             repository=await Repository.open(home.state, task.repository, commit=task.base.commit),
-            sandbox=_sandbox(task.sandbox),
+            sandbox=drivers.make(task.sandbox),
             model=model,
             tools=default_tools(),
             forge=home.forge,
@@ -188,13 +188,3 @@ async def _replay(home: Home, wanted: str) -> Model:
     attempt = wanted if wanted in attempts else attempts[0]
     replies = [e.body for e in await home.store.read(attempt) if e.kind == "model_replied"]
     return ReplayModel(replies, attempt)
-
-
-def _sandbox(driver: str) -> Sandbox:
-    if driver == "process":
-        from midwatch.sandbox.process import Process
-
-        return Process()
-    from midwatch.sandbox.bubblewrap import Bubblewrap
-
-    return Bubblewrap()

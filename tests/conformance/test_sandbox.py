@@ -207,7 +207,7 @@ async def test_home_and_temporary_files_last_as_long_as_the_private_folder(sandb
 async def test_cancelling_kills_the_command_and_goes_on(bench: Bench) -> None:
     mark = token()
     task = asyncio.create_task(bench.run("sh", "-c", f"setsid sleep {mark} & echo >begun; sleep {mark}"))
-    await until((bench.spec.workspace / "begun").exists, "the command started")
+    await until((bench.workspace / "begun").exists, "the command started")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -232,7 +232,7 @@ async def test_cancelling_at_any_moment_leaves_nothing_behind(sandbox: Sandbox, 
 async def test_closing_ends_what_runs_and_may_be_done_twice(bench: Bench) -> None:
     mark = token()
     task = asyncio.create_task(bench.run("sh", "-c", f"echo >begun; exec sleep {mark}"))
-    await until((bench.spec.workspace / "begun").exists, "the command started")
+    await until((bench.workspace / "begun").exists, "the command started")
     await bench.box.close()
     await bench.box.close()
     result, _ = await task

@@ -12,7 +12,7 @@ class SandboxSettings:
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
-    driver: Literal["bubblewrap", "process"] = "bubblewrap"
-    """`bubblewrap` isolates; `process` does not isolate at all."""
+    driver: Literal["bubblewrap", "container", "gvisor", "landlock", "process"] = "bubblewrap"
+    """All isolate, in different ways, but `process`, which does not at all. None is chosen without being named."""
     read_only: tuple[str, ...] = ()
     """Further host folders that boxes may read, at the same path (toolchains). Never name one that holds secrets."""

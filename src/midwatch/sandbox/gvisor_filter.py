@@ -9,7 +9,6 @@ SERVER, RELAY = landlock_filter.SERVER, landlock_filter.GUARD
 """Placeholders for the pids inside, which the relay replaces."""
 
 
-
 def program() -> bytes:
     """The filter. Raises KeyError for an architecture that is not supported."""
     arch = seccomp.machine()

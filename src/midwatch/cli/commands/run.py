@@ -10,6 +10,7 @@ from midwatch.cli import arguments, following, render
 from midwatch.cli.jsonlines import task_json
 from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError
+from midwatch.sandbox.drivers import NAMES
 from midwatch.workflows.start import Request
 
 USAGE = "midwatch run PROMPT [--repo PATH-OR-URL] [--check CMD]... [--model NAME] [options]"
@@ -48,7 +49,7 @@ def add_arguments(parser: arguments.Parser) -> None:
         "--check", metavar="CMD", action="append", default=[], help="must exit with 0; may be given more than once"
     )
     group.add_argument("--attempts", metavar="N", type=arguments.count(1), default=1, help="tries; the best is offered")
-    group.add_argument("--sandbox", choices=("bubblewrap", "process"), help="`process` isolates nothing")
+    group.add_argument("--sandbox", choices=NAMES, help="how commands are isolated; `process` isolates nothing")
     arguments_of_limits(parser)
 
 
