@@ -24,7 +24,7 @@ from midwatch.sandbox.owners import box_owner
 from midwatch.sandbox.served import ServedBox
 from midwatch.sandbox.sources import Opener
 from midwatch.sandbox.staging import Start, stage
-from midwatch.sandbox.trial_box import try_box
+from midwatch.sandbox.trial_box import takes_layers, try_box
 
 PROGRAMS = ("crun", "runc")
 INSTALL = "install crun or runc (Debian: `apt install crun runc`)"
@@ -48,6 +48,7 @@ class Container:
     async def probe(self) -> Protections:
         """As `Sandbox.probe`."""
         program = await self._chosen(afresh=True)
+        layers = await takes_layers(self)
         owner = self.owner("probe")
         return Protections(
             (
@@ -61,6 +62,7 @@ class Container:
                 if self._controlled
                 else "memory is watched from outside",
             ),
+            overlay=layers,
             network=True,
         )
 
@@ -158,7 +160,7 @@ class _Launch:
         spec = self.spec
         server = runtime.on_the_system()
         bound = oci_bundle.binds(spec, Opener(self.owner, held).sources(spec, server))
-        oci_bundle.make_system(folder / "rootfs", spec, bound)
+        oci_bundle.make_system(folder / "rootfs", spec, bound, self.owner)
         root = str(folder / "rootfs")
         if self.owner is not None:  # who could not walk to it
             staged = stage().bind(folder / "rootfs")

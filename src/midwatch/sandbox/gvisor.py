@@ -157,7 +157,7 @@ class _Launch:
         placeholders = struct.pack("=II", gvisor_filter.SERVER, gvisor_filter.RELAY)
         (folder / "filter").write_bytes(placeholders + gvisor_filter.program())
         bound += [Bound(str(_RELAY), _INSIDE), Bound(str(folder / "filter"), _FILTER)]
-        oci_bundle.make_system(folder / "rootfs", spec, bound)
+        oci_bundle.make_system(folder / "rootfs", spec, bound, self.owner)
         state = folder / "state"
         shutil.rmtree(state, ignore_errors=True)
         state.mkdir(mode=0o700)

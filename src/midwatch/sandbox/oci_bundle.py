@@ -12,6 +12,7 @@ from midwatch.domain.errors import InputError
 from midwatch.sandbox import arguments
 from midwatch.sandbox.arguments import Layers, Source, Sources
 from midwatch.sandbox.base import WORKDIR, BoxSpec
+from midwatch.sandbox.boxd.files import ConfinedFiles
 
 VERSION = "1.0.2"
 _TEMPORARY = "/tmp"  # noqa: S108 - the box's own
@@ -46,10 +47,10 @@ def binds(spec: BoxSpec, sources: Sources) -> list[Bound]:
     found = [Bound("/usr", "/usr")]
     found += [Bound(f"/{name}", f"/{name}") for name in _NAMES if _is_folder(name)]
     found += [Bound(os.path.realpath(place), str(place)) for place in arguments.etc_paths() if place.is_dir()]
+    writable = ((sources.temporary, _TEMPORARY), (sources.home, arguments.HOME), (sources.workspace, WORKDIR))
+    found += [Bound(_path(source), target, read_only=False) for source, target in writable]
     found += [Bound(_path(source), target) for target, source in sources.read_only]
     found += [Bound(os.devnull, str(path)) for path in spec.masked if path.is_file()]
-    writable = ((sources.workspace, WORKDIR), (sources.temporary, _TEMPORARY), (sources.home, arguments.HOME))
-    found += [Bound(_path(source), target, read_only=False) for source, target in writable]
     return found
 
 
@@ -59,7 +60,7 @@ def _path(source: Source | Layers) -> str | Layers:
     return source.path if source.handle is None else os.readlink(f"/proc/self/fd/{source.handle}")  # noqa: PTH115
 
 
-def make_system(folder: Path, spec: BoxSpec, bound: Sequence[Bound]) -> None:
+def make_system(folder: Path, spec: BoxSpec, bound: Sequence[Bound], owner: tuple[int, int] | None) -> None:
     """The box's root folder on the host: what is mounted on must be there, since the box's own is read-only. Blocks.
     What was there before is replaced. Raises OSError."""
     if folder.exists():
@@ -84,17 +85,33 @@ def make_system(folder: Path, spec: BoxSpec, bound: Sequence[Bound]) -> None:
         place = folder / arguments.LAST_ON_PATH[1:]
         place.mkdir()
         (place / "python").symlink_to(python)
-    inside = [one.target for one in bound]
     for one in bound:
-        if any(one.target.startswith(f"{other}/") for other in inside):
-            continue  # the folder around it brings the place along
-        target = folder / one.target[1:]
-        if isinstance(one.source, Layers) or Path(one.source).is_dir():
-            target.mkdir(parents=True, exist_ok=True)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.touch()
+        around = next((other for other in reversed(bound) if one.target.startswith(f"{other.target}/")), None)
+        whole = isinstance(one.source, Layers) or Path(one.source).is_dir()
+        if around is None:
+            target = folder / one.target[1:]
+            (target if whole else target.parent).mkdir(parents=True, exist_ok=True)
+            if not whole:
+                target.touch()
+        elif not around.read_only and isinstance(around.source, str):
+            _make_place(around.source, one.target.removeprefix(f"{around.target}/"), whole, owner)
+        # else what is around it brings the place along
     _let_all_look(folder)
+
+
+def _make_place(folder: str, name: str, whole: bool, owner: tuple[int, int] | None) -> None:
+    """In a folder that a box can write to, and may have planted links in."""
+    files = ConfinedFiles(folder, owner)
+    path = os.fsencode(name)
+    if whole:
+        os.close(files.walk(path.split(b"/"), path, True))
+    else:
+        try:
+            files.read(path, 0)
+        except FileNotFoundError:
+            files.write(path, b"")
+        except PermissionError:  # longer than nothing: it is there
+            return
 
 
 def configuration(root: str, who: Identity, bound: Sequence[Bound], argv: Sequence[str]) -> dict[str, object]:
