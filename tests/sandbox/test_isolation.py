@@ -170,7 +170,9 @@ async def test_masked_files_give_nothing_away_and_their_neighbours_can_be_read(
     tmp_path.chmod(0o755)
     masked = (shown / "pip", shown / "sub/pip")
     async with opened(sandbox, tmp_path, read_only=(*spec_toolchain(), shown), masked=masked) as bench:
-        _, said = await bench.run("sh", "-c", 'cd "$0" && cat sub/other last; cat pip sub/pip; cd sub && echo *', str(shown))
+        _, said = await bench.run(
+            "sh", "-c", 'cd "$0" && cat sub/other last; cat pip sub/pip; cd sub && echo *', str(shown)
+        )
     assert "secret-1618033" not in said
     assert said.startswith("otherlast")
     assert said.endswith("other pip\n")

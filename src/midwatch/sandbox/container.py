@@ -16,6 +16,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.sandbox import arguments, oci_bundle, oci_seccomp, runtime, seccomp
+from midwatch.sandbox.arguments import Layers
 from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, Protections
 from midwatch.sandbox.contained import Contained
 from midwatch.sandbox.identity import identity, prefix
@@ -160,6 +161,9 @@ class _Launch:
         spec = self.spec
         server = runtime.on_the_system()
         bound = oci_bundle.binds(spec, Opener(self.owner, held).sources(spec, server))
+        for one in bound:
+            if isinstance(one.source, Layers):
+                held.callback(_tidy, Path(one.source.work, "work"))
         oci_bundle.make_system(folder / "rootfs", spec, bound, self.owner)
         root = str(folder / "rootfs")
         if self.owner is not None:  # who could not walk to it
@@ -192,6 +196,12 @@ def mend_for(complaint: str) -> str:
     if "newuidmap" in text or "newgidmap" in text:
         return "install newuidmap and newgidmap (Debian: `apt install uidmap`)"
     return "`midwatch doctor` shows what works here"
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what overlayfs leaves: it belongs to the root of the box, and its owner could not even look into it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _resources(spec: BoxSpec) -> dict[str, object]:
