@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, OperationError
-from midwatch.sandbox import arguments, oci_bundle, oci_seccomp, runtime, seccomp
+from midwatch.sandbox import arguments, cgroups, oci_bundle, oci_seccomp, runtime, seccomp, workers
 from midwatch.sandbox.arguments import Layers
 from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, Protections
 from midwatch.sandbox.contained import Contained
+from midwatch.sandbox.grouped import Grouped, nice
 from midwatch.sandbox.identity import identity, prefix
 from midwatch.sandbox.opened import View
 from midwatch.sandbox.owners import box_owner
@@ -31,9 +32,6 @@ PROGRAMS = ("crun", "runc")
 INSTALL = "install crun or runc (Debian: `apt install crun runc`)"
 _PLACES = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 _START_SECONDS = 60
-_MORE_MEMORY = 64 << 20
-"""What the kernel lets a box have above its limit: up to that, what ends is said in words."""
-_MORE_PROCESSES = 32
 
 
 class Container:
@@ -44,11 +42,11 @@ class Container:
     def __init__(self, program: str = "") -> None:
         """`program`: the path of the runtime to use, instead of the first that works."""
         self._program = program
-        self._controlled = False
 
     async def probe(self) -> Protections:
         """As `Sandbox.probe`."""
         program = await self._chosen(afresh=True)
+        groups = cgroups.hierarchy()
         layers = await takes_layers(self)
         owner = self.owner("probe")
         return Protections(
@@ -59,9 +57,7 @@ class Container:
                 + (f"; boxes run as their own user, here {owner[0]}" if owner is not None else ""),
                 f"system call filter for {seccomp.machine()}, loaded by the runtime",
                 "read-only system, private home and temporary files, synthetic users and hosts",
-                "memory, processes and CPU share limited by control groups"
-                if self._controlled
-                else "memory is watched from outside",
+                "memory is watched every 0.1 s" if groups is None else groups.words(),
             ),
             overlay=layers,
             network=True,
@@ -79,7 +75,7 @@ class Container:
     async def _open(self, spec: BoxSpec) -> AsyncIterator[Box]:
         if spec.root is not None or spec.superuser:
             raise InputError(f"the sandbox {self.name!r} takes no other system than the host's", "use bubblewrap")
-        launch = _Launch(spec, await self._chosen(), self._controlled, self.owner(spec.id))
+        launch = _Launch(spec, await self._chosen(), self.owner(spec.id))
         box = ServedBox(spec, launch, launch.view())
         try:
             await box.unpark()
@@ -88,21 +84,18 @@ class Container:
             await box.close()
 
     async def _chosen(self, *, afresh: bool = False) -> str:
-        """The program to use, tried; for root, with control groups where that works."""
+        """The program to use, tried."""
         if self._program and not afresh:
             return self._program
         complaints: list[OperationError] = []
         for program in [self._program] if self._program else installed():
-            for controlled in (True, False) if os.geteuid() == 0 else (False,):
-                tried = Container(program)
-                tried._controlled = controlled
-                try:
-                    await try_box(tried)
-                except OperationError as error:
-                    complaints.append(error)
-                    continue
-                self._program, self._controlled = program, controlled
-                return program
+            try:
+                await try_box(Container(program))
+            except OperationError as error:
+                complaints.append(error)
+                continue
+            self._program = program
+            return program
         raise complaints[-1] if complaints else OperationError("no container runtime is installed", INSTALL)
 
 
@@ -110,7 +103,6 @@ class Container:
 class _Launch:
     spec: BoxSpec
     program: str
-    controlled: bool
     owner: tuple[int, int] | None
 
     async def __call__(self, channel: socket.socket) -> Contained:
@@ -120,7 +112,7 @@ class _Launch:
 
     def view(self) -> View:
         support = SUPPORT if self.spec.support is not None else ""
-        return View(WORKDIR, support, arguments.environment(self.spec), self.owner)
+        return View(WORKDIR, support, arguments.environment(self.spec), self.owner, nice())
 
     def _start(self, channel: int) -> Contained:
         with contextlib.ExitStack() as opened:
@@ -133,7 +125,7 @@ class _Launch:
             run = [*command, "run", "--detach", "--bundle", str(folder), "--pid-file", str(folder / "pid"), name]
             complaint = self._run(run, channel, opened)
             pid = int((folder / "pid").read_text(encoding="ascii"))
-            return Contained(pid, complaint, opened.pop_all())
+            return Contained(pid, complaint, Grouped(self.spec.limits), opened.pop_all())
 
     def _run(self, run: list[str], channel: int, opened: contextlib.ExitStack) -> int:
         """Start the container; the read end of the pipe for complaints."""
@@ -176,9 +168,8 @@ class _Launch:
         assert isinstance(linux, dict)
         if seccomp.supported(seccomp.machine()):
             linux["seccomp"] = oci_seccomp.profile(seccomp.machine())
-        if self.controlled:
-            linux["cgroupsPath"] = f"/midwatch/{os.getpid()}-{folder.stat().st_ino}"
-            linux["resources"] = _resources(spec)
+        if self.owner is not None:  # root's runtime makes one in any case: a name that `leftovers` knows
+            linux["cgroupsPath"] = f"{_own_group()}/{cgroups.PREFIX}{workers.me()}-{folder.stat().st_ino}"
         return config
 
 
@@ -204,15 +195,10 @@ def _tidy(folder: Path) -> None:
         folder.rmdir()
 
 
-def _resources(spec: BoxSpec) -> dict[str, object]:
-    limits = spec.limits
-    resources: dict[str, object] = {
-        "memory": {"limit": limits.memory_bytes + _MORE_MEMORY},
-        "pids": {"limit": limits.processes + _MORE_PROCESSES},
-    }
-    if limits.cpus is not None:
-        resources["cpu"] = {"period": 100_000, "quota": max(1000, round(limits.cpus * 100_000))}
-    return resources
+def _own_group() -> str:
+    """The control group that this process's are made in, by its path; empty for the topmost."""
+    path = cgroups.membership().get("memory") or cgroups.membership().get("", "/")
+    return path.rstrip("/")
 
 
 def _last_line(reading: int) -> str:

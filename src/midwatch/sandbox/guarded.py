@@ -10,6 +10,7 @@ import subprocess
 
 from midwatch.domain.errors import SandboxLost
 from midwatch.sandbox.boxd import tree
+from midwatch.sandbox.grouped import Grouped
 from midwatch.sandbox.handles import read_available
 from midwatch.sandbox.running import until_gone
 
@@ -17,20 +18,22 @@ from midwatch.sandbox.running import until_gone
 class Guarded:
     """As `Started`. The guard ends when nothing of the box is left; see `landlock_launch`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], complaint: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], complaint: int, group: Grouped) -> None:
         """`complaint`: ours from now on; the read end of a pipe that does not block."""
         self.pid = process.pid
         self._process = process
         self._handle = os.pidfd_open(process.pid)
         self._complaint = complaint
+        self._group = group
         self._over = False
 
     async def begun(self) -> None:
         """As `Started.begun`."""
+        self._group.enter(self.pid)
 
-    def verdict(self) -> str:
-        """As `Started.verdict`: nobody knows here."""
-        return ""
+    def verdict(self) -> str | None:
+        """As `Started.verdict`."""
+        return self._group.verdict()
 
     def kill(self) -> None:
         """As `Started.kill`. The guard itself stays, to end what is missed here."""
@@ -53,5 +56,6 @@ class Guarded:
             return SandboxLost(f"the box could not be set up: {said}") if said else None
         finally:
             self._over = True
+            await self._group.remove()
             os.close(self._handle)
             os.close(self._complaint)

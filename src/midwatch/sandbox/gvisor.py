@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
-from midwatch.sandbox import arguments, gvisor_filter, oci_bundle, runtime
+from midwatch.sandbox import arguments, gvisor_filter, oci_bundle, runtime, workers
 from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, Protections
+from midwatch.sandbox.grouped import Grouped, nice
 from midwatch.sandbox.gvisor_tunnel import Tunnel
 from midwatch.sandbox.oci_bundle import Bound, Identity
 from midwatch.sandbox.opened import View
@@ -84,7 +85,8 @@ class Gvisor:
         launch = _Launch(spec, await self._chosen(), self.owner(spec.id))
         support = SUPPORT if spec.support is not None else ""
         # Handles stay outside: what commands write to are pipes of the relay.
-        box = ServedBox(spec, launch, View(WORKDIR, support, arguments.environment(spec), None, counted=False))
+        view = View(WORKDIR, support, arguments.environment(spec), None, nice(), counted=False)
+        box = ServedBox(spec, launch, view)
         try:
             await box.unpark()
             yield box
@@ -121,7 +123,7 @@ class _Launch:
         process, handles, held = await loop.run_in_executor(stage().executor, self._start)
         to_box, from_box, complaint = handles
         tunnel = Tunnel(channel.dup(), to_box, from_box)
-        return Sandboxed(process, complaint, tunnel, held)
+        return Sandboxed(process, complaint, tunnel, Grouped(self.spec.limits), held)
 
     def _start(self) -> tuple[subprocess.Popen[bytes], tuple[int, int, int], contextlib.ExitStack]:
         with contextlib.ExitStack() as held:
@@ -161,7 +163,7 @@ class _Launch:
         state = folder / "state"
         shutil.rmtree(state, ignore_errors=True)
         state.mkdir(mode=0o700)
-        argv = [*server.python, "-I", "-S", _INSIDE, runtime.HOST, _FILTER]
+        argv = [*server.python, "-I", "-S", _INSIDE, runtime.HOST, _FILTER, workers.mark()]
         return self._command(folder, bound, argv, held)
 
     def _command(self, folder: Path, bound: list[Bound], argv: list[str], held: contextlib.ExitStack) -> list[str]:

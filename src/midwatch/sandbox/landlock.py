@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
-from midwatch.sandbox import landlock_launch, landlock_orders, runtime, seccomp
+from midwatch.sandbox import landlock_launch, landlock_orders, runtime, seccomp, workers
 from midwatch.sandbox.arguments import SYSTEM_PATH
 from midwatch.sandbox.base import Box, BoxSpec, Protections
+from midwatch.sandbox.grouped import Grouped, nice
 from midwatch.sandbox.guarded import Guarded
 from midwatch.sandbox.handles import memory_file
 from midwatch.sandbox.opened import View
@@ -88,7 +89,7 @@ class _Launch:
         given = {"GIT_CONFIG_NOSYSTEM": "1", **spec.environment}
         variables = merged(home, temporary, path, support, given)
         # The kernel counts by user: without one of its own, a box would be charged for the person's processes.
-        return View(str(self.workspace), support, variables, self.owner, counted=self.owner is not None)
+        return View(str(self.workspace), support, variables, self.owner, nice(), counted=self.owner is not None)
 
     def _start(self, channel: int) -> Guarded:
         # The interpreter itself: the folder of a virtual environment need not be readable to a box's own user.
@@ -103,7 +104,7 @@ class _Launch:
                 opened.callback(os.close, writing)
                 given = memory_file(opened, json.dumps(orders).encode())
                 process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", landlock_launch.__file__, str(given)],
+                    [sys.executable, "-I", "-S", landlock_launch.__file__, str(given), workers.mark()],
                     env=_ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -115,7 +116,7 @@ class _Launch:
         except OSError as error:
             os.close(reading)
             raise OperationError(f"the launcher of the box could not be started: {error.strerror}") from error
-        return Guarded(process, reading)
+        return Guarded(process, reading, Grouped(self.spec.limits))
 
 
 def missing() -> OperationError | None:

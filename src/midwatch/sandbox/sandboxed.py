@@ -10,6 +10,7 @@ import subprocess
 
 from midwatch.domain.errors import SandboxLost
 from midwatch.sandbox.boxd import tree
+from midwatch.sandbox.grouped import Grouped
 from midwatch.sandbox.gvisor_tunnel import Tunnel
 from midwatch.sandbox.handles import read_available
 from midwatch.sandbox.running import until_gone
@@ -20,7 +21,12 @@ class Sandboxed:
     """As `Started`. The box's processes are threads of gVisor's own, which end with it."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], complaint: int, tunnel: Tunnel, held: contextlib.ExitStack
+        self,
+        process: subprocess.Popen[bytes],
+        complaint: int,
+        tunnel: Tunnel,
+        group: Grouped,
+        held: contextlib.ExitStack,
     ) -> None:
         """`complaint`: ours from now on; the read end of a pipe that does not block. `held`: all that is to be let go
         of at the end, in the thread of the stage."""
@@ -30,14 +36,16 @@ class Sandboxed:
         self._complaint = complaint
         self._tunnel = tunnel
         self._held = held
+        self._group = group
         self._over = False
 
     async def begun(self) -> None:
         """As `Started.begun`."""
+        self._group.enter(self.pid)
 
-    def verdict(self) -> str:
-        """As `Started.verdict`: nobody knows here."""
-        return ""
+    def verdict(self) -> str | None:
+        """As `Started.verdict`."""
+        return self._group.verdict()
 
     def kill(self) -> None:
         """As `Started.kill`."""
@@ -61,6 +69,7 @@ class Sandboxed:
             return SandboxLost(f"gVisor could not set up the box: {said}") if said else None
         finally:
             self._over = True
+            await self._group.remove()
             await self._tunnel.close()
             for handle in (*self._handles.values(), self._complaint):
                 os.close(handle)
