@@ -160,6 +160,17 @@ def _arguments(pid: str) -> bytes:
         return b""
 
 
+async def test_a_terminal_is_made_for_boxes_with_a_user_of_their_own_and_else_refused_in_words(bench: Bench) -> None:
+    said: list[bytes] = []
+    session = await bench.box.start(["tty"], output_bytes=1000, pty=True, sink=said.append)
+    result = await session.poll(30)
+    assert result is not None
+    if bench.owner is not None:
+        assert (result.ended, b"".join(said)[:9]) == ("exit 0", b"/dev/pts/")
+    else:
+        assert (result.exit_code, b"no terminal can be had" in b"".join(said)) == (126, True)
+
+
 async def test_processes_are_counted(tmp_path: Path) -> None:
     LANDLOCK.required()
     code = "import os, time\nn = 0\ntry:\n  while n < 2000:\n    if os.fork() == 0: time.sleep(60)\n    n += 1\n"
