@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.sandbox.bubblewrap import Bubblewrap
+from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.network import Decision, HostRule, InjectedHeader, Network
 from tests.sandbox.boxes import Bench, opened
+from tests.support.drivers import DRIVERS, Driver
 
 pytest.importorskip("midwatch.sandbox.egress.serve")
 
@@ -20,15 +21,22 @@ except urllib.error.HTTPError as error:
     print(error.code, error.read().decode())
 """
 RULES = (HostRule("registry.test"),)
+WITH_NETWORK = [driver for driver in DRIVERS if driver.name in ("bubblewrap", "container")]
+
+
+@pytest.fixture(params=WITH_NETWORK, ids=lambda driver: driver.name)
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    driver: Driver = request.param
+    return driver.required()
 
 
 async def refusal(bench: Bench) -> str:
     return await bench.python(FETCH, "http://elsewhere.test/secret?token=1")
 
 
-async def test_what_is_not_allowed_is_refused_in_words_and_told(tmp_path: Path) -> None:
+async def test_what_is_not_allowed_is_refused_in_words_and_told(sandbox: Sandbox, tmp_path: Path) -> None:
     decisions: list[Decision] = []
-    async with opened(Bubblewrap(), tmp_path, network=Network(RULES, decided=decisions.append)) as bench:
+    async with opened(sandbox, tmp_path, network=Network(RULES, decided=decisions.append)) as bench:
         said = await refusal(bench)
         assert said.startswith("403")
         assert "elsewhere.test" in said
@@ -37,16 +45,16 @@ async def test_what_is_not_allowed_is_refused_in_words_and_told(tmp_path: Path) 
     assert [(decision.host, decision.allowed) for decision in decisions] == [("elsewhere.test", False)]
 
 
-async def test_a_box_that_is_opened_again_has_a_proxy_again(tmp_path: Path) -> None:
-    async with opened(Bubblewrap(), tmp_path, network=Network(RULES)) as bench:
+async def test_a_box_that_is_opened_again_has_a_proxy_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with opened(sandbox, tmp_path, network=Network(RULES)) as bench:
         for _ in range(3):
             assert (await refusal(bench)).startswith("403")
             await bench.box.park()
 
 
-async def test_the_authorities_to_trust_are_shown_read_only_and_no_secret(tmp_path: Path) -> None:
+async def test_the_authorities_to_trust_are_shown_read_only_and_no_secret(sandbox: Sandbox, tmp_path: Path) -> None:
     secret = InjectedHeader("registry.test", "Authorization", "Bearer planted-27182818")
-    async with opened(Bubblewrap(), tmp_path, network=Network(RULES, (secret,))) as bench:
+    async with opened(sandbox, tmp_path, network=Network(RULES, (secret,))) as bench:
         script = (
             'head -n 1 "$SSL_CERT_FILE"; touch "$SSL_CERT_FILE" || echo kept; env; grep -r planted /run /tmp ~ /etc'
         )
@@ -56,7 +64,7 @@ async def test_the_authorities_to_trust_are_shown_read_only_and_no_secret(tmp_pa
         assert "planted" not in said
 
 
-async def test_without_a_list_nothing_listens_and_no_variable_says_so(tmp_path: Path) -> None:
-    async with opened(Bubblewrap(), tmp_path) as bench:
+async def test_without_a_list_nothing_listens_and_no_variable_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with opened(sandbox, tmp_path) as bench:
         code = "import os, socket; print(socket.socket().connect_ex(('127.0.0.1', 3128)), 'HTTP_PROXY' in os.environ)"
         assert await bench.python(code) == "111 False\n"

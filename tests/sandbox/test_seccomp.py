@@ -12,10 +12,14 @@ EPERM, ENOSYS, EAFNOSUPPORT = 0x50001, 0x50026, 0x50061
 
 
 def verdict(arch: str, number: int, *arguments: int, audit: int = 0) -> int:
-    """What the filter for `arch` returns for a system call: a little machine for the instructions that it uses."""
+    """What the filter for `arch` returns for a system call."""
+    return run(arch, seccomp.program(arch), number, *arguments, audit=audit)
+
+
+def run(arch: str, program: bytes, number: int, *arguments: int, audit: int = 0) -> int:
+    """What a filter returns: a little machine for the instructions that filters use."""
     padded = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
     data = struct.pack("=IIQ6Q", number, audit or ARCHES[arch], 0, *padded)
-    program = seccomp.program(arch)
     place = register = 0
     while True:
         code, yes, no, value = struct.unpack_from("=HBBI", program, place * 8)
@@ -24,6 +28,8 @@ def verdict(arch: str, number: int, *arguments: int, audit: int = 0) -> int:
             (register,) = struct.unpack_from("=I", data, value)
         elif code == 0x06:
             return int(value)
+        elif code == 0x54:
+            register &= value
         else:
             true = {0x15: register == value, 0x35: register >= value, 0x45: bool(register & value)}[code]
             place += yes if true else no

@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
+EPERM, ENOSYS, EOPNOTSUPP, EAFNOSUPPORT = 1, 38, 95, 97
 ALLOW = 0x7FFF0000
 KILL_PROCESS = 0x80000000
+ASK = 0x7FC00000
 ERRNO = 0x00050000
 """Or it with the error that the call fails with."""
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
-from midwatch.sandbox import landlock_launch, landlock_orders, runtime, seccomp, workers
+from midwatch.sandbox import landlock_orders, runtime, seccomp, workers
 from midwatch.sandbox.arguments import SYSTEM_PATH
 from midwatch.sandbox.base import Box, BoxSpec, Protections
 from midwatch.sandbox.grouped import Grouped, nice
@@ -32,6 +32,7 @@ from midwatch.sandbox.served import ServedBox
 from midwatch.sandbox.trial_box import try_box
 from midwatch.sandbox.wording import merged
 
+_LAUNCHER = Path(__file__).with_name("landlock_launch.py")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
@@ -104,7 +105,7 @@ class _Launch:
                 opened.callback(os.close, writing)
                 given = memory_file(opened, json.dumps(orders).encode())
                 process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", landlock_launch.__file__, str(given), workers.mark()],
+                    [sys.executable, "-I", "-S", str(_LAUNCHER), str(given), workers.mark()],
                     env=_ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -121,7 +122,7 @@ class _Launch:
 
 def missing() -> OperationError | None:
     """Why there can be no such boxes on this machine; None when nothing speaks against it. Tries nothing."""
-    version = landlock_launch.landlock_version()
+    version = landlock_orders.version()
     if version == 0:
         return OperationError(
             "the kernel has no Landlock",
@@ -143,7 +144,7 @@ def _version() -> int:
     error = missing()
     if error is not None:
         raise error
-    return landlock_launch.landlock_version()
+    return landlock_orders.version()
 
 
 def _words(version: int, owner: tuple[int, int] | None) -> tuple[str, ...]:
@@ -160,8 +161,7 @@ def _words(version: int, owner: tuple[int, int] | None) -> tuple[str, ...]:
         if alone
         else "signals to your other processes are not stopped (that takes Linux 6.12)",
         "other processes, their arguments and the names of all files can be seen",
-        *(() if alone else ("modes and times of your other files can be changed, though not what is in them",)),
-        *(() if alone else ("the number of processes is not limited; commands have no terminal",)),
+        *(() if alone else ("processes are counted together with your others; commands have no terminal",)),
     )
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from midwatch.sandbox.bpf import (
     ALLOW,
     AND,
+    ASK,
     EAFNOSUPPORT,
+    ENOSYS,
+    EOPNOTSUPP,
     EPERM,
     JEQ,
     RETURN,
@@ -64,6 +67,36 @@ _ON_OTHERS = {
     "setpriority": (1, (141, 140)),
     "ioprio_set": (1, (251, 30)),
 }
+_ASKED: dict[str, tuple[int | None, int | None]] = {
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+}
+_OWNERS: dict[str, tuple[int | None, int | None]] = {
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+}
+_ATTRIBUTES: dict[str, tuple[int | None, int | None]] = {
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+}
+_LATER: dict[str, tuple[int | None, int | None]] = {
+    "setxattrat": (463, 463),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+}
+_SET_FLAGS = (0x40086602, 0x40046602, 0x401C5820)  # FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR
 _UNIX, _STREAM, _SEQPACKET, _KIND_OF_SOCKET = 1, 1, 5, 0xF
 _SET_OWNER = (8, 15)  # F_SETOWN, F_SETOWN_EX: the kernel would send the signals
 _SET_OWNER_BY_IOCTL = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
@@ -84,6 +117,28 @@ def program(arch: str, others: tuple[int, ...] = ()) -> bytes:
         code += when(numbers[column], [argument(index), *unless([0], EPERM)])
     code += when(_FCNTL[column], [argument(1), *only_if(_SET_OWNER, EPERM)])
     code += when(_IOCTL[column], [argument(1), *only_if(_SET_OWNER_BY_IOCTL, EPERM)])
+    code.append(op(RETURN, ALLOW))
+    return b"".join(code)
+
+
+def asked_calls(arch: str) -> list[tuple[int, str]]:
+    """The calls that `asking` has the guard asked about."""
+    found = ((numbers[column_of(arch)], name) for name, numbers in _ASKED.items())
+    return [(number, name) for number, name in found if number is not None]
+
+
+def asking(arch: str) -> bytes:
+    """A third filter, for a box that runs as the person's own user: Landlock leaves the modes, times and attributes of
+    all the person's files open. The guard is asked about the first two; the others are refused."""
+    column = column_of(arch)
+    code = prologue(arch)
+    for asked, _ in asked_calls(arch):
+        code += when(asked, [op(RETURN, ASK)])
+    for table, error in ((_OWNERS, EPERM), (_ATTRIBUTES, EOPNOTSUPP), (_LATER, ENOSYS)):
+        for number in (numbers[column] for numbers in table.values()):
+            if number is not None:
+                code += when(number, [refuse(error)])
+    code += when(_IOCTL[column], [argument(1), *only_if(_SET_FLAGS, EPERM)])
     code.append(op(RETURN, ALLOW))
     return b"".join(code)
 

@@ -7,10 +7,12 @@ with orders as JSON to be read from FD. Complaints go to the standard error, one
 
 from __future__ import annotations
 
+import _socket
 import base64
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import stat
@@ -19,18 +21,17 @@ import sys
 import time
 from typing import Any
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from landlock_broker import Broker  # type: ignore[import-not-found]
+
 FAILED = 125
 _SUBREAPER, _PDEATHSIG, _NO_NEW_PRIVS = 36, 1, 38
 _NEWNS, _BIND, _REC, _PRIVATE, _REMOUNT, _RDONLY, _NOSUID, _NODEV = 0x20000, 4096, 16384, 1 << 18, 32, 1, 2, 4
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF, _VERSION = 444, 445, 446, 1
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_NEW_LISTENER, _CLOSE_ON_EXEC = 1 << 3, 0x40000000
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-def landlock_version() -> int:
-    """The version of Landlock's interface; 0 where there is none."""
-    return max(0, int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)))
 
 
 def main(orders: dict[str, Any]) -> int:
@@ -42,39 +43,51 @@ def main(orders: dict[str, Any]) -> int:
     if orders["owner"] is not None:
         _reveal(orders["shown"], orders["owner"][0])
     guard = os.getpid()
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
     first = os.fork()
     if first == 0:
         try:
-            _confine(orders, guard)
+            ours.close()
+            _limit_processes(orders["more_processes"])
+            _confine(orders, guard, theirs)
             os.chdir(orders["cwd"])
             os.execve(orders["argv"][0], orders["argv"], orders["environment"])
         except OSError as error:
             _complain(error)
         finally:
             os._exit(FAILED)
-    return _guard(worker, first)
+    theirs.close()
+    listener = _received(ours) if orders["asked"] else None
+    calls = {int(number): name for number, name in orders["calls"]}
+    broker = None if listener is None else Broker(listener, orders["writable"], first, calls)
+    return _guard(worker, first, broker)
 
 
-def _guard(worker: int, first: int) -> int:
+def _guard(worker: int, first: int, broker: Broker | None) -> int:
     """Wait for the box's first process or the worker to end, end all the others, and say how the first ended."""
     handle = os.pidfd_open(first)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    listener = -1 if broker is None else broker.listener
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nothing, stream)
     for place in sorted(map(int, os.listdir("/proc/self/fd"))):
-        if place > 2 and place not in (worker, handle):
+        if place > 2 and place not in (worker, handle, listener):
             try:
                 os.close(place)
             except OSError:  # the listing's own
                 continue
     waiting = select.poll()
-    for one in (worker, handle):
+    for one in (worker, handle) if broker is None else (worker, handle, listener):
         waiting.register(one, select.POLLIN)
     code = FAILED
     while True:
-        waiting.poll()
+        ready = dict(waiting.poll())
+        if broker is not None and ready.pop(listener, 0) & select.POLLIN:
+            broker.answer()
+        if not ready:
+            continue
         while True:  # orphans come to us, and the first may be among the dead
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -170,7 +183,7 @@ def _may_walk(folder: str, uid: int) -> bool:
     return bool(status.st_mode & (stat.S_IXUSR if status.st_uid == uid else stat.S_IXOTH))
 
 
-def _confine(orders: dict[str, Any], guard: int) -> None:
+def _confine(orders: dict[str, Any], guard: int, line: _socket.socket) -> None:
     """Give up everything that the orders do not grant, for good."""
     _volunteer()
     if orders["owner"] is not None:
@@ -190,7 +203,13 @@ def _confine(orders: dict[str, Any], guard: int) -> None:
             for number in (placeholder, (1 << 32) - placeholder):
                 real = pid if number == placeholder else (1 << 32) - pid
                 code = code.replace(struct.pack("=I", number), struct.pack("=I", real))
-        _load_filter(code, orders["arch"])
+        _load_filter(code, orders["arch"], 0)
+    if orders["asked"]:
+        listener = _load_filter(base64.b64decode(orders["asked"]), orders["arch"], _NEW_LISTENER)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("=i", listener))]
+        line.sendmsg([b"."], rights)
+        os.close(listener)
+    line.close()
 
 
 def _restrict_files(orders: dict[str, Any]) -> None:
@@ -212,10 +231,32 @@ def _restrict_files(orders: dict[str, Any]) -> None:
     os.close(rules)
 
 
-def _load_filter(code: bytes, arch: str) -> None:
+def _load_filter(code: bytes, arch: str, flags: int) -> int:
     held = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("=H6xQ", len(code) // 8, ctypes.addressof(held))
-    _checked(_libc.syscall(_SECCOMP[arch], 1, 0, program), "load the system call filter")
+    return _checked(_libc.syscall(_SECCOMP[arch], 1, flags, program), "load the system call filter")
+
+
+def _received(line: _socket.socket) -> int | None:
+    """The handle that the other side sends; None when it has died before."""
+    _, ancillary, _, _ = line.recvmsg(1, _socket.CMSG_SPACE(4), _CLOSE_ON_EXEC)
+    line.close()
+    return struct.unpack("=i", ancillary[0][2][:4])[0] if ancillary else None
+
+
+def _limit_processes(more: int) -> None:
+    """The kernel counts all of a user's: let there be so many more than there are now. Nothing for 0."""
+    if more:
+        there = 0
+        for name in filter(str.isdecimal, os.listdir("/proc")):
+            try:
+                if os.stat(f"/proc/{name}").st_uid == os.getuid():
+                    there += len(os.listdir(f"/proc/{name}/task"))
+            except OSError:
+                continue
+        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+        limit = there + more if hard == resource.RLIM_INFINITY else min(hard, there + more)
+        resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
 
 
 def _volunteer() -> None:

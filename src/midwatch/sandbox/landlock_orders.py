@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ctypes
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from pathlib import Path
 from midwatch.sandbox import landlock_filter, seccomp
 from midwatch.sandbox.arguments import etc_paths
 from midwatch.sandbox.base import BoxSpec
+from midwatch.sandbox.mounting import libc
 
+_CREATE_RULESET, _ASK_VERSION = 444, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _MAKE_CHAR, _MAKE_BLOCK = 1, 2, 4, 8, 1 << 6, 1 << 11
 _REFER, _TRUNCATE, _IOCTL_DEVICE = 1 << 13, 1 << 14, 1 << 15
 _READING = _EXECUTE | _READ_FILE | _READ_DIR
@@ -57,7 +60,12 @@ def orders(
         rules += [(path, files & _OF_TERMINALS) for path in _real(map(Path, _TERMINALS))]
     rules += [(path, writing) for path in writable]
     filters = [seccomp.program(arch), landlock_filter.program(arch, (os.getpid(),))]
+    asked = landlock_filter.asking(arch) if owner is None else b""
     return {
+        "asked": base64.b64encode(asked).decode(),
+        "calls": landlock_filter.asked_calls(arch),
+        "writable": [os.path.realpath(path) for path in writable],
+        "more_processes": spec.limits.processes if owner is None else 0,
         "worker": os.getpid(),
         "owner": owner,
         "shown": [os.fspath(path) for path in (*readable, *writable)],
@@ -72,6 +80,11 @@ def orders(
         "environment": command.environment,
         "cwd": os.fspath(workspace),
     }
+
+
+def version() -> int:
+    """Of the kernel's Landlock; 0 where there is none."""
+    return max(0, int(libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _ASK_VERSION)))
 
 
 def handled(version: int) -> tuple[int, int, int]:

@@ -20,7 +20,7 @@ def profile(arch: str) -> dict[str, object]:
         # Each bit by itself: one comparison can only say that all bits of a mask are set.
         *(_refuse(["clone"], EPERM, [(0, "SCMP_CMP_MASKED_EQ", bit, bit)]) for bit in _bits(seccomp.NEW_NAMESPACES)),
         *(_refuse(["socket"], EAFNOSUPPORT, [condition]) for condition in _other_families()),
-        _refuse(["socket"], EAFNOSUPPORT, [(0, "SCMP_CMP_EQ", seccomp.NETLINK, 0), (2, "SCMP_CMP_NE", 0, 0)]),
+        _refuse(["socket"], EAFNOSUPPORT, [(0, "SCMP_CMP_MASKED_EQ", _LOW, seccomp.NETLINK), (2, "SCMP_CMP_NE", 0, 0)]),
         *(_refuse(["ioctl"], EPERM, [(1, "SCMP_CMP_MASKED_EQ", _LOW, n)]) for n in seccomp.TERMINAL_INPUT),
     ]
     return {"defaultAction": "SCMP_ACT_ALLOW", "architectures": [_ARCHITECTURES[arch]], "syscalls": rules}

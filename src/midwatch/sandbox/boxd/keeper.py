@@ -38,7 +38,11 @@ class Keeper:
         """From the start of a command to the end of all that it started. Does not return."""
         try:
             system.subreaper()
-            terminal = Terminal(stdin, stdout) if command.pty else None
+            try:
+                terminal = Terminal(stdin, stdout) if command.pty else None
+            except OSError as error:
+                self._tell(b"refused", b"no terminal can be had: " + os.strerror(error.errno or 0).encode())
+                return
             if self._start(command, stdin, stdout, terminal):
                 os.close(stdin)
                 os.close(stdout)
