@@ -16,7 +16,7 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace import remote
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.leftovers import FETCHING
-from midwatch.workspace.remote import Remote, lacking_of
+from midwatch.workspace.remote import Remote, lacking_before, lacking_of
 from midwatch.workspace.repository import Repository
 from tests.support.git_servers import SSHD, GitServer, http_server, https_server, ssh_server
 from tests.support.repositories import UserRepository, git, opened
@@ -99,6 +99,7 @@ async def test_a_partial_store_has_what_a_box_sees_and_no_more(user: UserReposit
     for number in range(60):
         user.write("a.txt", f"version {number}\n")
         user.write("big.bin", os.urandom(2000))
+        user.write("large.bin", b"%d" % number * 700_000)
         user.commit(f"commit {number}")
     work = await opened(f"file://{user.path}", tmp_path)
     store = work.repository.git_dir
@@ -108,6 +109,9 @@ async def test_a_partial_store_has_what_a_box_sees_and_no_more(user: UserReposit
     assert (work.tree / "a.txt").read_text() == "version 59\n"
     assert git(work.tree, "show", "HEAD~40:a.txt") == "version 19"
     assert git(work.tree, "status", "--porcelain") == ""
+    assert len(git(work.tree, "log", "-p", "--format=", "--", "a.txt").split("@@")) > 40
+    assert (await work.repository.git.ask("cat-file", "-e", "HEAD~1:large.bin")).code != 0
+    assert (work.tree / "large.bin").stat().st_size > 1 << 20
     old = user.git("rev-parse", "HEAD~55")
     assert await lacking_of(work.repository.git, old) != []
     before = work.repository.git
@@ -143,6 +147,7 @@ async def test_a_server_that_cannot_leave_contents_out_gives_all(user: UserRepos
     repository = await Repository.open(tmp_path / "state", f"file://{user.path}")
     assert "midwatch" not in (repository.git_dir / "config").read_text()
     assert await lacking_of(repository.git, "refs/remotes/origin/main") == []
+    assert await lacking_before(repository.git, "refs/remotes/origin/main") == []
     assert list((repository.git_dir / "objects" / "pack").glob("*.promisor")) == []
     git(repository.git_dir, "fsck", "--strict")
 

@@ -60,6 +60,14 @@ def parse(data: bytes) -> tuple[str, int] | None:
     return (found[1].decode(), int(found[2])) if found else None
 
 
+def note(contents: Sequence[Content]) -> str:
+    """What a person should know; empty when there are none."""
+    if not contents:
+        return ""
+    count = "1 file" if len(contents) == 1 else f"{len(contents)} files"
+    return f"Git LFS: {count} with contents; one that is changed is offered as it is, not as a pointer"
+
+
 def kept_as_pointers(contents: Sequence[Content]) -> Mapping[bytes, tuple[str, str, int]]:
     """For whoever saves the workspace: by path, the blob to keep for a file of that SHA-256 and size."""
     return {os.fsencode(one.path): (one.pointer, one.sha256, one.size) for one in contents}
