@@ -213,8 +213,7 @@ async def test_cancelling_kills_the_command_and_goes_on(bench: Bench) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert alive(mark) == []
-    with pytest.raises(SandboxLost, match="closed"):
-        await bench.run("true")
+    assert (await bench.run("echo", "next"))[1] == "next\n"
 
 
 async def test_cancelling_at_any_moment_leaves_nothing_behind(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -247,7 +246,7 @@ async def test_two_boxes_run_at_once_and_do_not_see_each_other(sandbox: Sandbox,
         # Each waits for a file that is only written while both run.
         script = "echo $0 >mine; for i in $(seq 500); do test -e go && exit 0; sleep 0.05; done; exit 1"
         both = asyncio.gather(first.run("sh", "-c", script, "a"), second.run("sh", "-c", script, "b"))
-        await until(lambda: all((bench.spec.workspace / "mine").exists() for bench in (first, second)), "both began")
+        await until(lambda: all((bench.workspace / "mine").exists() for bench in (first, second)), "both began")
         await first.box.write(b"go", b"")
         await second.box.write(b"go", b"")
         assert [result.exit_code for result, _ in await both] == [0, 0]
@@ -274,7 +273,7 @@ async def test_a_file_cannot_grow_past_its_limit_and_no_core_is_left(sandbox: Sa
     async with opened(sandbox, tmp_path, file_bytes=1 << 20) as bench:
         result, _ = await bench.run("sh", "-c", "head -c 2000000 /dev/zero >big")
         assert result.ended != "exit 0"
-        assert (bench.spec.workspace / "big").stat().st_size == 1 << 20
+        assert (bench.workspace / "big").stat().st_size == 1 << 20
         assert (await bench.run("sh", "-c", "ulimit -c"))[1] == "0\n"
 
 
@@ -298,7 +297,7 @@ async def test_a_closed_box_runs_nothing(sandbox: Sandbox, tmp_path: Path) -> No
 async def test_probe_says_what_is_in_force(sandbox: Sandbox) -> None:
     lines = await sandbox.probe()
     assert lines == await sandbox.probe()
-    assert any("no isolation" in line for line in lines) == (sandbox.name == "process")
+    assert any("no isolation" in line for line in lines.words) == (sandbox.name == "process")
 
 
 async def test_files_written_inside_are_read_from_outside(bench: Bench) -> None:

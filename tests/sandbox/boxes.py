@@ -22,6 +22,12 @@ class Bench:
     spec: BoxSpec
     owner: tuple[int, int] | None
 
+    @property
+    def workspace(self) -> Path:
+        """The host's side of a workspace that is a plain folder."""
+        assert isinstance(self.spec.workspace, Path)
+        return self.spec.workspace
+
     async def run(
         self,
         *argv: str,
@@ -69,8 +75,10 @@ def spec_below(folder: Path, sandbox: Sandbox, box_id: str = "box") -> BoxSpec:
 
 @contextlib.asynccontextmanager
 async def opened(sandbox: Sandbox, folder: Path, box_id: str = "box", **changes: object) -> AsyncIterator[Bench]:
-    """A box below `folder`; `changes` are fields of its spec."""
-    spec = replace(spec_below(folder, sandbox, box_id), **changes)  # type: ignore[arg-type]
+    """A box below `folder`; `changes` are fields of its spec, or of its limits."""
+    spec = spec_below(folder, sandbox, box_id)
+    limits = {name: changes.pop(name) for name in tuple(changes) if hasattr(spec.limits, name)}
+    spec = replace(spec, limits=replace(spec.limits, **limits), **changes)  # type: ignore[arg-type]
     async with sandbox.open(spec) as box:
         yield Bench(box, spec, sandbox.owner(box_id))
 

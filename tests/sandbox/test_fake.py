@@ -12,7 +12,7 @@ from tests.sandbox.boxes import opened
 
 async def test_commands_do_what_the_script_says_and_are_noted(tmp_path: Path) -> None:
     def effect(spec: BoxSpec) -> None:
-        (spec.workspace / "made").write_text("made")
+        (Path(str(spec.workspace)) / "made").write_text("made")
 
     sandbox = FakeSandbox([Answer(b"hello", effect=effect), Answer(exit_code=None, ended="time limit of 1 s")])
     async with opened(sandbox, tmp_path, environment={"A": "1"}) as bench:

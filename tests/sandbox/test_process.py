@@ -9,7 +9,7 @@ from tests.sandbox.boxes import opened
 
 
 async def test_it_says_that_it_does_not_isolate() -> None:
-    assert await Process().probe() == ("no isolation: commands run as you, with your files and network",)
+    assert (await Process().probe()).words == ("no isolation: commands run as you, with your files and network",)
     assert Process().owner("box") is None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
-from midwatch.sandbox.base import Box, BoxSpec, ExecResult
+from midwatch.sandbox.base import Box, BoxSpec, ExecResult, Session
 from midwatch.sandbox.process import Process
 from midwatch.tools.base import Bench
 
@@ -39,6 +39,15 @@ class WatchedBox:
 
     async def remove(self, path: bytes) -> None:
         await self._box.remove(path)
+
+    async def start(self, argv: Sequence[str], **options: Any) -> Session:
+        return await self._box.start(argv, **options)
+
+    async def park(self) -> None:
+        await self._box.park()
+
+    async def unpark(self) -> None:
+        await self._box.unpark()
 
     async def close(self) -> None:
         await self._box.close()

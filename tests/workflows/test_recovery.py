@@ -16,6 +16,7 @@ from midwatch.domain.limits import Limits
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.models.fake import FakeModel, calls, says
+from midwatch.sandbox.base import Protections
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.workflows.verify import verify_task
 from tests.support.place import Place, git, make_repository
@@ -37,7 +38,7 @@ async def _faults(place: Place, task: Task) -> str:
 
 async def test_a_sandbox_that_fails_at_the_start_loses_nothing(place: Place) -> None:
     class Missing(Bubblewrap):
-        async def probe(self) -> tuple[str, ...]:
+        async def probe(self) -> Protections:
             raise OperationError("bubblewrap is missing", "install it")
 
     task = await place.task([PASSES])

@@ -234,6 +234,27 @@ async def test_a_file_that_shrinks_while_it_is_read_is_read_again(
     assert int(size) == 2 << 20
 
 
+async def test_a_file_that_never_keeps_still_does_not_hold_up_the_others(
+    work: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("moving", "still"):
+        work.write(name, bytes(4 << 20))
+    real = os.read
+
+    def shrinking(handle: int, size: int) -> bytes:
+        path = os.readlink(f"/proc/self/fd/{handle}")
+        if path.endswith("/moving"):
+            return real(handle, size) if os.lseek(handle, 0, os.SEEK_CUR) < 2 << 20 else b""
+        return real(handle, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", shrinking)
+        assert await work.changed() == {"still": "A"}
+    assert list(work.workspace.skipped) == ["moving: it kept changing while it was read"]
+    assert await work.changed() == {"still": "A", "moving": "A"}
+    assert list(work.workspace.skipped) == []
+
+
 async def test_a_store_that_fails_is_an_error_and_the_next_save_is_whole(work: Opened) -> None:
     work.write("new.txt", "new\n")
     objects = work.repository.git_dir / "objects"

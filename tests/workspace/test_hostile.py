@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.workspace import checkpoint, scan
-from midwatch.workspace.scan import Scan
+from midwatch.workspace import found, part, scan, stamps
+from midwatch.workspace.found import Found
 from tests.support.repositories import Opened, UserRepository, git, opened
 
 
@@ -182,7 +182,7 @@ def test_what_lies_below_a_hidden_folder_is_found_without_looking_at_every_pair(
 
         __hash__ = bytes.__hash__
 
-    found = Scan(hidden={Counted(b"folder%d/" % i) for i in range(2000)} | {b"file", b"a/b/"})
+    found = Found(hidden={Counted(b"folder%d/" % i) for i in range(2000)} | {b"file", b"a/b/"})
     Counted.compared = 0
     assert all(found.hides(b"folder%d/deep/file" % i) for i in range(2000))
     assert Counted.compared < 10_000
@@ -193,7 +193,7 @@ def test_what_lies_below_a_hidden_folder_is_found_without_looking_at_every_pair(
 
 async def test_very_many_ignore_rules_are_cut_and_it_is_said(work: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "RULES_PER_FILE", 50)
-    monkeypatch.setattr(scan, "RULES", 80)
+    monkeypatch.setattr(found, "RULES", 80)
     for folder in ("a", "b", "c"):
         rules = "# a comment\n\n" + "".join(f"*.{i}\n" for i in range(60 if folder == "a" else 30))
         work.write(f"{folder}/.gitignore", rules)
@@ -213,8 +213,8 @@ async def test_very_many_ignore_rules_are_cut_and_it_is_said(work: Opened, monke
 async def test_one_checkpoint_takes_only_so_much_and_says_what_it_left(
     work: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkpoint, "MOST_NEW", 5 << 20)
-    monkeypatch.setattr(checkpoint, "_CLOCK_NS", -(1 << 60))  # what was read just now need not be read again
+    monkeypatch.setattr(part, "MOST_NEW", 5 << 20)
+    monkeypatch.setattr(stamps, "CLOCK_NS", -(1 << 60))  # what was read just now need not be read again
     for name in ("x1", "x2", "x3", "a.txt"):
         with open(work.tree / name, "wb") as file:
             file.truncate(2 << 20)  # all hole: it costs the disk nothing, and reading it as much as any

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from midwatch.sandbox.results import ExecResult as ExecResult
+from midwatch.sandbox.results import OutputSink as OutputSink
 from midwatch.sandbox.results import Protections as Protections
 from midwatch.sandbox.spec import BoxSpec as BoxSpec
 
@@ -15,9 +16,6 @@ WORKDIR = "/workspace"
 
 SUPPORT = "/run/midwatch"
 """Read-only programs of ours inside an isolated box (`BoxSpec.support`)."""
-
-OutputSink = Callable[[bytes], None]
-"""Takes a piece of output as it comes, stdout and stderr together. Must not block or raise."""
 
 
 class Session(Protocol):
@@ -81,7 +79,7 @@ class Box(Protocol):
         """Delete a file or link of the workspace. Raises as `read`. Leaves parent folders that are not empty."""
 
     async def park(self) -> None:
-        """End every process of the box and let go of what it holds; its folders stay as they are. May be called twice."""
+        """End every process of the box and let go of what it holds; its folders stay. May be called twice."""
 
     async def unpark(self) -> None:
         """Open it again with the same folders; `exec`, `start` and the file calls do so by themselves. May be called

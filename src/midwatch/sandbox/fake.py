@@ -8,10 +8,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from midwatch.domain.errors import SandboxLost
-from midwatch.sandbox.arguments import refusal
-from midwatch.sandbox.base import WORKDIR, Box, BoxSpec, ExecResult, OutputSink
+from midwatch.sandbox.base import WORKDIR, Box, BoxSpec, ExecResult, OutputSink, Protections
 from midwatch.sandbox.files import BoxFiles, ConfinedFiles
-from midwatch.sandbox.running import amount, refused_result
+from midwatch.sandbox.output import amount
+from midwatch.sandbox.process import plain_folder
+from midwatch.sandbox.running import refused_result
+from midwatch.sandbox.sessions import EndedSession
+from midwatch.sandbox.wording import refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,9 @@ class FakeSandbox:
         self._script = iter(script)
         self._owner = owner
 
-    async def probe(self) -> tuple[str, ...]:
+    async def probe(self) -> Protections:
         """As `Sandbox.probe`."""
-        return ("a fake: nothing runs",)
+        return Protections(("a fake: nothing runs",))
 
     def open(self, spec: BoxSpec) -> AbstractAsyncContextManager[Box]:
         """As `Sandbox.open`."""
@@ -84,7 +87,7 @@ class _FakeBox(BoxFiles):
     workdir = WORKDIR
 
     def __init__(self, sandbox: FakeSandbox, spec: BoxSpec) -> None:
-        super().__init__(ConfinedFiles(spec.workspace, sandbox.owner(spec.id)))
+        super().__init__(ConfinedFiles(plain_folder(spec, "fake"), sandbox.owner(spec.id)))
         self.support = str(spec.support) if spec.support is not None else ""
         self._sandbox = sandbox
         self._spec = spec
@@ -118,6 +121,26 @@ class _FakeBox(BoxFiles):
         if len(answer.output) > output_bytes:
             return ExecResult(None, f"output limit of {amount(output_bytes)}", 0, len(piece))
         return ExecResult(answer.exit_code, answer.ended or f"exit {answer.exit_code}", 0, len(piece))
+
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        output_bytes: int,
+        cwd: str = "",
+        pty: bool = False,
+        sink: OutputSink | None = None,
+    ) -> EndedSession:
+        """As `Box.start`, by the script: it ends at once."""
+        return EndedSession(await self.exec(argv, timeout=0, output_bytes=output_bytes, cwd=cwd, sink=sink))
+
+    async def park(self) -> None:
+        """As `Box.park`; there is nothing to end."""
+
+    async def unpark(self) -> None:
+        """As `Box.unpark`."""
+        if self._closed:
+            raise SandboxLost("the box is closed")
 
     async def close(self) -> None:
         """As `Box.close`."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PIPE = 1 << 20
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 def output_pipe(owner: tuple[int, int] | None) -> tuple[int, int]:
@@ -40,12 +41,13 @@ def reading(path: Path) -> Iterator[int]:
 
 def memory_file(opened: contextlib.ExitStack, data: bytes) -> int:
     """A handle from which `data` can be read, closed with `opened`."""
-    handle = os.memfd_create("midwatch")
+    handle = os.memfd_create("midwatch", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     opened.callback(os.close, handle)
     view = memoryview(data)
     while view:
         view = view[os.write(handle, view) :]
     os.lseek(handle, 0, os.SEEK_SET)
+    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, _SEALS)  # whoever gets it cannot keep things in it at our expense
     return handle
 
 
@@ -55,3 +57,17 @@ def read_available(handle: int) -> str:
         return os.read(handle, 4096).decode("utf-8", "replace")
     except BlockingIOError:
         return ""
+
+
+class Gate:
+    """Keeps a process that reads its standard input from going on until we let it; when we die first, it does not."""
+
+    def __init__(self, opened: contextlib.ExitStack) -> None:
+        self.waiting, self._holding = os.pipe()
+        """The standard input to give it."""
+        opened.callback(os.close, self.waiting)
+        opened.callback(os.close, self._holding)
+
+    def open(self) -> None:
+        """Let it go on."""
+        os.write(self._holding, b"\n")

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
-
-_PROC = Path("/proc")
-
-
-def descendants(pid: int) -> list[int]:
-    """`pid` and all processes below it, as they are this moment. Those that end meanwhile are left out."""
-    found = [pid]
-    for parent in found:  # the list grows while it is walked
-        found += _children(parent)
-    return found
 
 
 def used(pids: Iterable[int], limit: int) -> int:
@@ -26,43 +14,6 @@ def used(pids: Iterable[int], limit: int) -> int:
         return simple
     exact = sum(_field_sum(pid, "smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:")) for pid in pids)
     return exact or simple
-
-
-def _children(pid: int) -> list[int]:
-    # A child hangs under the thread that forked it.
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - the quick way
-    except OSError:
-        return []
-    children: list[int] = []
-    for thread in threads:
-        try:
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:  # noqa: PTH123 - the quick way
-                children += map(int, file.read().split())
-        except FileNotFoundError:
-            if _no_children_files():
-                return _children_by_scan(pid)
-        except OSError:
-            continue
-    return children
-
-
-def _no_children_files() -> bool:
-    """Kernels built without CONFIG_PROC_CHILDREN lack the list."""
-    return not (_PROC / "self/task" / str(os.getpid()) / "children").exists()
-
-
-def _children_by_scan(parent: int) -> list[int]:
-    found = []
-    for name in os.listdir(_PROC):  # noqa: PTH208
-        if name.isdecimal():
-            try:
-                fields = (_PROC / name / "stat").read_bytes().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == parent:
-                found.append(int(name))
-    return found
 
 
 def _field_sum(pid: int, name: str, fields: tuple[bytes, ...]) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+OutputSink = Callable[[bytes], None]
+"""Takes a piece of output as it comes, stdout and stderr together. Must not block or raise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
@@ -14,14 +13,12 @@ from typing import TypeVar
 
 from midwatch.domain.errors import SandboxLost
 from midwatch.sandbox import memory
-from midwatch.sandbox.base import ExecResult, OutputSink
+from midwatch.sandbox.boxd import tree
+from midwatch.sandbox.output import Output, amount
+from midwatch.sandbox.results import ExecResult, OutputSink
 from midwatch.sandbox.staging import Start, stage
 
-_BUFFER = 64 << 10
-_PIPE = 1 << 20
 _LOOK_EVERY = 0.1
-_SOON = 0.002
-_SIGNALS_OF_CRASHES = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 14, 15, 24, 25, 31})
 
 T = TypeVar("T")
 
@@ -54,29 +51,22 @@ class Running:
         output: int,
         limits: Limits,
         sink: OutputSink | None,
-        may_stop: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`output`: the read end of its pipe. It is not killed before `may_stop`."""
+        """`output`: the read end of its pipe."""
         self.pid = process.pid
         self._process = process
-        self._output = output
         self._limits = limits
-        self._sink = sink
         self._started = time.monotonic()
-        self._bytes = 0
-        self._buffer = bytearray(_BUFFER)
         self._reason = ""
-        self._error: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         self._handle = os.pidfd_open(process.pid)
-        self._may_stop = may_stop
+        self._output = Output(output, limits.output_bytes, sink, self.stop)
         self._timers: list[asyncio.TimerHandle] = []
 
     async def wait(self, gone: Callable[[], Awaitable[None]]) -> Ending:
         """Until the process has ended and `gone` says that its descendants have too. Raises what the sink raised."""
         self._loop.add_reader(self._handle, self._on_end)
-        self._loop.add_reader(self._output, self._on_output)
         limit = self._limits.timeout
         self._timers = [
             self._loop.call_later(limit, self.stop, f"time limit of {round(limit, 1):g} s"),
@@ -86,24 +76,20 @@ class Running:
             await self._ended
             duration = round((time.monotonic() - self._started) * 1000)
             await gone()
-            self._drain()
+            self._output.drain()
         finally:
             self._let_go()
-        if self._error is not None:
-            raise self._error
-        return Ending(self._reason, self._process.returncode, self._bytes, duration)
+        if self._output.error is not None:
+            raise self._output.error
+        return Ending(self._reason, self._process.returncode, self._output.bytes, duration)
 
     def stop(self, reason: str) -> None:
         """End it now. The first reason is the one that counts."""
-        if self._process.returncode is None:
+        if self._process.returncode is None or reason.startswith("output limit"):
             self._reason = self._reason or reason
-            if not self._may_stop():
-                self._loop.call_later(_SOON, self.stop, reason)
-                return
+        if self._process.returncode is None:
             # All are listed before the first dies, and parents die first: none of them can do anything about it.
-            for pid in memory.descendants(self.pid):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+            tree.kill(tree.descendants(self.pid))
 
     def _on_end(self) -> None:
         self._loop.remove_reader(self._handle)
@@ -111,48 +97,10 @@ class Running:
         if not self._ended.done():
             self._ended.set_result(None)
 
-    def _on_output(self) -> None:
-        # A few buffers at a time, so that a flood cannot keep the loop from everything else.
-        for _ in range(16):
-            if not self._take():
-                return
-
-    def _take(self) -> bool:
-        """Hand one buffer to the sink. False when there is nothing (more) to read."""
-        try:
-            count = os.readv(self._output, [self._buffer])
-        except BlockingIOError:
-            return False
-        if count == 0:
-            self._loop.remove_reader(self._output)
-            return False
-        room = self._limits.output_bytes - self._bytes
-        piece = bytes(memoryview(self._buffer)[: min(count, room)])
-        self._bytes += len(piece)
-        if piece and self._sink is not None:
-            try:
-                self._sink(piece)
-            except BaseException as error:  # noqa: BLE001 - raised by `wait`
-                self._error = self._error or error
-                self.stop("an error of ours")
-        if count > room:
-            self._loop.remove_reader(self._output)
-            self._reason = self._reason or f"output limit of {amount(self._limits.output_bytes)}"
-            self.stop(self._reason)
-            return False
-        return True
-
-    def _drain(self) -> None:
-        # Only what is in the pipe already: a process outside our reach might hold the other end for ever.
-        self._loop.remove_reader(self._output)
-        for _ in range(2 * _PIPE // _BUFFER):
-            if self._reason.startswith("output limit") or not self._take():
-                return
-
     def _look_at_memory(self) -> None:
         began = time.monotonic()
         limit = self._limits.memory_bytes
-        if memory.used(memory.descendants(self.pid), limit) > limit:
+        if memory.used(tree.descendants(self.pid), limit) > limit:
             self.stop(f"memory limit of {amount(limit)}")
             return
         pause = max(_LOOK_EVERY, 10 * (time.monotonic() - began))
@@ -162,7 +110,7 @@ class Running:
         for timer in self._timers:
             timer.cancel()
         self._loop.remove_reader(self._handle)
-        self._loop.remove_reader(self._output)
+        self._output.close()
         os.close(self._handle)
         if self._process.returncode is None:  # only when `wait` itself was cancelled, as the loop shuts down
             self._process.kill()
@@ -209,20 +157,16 @@ async def until_gone(handle: int, seconds: float = 10.0) -> None:
         loop.remove_reader(handle)
 
 
-def amount(size: int) -> str:
-    """`64 MiB`, or bytes when it is no whole number of MiB."""
-    return f"{size >> 20} MiB" if size and size % (1 << 20) == 0 else f"{size} bytes"
-
-
-def result(ending: Ending, code: int) -> ExecResult:
-    """`code` as Popen gives it: -N for signal N."""
+def result(ending: Ending, left: tuple[str, ...] = ()) -> ExecResult:
+    """`left`: what it left in the background."""
+    code = ending.code
     if ending.reason:
         exit_code, ended = None, ending.reason
     elif code < 0:
         exit_code, ended = None, f"killed by signal {-code} ({_signal_name(-code)})"
     else:
         exit_code, ended = code, f"exit {code}"
-    return ExecResult(exit_code, ended, ending.duration_ms, ending.bytes)
+    return ExecResult(exit_code, ended, ending.duration_ms, ending.bytes, left)
 
 
 def refused_result(line: str, code: int, sink: OutputSink | None) -> ExecResult:
@@ -231,12 +175,6 @@ def refused_result(line: str, code: int, sink: OutputSink | None) -> ExecResult:
     if sink is not None:
         sink(data)
     return ExecResult(code, f"exit {code}", 0, len(data))
-
-
-def from_shell(code: int) -> int:
-    """Popen's code for a shell's, where signal N is 128 + N. Of those only the signals that end programs in practice
-    are taken for one: git, for example, exits with 129 when it is called wrongly."""
-    return 128 - code if code - 128 in _SIGNALS_OF_CRASHES else code
 
 
 def _signal_name(number: int) -> str:

@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Read-only layers with one writable folder on top, joined by overlayfs: making it costs the same for every size."""
+    """Read-only layers with one writable folder on top, joined by overlayfs; made in no time at any size."""
 
     lower: tuple[Path, ...]
     """Host folders, the lowest first; never written. Each belongs to one user throughout, who may differ from the box's
@@ -23,7 +23,8 @@ class Overlay:
     device 0:0, a replaced folder has the attribute user.overlay.opaque=y). The host may read it at any time, and may
     write to it only while no box is open on it."""
     work: Path
-    """Host folder on the file system of `upper`, belongs to `owner(id)`; overlayfs's own, empty before the first use."""
+    """Host folder beside `upper` (one parent for both), belongs to `owner(id)`; overlayfs's own, empty
+    before the first use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class BoxSpec:
     root: Overlay | None = None
     """The box's system instead of the host's: an unpacked root file system, what a setup added, and an upper folder."""
     superuser: bool = False
-    """Commands are uid 0 inside, with the few capabilities that a package manager needs. Only for setup, with `root`."""
+    """Commands are uid 0 inside, with the capabilities of a package manager. Only for setup and with `root`."""
     support: Path | None = None
     """Host folder, bound read-only at SUPPORT."""
     read_only: tuple[Path, ...] = ()

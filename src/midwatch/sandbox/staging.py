@@ -9,7 +9,6 @@ Being one long-lived thread it also is the parent that `--die-with-parent` watch
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import itertools
 import os
 import stat
@@ -21,9 +20,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from midwatch.sandbox.mounting import (
+    MS_BIND,
+    MS_NODEV,
+    MS_NOSUID,
+    MS_REC,
+    MS_SLAVE,
+    MappedBinds,
+    checked,
+    libc,
+    mount,
+)
+
 _STAGE = "/run"
 _CLONE_NEWNS = 0x00020000
-_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_SLAVE = 2, 4, 4096, 16384, 1 << 19
 _MNT_DETACH = 2
 _PATH_ONLY = os.O_PATH | os.O_CLOEXEC
 
@@ -52,6 +62,7 @@ class Stage:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="midwatch-boxes")
         self._names = itertools.count()
         self._covered: int | None = None
+        self._mapped = MappedBinds()
         self._ready = False
 
     def call(self, work: Callable[[], T]) -> T:
@@ -80,13 +91,14 @@ class Stage:
             start_new_session=True,  # Ctrl-C in the terminal is for us to handle
         )
 
-    def bind(self, path: Path) -> str | None:
+    def bind(self, path: Path, owner: tuple[int, int] | None = None) -> str | None:
         """Make `path` (not a link itself) visible to the thread's children under a path that any uid can walk, and
-        return that. None where this process may not mount. Only to be called in the thread. Raises OSError."""
+        return that. `owner`: what belongs to the owner of `path` is shown, read-only, as belonging to this uid and gid.
+        None where this process may not mount. Only to be called in the thread. Raises OSError."""
         if not self._own_mounts():
             return None
         name = f"{_STAGE}/{next(self._names)}"
-        self._bind(path, name)
+        self._bind(path, name, owner)
         return name
 
     def bind_all(self, folders: Sequence[Path], wanted: Path) -> str | None:
@@ -96,24 +108,28 @@ class Stage:
         top = Path(_STAGE, str(next(self._names)))
         top.mkdir(mode=0o755)
         for folder in folders:
-            self._bind(folder, f"{top}/{folder.name}")
+            self._bind(folder, f"{top}/{folder.name}", None)
         return str(top / wanted.relative_to(folders[0].parent))
 
-    def _bind(self, path: Path, name: str) -> None:
+    def _bind(self, path: Path, name: str, owner: tuple[int, int] | None) -> None:
         handle = self._open(path)
         try:
-            if stat.S_ISDIR(os.fstat(handle).st_mode):
+            status = os.fstat(handle)
+            if stat.S_ISDIR(status.st_mode):
                 Path(name).mkdir()
             else:
                 Path(name).touch()
-            _mount(f"/proc/self/fd/{handle}", name, None, _MS_BIND | _MS_REC)
+            if owner is None or owner == (status.st_uid, status.st_gid):
+                mount(f"/proc/self/fd/{handle}", name, None, MS_BIND | MS_REC)
+            else:
+                self._mapped.bind(handle, name, (status.st_uid, status.st_gid), owner)
         finally:
             os.close(handle)
 
     def unbind(self, name: str) -> None:
         """Undo `bind`. Only to be called in the thread; never raises."""
         with contextlib.suppress(OSError):
-            _checked(_libc().umount2(os.fsencode(name), _MNT_DETACH))
+            checked(libc().umount2(os.fsencode(name), _MNT_DETACH))
             place = Path(name)
             place.rmdir() if place.is_dir() else place.unlink()
 
@@ -123,11 +139,11 @@ class Stage:
             with contextlib.suppress(OSError):
                 covered = os.open(_STAGE, _PATH_ONLY)
                 try:
-                    _checked(_libc().unshare(_CLONE_NEWNS))
-                    _mount("none", "/", None, _MS_REC | _MS_SLAVE)
+                    checked(libc().unshare(_CLONE_NEWNS))
+                    mount("none", "/", None, MS_REC | MS_SLAVE)
                     os.close(covered)
                     covered = os.open(_STAGE, _PATH_ONLY)  # again: the old one belongs to the old namespace
-                    _mount("midwatch", _STAGE, "tmpfs", _MS_NOSUID | _MS_NODEV, b"size=4m,mode=0755")
+                    mount("midwatch", _STAGE, "tmpfs", MS_NOSUID | MS_NODEV, b"size=4m,mode=0755")
                     self._covered = covered
                 except OSError:
                     os.close(covered)
@@ -141,28 +157,6 @@ class Stage:
         if path.is_relative_to(_STAGE):
             return os.open(path.relative_to(_STAGE), flags, dir_fd=self._covered)
         return os.open(path, flags)
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
-def _checked(result: int) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def _mount(source: str, target: str, kind: str | None, flags: int, data: bytes | None = None) -> None:
-    _checked(
-        _libc().mount(
-            os.fsencode(source),
-            os.fsencode(target),
-            None if kind is None else kind.encode(),
-            ctypes.c_ulong(flags),
-            data,
-        )
-    )
 
 
 _lock = threading.Lock()

@@ -21,7 +21,7 @@ def box_spec(task: Task, box_id: str, tree: Workspace, support: Path | None) -> 
     assert tree.objects is not None
     return BoxSpec(
         id=box_id,
-        workspace=tree.tree,
+        workspace=tree.spec(),
         private=tree.folder / "private",
         support=support,
         read_only=(tree.objects, *map(Path, task.mounts)),

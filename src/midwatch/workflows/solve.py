@@ -106,7 +106,7 @@ async def _attempt(task: Task, number: int, log: Log, parts: Parts) -> None:
 async def _begin(task: Task, number: int, log: Log, parts: Parts) -> None:
     parts.observer.phase("trying the sandbox")
     protections = await parts.sandbox.probe()
-    started = TaskStarted(task, number, parts.sandbox.name, protections, parts.harness)
+    started = TaskStarted(task, number, parts.sandbox.name, protections.words, parts.harness)
     workdir = WORKDIR if parts.sandbox.name != "process" else str(work_folder(parts.state, log.attempt) / "tree")
     await log.append(started, Message("person", opening(task, workdir)))
 

@@ -1,54 +1,72 @@
-"""The folder of one attempt: made from a checkpoint, given to a box, saved after each step."""
+"""The workspace of one attempt: made from a checkpoint, given to a box, saved after each step."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-from midwatch.domain.errors import OperationError
 from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
-from midwatch.workspace.checkpoint import Saver, kept_now
-from midwatch.workspace.git import Git, GitError
-from midwatch.workspace.history import visible_objects
-from midwatch.workspace.names import shown
-from midwatch.workspace.repository import EMAIL, NAME, RAW, Repository, alternates
-from midwatch.workspace.scan import Kept, Known, folders_of
+from midwatch.sandbox.spec import Overlay
+from midwatch.workspace import fused
+from midwatch.workspace.base_checkout import BaseCheckout, base_checkout
+from midwatch.workspace.checkpoint import Memory, Saver
+from midwatch.workspace.copies import copy_layers, hand_over, untouched
+from midwatch.workspace.deletion import discard, set_aside
+from midwatch.workspace.found import Lower
+from midwatch.workspace.importing import sweep
+from midwatch.workspace.layout import Files, Plain, Target, Upper, lay_out
+from midwatch.workspace.repository import Repository
+from midwatch.workspace.scan import FUSED_OPAQUE, OPAQUE
+from midwatch.workspace.stored import Difference, contents, difference
 
 PRIVATE = "private"
-"""Beside the tree: a box's /tmp and home. What a run that was cut off left there must not show in the next."""
-
-_GITLINK = b"160000"
-Listing = Mapping[bytes, tuple[bytes, str]]
-"""Mode and blob by path."""
+"""Beside the files: a box's /tmp and home. What a run that was cut off left there must not show in the next."""
 
 
 class Workspace:
-    """One attempt's files. Not to be used from two tasks at once; no process of a box may run during a call."""
+    """One attempt's files. Not to be used from two tasks at once; no process of a box may run during a call, and for
+    `restore` and `remove` no box may be open.
 
-    def __init__(self, repository: Repository, folder: Path, owner: tuple[int, int] | None = None) -> None:
+    `overlay` says that the box will be given layers; else it is given a plain folder, in which fuse-overlayfs joins
+    them (`fuse`; None for where it can be had) or which holds copies of them. What comes of it is the same."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        folder: Path,
+        owner: tuple[int, int] | None = None,
+        *,
+        overlay: bool = False,
+        fuse: bool | None = None,
+    ) -> None:
         self.repository = repository
         self.folder = folder
+        self.form = "overlay" if overlay else ""
+        """How it was made: `overlay`, `fuse-overlayfs`, `reflink` or `copy`; all but the first after `restore`."""
         self.skipped: tuple[str, ...] = ()
         """What the last `save` could not keep: path and reason, a sentence each."""
-        self.objects: Path | None = None
-        """After `restore`: the git objects that a box must be given to read, at the same path."""
+        self._overlay = overlay
+        self._fuse = fuse
         self._owner = owner
+        self._base: BaseCheckout | None = None
+        self._layers: tuple[Path, ...] = ()
         self._saver: Saver | None = None
         self._checkpoint: Checkpoint | None = None
-        self._kept: Mapping[bytes, Kept] = {}
+        self._memory = Memory()
 
     @property
     def tree(self) -> Path:
-        """The folder that a box is given."""
+        """The plain folder that a box is given, where it is not given layers."""
         return self.folder / "tree"
+
+    @property
+    def objects(self) -> Path | None:
+        """After `restore`: the git objects that a box must be given to read, at the same path."""
+        return None if self._base is None else self._base.objects
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -56,144 +74,121 @@ class Workspace:
         assert self._checkpoint is not None
         return self._checkpoint
 
-    async def restore(self, base: Base, checkpoint: Checkpoint | None = None) -> Checkpoint:
-        """Make `tree` anew: exactly the files of the checkpoint (of the base when None), and a `.git` at the base for
-        git inside the box. What was there is deleted, as is `private` beside it, a box's /tmp and home. May be called
-        again, also after a crash. Raises OperationError when the files cannot be had from the store or written."""
+    def spec(self) -> Path | Overlay:
+        """What a box is given as its workspace. `restore` must have been called."""
+        if not self._overlay:
+            return self.tree
+        assert self._base is not None
+        lower = (self._base.tree, *self._layers)
+        return Overlay(lower, self.folder / "upper", self.folder / "work")
+
+    async def restore(
+        self, base: Base, checkpoint: Checkpoint | None = None, layers: tuple[Path, ...] = ()
+    ) -> Checkpoint:
+        """Make the workspace anew: exactly the files of the checkpoint (of the base when None), ignored ones too, over
+        what a setup left in `layers` (the lowest first), and a `.git` at the base for git inside the box: what the box
+        did to its own `.git` is not kept. What was there is deleted, as is `private`, a box's /tmp and home. May be
+        called again, also after a crash, and with the checkpoint of another attempt at the same base. Raises
+        OperationError when the files cannot be had from the store or written."""
         start = checkpoint or Checkpoint(tree=base.tree, commit=base.commit)
+        git, store = self.repository.git, self.repository.git_dir
         try:
-            await asyncio.to_thread(_make_room, self.folder)
-            listing, tracked = await self._check_out(base, start)
-            visible = await visible_objects(self.repository.git, self.repository.git_dir, base.commit)
-            await asyncio.to_thread(self._furnish, base, visible)
-            known, self._kept = await asyncio.to_thread(self._look, listing, tracked)
+            left = await asyncio.to_thread(self._make_room)
+            self._base = shared = await base_checkout(self.repository, base)
+            what = await difference(git, base, start)
+            saver, memory = await asyncio.to_thread(self._make, shared, base, what, layers)
+            await asyncio.to_thread(sweep, store, saver.ref)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
-        self._saver = Saver(self.repository.git, self.tree, self._ref(), known, sha256=len(base.commit) == 64)
-        self._checkpoint = start
+        self._layers, self._saver, self._memory, self._checkpoint = layers, saver, memory, start
         self.skipped = ()
+        await discard(*left)
         return start
 
     async def save(self) -> Checkpoint:
-        """Keep the files as they are now. The same as before when nothing changed. Ignored files that the base does
-        not track are not kept; what cannot be kept is in `skipped`. Raises OperationError (GitError for the store)."""
+        """Keep the files as they are now, ignored ones beside the work. The same as before when nothing changed. What
+        cannot be kept is in `skipped`. Raises OperationError (GitError for the store)."""
         assert self._saver is not None, "restore comes first"
         try:
-            saved = await asyncio.to_thread(self._saver.save, self.checkpoint, self._kept)
+            saved = await asyncio.to_thread(self._saver.save, self.checkpoint, self._memory)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
-        self._checkpoint, self._kept, self.skipped = saved.checkpoint, saved.kept, saved.skipped
+        self._checkpoint, self._memory, self.skipped = saved.checkpoint, saved.memory, saved.skipped
         return saved.checkpoint
 
     async def remove(self) -> None:
-        """Delete the folder and all in it. May be called twice."""
-        await asyncio.to_thread(_remove, self.folder)
+        """Delete the folder and all in it; what is large goes on being deleted in the background. May be called
+        twice."""
+        if self._base is not None:
+            self._base.release()
+        try:
+            left = await asyncio.to_thread(self._all_aside)
+        except OSError as error:
+            raise full_or_broken(self.folder, error) from error
+        await discard(*left, then=self.folder)
+
+    def _all_aside(self) -> list[Path]:
+        """Set aside whatever is in the folder; it is to be deleted."""
+        if not self.folder.is_dir():
+            return []
+        fused.unmount(self.tree)
+        for path in list(self.folder.iterdir()):
+            if not path.name.startswith("old-"):
+                set_aside(path)
+        return list(self.folder.iterdir())
+
+    def _make_room(self) -> list[Path]:
+        """Set aside what an earlier run left; it is to be deleted."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fused.unmount(self.tree)
+        for name in ("upper", "work", "tree", PRIVATE, "index", "index.lock"):  # the last are of an earlier release
+            set_aside(self.folder / name)
+        return list(self.folder.glob("old-*"))
 
     def _ref(self) -> str:
         digest = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()
         return f"refs/midwatch/workspaces/{digest[:24]}"
 
-    async def _check_out(self, base: Base, start: Checkpoint) -> tuple[Listing, Listing]:
-        """Write the files; what is there now, and what the base tracks. The index is left at the base."""
-        store = self.repository.git_dir
-        index = {"GIT_INDEX_FILE": str(self.folder / "index")}
-        git = Git(git_dir=store, work_tree=self.tree, cwd=self.tree, environment=index)
-        try:
-            await git.run("read-tree", "--reset", "-u", start.tree)
-            listing = tracked = await asyncio.to_thread(_listed, await git.run("ls-files", "--stage", "-z"))
-            if start.tree != base.tree:
-                await git.run("read-tree", "-m", base.tree)
-                tracked = await asyncio.to_thread(_listed, await git.run("ls-files", "--stage", "-z"))
-        except GitError as error:
-            raise OperationError(
-                f"the files of {start.commit[:12]} cannot be written to {shown(self.tree)}: {error.message}",
-                error.mend or f"`git fsck` in {shown(self.repository.location)} says whether an object is missing",
-            ) from error
-        return listing, tracked
+    def _make(
+        self, shared: BaseCheckout, base: Base, what: Difference, layers: tuple[Path, ...]
+    ) -> tuple[Saver, Memory]:
+        """Lay out the files and look at them."""
+        lower = (shared.tree, *layers)
+        fuse = not self._overlay and (fused.usable(self.folder, *lower) if self._fuse is None else self._fuse)
+        files = Files(self.folder / ("upper" if self._overlay or fuse else "tree"), self._owner, lower)
+        target: Target = Upper(files, FUSED_OPAQUE[0] if fuse else OPAQUE)
+        if self._overlay or fuse:
+            self._empty(files.top, self.folder / "work")
+        else:
+            target = Plain(files)
+            self.form = copy_layers(lower, files.top)
+        if what:
+            with contents(self.repository.git) as source:
+                lay_out(target, what, source)
+        self._furnish(files, shared)
+        copies = None
+        if fuse:
+            self.form = "fuse-overlayfs"
+            fused.mount(lower, files.top, self.folder / "work", self.tree)
+        elif not self._overlay:
+            if self._owner is not None:
+                hand_over(files.top, self._owner)
+            copies = untouched(files.top, files.written)
+        known = Lower(shared.tree, shared.gitlinks, self.repository.excludes(), layers, copies, fuse)
+        git, store = self.repository.git, self.repository.git_dir
+        saver = Saver(git, store, files.top, self._ref(), base.tree, known)
+        return saver, saver.remember(what) if what else Memory()
 
-    def _look(self, listing: Listing, tracked: Listing) -> tuple[Known, Mapping[bytes, Kept]]:
-        known = _known(tracked, self.repository.excludes())
-        blobs = {path: entry for path, entry in listing.items() if entry[0] != _GITLINK}
-        return known, kept_now(self.tree, known, blobs)
+    def _empty(self, *folders: Path) -> None:
+        for folder in folders:
+            folder.mkdir()
+            folder.chmod(0o755)
+            if self._owner is not None:
+                os.chown(folder, *self._owner)
 
-    def _furnish(self, base: Base, visible: Path) -> None:
-        """The `.git` for inside the box, written by hand: no hooks, no remotes, nothing of the user's configuration."""
-        git = self.tree / ".git"
-        for name in ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info"):
-            (git / name).mkdir(parents=True)
-        (git / "HEAD").write_bytes(b"ref: refs/heads/midwatch\n")
-        (git / "refs" / "heads" / "midwatch").write_text(base.commit + "\n")
-        (git / "config").write_text(_config(sha256=len(base.commit) == 64))
-        self.objects = visible / "objects"
-        (git / "objects" / "info" / "alternates").write_bytes(alternates((self.objects,)))
-        (git / "info" / "attributes").write_bytes(RAW)
-        (git / "info" / "exclude").write_bytes(self.repository.excludes())
-        if (visible / "shallow").is_file():
-            shutil.copyfile(visible / "shallow", git / "shallow")
-        index = self.folder / "index"
-        if index.is_file():
-            index.rename(git / "index")
-        if self._owner is not None:
-            _hand_over(self.tree, self._owner)
-
-
-def _config(*, sha256: bool) -> str:
-    # the files may belong to another user than the index was made by: only size and time count
-    lines = ["[core]", f"\trepositoryformatversion = {int(sha256)}", "\tbare = false", "\tfilemode = true"]
-    lines += ["\tlogallrefupdates = true", "\tcheckStat = minimal", "\ttrustctime = false", "[gc]", "\tauto = 0"]
-    lines += ["[user]", f"\tname = {NAME}", f"\temail = {EMAIL}"]
-    if sha256:
-        lines += ["[extensions]", "\tobjectFormat = sha256"]
-    return "\n".join(lines) + "\n"
-
-
-def _known(tracked: Listing, outside: bytes) -> Known:
-    files = frozenset(path for path, (mode, _) in tracked.items() if mode != _GITLINK)
-    gitlinks = frozenset(path for path, (mode, _) in tracked.items() if mode == _GITLINK)
-    return Known(files, folders_of(files), gitlinks, outside)
-
-
-def _listed(output: bytes) -> Listing:
-    listing = {}
-    for entry in output.split(b"\0")[:-1]:
-        about, _, path = entry.partition(b"\t")
-        mode, blob, _stage = about.split(b" ")
-        listing[path] = (mode, blob.decode())
-    return listing
-
-
-def _hand_over(top: Path, owner: tuple[int, int]) -> None:
-    """Give a tree that only we have written to another user."""
-    os.lchown(top, *owner)
-    for folder, folders, files in os.walk(os.fsencode(top)):
-        for name in folders + files:
-            os.lchown(os.path.join(folder, name), *owner)  # noqa: PTH118
-
-
-def _make_room(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("old-*"):
-        _remove(old)
-    (folder / "index").unlink(missing_ok=True)
-    (folder / "index.lock").unlink(missing_ok=True)
-    for name in ("tree", PRIVATE):
-        if os.path.lexists(folder / name):
-            aside = Path(tempfile.mkdtemp(prefix="old-", dir=folder))
-            (folder / name).rename(aside / name)  # at once, so that a crash cannot leave half a tree
-            _remove(aside)
-    (folder / "tree").mkdir()
-
-
-def _remove(path: Path) -> None:
-    """Delete a tree that a box has written, whatever its depth, names and modes; follows no link."""
-    command = ["rm", "-rf", "--one-file-system", "--", os.fspath(path)]
-    for _ in range(2):
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode == 0:
-            return
-        # a folder that forbids its owner to look inside; never needed for root, who is forbidden nothing
-        subprocess.run(
-            ["chmod", "-R", "u+rwX", "--", os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-    words = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    raise OperationError(f"{shown(path)} cannot be deleted: {words}", "delete it by hand, then `midwatch resume`")
+    def _furnish(self, files: Files, shared: BaseCheckout) -> None:
+        """Where the shared checkout's `.git` says something that no longer holds, say it anew above it."""
+        for name, content in shared.furnishing.files().items():
+            path = os.fsencode(name)
+            if (shared.tree / name).read_bytes() != content:
+                files.plain(path, content)

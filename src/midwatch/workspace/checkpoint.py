@@ -1,38 +1,44 @@
-"""Saving a tree: what changed since the last checkpoint becomes a commit in the store, through `git fast-import`.
+"""Saving a workspace: what changed since the last checkpoint becomes a commit in the store, through `git fast-import`.
 
 The host never runs git on what the box has written; it reads the files itself and hands git names and bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import stat
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from midwatch.domain.errors import OperationError
 from midwatch.domain.evidence import Checkpoint
-from midwatch.workspace.git import Git, GitError
-from midwatch.workspace.names import quoted
-from midwatch.workspace.scan import LINK, Kept, Known, Scan, Stamp, opened, scan
+from midwatch.workspace.aside import FILES, LIST, SUBJECT, Aside, Listing, plain
+from midwatch.workspace.found import Lower, above
+from midwatch.workspace.git import Git
+from midwatch.workspace.importing import Import
+from midwatch.workspace.part import Moved, Part, Source
+from midwatch.workspace.reading import folder_of, look, top_folder
+from midwatch.workspace.scan import scan
+from midwatch.workspace.stamps import FILE, Kept, Stamp, settled
+from midwatch.workspace.stored import Blobs, Difference
 
-_IN_MEMORY = 1 << 20
-"""Bytes up to which a file is read at once; a larger one is streamed."""
-MOST_NEW = 4 << 30
-"""Bytes that are read for one checkpoint; a hole in a file costs as much as bytes do."""
-_PIECE = 1 << 18
-_CLOCK_NS = 20_000_000
-"""Two changes closer together than this may carry the same time."""
-_TRIES = 3
-_WHEN = b"946684800 +0000"
-"""All checkpoints carry one date: the same content after the same checkpoint has the same id."""
+_TRIES = 8
+_PATIENCE = 2
+"""How often one file may change while it is read before it is left as it was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What lay there at the last checkpoint."""
+
+    files: Mapping[bytes, Kept] = field(default_factory=dict)
+    """Those that differ from the base."""
+    ignored: Mapping[bytes, Kept] = field(default_factory=dict)
+    deleted: frozenset[bytes] = frozenset()
+    listing: Listing = field(default_factory=Listing)
+    aside: Aside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,258 +46,155 @@ class Saved:
     """A checkpoint, what lay there at that time, and what could not be kept (a sentence each)."""
 
     checkpoint: Checkpoint
-    kept: Mapping[bytes, Kept]
+    memory: Memory
     skipped: tuple[str, ...]
 
 
-class _Moved(Exception):
-    """A file changed while it was being read."""
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Saver:
-    """Saves the tree at `tree` again and again. One thread at a time."""
+    """Saves the files of one workspace again and again. One thread at a time."""
 
     git: Git
-    tree: Path
+    store: Path
+    top: Path
+    """The upper or the plain folder."""
     ref: str
-    known: Known
-    sha256: bool
+    base_tree: str
+    lower: Lower
 
-    def save(self, last: Checkpoint, kept: Mapping[bytes, Kept]) -> Saved:
-        """The tree as it is now. Blocks; costs a walk and what changed. Raises OperationError when a file does not
-        stop changing, GitError when the store cannot be written. A failed call leaves nothing half made."""
+    def remember(self, what: Difference) -> Memory:
+        """What lies there right after the difference was laid out. Blocks for a walk. Raises OSError."""
+        started = time.time_ns()
+        with top_folder(self.top) as top:
+            found = scan(top, self.lower)
+        stamps = {**found.ignored, **found.files}
+
+        def kept(blobs: Blobs) -> dict[bytes, Kept]:
+            return {path: settled(Kept(stamps.get(path), *entry), started) for path, entry in blobs.items()}
+
+        deleted = frozenset(found.deleted)
+        return Memory(kept(what.files), kept(what.ignored), deleted, what.listing, what.aside)
+
+    def save(self, last: Checkpoint, memory: Memory) -> Saved:
+        """The files as they are now. Blocks; costs a walk and what changed. A file that does not keep still is left as
+        it was known, and named. Raises OperationError when too many do not, GitError when the store cannot be written.
+        A failed call leaves nothing half made."""
+        moved: Counter[bytes] = Counter()
         for _ in range(_TRIES):
+            restless = frozenset(path for path, times in moved.items() if times >= _PATIENCE)
             try:
-                return self._save(last, kept)
-            except (_Moved, FileNotFoundError, NotADirectoryError):
-                continue
+                with top_folder(self.top) as top:
+                    return _Save(self, last, memory, top, restless).run()
+            except Moved as error:
+                moved[error.path] += 1
         raise OperationError(
             "the workspace cannot be saved: its files keep changing",
             "a process is still writing there; `midwatch resume`",
         )
 
-    def _save(self, last: Checkpoint, kept: Mapping[bytes, Kept]) -> Saved:
+
+class _Save:
+    """One checkpoint being made."""
+
+    def __init__(self, saver: Saver, last: Checkpoint, memory: Memory, top: int, restless: frozenset[bytes]) -> None:
+        self._saver, self._last, self._memory = saver, last, memory
         started = time.time_ns()
-        top = os.open(self.tree, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._found = scan(top, saver.lower)
+        self._listing = Listing.of(self._found)
+        self._import = Import(saver.git, saver.store)
+        sha256 = len(saver.base_tree) == 64
+        self._source = Source(top, self._found, self._import, started, sha256, restless)
+
+    def run(self) -> Saved:
+        found, before = self._found, self._memory
+        deleted = frozenset(found.deleted | {path for path in before.deleted if found.hides(path)})
         try:
-            found = scan(top, self.known)
-            absent = [path for path in kept if path not in found.files]
-            gone = [path for path in absent if not found.hides(path)]
-            batch = _Batch(self, last, gone)
-            try:
-                fresh = {path: kept[path] for path in absent if found.hides(path)}
-                changed = []
-                for path, stamp in found.files.items():
-                    before = kept.get(path)
-                    if before is not None and before.stamp == stamp:
-                        fresh[path] = before
-                    else:
-                        changed.append(path)
-                left = MOST_NEW
-                for path in sorted(changed):  # in one order, so that the same files are kept when they are too much
-                    stamp = found.files[path]
-                    if stamp.size > left:
-                        found.skipped.append((path, f"more than {MOST_NEW >> 30} GiB of changes at once"))
-                        entry = kept.get(path)
-                    else:
-                        left -= stamp.size
-                        entry = self._entry(top, path, stamp, kept.get(path), batch, found)
-                    if entry:
-                        fresh[path] = _settled(entry, started)
-                if gone:
-                    batch.begin()
-                return Saved(batch.finish(), fresh, found.sentences())
-            finally:
-                batch.close()
+            ignored = self._ignored()
+            beside = self._import.started
+            aside = bool(ignored or self._listing)
+            files = self._work(deleted, beside=beside, aside=aside)
+            made = self._import.finish()
         finally:
-            os.close(top)
+            self._import.close()
+        second = before.aside
+        if beside:
+            second = Aside(*made[0]) if aside else None
+        checkpoint = self._last
+        if made and (made[-1][1] != self._last.tree or second != before.aside):
+            checkpoint = Checkpoint(tree=made[-1][1], commit=made[-1][0])
+        return Saved(checkpoint, Memory(files, ignored, deleted, self._listing, second), found.sentences())
 
-    def _entry(
-        self, top: int, path: bytes, stamp: Stamp, before: Kept | None, batch: _Batch, found: Scan
-    ) -> Kept | None:
-        """Hand the file on if it changed; what is now known of it, or None when it could not be read at all."""
-        same = before.blob if before is not None and before.mode == stamp.mode else ""
-        try:
-            with _parent(top, path) as (folder, name):
-                if stamp.mode == LINK:
-                    target = os.readlink(name, dir_fd=folder)
-                    return self._small(path, stamp, os.fsencode(target), same, batch)
-                with opened(folder, name) as handle:
-                    return self._file(handle, path, stamp, same, batch)
-        except PermissionError as error:
-            found.skipped.append((path, str(error.strerror)))
-            return before
+    def _ignored(self) -> dict[bytes, Kept]:
+        """The commit of what is kept beside, where that has changed."""
+        before, listing = self._memory, self._listing
+        dropped = self._dropped(before.ignored, self._found.ignored)
 
-    def _file(self, handle: int, path: bytes, stamp: Stamp, same: str, batch: _Batch) -> Kept:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise _Moved
-        if status.st_size <= _IN_MEMORY:
-            data = _read(handle, status.st_size + 1)
-            if len(data) > _IN_MEMORY:
-                raise _Moved
-            return self._small(path, stamp, data, same, batch)
-        if same and self._hash_of(handle, status.st_size, None) == same:
-            return Kept(stamp, stamp.mode, same)
-        os.lseek(handle, 0, os.SEEK_SET)
-        pipe = batch.begin()
-        pipe.write(b"M %s inline %s\ndata %d\n" % (stamp.mode, quoted(path), status.st_size))
-        blob = self._hash_of(handle, status.st_size, pipe)
-        pipe.write(b"\n")
-        return Kept(stamp, stamp.mode, blob)
+        def begin() -> None:
+            self._import.commit(self._saver.ref, SUBJECT, ())
+            if before.aside is not None:
+                self._import.tree(before.aside.tree)
+            for path in dropped:
+                self._import.delete(FILES + plain(path))
+            if listing != before.listing:
+                self._import.delete(LIST)
+            if listing and listing != before.listing:
+                content = listing.encoded()
+                self._import.header(LIST, FILE, len(content))
+                self._import.write(content + b"\n")
 
-    def _small(self, path: bytes, stamp: Stamp, data: bytes, same: str, batch: _Batch) -> Kept:
-        digest = self._hash(len(data))
-        digest.update(data)
-        blob = digest.hexdigest()
-        if blob != same:
-            command = b"M %s inline %s\ndata %d\n" % (stamp.mode, quoted(path), len(data))
-            batch.begin().write(command + data + b"\n")
-        return Kept(stamp, stamp.mode, blob)
+        part = Part(self._source, begin, lambda path: FILES + plain(path), ignored=True)
+        if dropped or listing != before.listing:
+            part.begin()
+        return part.write(before.ignored, self._found.ignored)
 
-    def _hash_of(self, handle: int, size: int, copy: _Pipe | None) -> str:
-        """The blob id of `size` bytes, which also go to `copy`. Raises _Moved when there are fewer."""
-        digest, left = self._hash(size), size
-        while left:
-            piece = os.read(handle, min(left, _PIECE))
-            if not piece:
-                raise _Moved
-            digest.update(piece)
-            if copy is not None:
-                copy.write(piece)
-            left -= len(piece)
-        return digest.hexdigest()
+    def _work(self, deleted: frozenset[bytes], *, beside: bool, aside: bool) -> dict[bytes, Kept]:
+        """The commit of the work, where that or what is kept beside has changed."""
+        before, found = self._memory, self._found
+        dropped = self._dropped(before.files, found.files)
+        whole = self._shows_again(dropped, deleted)
+        fresh = deleted if whole else deleted - before.deleted
 
-    def _hash(self, size: int) -> hashlib._Hash:
-        digest = hashlib.new("sha256" if self.sha256 else "sha1", usedforsecurity=False)
-        digest.update(b"blob %d\0" % size)
-        return digest
+        def begin() -> None:
+            second = () if before.aside is None else (before.aside.commit,)
+            if beside:
+                second = (":1",) if aside else ()
+            self._import.commit(self._saver.ref, b"checkpoint", (self._last.commit, *second))
+            if whole:
+                self._import.tree(self._saver.base_tree)
+            for path in sorted(
+                fresh if whole else {*fresh, *dropped}
+            ):  # first, so that a file can take the place of a folder
+                self._import.delete(path)
+            if whole:
+                for path in sorted(before.files.keys() - dropped):
+                    self._import.known(path, before.files[path].mode, before.files[path].blob)
 
+        part = Part(self._source, begin, lambda path: path, ignored=False)
+        if beside or whole or fresh or dropped:
+            part.begin()
+        return part.write(before.files, found.files)
 
-@dataclass(slots=True)
-class _Batch:
-    """One run of fast-import, started by the first change."""
+    def _dropped(self, before: Mapping[bytes, Kept], now: Mapping[bytes, Stamp]) -> set[bytes]:
+        return {path for path in before if path not in now and not self._found.hides(path)}
 
-    saver: Saver
-    last: Checkpoint
-    gone: list[bytes]
-    _process: subprocess.Popen[bytes] | None = None
-    _errors: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-
-    def begin(self) -> _Pipe:
-        """Where the changes go. Deletions go first, so that a file can take the place of a folder."""
-        if self._process is None:
-            self._process = self._start()
-            pipe = self._pipe()
-            ref = self.saver.ref.encode()
-            pipe.write(b"commit " + ref + b"\nmark :1\ncommitter Midwatch <midwatch@localhost> " + _WHEN)
-            pipe.write(b"\ndata 11\ncheckpoint\n\nfrom " + self.last.commit.encode() + b"\n")
-            for path in self.gone:
-                pipe.write(b"D " + quoted(path) + b"\n")
-        return self._pipe()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        argv, env = self.saver.git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
-        return subprocess.Popen(
-            argv, env=env, cwd=self.saver.git.cwd, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-        )  # fmt: skip
-
-    def _pipe(self) -> _Pipe:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        return _Pipe(self._process.stdin, self)
-
-    def finish(self) -> Checkpoint:
-        """The new checkpoint, or the last one when nothing changed."""
-        if self._process is None:
-            return self.last
-        self._pipe().write(b'\nget-mark :1\nls :1 ""\ndone\n')
-        try:
-            stdout, _ = self._process.communicate()
-        except BrokenPipeError:
-            raise self.failure() from None
-        if self._process.returncode != 0:
-            raise self.failure()
-        commit, listing = stdout.decode("ascii", "replace").split("\n")[:2]
-        tree = listing.split()[2]
-        return self.last if tree == self.last.tree else Checkpoint(tree=tree, commit=commit)
-
-    def failure(self) -> GitError:
-        """Why fast-import ended."""
-        assert self._process is not None
-        self._process.kill()
-        code = self._process.wait()
-        self._errors.seek(0)
-        return GitError("fast-import", code, self._errors.read())
-
-    def close(self) -> None:
-        """End the process, finished or not: an unfinished one leaves no ref and no object behind."""
-        process = self._process
-        if process is not None:
-            if process.poll() is None:
-                process.kill()
-            for stream in (process.stdin, process.stdout):
-                try:
-                    if stream is not None:
-                        stream.close()
-                except BrokenPipeError:
-                    pass  # it died before it read all; `failure` has said so, or the batch was given up
-            process.wait()
-        self._errors.close()
+    def _shows_again(self, dropped: set[bytes], deleted: frozenset[bytes]) -> bool:
+        """Whether something of the base that was changed or deleted is there again: then the tree is made anew from
+        the base's, since what it was is not known here."""
+        if any(path not in self._found.files for path in self._memory.deleted - deleted):
+            return True
+        covered = deleted.union(self._found.files)
+        bare = [path for path in dropped if path not in covered and covered.isdisjoint(above(path))]
+        if not bare:
+            return False
+        with top_folder(self._saver.lower.base) as base:
+            return any(_is_file(base, path) for path in bare)
 
 
-class _Pipe:
-    """Writes to fast-import; when that has died, says why."""
-
-    def __init__(self, stdin: IO[bytes], batch: _Batch) -> None:
-        self._stdin = stdin
-        self._batch = batch
-
-    def write(self, data: bytes) -> None:
-        try:
-            self._stdin.write(data)
-        except BrokenPipeError:
-            raise self._batch.failure() from None
-
-
-def kept_now(tree: Path, known: Known, blobs: Mapping[bytes, tuple[bytes, str]]) -> dict[bytes, Kept]:
-    """What lies in a tree that git has just written: `blobs` are mode and blob by path. Blocks for a walk."""
-    started = time.time_ns()
-    top = os.open(tree, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _is_file(base: int, path: bytes) -> bool:
+    """Whether the base has a file or link there."""
     try:
-        found = scan(top, known)
-    finally:
-        os.close(top)
-    kept = {}
-    for path, (mode, blob) in blobs.items():
-        stamp = found.files.get(path)
-        kept[path] = _settled(Kept(stamp if stamp and stamp.mode == mode else None, mode, blob), started)
-    return kept
-
-
-def _settled(kept: Kept, started: int) -> Kept:
-    """Without its stamp when the file changed so lately that a further change could carry the same time."""
-    if kept.stamp is None or max(kept.stamp.ctime_ns, kept.stamp.mtime_ns) < started - _CLOCK_NS:
-        return kept
-    return kept._replace(stamp=None)
-
-
-def _read(handle: int, limit: int) -> bytes:
-    pieces = []
-    while limit > 0 and (piece := os.read(handle, limit)):
-        pieces.append(piece)
-        limit -= len(piece)
-    return b"".join(pieces)
-
-
-@contextmanager
-def _parent(top: int, path: bytes) -> Iterator[tuple[int, bytes]]:
-    """A handle of the folder that holds `path`, reached without following a link, and the name in it."""
-    head, slash, rest = path.partition(b"/")
-    if not slash:
-        yield top, path
-        return
-    with opened(top, head, os.O_DIRECTORY) as folder, _parent(folder, rest) as found:
-        yield found
+        with folder_of(base, path) as (folder, name):
+            status = look(folder, name)
+    except OSError:
+        return False
+    return status is not None and not stat.S_ISDIR(status.st_mode)

@@ -1,251 +1,278 @@
-"""Walking a tree that the box has written: by folder handles, following no link, reading only ordinary files."""
+"""Walking what a box has written: by folder handles, following no link, reading only ordinary files.
+
+What is walked is the upper folder of an overlay, or a plain folder that holds copies of the layers; either way the
+outcome is the difference to the layers below.
+"""
 
 from __future__ import annotations
 
-import heapq
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 
+from midwatch.workspace import found as bounds
+from midwatch.workspace.found import Found, Lower
 from midwatch.workspace.ignore import Rules, shortened, top_rules
-from midwatch.workspace.names import refused, shown
+from midwatch.workspace.names import refused
+from midwatch.workspace.reading import below, look, opened, top_folder
+from midwatch.workspace.stamps import stamp_of, usual
 
 DEEPEST = 250
-"""Folders below each other; each is one open handle."""
+"""Folders below each other; each is one open handle, and one more for each layer that has it."""
 LONGEST = 3500
 """Bytes of a path, so that it can be made again inside any state folder (the system's limit is 4096)."""
 LARGEST = 2 << 30
 """Bytes of a file that is kept: what no forge would take must not fill the disk of the state folder."""
-MOST_SKIPPED = 100
-"""Sentences on what was not kept; the rest are only counted."""
-RULES_PER_FILE, RULES = 5000, 10_000
-"""Ignore rules that count, in one file and in all; a long one counts for several. Each is matched with each file."""
+RULES_PER_FILE = 5000
+OPAQUE = "user.overlay.opaque"
+"""Attribute of a folder of an upper layer that hides what the layers below have there. A box cannot set it."""
+FUSED_OPAQUE = ("user.fuseoverlayfs.opaque", "trusted.overlay.opaque")
+"""The same for fuse-overlayfs, which lets no box set them."""
+_FUSED = b".wh."
 _IGNORE_FILE_BYTES = 1 << 20
 
 _MORE = "…".encode()
 
-FILE, EXECUTABLE, LINK = b"100644", b"100755", b"120000"
 
-
-class Stamp(NamedTuple):
-    """What tells a changed file without reading it. A box cannot set ctime."""
-
-    mode: bytes
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-
-
-class Kept(NamedTuple):
-    """A file of the last checkpoint: how it lay there, and its blob."""
-
-    stamp: Stamp | None
-    """None when it must be read again, whatever it looks like."""
-    mode: bytes
-    blob: str
-
-
-@dataclass(slots=True)
-class Scan:
-    """What a walk found."""
-
-    files: dict[bytes, Stamp] = field(default_factory=dict)
-    skipped: list[tuple[bytes, str]] = field(default_factory=list)
-    """Path and reason. Words are only made of those that are said: a box can make very many."""
-    hidden: set[bytes] = field(default_factory=set)
-    """Paths and folders (with a slash at the end) that could not be looked at: what was known of them stands."""
-    rules_left: int = field(default_factory=lambda: RULES)
-
-    def hides(self, path: bytes) -> bool:
-        """Whether the path or a folder above it could not be looked at."""
-        if not self.hidden or path in self.hidden:
-            return bool(self.hidden)
-        slash = path.find(b"/")
-        while slash >= 0:
-            if path[: slash + 1] in self.hidden:
-                return True
-            slash = path.find(b"/", slash + 1)
-        return False
-
-    def sentences(self) -> tuple[str, ...]:
-        """What was not kept and why, by path: MOST_SKIPPED of them, and how many more there are."""
-        said = [f"{shown(path)}: {why}" for path, why in heapq.nsmallest(MOST_SKIPPED, self.skipped)]
-        more = len(self.skipped) - len(said)
-        return (*said, f"and {more} more") if more else tuple(said)
+def scan(top: int, lower: Lower) -> Found:
+    """Walk the upper or plain folder of the handle `top`. Blocks for about 5 µs per file. Raises OSError when a layer
+    cannot be read."""
+    walk = _Walk(lower)
+    with ExitStack() as handles:
+        base = handles.enter_context(top_folder(lower.base))
+        layers = [handles.enter_context(top_folder(layer)) for layer in reversed(lower.layers)]
+        visible = (*layers, base) if lower.untouched is None else ()
+        rules = top_rules(lower.outside, walk.ignore_file(top, b"", visible))
+        folder = _Folder(top, b"", rules, False, lower.untouched is not None, (*layers, base), len(layers))
+        walk.folder(folder)
+        walk.permissions(b"", os.fstat(top), 0o755)
+    return walk.result
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the walk must know beforehand."""
-
-    tracked: frozenset[bytes]
-    """Files of the base: never ignored."""
-    folders: frozenset[bytes]
-    """All folders that hold a tracked file."""
-    gitlinks: frozenset[bytes]
-    outside: bytes
-    """The user's ignore rules outside the tree."""
-
-
-def folders_of(paths: Mapping[bytes, object] | frozenset[bytes]) -> frozenset[bytes]:
-    """Every folder above one of the paths."""
-    found: set[bytes] = set()
-    for path in paths:
-        folder = path.rpartition(b"/")[0]
-        while folder and folder not in found:
-            found.add(folder)
-            folder = folder.rpartition(b"/")[0]
-    return frozenset(found)
-
-
-def stamp_of(status: os.stat_result) -> Stamp:
-    """The stamp of an ordinary file or a link."""
-    mode = LINK if stat.S_ISLNK(status.st_mode) else EXECUTABLE if status.st_mode & 0o100 else FILE
-    return Stamp(mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
-
-
-def scan(top: int, known: Known) -> Scan:
-    """Walk the tree below the folder handle `top`. Blocks for about 5 µs per file."""
-    result = Scan()
-    rules = top_rules(known.outside, _ignore_file(top, b"", result))
-    _walk(_Folder(top, b"", rules, False, 0), known, result)
-    return result
-
-
-class _Folder(NamedTuple):
+class _Folder:
     handle: int
     prefix: bytes
     rules: Rules
-    ignored: bool
-    """Inside an ignored folder only tracked files count."""
-    depth: int
+    aside: bool
+    """Inside an ignored folder only tracked files count as work."""
+    covered: bool
+    """Nothing of the layers below shows through."""
+    lower: tuple[int, ...]
+    """Handles of the same folder in the layers that have it, the highest first."""
+    base_at: int
+    """Where in `lower` the base's is; beyond its end when the base has no such folder."""
+    depth: int = 0
+
+    @property
+    def base(self) -> int | None:
+        return self.lower[self.base_at] if self.base_at < len(self.lower) else None
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        return self.lower[: self.base_at]
 
 
-def _walk(folder: _Folder, known: Known, result: Scan) -> None:
-    folders: list[bytes] = []
-    with os.scandir(folder.handle) as entries:
-        for entry in entries:
-            name = os.fsencode(entry.name)
-            path = folder.prefix + name
+@dataclass(slots=True)
+class _Walk:
+    lower: Lower
+    result: Found = field(default_factory=Found)
+
+    def folder(self, folder: _Folder) -> bool:
+        """Whether anything of the folder is kept, or shows through from below."""
+        folders: list[tuple[bytes, os.stat_result]] = []
+        names: set[bytes] = set()
+        kept = False
+        with os.scandir(folder.handle) as entries:
+            for entry in entries:
+                name = os.fsencode(entry.name)
+                if self.lower.fused and name.startswith(_FUSED):
+                    self._fused(folder, name, names)
+                    continue
+                names.add(name)
+                if name == b".git" and not folder.prefix:
+                    continue  # the box's own
+                path = folder.prefix + name
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except OSError as error:
+                    self._hide(path, path, error)
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append((name, status))
+                elif self._is_whiteout(status):
+                    self._absent(folder, name)
+                elif self._file(folder, name, status):
+                    kept = True
+        for name, status in sorted(folders):  # in one order, so that the same ignore files count each time
+            if self._enter(folder, name, status):
+                kept = True
+        if folder.covered:
+            self._missing(folder, names)
+        elif not kept:
+            kept = any(not names.issuperset(_names(handle)) for handle in folder.lower)
+        return kept
+
+    def _fused(self, folder: _Folder, name: bytes, names: set[bytes]) -> None:
+        """What fuse-overlayfs has written down: the second kind of name is of an opaque folder."""
+        if not name.startswith((_FUSED + b".wh.", _FUSED + b".opq")):
+            names.add(name.removeprefix(_FUSED))
+            self._absent(folder, name.removeprefix(_FUSED))
+
+    def _is_whiteout(self, status: os.stat_result) -> bool:
+        return self.lower.untouched is None and stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
+
+    def _is_opaque(self, folder: int) -> bool:
+        for name in FUSED_OPAQUE if self.lower.fused else (OPAQUE,):
             try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError as error:
-                result.hidden.add(path)
-                result.skipped.append((path, str(error.strerror)))
-                continue
-            if stat.S_ISDIR(status.st_mode):
-                if name != b".git":  # the box's own, or that of a nested repository, whose files are ordinary files
-                    folders.append(name)
-            elif not (name == b".git" and stat.S_ISREG(status.st_mode)):
-                _consider(folder, name, status, known, result)
-    for name in sorted(folders):  # in one order, so that the same ignore files count each time
-        _enter(folder, name, known, result)
+                if os.getxattr(folder, name) == b"y":
+                    return True
+            except OSError:
+                continue  # no such attribute, or a file system without any
+        return False
 
+    def _hide(self, shown: bytes, path: bytes, error: OSError) -> None:
+        self.result.hidden.add(path)
+        self.result.skipped.append((shown, str(error.strerror)))
 
-def _consider(folder: _Folder, name: bytes, status: os.stat_result, known: Known, result: Scan) -> None:
-    path = folder.prefix + name
-    link = stat.S_ISLNK(status.st_mode)
-    if path in known.gitlinks:
-        return
-    if path not in known.tracked and (folder.ignored or folder.rules.ignores(name, folder=False)):
-        return
-    if not link and not stat.S_ISREG(status.st_mode):
-        result.skipped.append((path, "neither a file nor a link"))
-    elif refused(name, link=link):
-        result.skipped.append((path, "git refuses this name"))
-    elif len(path) > LONGEST:
-        result.skipped.append((path[:80] + _MORE, f"the path is longer than {LONGEST} bytes"))
-    elif status.st_size > LARGEST:
-        result.hidden.add(path)
-        result.skipped.append((path, f"larger than {LARGEST >> 30} GiB"))
-    else:
-        result.files[path] = stamp_of(status)
+    def _absent(self, folder: _Folder, name: bytes) -> None:
+        """Nothing is there that is kept: what the layers have under this name is gone."""
+        path = folder.prefix + name
+        if folder.base is not None and path not in self.lower.gitlinks and look(folder.base, name) is not None:
+            self.result.deleted.add(path)
+        if any(look(layer, name) is not None for layer in folder.layers):
+            self.result.gone.add(path)
 
+    def _missing(self, folder: _Folder, names: set[bytes]) -> None:
+        if folder.base is not None:
+            paths = {folder.prefix + name for name in _names(folder.base) - names} - self.lower.gitlinks
+            self.result.deleted |= paths - {b".git"}
+        for layer in folder.layers:
+            self.result.gone |= {folder.prefix + name for name in _names(layer) - names}
 
-def _enter(folder: _Folder, name: bytes, known: Known, result: Scan) -> None:
-    path = folder.prefix + name
-    inner = path + b"/"
-    if path in known.gitlinks:
-        return
-    holds_tracked = path in known.folders
-    ignored = folder.ignored or folder.rules.ignores(name, folder=True)
-    if ignored and not holds_tracked:
-        return
-    if refused(name):
-        result.skipped.append((inner, "git refuses this name"))
-        return
-    if folder.depth >= DEEPEST or len(inner) > LONGEST:
-        why = f"more than {DEEPEST} folders deep or {LONGEST} bytes long"
-        result.skipped.append((inner[:80] + _MORE, why))
-        return
-    try:
-        with opened(folder.handle, name, os.O_DIRECTORY) as handle:
-            rules = folder.rules.inside(name, _ignore_file(handle, inner, result))
-            _walk(_Folder(handle, inner, rules, ignored, folder.depth + 1), known, result)
-    except OSError as error:
-        result.hidden.add(inner)
-        result.skipped.append((inner, str(error.strerror)))
+    def _file(self, folder: _Folder, name: bytes, status: os.stat_result) -> bool:
+        path = folder.prefix + name
+        if path in self.lower.gitlinks:
+            return False
+        link = stat.S_ISLNK(status.st_mode)
+        ordinary = link or stat.S_ISREG(status.st_mode)
+        stamp = stamp_of(status)
+        if self.lower.untouched is not None and ordinary and self.lower.untouched.get(path) == stamp:
+            return True
+        instead = None if folder.base is None else look(folder.base, name)
+        tracked = instead is not None and not stat.S_ISDIR(instead.st_mode)
+        inner = name == b".git" and not link  # of a nested repository, whose other files are ordinary files
+        aside = not tracked and (folder.aside or inner or folder.rules.ignores(name, folder=False))
+        bucket = self.result.ignored if aside else self.result.files
+        if why := self._refusal(name, path, status, aside=aside):
+            self.result.skipped.append((path if len(path) <= LONGEST else path[:80] + _MORE, why))
+            self._absent(folder, name)
+        elif status.st_size > LARGEST or len(bucket) >= bounds.MOST_FILES:
+            many = f"more than {bounds.MOST_FILES} files"
+            why = f"larger than {LARGEST >> 30} GiB" if status.st_size > LARGEST else many
+            self.result.hidden.add(path)
+            self.result.skipped.append((path, why))
+        else:
+            bucket[path] = stamp
+            if not link:
+                self.permissions(path, status, usual(stamp.mode))
+            if instead is not None and not tracked:
+                self.result.deleted.add(path)  # a folder
+            return True
+        return False
 
+    def _refusal(self, name: bytes, path: bytes, status: os.stat_result, *, aside: bool) -> str:
+        link = stat.S_ISLNK(status.st_mode)
+        if not link and not stat.S_ISREG(status.st_mode):
+            return "neither a file nor a link"
+        if not aside and refused(name, link=link):
+            return "git refuses this name"
+        return f"the path is longer than {LONGEST} bytes" if len(path) > LONGEST else ""
 
-@contextmanager
-def opened(folder: int, name: bytes, flags: int = 0) -> Iterator[int]:
-    """A handle to read an ordinary file or a folder, never through a link and never waiting for a pipe. What its mode
-    forbids its owner to read is made readable for that long. Raises OSError."""
-    flags |= os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-    restore: Callable[[], None] | None = None
-    try:
-        handle = os.open(name, flags, dir_fd=folder)
-    except PermissionError:
-        restore = _made_readable(folder, name)
+    def permissions(self, path: bytes, status: os.stat_result, default: int) -> None:
+        """Note the permissions when they are not the usual ones."""
+        if stat.S_IMODE(status.st_mode) != default:
+            self.result.modes[path] = stat.S_IMODE(status.st_mode)
+
+    def _enter(self, folder: _Folder, name: bytes, status: os.stat_result) -> bool:
+        path = folder.prefix + name
+        inner = path + b"/"
+        aside = folder.aside or name == b".git" or path in self.lower.gitlinks
+        aside = aside or folder.rules.ignores(name, folder=True)
+        if refused(name) and not aside:
+            self.result.skipped.append((inner, "git refuses this name"))
+            self._absent(folder, name)
+            return False
+        if folder.depth >= DEEPEST or len(inner) > LONGEST:
+            why = f"more than {DEEPEST} folders deep or {LONGEST} bytes long"
+            self.result.skipped.append((inner[:80] + _MORE, why))
+            return False
+        if folder.base is not None and _is_other(look(folder.base, name)):
+            self.result.deleted.add(path)  # a file or link of the base, whose name the folder has taken
         try:
-            handle = os.open(name, flags, dir_fd=folder)
-        except OSError:
-            restore()
-            raise
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-        if restore is not None:
-            restore()
+            with opened(folder.handle, name, os.O_DIRECTORY) as handle:
+                self._inside(folder, name, handle, replace(folder, handle=handle, prefix=inner, aside=aside))
+            return True
+        except OSError as error:
+            self._hide(inner, inner, error)
+            return False
+
+    def _inside(self, folder: _Folder, name: bytes, handle: int, inside: _Folder) -> None:
+        path = folder.prefix + name
+        status = os.fstat(handle)
+        with below(folder.layers, name) as layers, below(folder.lower[folder.base_at :], name) as base:
+            lower = (*layers, *base)
+            covered = folder.covered or self._is_opaque(handle)
+            visible = () if covered else lower
+            kept = self.folder(
+                replace(
+                    inside,
+                    rules=folder.rules.inside(name, self.ignore_file(handle, inside.prefix, visible)),
+                    covered=covered,
+                    lower=lower,
+                    base_at=len(layers),
+                    depth=folder.depth + 1,
+                )
+            )
+            if not kept and (not lower or any(_names(layer) for layer in lower)):
+                self.result.empty.add(path)
+            default = stat.S_IMODE(os.fstat(lower[0]).st_mode) if lower else 0o755
+        self.permissions(path, status, default)
+
+    def ignore_file(self, folder: int, prefix: bytes, lower: tuple[int, ...]) -> bytes | None:
+        """The rules of a folder's ignore file: its own, or the highest that shows through from below."""
+        path = prefix + b".gitignore"
+        for handle in (folder, *lower):
+            try:
+                with opened(handle, b".gitignore") as file:
+                    return self._rules(file, path)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return None  # a link, a device, or unreadable: no rules
+        return None
+
+    def _rules(self, file: int, path: bytes) -> bytes | None:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        if status.st_size > _IGNORE_FILE_BYTES:
+            why = f"larger than {_IGNORE_FILE_BYTES >> 20} MiB, so its rules do not count"
+            self.result.skipped.append((path, why))
+            return None
+        content = os.read(file, _IGNORE_FILE_BYTES)
+        rules, cost = shortened(content, min(RULES_PER_FILE, self.result.rules_left))
+        self.result.rules_left -= cost
+        if len(rules) < len(content):
+            self.result.skipped.append((path, "so many rules that only the first count"))
+        return rules
 
 
-def _made_readable(folder: int, name: bytes) -> Callable[[], None]:
-    path = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    mode = stat.S_IMODE(os.fstat(path).st_mode)
-    itself = f"/proc/self/fd/{path}"  # the only way to change the mode of what may not be opened
-    try:
-        os.chmod(itself, mode | 0o500)  # noqa: PTH101
-    except OSError:
-        os.close(path)
-        raise
-
-    def restore() -> None:
-        os.chmod(itself, mode)  # noqa: PTH101
-        os.close(path)
-
-    return restore
+def _is_other(status: os.stat_result | None) -> bool:
+    return status is not None and not stat.S_ISDIR(status.st_mode)
 
 
-def _ignore_file(folder: int, prefix: bytes, result: Scan) -> bytes | None:
-    path = prefix + b".gitignore"
-    try:
-        with opened(folder, b".gitignore") as handle:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            if status.st_size > _IGNORE_FILE_BYTES:
-                result.skipped.append((path, f"larger than {_IGNORE_FILE_BYTES >> 20} MiB, so its rules do not count"))
-                return None
-            content = os.read(handle, _IGNORE_FILE_BYTES)
-    except OSError:
-        return None  # none, a link, or unreadable: no rules
-    rules, cost = shortened(content, min(RULES_PER_FILE, result.rules_left))
-    result.rules_left -= cost
-    if len(rules) < len(content):
-        result.skipped.append((path, "so many rules that only the first count"))
-    return rules
+def _names(folder: int) -> set[bytes]:
+    with os.scandir(folder) as entries:
+        return {os.fsencode(entry.name) for entry in entries}
