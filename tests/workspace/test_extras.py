@@ -8,9 +8,13 @@ import pytest
 
 from midwatch.domain.errors import OperationError
 from midwatch.workspace import extras
+from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.extras import Wanted, gather
 from midwatch.workspace.index import settle
+from midwatch.workspace.repository import Repository
 from tests.support.git_servers import put_lfs_object
+from tests.support.insides import Inside
+from tests.support.insides import overlay as overlay
 from tests.support.repositories import UserRepository, git, opened
 
 DATA = b"content " * 4000
@@ -47,6 +51,38 @@ async def test_a_checkout_with_all_of_it_is_clean_to_git(form: str, tmp_path: Pa
     assert list(found.pointers) == [b"big.bin"]
     assert "submodules are plain files" in found.note
     assert "Git LFS: 2 files" in found.note
+
+
+@pytest.mark.parametrize("form", ["copy", "overlay"])
+async def test_a_checkpoint_keeps_pointers_for_contents_that_have_not_changed(
+    form: str, user: UserRepository, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if form == "overlay":
+        request.getfixturevalue("overlay")
+    give_lfs(user, "big.bin")
+    give_lfs(user, "other.bin")
+    repository = await Repository.open(tmp_path / "state", str(user.path))
+    base = await repository.resolve(None)
+    place = {"overlay": form == "overlay", "fuse": False, "wanted": Wanted(lfs=True)}
+    workspace = Workspace(repository, tmp_path / "attempt", **place)  # type: ignore[arg-type]
+    await workspace.restore(base)
+    inside = Inside(workspace)
+    assert inside.sh("git status --porcelain") == ""
+    assert await workspace.save() == workspace.checkpoint
+    inside.sh("chmod +x big.bin; touch other.bin; echo more > new.txt")
+    saved = await workspace.save()
+    changed = {c.path: (c.status, c.added) for c in await repository.stat(base.commit, saved.commit)}
+    assert changed == {"big.bin": ("M", 0), "new.txt": ("A", 1)}
+    seen = inside.snapshot()
+    again = Workspace(repository, tmp_path / "again", **place)  # type: ignore[arg-type]
+    await again.restore(base, saved)
+    assert Inside(again).snapshot() == seen
+    assert Inside(again).sh("cat big.bin").encode() == DATA
+    inside.sh("printf x >> other.bin")
+    changed = {c.path: (c.status, c.added) for c in await repository.stat(base.commit, (await workspace.save()).commit)}
+    assert set(changed) == {"big.bin", "new.txt", "other.bin"}
+    for one in (workspace, again):
+        await one.remove()
 
 
 async def test_what_is_not_asked_for_is_left_as_it_is(user: UserRepository, tmp_path: Path) -> None:

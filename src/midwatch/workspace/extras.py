@@ -4,7 +4,6 @@ checkout where the recipe of the repository asks for them."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,6 +26,9 @@ class Wanted:
         return "".join(mark for mark, wanted in (("s", self.submodules), ("l", self.lfs)) if wanted)
 
 
+NOTHING = Wanted()
+
+
 @dataclass(frozen=True, slots=True)
 class Extras:
     """What was found, all of it on this machine."""
@@ -41,7 +43,7 @@ class Extras:
         return "; ".join(part for part in (submodules.note(self.submodules), lfs.note(self.contents)) if part)
 
     @property
-    def pointers(self) -> Mapping[bytes, tuple[str, str, int]]:
+    def pointers(self) -> lfs.Pointers:
         """For whoever saves the workspace: by path, the blob to keep for a file of that SHA-256 and size. What lies in
         submodules is not kept at all."""
         inside = tuple(f"{one.path}/" for one in self.submodules)
