@@ -15,8 +15,9 @@ import pytest
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace import remote
 from midwatch.workspace.checkout import Workspace
+from midwatch.workspace.git import Git
 from midwatch.workspace.leftovers import FETCHING
-from midwatch.workspace.remote import Remote, lacking_of
+from midwatch.workspace.remote import Remote, lacking_before, lacking_of
 from midwatch.workspace.repository import Repository
 from tests.support.git_servers import SSHD, GitServer, http_server, https_server, ssh_server
 from tests.support.repositories import UserRepository, git, opened
@@ -99,6 +100,7 @@ async def test_a_partial_store_has_what_a_box_sees_and_no_more(user: UserReposit
     for number in range(60):
         user.write("a.txt", f"version {number}\n")
         user.write("big.bin", os.urandom(2000))
+        user.write("large.bin", b"%d" % number * 700_000)
         user.commit(f"commit {number}")
     work = await opened(f"file://{user.path}", tmp_path)
     store = work.repository.git_dir
@@ -108,6 +110,9 @@ async def test_a_partial_store_has_what_a_box_sees_and_no_more(user: UserReposit
     assert (work.tree / "a.txt").read_text() == "version 59\n"
     assert git(work.tree, "show", "HEAD~40:a.txt") == "version 19"
     assert git(work.tree, "status", "--porcelain") == ""
+    assert len(git(work.tree, "log", "-p", "--format=", "--", "a.txt").split("@@")) > 40
+    assert (await work.repository.git.ask("cat-file", "-e", "HEAD~1:large.bin")).code != 0
+    assert (work.tree / "large.bin").stat().st_size > 1 << 20
     old = user.git("rev-parse", "HEAD~55")
     assert await lacking_of(work.repository.git, old) != []
     before = work.repository.git
@@ -143,6 +148,7 @@ async def test_a_server_that_cannot_leave_contents_out_gives_all(user: UserRepos
     repository = await Repository.open(tmp_path / "state", f"file://{user.path}")
     assert "midwatch" not in (repository.git_dir / "config").read_text()
     assert await lacking_of(repository.git, "refs/remotes/origin/main") == []
+    assert await lacking_before(repository.git, "refs/remotes/origin/main") == []
     assert list((repository.git_dir / "objects" / "pack").glob("*.promisor")) == []
     git(repository.git_dir, "fsck", "--strict")
 
@@ -156,7 +162,9 @@ async def test_git_in_a_store_fetches_nothing_by_itself(user: UserRepository, tm
         (repository.git_dir / "config").read_text() + f'[remote "midwatch"]\n\turl = file://{user.path}\n'
     )
     blob = user.git("rev-parse", "HEAD~1:a.txt")
-    assert (await repository.git.ask("cat-file", "-e", blob)).code != 0
+    for lazy in ("1", "0"):  # two locks: one that an older git does not know, one that every git has
+        store = Git(git_dir=repository.git_dir, cwd=repository.git_dir, environment={"GIT_NO_LAZY_FETCH": lazy})
+        assert (await store.ask("cat-file", "-e", blob)).code != 0
     lazily = subprocess.run(["git", "cat-file", "-e", blob], cwd=repository.git_dir, check=False)
     assert lazily.returncode == 0, "plain git would have fetched it"
 
@@ -297,6 +305,17 @@ async def test_hostile_names_of_refs_stay_names(user: UserRepository, tmp_path: 
     user.git("branch", "deep/er")
     again = await Repository.open(tmp_path / "state", url)
     assert (await again.resolve("deep/er")).branch == "deep/er"
+    assert (await again.resolve(None)).commit == (await again.resolve("main")).commit == other
+
+
+async def test_a_branch_that_is_called_head_moves_no_other(user: UserRepository, tmp_path: Path) -> None:
+    old = user.git("rev-parse", "HEAD")
+    user.git("branch", "-m", "Able")  # sorts before HEAD, so it would be overwritten through the name of the default
+    new = user.commit("new")
+    user.git("update-ref", "refs/heads/HEAD", old)
+    for _ in range(2):
+        repository = await Repository.open(tmp_path / "state", f"file://{user.path}")
+        assert (await repository.resolve("Able")).commit == new
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,10 @@ from midwatch.domain.errors import OperationError
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
 from midwatch.workspace.deletion import delete
+from midwatch.workspace.extras import NOTHING, Wanted, gather, write
 from midwatch.workspace.git import Git, GitError
 from midwatch.workspace.history import visible_objects
+from midwatch.workspace.lfs import Pointers
 from midwatch.workspace.names import shown
 from midwatch.workspace.repository import EMAIL, NAME, RAW, Repository, alternates
 
@@ -55,6 +57,9 @@ class BaseCheckout:
         self.objects = objects
         """The git objects that a box must be given to read, at the same path."""
         self.gitlinks = frozenset(os.fsencode(path) for path in about["gitlinks"])
+        said = about.get("pointers", {})
+        self.pointers: Pointers = {os.fsencode(path): (blob, oid, size) for path, (blob, oid, size) in said.items()}
+        """Files that lie here with their content, and in the commit as pointers of Git LFS."""
         self.furnishing = furnishing
         """What this workspace's `.git` should hold by now."""
         self._release = weakref.finalize(self, os.close, lease)
@@ -70,10 +75,11 @@ def bases_folder(repository: Repository) -> Path:
     return store.parent.parent / "bases" / store.name.removesuffix(".git")
 
 
-async def base_checkout(repository: Repository, base: Base) -> BaseCheckout:
-    """The checkout of that commit, made when it is not there; when many ask at once, by one of them. Costs nothing that
-    grows with the repository when it is there. Raises OperationError when the files cannot be had or written."""
-    folder = bases_folder(repository) / base.commit
+async def base_checkout(repository: Repository, base: Base, wanted: Wanted = NOTHING) -> BaseCheckout:
+    """The checkout of that commit, with what is `wanted` besides; made when it is not there, and when many ask at once,
+    by one of them. Costs nothing that grows with the repository when it is there. Raises OperationError when the files
+    cannot be had or written, InputError when what is wanted besides cannot be had as the repository has it."""
+    folder = bases_folder(repository) / (f"{base.commit}.{wanted.key}" if wanted.key else base.commit)
     visible = await visible_objects(repository.git, repository.git_dir, base.commit)
     furnishing = Furnishing(alternates((visible / "objects",)), repository.excludes())
     try:
@@ -90,7 +96,7 @@ async def base_checkout(repository: Repository, base: Base) -> BaseCheckout:
             lease = await _locked(folder, fcntl.LOCK_EX)
             try:
                 if not (folder / _ABOUT).is_file():
-                    await _Build(repository, base, folder, visible, furnishing).run()
+                    await _Build(repository, base, wanted, folder, visible, furnishing).run()
             finally:
                 os.close(lease)
     except OSError as error:
@@ -133,21 +139,25 @@ class _Build:
 
     repository: Repository
     base: Base
+    wanted: Wanted
     folder: Path
     visible: Path
     furnishing: Furnishing
 
     async def run(self) -> None:
+        state = self.folder.parent.parent.parent
+        extras = await gather(self.repository, self.base.commit, state, self.wanted)
         new = await asyncio.to_thread(self._begin)
         try:
             gitlinks = await self._check_out(new)
-            await asyncio.to_thread(self._finish, new, gitlinks)
+            await write(extras, new / "tree", new / "index")
+            await asyncio.to_thread(self._finish, new, gitlinks, extras.pointers)
         except BaseException:
             await asyncio.to_thread(delete, new)
             raise
 
     def _begin(self) -> Path:
-        prefix = f"new-{self.base.commit}-"
+        prefix = f"new-{self.folder.name}-"
         for left in self.folder.parent.glob(f"{prefix}*"):  # of a builder that was killed: we hold the lock
             delete(left)
         if self.folder.exists():
@@ -177,10 +187,12 @@ class _Build:
         entries = (entry.partition(b"\t") for entry in staged.split(b"\0"))
         return [os.fsdecode(path) for about, _, path in entries if about.startswith(b"160000")]
 
-    def _finish(self, new: Path, gitlinks: list[str]) -> None:
+    def _finish(self, new: Path, gitlinks: list[str], pointers: Pointers) -> None:
         _plain_modes(new / "tree")
         self._furnish(new)
-        (new / _ABOUT).write_text(json.dumps({"gitlinks": gitlinks, "bytes": _bytes(new / "tree")}))
+        said = {os.fsdecode(path): about for path, about in pointers.items()}
+        about = {"gitlinks": gitlinks, "pointers": said, "bytes": _bytes(new / "tree")}
+        (new / _ABOUT).write_text(json.dumps(about))
         new.chmod(0o755)
         new.rename(self.folder)
 

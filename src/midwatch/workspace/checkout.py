@@ -16,6 +16,7 @@ from midwatch.workspace.base_checkout import BaseCheckout, base_checkout
 from midwatch.workspace.checkpoint import Memory, Saver
 from midwatch.workspace.copies import copy_layers, hand_over, untouched
 from midwatch.workspace.deletion import discard, set_aside
+from midwatch.workspace.extras import NOTHING, Wanted
 from midwatch.workspace.found import Lower
 from midwatch.workspace.importing import sweep
 from midwatch.workspace.layout import Files, Plain, Target, Upper, lay_out
@@ -32,7 +33,8 @@ class Workspace:
     `restore` and `remove` no box may be open.
 
     `overlay` says that the box will be given layers; else it is given a plain folder, in which fuse-overlayfs joins
-    them (`fuse`; None for where it can be had) or which holds copies of them. What comes of it is the same."""
+    them (`fuse`; None for where it can be had) or which holds copies of them. What comes of it is the same. `wanted`
+    says what the base is to hold besides its own files: submodules, and contents of Git LFS."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Workspace:
         *,
         overlay: bool = False,
         fuse: bool | None = None,
+        wanted: Wanted = NOTHING,
     ) -> None:
         self.repository = repository
         self.folder = folder
@@ -51,6 +54,7 @@ class Workspace:
         """What the last `save` could not keep: path and reason, a sentence each."""
         self._overlay = overlay
         self._fuse = fuse
+        self._wanted = wanted
         self._owner = owner
         self._base: BaseCheckout | None = None
         self._layers: tuple[Path, ...] = ()
@@ -99,7 +103,7 @@ class Workspace:
         git, store = self.repository.git, self.repository.git_dir
         try:
             left = await asyncio.to_thread(self._make_room)
-            self._base = shared = await base_checkout(self.repository, base)
+            self._base = shared = await base_checkout(self.repository, base, self._wanted)
             what = await difference(git, base, start, beside=ignored)
             saver, memory = await asyncio.to_thread(self._make, shared, base, what, layers)
             await asyncio.to_thread(sweep, store, saver.ref)
@@ -168,7 +172,8 @@ class Workspace:
             target = Plain(files)
             self.form = copy_layers(lower, files.top)
         if what:
-            with contents(self.repository.git) as source:
+            instead = {blob: shared.tree / os.fsdecode(path) for path, (blob, _, _) in shared.pointers.items()}
+            with contents(self.repository.git, instead) as source:
                 lay_out(target, what, source)
         self._furnish(files, shared)
         copies = None
@@ -179,7 +184,9 @@ class Workspace:
             if self._owner is not None:
                 hand_over(files.top, self._owner)
             copies = untouched(files.top, files.written)
-        known = Lower(shared.tree, shared.gitlinks, self.repository.excludes(), layers, copies, fuse)
+        known = Lower(
+            shared.tree, shared.gitlinks, self.repository.excludes(), layers, copies, shared.pointers, fused=fuse
+        )  # fmt: skip
         git, store = self.repository.git, self.repository.git_dir
         saver = Saver(git, store, files.top, self._ref(), base.tree, known)
         return saver, saver.remember(what) if what else Memory()

@@ -103,7 +103,8 @@ class _Save:
         self._listing = Listing.of(self._found)
         self._import = Import(saver.git, saver.store)
         sha256 = len(saver.base_tree) == 64
-        self._source = Source(top, self._found, self._import, started, sha256, restless)
+        pointers = saver.lower.pointers
+        self._source = Source(top, self._found, self._import, started, sha256, restless, pointers)
 
     def run(self) -> Saved:
         found, before = self._found, self._memory

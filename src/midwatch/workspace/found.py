@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from midwatch.workspace.lfs import Pointers
 from midwatch.workspace.names import shown
 from midwatch.workspace.stamps import Stamp
 
@@ -32,6 +33,8 @@ class Lower:
     """What a setup left, below the base: the lowest first."""
     untouched: Mapping[bytes, Stamp] | None = None
     """For a plain folder, which holds copies of all layers: the stamps of the copies. None for an upper folder."""
+    pointers: Pointers = field(default_factory=dict)
+    """Files of the base whose content stands for a pointer of Git LFS: unchanged, the pointer is kept."""
     fused: bool = False
     """The upper folder is fuse-overlayfs's, which writes down deletions in names that begin with `.wh.` too."""
 

@@ -112,7 +112,7 @@ class Git:
                 b"GIT_CONFIG_NOSYSTEM": b"1",
                 b"GIT_CONFIG_GLOBAL": b"/dev/null",
                 b"GIT_ATTR_NOSYSTEM": b"1",
-                b"GIT_NO_LAZY_FETCH": b"1",  # git 2.45 and later; before, the next line alone does it
+                b"GIT_NO_LAZY_FETCH": b"1",  # newer gits know it; in an older one the next line alone does it
                 b"GIT_ALLOW_PROTOCOL": b"none",
             }
         env |= {

@@ -26,6 +26,9 @@ from midwatch.workspace.lfs_transfer import Transfer
 from midwatch.workspace.names import shown
 from midwatch.workspace.repository import Repository, alternates
 
+Pointers = Mapping[bytes, tuple[str, str, int]]
+"""By path: the blob that the tree has in the place of a content, and the SHA-256 and size of that content."""
+
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize (0|[1-9][0-9]{0,17})\n"
 )
@@ -60,7 +63,23 @@ def parse(data: bytes) -> tuple[str, int] | None:
     return (found[1].decode(), int(found[2])) if found else None
 
 
-def kept_as_pointers(contents: Sequence[Content]) -> Mapping[bytes, tuple[str, str, int]]:
+def digest_of(handle: int) -> str:
+    """The SHA-256 of what is read from a handle to its end. Blocks."""
+    digest = hashlib.sha256()
+    while piece := os.read(handle, _PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def note(contents: Sequence[Content]) -> str:
+    """What a person should know; empty when there are none."""
+    if not contents:
+        return ""
+    count = "1 file" if len(contents) == 1 else f"{len(contents)} files"
+    return f"Git LFS: {count} with contents; one that is changed is offered as it is, not as a pointer"
+
+
+def kept_as_pointers(contents: Sequence[Content]) -> Pointers:
     """For whoever saves the workspace: by path, the blob to keep for a file of that SHA-256 and size."""
     return {os.fsencode(one.path): (one.pointer, one.sha256, one.size) for one in contents}
 

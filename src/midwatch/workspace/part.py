@@ -7,10 +7,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from midwatch.workspace.found import Found
 from midwatch.workspace.importing import Import
+from midwatch.workspace.lfs import Pointers, digest_of, pointer_of
 from midwatch.workspace.reading import folder_of, opened, read_all
 from midwatch.workspace.stamps import LINK, Kept, Stamp, settled
 
@@ -44,6 +45,7 @@ class Source:
     sha256: bool
     restless: frozenset[bytes] = frozenset()
     """Files that would not keep still so far: they are not read."""
+    pointers: Pointers = field(default_factory=dict)
 
 
 class Part:
@@ -112,6 +114,10 @@ class Part:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise Moved(path)
+        _, oid, size = self._source.pointers.get(path, ("", "", -1))
+        if size == status.st_size and digest_of(handle) == oid:
+            return self._small(path, stamp, pointer_of(oid, size), same)
+        os.lseek(handle, 0, os.SEEK_SET)
         if status.st_size <= _IN_MEMORY:
             data = read_all(handle, status.st_size + 1)
             if len(data) > _IN_MEMORY:

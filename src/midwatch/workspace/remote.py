@@ -1,7 +1,7 @@
 """Fetching into a store: the only place from which git goes to another repository.
 
 A large history is not fetched: where the server can leave contents out (`--filter=blob:none`) it is asked to, and what
-a box will see (the base commit's files, and those of the commits just before it) follows in one batch.
+a box will see follows in two batches: the base commit's files, and what the commits just before it changed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from midwatch.workspace.names import shown, without_secret
 ORIGIN = "refs/remotes/origin/"
 LARGEST_PACK = 32 << 30
 """Bytes of one answer of a server. A larger one is cut off, so that no server fills the disk."""
+
+LARGE = 1 << 20
+"""Bytes of a file from which on its older versions are not fetched."""
 
 _NAME = "midwatch"
 _FILTER = "blob:none"
@@ -99,9 +102,10 @@ class Remote:
             (self.store / "fetched").write_text(str(began))
 
     async def complete(self, commit: str) -> int:
-        """Bring what is lacking of the commit and of the DEPTH commits up to it, in one batch; the number of objects
-        that it was. Nothing where the store is whole. A commit that no branch leads to is fetched by its id. Blocks on
-        the network only when something is lacking. Raises OperationError."""
+        """Bring the files of the commit that are lacking, in one batch, and then what is lacking of the commits just
+        before it (`lacking_before`) in another; the number of objects that it was. Nothing where the store is whole. A
+        commit that no branch leads to is fetched by its id. Blocks on the network only when something is lacking.
+        Raises OperationError."""
         if self._is_complete(commit):
             return 0
         async with self._alone():
@@ -109,13 +113,15 @@ class Remote:
             if not known:
                 await self._batch([commit], quick=False)
                 await self._local().run("update-ref", f"refs/midwatch/fetched/{commit}", commit)
-            lacking = await lacking_of(self._local(), commit) if self._partial() else []
-            if lacking:
-                await self._batch(lacking, quick=True)
+            brought = int(not known)
+            for find in (lacking_of, lacking_before) if self._partial() else ():
+                if lacking := await find(self._local(), commit):
+                    await self._batch(lacking, quick=True)
+                    brought += len(lacking)
             folder = self.store / "complete"
             folder.mkdir(exist_ok=True)
             (folder / commit).touch()
-            return len(lacking) + (not known)
+            return brought
 
     def _is_complete(self, commit: str) -> bool:
         return (self.store / "complete" / commit).is_file()
@@ -202,10 +208,33 @@ def protocols(url: str) -> tuple[str, ...]:
 
 
 async def lacking_of(git: Git, commit: str) -> list[str]:
-    """The ids of the objects of the commit, and of the DEPTH commits up to it, that are not there. Costs a walk of
-    their trees."""
-    walk = ("rev-list", "--objects", "--missing=print", f"--max-count={DEPTH}", "--end-of-options", commit)
-    return [line[1:].decode() for line in (await git.run(*walk)).split(b"\n") if line.startswith(b"?")]
+    """The ids of the files of the commit that are not there. Costs a walk of its trees."""
+    return await _lacking(git, "--no-walk", "--end-of-options", commit)
+
+
+async def lacking_before(git: Git, commit: str) -> list[str]:
+    """The ids of the older versions that are not there, of what changed in the DEPTH commits up to this one: what
+    `git log -p` and `git blame` in a box read. Not of files that are large by now; nobody reads those line by line."""
+    window = (f"--max-count={DEPTH}", "--end-of-options", commit)
+    lacking = await _lacking(git, *window)
+    if not lacking:
+        return []
+    listed = (await git.run("ls-tree", "-r", "-l", "-z", commit)).split(b"\0")[:-1]
+    entries = ((entry.partition(b"\t")[2], entry.partition(b"\t")[0].split()[3]) for entry in listed)
+    large = {path for path, size in entries if size != b"-" and int(size) > LARGE}
+    raw = ("log", "--raw", "--no-abbrev", "--no-renames", "--format=", "-z", *window)
+    fields = iter((await git.run(*raw)).split(b"\0"))
+    changed: set[bytes] = set()
+    for field in fields:
+        about = field.lstrip(b"\n").split(b" ")
+        if about[0].startswith(b":") and next(fields) not in large:
+            changed.update(about[2:4])
+    return [name for name in lacking if name.encode() in changed]
+
+
+async def _lacking(git: Git, *which: str) -> list[str]:
+    lines = (await git.run("rev-list", "--objects", "--missing=print", *which)).split(b"\n")
+    return [line[1:].decode() for line in lines if line.startswith(b"?")]
 
 
 async def complete_local(place: Place, store: Path, commit: str) -> int:

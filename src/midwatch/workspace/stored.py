@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from midwatch.domain.errors import OperationError
@@ -102,11 +103,16 @@ async def _beside(git: Git, aside: Aside) -> tuple[Blobs, Listing]:
 class Contents:
     """The contents of blobs, one after the other, from one process. Blocks."""
 
-    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
-        self._process, self._errors = process, errors
+    def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes], instead: Mapping[str, Path]) -> None:
+        self._process, self._errors, self._instead = process, errors, instead
 
     def pieces(self, blob: str) -> Iterator[bytes]:
-        """The content in pieces, all of which must be taken. Raises GitError when the store lacks it."""
+        """The content in pieces, all of which must be taken. Raises GitError when the store lacks it, OSError."""
+        if blob in self._instead:
+            with self._instead[blob].open("rb") as file:
+                while piece := file.read(_PIECE):
+                    yield piece
+            return
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -135,8 +141,8 @@ class Contents:
 
 
 @contextmanager
-def contents(git: Git) -> Iterator[Contents]:
-    """Open the store for reading blobs. Blocks."""
+def contents(git: Git, instead: Mapping[str, Path] | None = None) -> Iterator[Contents]:
+    """Open the store for reading blobs; files that are to be read `instead` of some of them, by blob. Blocks."""
     argv, env = git.command("cat-file", "--batch")
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -144,7 +150,7 @@ def contents(git: Git) -> Iterator[Contents]:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
         )  # fmt: skip
         try:
-            yield Contents(process, errors)
+            yield Contents(process, errors, instead or {})
         finally:
             process.kill()
             for stream in (process.stdin, process.stdout):
