@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from midwatch.sandbox.egress.environment import FOLDER as FOLDER
 from midwatch.sandbox.spec import BoxSpec
-
-FOLDER = "/run/midwatch-network"
-"""Where a box finds, read-only, what the proxy gives it."""
 
 
 def shown_folder(spec: BoxSpec) -> Path:
@@ -42,7 +40,7 @@ class Proxied:
 
         assert spec.network is not None
         folder = shown_folder(spec)
-        proxy = await start_proxy(listener, spec.network, folder)
+        proxy = await start_proxy(listener, spec.network)
         for path, content in proxy.files.items():
             place = folder / path.removeprefix(FOLDER + "/")
             assert place.parent == folder, f"the proxy's file {path} is not in {FOLDER}"
