@@ -6,12 +6,17 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from midwatch.domain.errors import InputError
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
 from midwatch.workflows.config import LimitSettings
+from midwatch.workspace.config import EnvironmentSettings
+
+if TYPE_CHECKING:
+    from midwatch.domain.limits import Limits
+    from midwatch.workflows.start import Surroundings
 
 T = TypeVar("T")
 
@@ -25,6 +30,18 @@ class Settings:
     models: ModelSettings
     sandbox: SandboxSettings
     limits: LimitSettings
+    environments: EnvironmentSettings
+
+    def surroundings(
+        self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
+    ) -> Surroundings:
+        """What this machine and the settings add to a request for `model`, with the `driver` asked for."""
+        from midwatch.workflows.plan import Means  # listing tasks needs none of these
+        from midwatch.workflows.start import Surroundings
+
+        means = Means(state, environ, self.environments, self.sandbox.limits())
+        private = (state, self.folder)
+        return Surroundings(model, driver or self.sandbox.driver, self.sandbox.read_only, means, limits, private)
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -33,7 +50,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     values = read_settings_file(path)
     sandbox = _table(SandboxSettings, "sandbox", values.pop("sandbox", None), path)
     limits = _table(LimitSettings, "limits", values.pop("limits", None), path)
-    return Settings(path.parent, load_models(values, environ, str(path)), sandbox, limits)
+    environments = _table(EnvironmentSettings, "environments", values.pop("environments", None), path)
+    return Settings(path.parent, load_models(values, environ, str(path)), sandbox, limits, environments)
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:

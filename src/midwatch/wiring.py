@@ -76,7 +76,7 @@ async def home(environ: Mapping[str, str] | None = None) -> AsyncIterator[Home]:
 
 async def start(home: Home, request: Request) -> Task:
     """Make a task, durable when this returns. Raises InputError for what cannot be done as asked."""
-    from midwatch.workflows.start import Surroundings, make_task
+    from midwatch.workflows.start import make_task
     from midwatch.workspace.repository import Repository
 
     settings = home.settings
@@ -84,9 +84,7 @@ async def start(home: Home, request: Request) -> Task:
     await (await _model(home, name)).close()  # an unknown model or a missing key is said before anything is made
     limits = settings.limits.fill(request.limits)
     repository = await Repository.open(home.state, request.repository)
-    box = settings.sandbox
-    private = (home.state, settings.folder)
-    around = Surroundings(name, request.sandbox or box.driver, box.read_only, home.environ, limits, private)
+    around = settings.surroundings(home.state, home.environ, name, request.sandbox, limits)
     task = await make_task(request, repository, around)
     await home.store.create(task)
     return task
@@ -112,7 +110,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
             store=home.store,
             blobs=home.blobs,
             repository=await Repository.open(home.state, task.repository, commit=task.base.commit),
-            sandbox=_sandbox(task.sandbox),
+            sandbox=sandbox_of(task.sandbox),
             model=model,
             tools=default_tools(),
             forge=home.forge,
@@ -190,7 +188,8 @@ async def _replay(home: Home, wanted: str) -> Model:
     return ReplayModel(replies, attempt)
 
 
-def _sandbox(driver: str) -> Sandbox:
+def sandbox_of(driver: str) -> Sandbox:
+    """The driver of a name."""
     if driver == "process":
         from midwatch.sandbox.process import Process
 

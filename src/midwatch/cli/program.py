@@ -16,6 +16,9 @@ from midwatch.cli.screen import Look, Screen
 from midwatch.cli.table import COMMANDS
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 
+GROUPS = ("pr", "env")
+"""First words of commands of two words."""
+EXAMPLES = {"": 'midwatch run "fix the failing test"', "pr": "midwatch pr show 1", "env": "midwatch env show"}
 INTERRUPTED = 130
 UNREAD = 141
 """As when SIGPIPE ends a program: the reader of our output has gone."""
@@ -77,7 +80,7 @@ def perform(given: Sequence[str]) -> int:
 def _dispatch(given: Sequence[str], screen: Screen) -> int:
     name, rest = split(given)
     if not name:
-        screen.say(overview(screen.look(), given[0] if given[:1] == ["pr"] else ""))
+        screen.say(overview(screen.look(), given[0] if given and given[0] in GROUPS else ""))
         return 0 if given else 2
     options = parser_of(name).parse_args(rest)
     import asyncio
@@ -93,7 +96,7 @@ def split(given: Sequence[str]) -> tuple[str, list[str]]:
     help_wanted = {"-h", "--help"}
     if not words_given or words_given[0] in help_wanted:
         return "", []
-    if words_given[0] == "pr":
+    if words_given[0] in GROUPS:
         if len(words_given) == 1 or words_given[1] in help_wanted:
             return "", []
         name, rest = " ".join(words_given[:2]), words_given[2:]
@@ -113,7 +116,7 @@ def _nearest(name: str) -> str:
 
 def overview(look: Look, group: str = "") -> list[str]:
     """The list of commands (of one group, where one is given)."""
-    names = [name for name in COMMANDS if name.startswith(group)]
+    names = [name for name in COMMANDS if name.startswith(f"{group} " if group else "")]
     width = max(map(len, names))
     lines = [
         f"Midwatch {__version__}: a task and a repository in, a tested pull request out.",
@@ -125,7 +128,7 @@ def overview(look: Look, group: str = "") -> list[str]:
         first, *more = words.wrap(COMMANDS[name], max(20, look.width - width - 4))
         lines.append(f"  {look.command(words.pad(name, width))}  {first}")
         lines += [" " * (width + 4) + line for line in more]
-    example = 'midwatch run "fix the failing test"' if not group else "midwatch pr show 1"
+    example = EXAMPLES[group]
     lines += ["", f"`midwatch {group + ' ' if group else ''}COMMAND --help` says more. Try: {look.command(example)}"]
     return lines
 
@@ -133,6 +136,7 @@ def overview(look: Look, group: str = "") -> list[str]:
 def error_lines(error: MidwatchError, look: Look, task_id: str = "") -> list[str]:
     """What is wrong, and below it how to mend it."""
     lines = [f"{look.bad('midwatch:')} {words.line(error.message)}"]
+    lines += [f"  {look.dim('|')} {words.cut(text, max(20, look.width - 4), look.more)}" for text in _detail(error)]
     mends = [error.mend] if error.mend else []
     if task_id and isinstance(error, OperationError):
         mends.append(
@@ -141,10 +145,15 @@ def error_lines(error: MidwatchError, look: Look, task_id: str = "") -> list[str
     return lines + [f"  {look.arrow} {words.line(mend)}" for mend in mends]
 
 
+def _detail(error: MidwatchError) -> list[str]:
+    return words.clean(error.detail).rstrip("\n").split("\n") if error.detail else []
+
+
 def _complain(error: MidwatchError, screen: Screen) -> None:
     screen.note(error_lines(error, screen.look(error=True), screen.task_id))
     if screen.json:
         value = {"type": "error", "message": error.message, "mend": error.mend, "exit_code": error.exit_code}
+        value |= {"detail": error.detail} if error.detail else {}
         screen.emit(value | ({"task": screen.task_id} if screen.task_id else {}))
 
 

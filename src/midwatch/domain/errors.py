@@ -20,10 +20,12 @@ class MidwatchError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, mend: str = "", *, detail: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.mend = mend
+        self.detail = detail
+        """Lines that a person needs beside the sentence: the end of a command's output."""
 
 
 class InputError(MidwatchError):

@@ -20,6 +20,39 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class NeededSecret:
+    """A secret by name. The value is the person's; the proxy outside the box adds it to requests to one host."""
+
+    name: str
+    host: str
+    header: str
+    format: str = "{}"
+    """The header's value, with `{}` where the secret stands: `Bearer {}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the repository's recipe asks for and the person has allowed, as of the making of the task."""
+
+    base: str = "host"
+    """The system of the boxes: `host`, or a name from the person's settings."""
+    base_identity: str = ""
+    """Tells whether that name still means the same."""
+    layers: str = ""
+    """The key of what setup leaves; empty when there is no setup."""
+    maintenance: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    """Entries of the allowlist while the agent works and the checks run; empty for no network at all."""
+    secrets: tuple[NeededSecret, ...] = ()
+    memory_mib: int | None = None
+    cpus: float | None = None
+    processes: int | None = None
+    disk_mib: int | None = None
+    submodules: bool = False
+    lfs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Everything that is asked for; frozen when the task is made."""
 
@@ -48,3 +81,4 @@ class Task:
     """What a person should know about how the task was set up."""
     created: str = ""
     """UTC, ISO 8601."""
+    terms: Terms = field(default_factory=Terms)

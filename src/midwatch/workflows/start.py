@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from midwatch.domain.errors import InputError
@@ -12,12 +12,15 @@ from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Task
 from midwatch.engine.store.records import now
+from midwatch.workflows.plan import Means, lowered, make_plan, terms
 from midwatch.workspace import objects
 from midwatch.workspace.detect import detect
 from midwatch.workspace.recipe import FILE, Recipe
 from midwatch.workspace.recipe import parse as parse_recipe
 from midwatch.workspace.repository import Repository
-from midwatch.workspace.toolchain import Own, discover
+from midwatch.workspace.secrets import headers
+from midwatch.workspace.toolchain import Own, Toolchain, discover
+from midwatch.workspace.trust import is_trusted, require_trust
 
 MOST_ATTEMPTS = 8
 
@@ -40,6 +43,8 @@ class Request:
     """Those fields of `Limits` that the person asked for."""
     sandbox: str | None = None
     include_uncommitted: bool = False
+    trust_recipe: bool = False
+    """The person has looked at the recipe: it may name hosts and secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class Surroundings:
     sandbox: str
     read_only: tuple[str, ...]
     """Further host folders that boxes may read, from the person's settings."""
-    environ: Mapping[str, str]
+    means: Means
+    """What environments are made with; its `environ` is the person's."""
     limits: Limits = field(default_factory=Limits)
     private: tuple[Path, ...] = ()
     """Folders that no box may ever see: state and settings."""
@@ -67,14 +73,10 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     if request.include_uncommitted:
         base = await repository.include_uncommitted(base)
     recipe, checks, checks_from = await _checks(request.checks, repository, base.commit)
-    place = repository.place
-    tools = discover(
-        place.top if place else None,
-        checks,
-        around.environ,
-        Own(private=around.private),
-        from_person=checks_from == "option",  # a repository's own recipe names no folder of the host
-    )
+    require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
+    tools = tools_for(recipe, repository, checks, around, from_person=checks_from == "option")
+    plan = await make_plan(repository, base, recipe, tools, around.means)
+    tools = plan.tools
     task_id = new_task_id()
     return Task(
         id=task_id,
@@ -85,16 +87,37 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         model=around.model,
         checks=checks,
         checks_from=checks_from,
-        limits=around.limits,
+        limits=lowered(around.limits, recipe),
         attempts=request.attempts,
         sandbox=around.sandbox,
         environment=(*tools.variables, *recipe.variables),
-        mounts=(*map(str, tools.read_only), *around.read_only),
+        mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
         notes=tuple(note for note in (base.note, *tools.notes) if note),
         created=now(),
+        terms=terms(plan),
     )
+
+
+def require_allowed(recipe: Recipe, location: str, means: Means, *, trusted: bool) -> None:
+    """Raises InputError when the recipe asks for hosts or secrets and the person has not said that they trust it, or
+    when a secret is missing."""
+    if not trusted and not is_trusted(location, means.settings.trusted, means.home):
+        require_trust(recipe, location)
+    headers(recipe.secrets, means.settings, means.environ)
+
+
+def tools_for(
+    recipe: Recipe, repository: Repository, checks: Sequence[str], around: Surroundings, *, from_person: bool
+) -> Toolchain:
+    """What boxes are given of the host: what checks and setup need. A repository's own recipe names no folder of the
+    host, so `from_person` says whether the checks come from the person."""
+    place = repository.place
+    own = Own(private=around.private)
+    commands = (*checks, *recipe.setup, *recipe.maintenance)
+    found = discover(place.top if place else None, commands, around.means.environ, own, from_person=from_person)
+    return replace(found, read_only=(*found.read_only, *map(Path, around.read_only)))
 
 
 async def _checks(given: Sequence[str], repository: Repository, commit: str) -> tuple[Recipe, tuple[str, ...], str]:

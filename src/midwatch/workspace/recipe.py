@@ -4,21 +4,59 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.task import NeededSecret
+from midwatch.workspace.recipe_faults import FILE as FILE
+from midwatch.workspace.recipe_faults import fault, name_of_variable
 
-FILE = ".midwatch/environment.toml"
+HOST = "host"
+"""The base that every machine has: its own system, read-only."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _OURS = {"PATH", "HOME", "TMPDIR", "PWD"}
+_HEADERS_OF_A_CONNECTION = {"host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer"}
 
 _EXAMPLE = """\
 checks = ["python -m pytest -q"]
 
 [variables]
 NAME = "value\""""
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Entries of an allowlist, as `sandbox.egress.rules` reads them."""
+
+    setup: tuple[str, ...] = ()
+    """While setup and maintenance run."""
+    agent: tuple[str, ...] = ()
+    """While the agent works and the checks run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Limits that a repository asks for; None where it does not. They can only lower the person's own."""
+
+    memory_mib: int | None = None
+    cpus: float | None = None
+    processes: int | None = None
+    disk_mib: int | None = None
+    command_seconds: int | None = None
+    check_seconds: int | None = None
+    setup_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is checked out beside the repository's own files."""
+
+    submodules: bool = False
+    lfs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +67,20 @@ class Recipe:
     """Shell commands, run in this order from the top of the tree; all must exit with 0."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables inside the box. Not for secrets: the file is in the repository."""
+    base: str = HOST
+    """The system of the box: `host`, or a name that the person's settings give to a root file system."""
+    setup: tuple[str, ...] = ()
+    """Shell commands, run once; what they leave is kept as layers for every attempt."""
+    maintenance: tuple[str, ...] = ()
+    """Shell commands, run on kept layers when they are used for another commit than they were made for."""
+    network: Hosts = field(default_factory=Hosts)
+    secrets: tuple[NeededSecret, ...] = ()
+    limits: Caps = field(default_factory=Caps)
+    repository: Extras = field(default_factory=Extras)
+    lock_files: tuple[str, ...] = ()
+    """Patterns of further files whose content decides whether kept layers still fit."""
+    cache_by_commit: bool = False
+    """Keep layers for one commit only."""
 
 
 def parse(data: bytes) -> Recipe:
@@ -42,60 +94,96 @@ def parse(data: bytes) -> Recipe:
             f"{FILE} is not valid TOML: {error}", f"mend the line; the file may look like this:\n{_EXAMPLE}"
         ) from None
     recipe = _validated(values)
-    for number, check in enumerate(recipe.checks, 1):
-        if not check.strip() or "\0" in check:
-            raise InputError(f"{FILE}: check {number} is empty or holds a NUL", "give a command, or take the entry out")
+    for what, commands in (("check", recipe.checks), ("setup", recipe.setup), ("maintenance", recipe.maintenance)):
+        _check_commands(what, commands)
     for name, value in recipe.variables:
         _check_variable(name, value)
+    _check_base(recipe.base)
+    _check_lock_files(recipe.lock_files)
+    _check_network(recipe)
     return recipe
 
 
 def _validated(values: dict[str, Any]) -> Recipe:
-    # Imported here: most runs have no recipe, and listing tasks never has.
-    from pydantic import BaseModel, ConfigDict, ValidationError
+    from pydantic import ValidationError  # imported here: most runs have no recipe, and listing tasks never has
 
-    class File(BaseModel):
-        model_config = ConfigDict(extra="forbid", strict=True)
-        checks: list[str] = []
-        variables: dict[str, str] = {}
-
+    model = _model()
     try:
-        file = File.model_validate(values)
+        file = model.model_validate(values)
     except ValidationError as error:
-        raise _input_error(dict(error.errors()[0])) from None
-    return Recipe(tuple(file.checks), tuple(file.variables.items()))
-
-
-def _input_error(problem: dict[str, Any]) -> InputError:
-    place = [str(part) for part in problem["loc"]]
-    key, kind = place[0], str(problem["type"])
-    if kind == "extra_forbidden":
-        return InputError(
-            f"{FILE}: unknown key {key!r}",
-            "this version of Midwatch knows `checks` and `[variables]`; take the key out or correct its name",
-        )
-    found = type(problem["input"]).__name__
-    if key == "checks":
-        where = f"entry {int(place[1]) + 1} of `checks`" if len(place) > 1 else "`checks`"
-        wanted = "a string" if len(place) > 1 else "a list of strings"
-        return InputError(
-            f"{FILE}: {where} must be {wanted}, not {found}", 'write it like this: checks = ["python -m pytest -q"]'
-        )
-    if len(place) == 1:
-        return InputError(
-            f"{FILE}: `variables` must be a table, not {found}", 'write it like this: [variables]\nNAME = "value"'
-        )
-    name = place[1]
-    return InputError(
-        f"{FILE}: the variable {name} must be a string, not {found}", f'put the value in quotes: {name} = "…"'
+        raise fault(dict(error.errors()[0]), model) from None
+    return Recipe(
+        checks=tuple(file.checks),
+        variables=tuple(file.variables.items()),
+        base=file.base,
+        setup=tuple(file.setup),
+        maintenance=tuple(file.maintenance),
+        network=Hosts(tuple(file.network.setup), tuple(file.network.agent)),
+        secrets=tuple(NeededSecret(name, **secret.model_dump()) for name, secret in file.secrets.items()),
+        limits=Caps(**file.limits.model_dump()),
+        repository=Extras(**file.repository.model_dump()),
+        lock_files=tuple(file.lock_files),
+        cache_by_commit=file.cache_by_commit,
     )
 
 
+def _model() -> Any:
+    """The file's shape, as a pydantic model."""
+    from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+    texts: list[str] = Field(default_factory=list)
+
+    class Table(BaseModel):
+        model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    class Network(Table):
+        setup: list[str] = texts
+        agent: list[str] = texts
+
+    class Secret(Table):
+        host: str
+        header: str = "Authorization"
+        format: str = "{}"
+
+    class Limits(Table):
+        memory_mib: PositiveInt | None = None
+        cpus: PositiveFloat | None = None
+        processes: PositiveInt | None = None
+        disk_mib: PositiveInt | None = None
+        command_seconds: PositiveInt | None = None
+        check_seconds: PositiveInt | None = None
+        setup_seconds: PositiveInt | None = None
+
+    class Repository(Table):
+        submodules: bool = False
+        lfs: bool = False
+
+    class File(Table):
+        base: str = HOST
+        setup: list[str] = texts
+        maintenance: list[str] = texts
+        checks: list[str] = texts
+        variables: dict[str, str] = Field(default_factory=dict)
+        network: Network = Network()
+        secrets: dict[str, Secret] = Field(default_factory=dict)
+        limits: Limits = Limits()
+        repository: Repository = Repository()
+        lock_files: list[str] = texts
+        cache_by_commit: bool = False
+
+    return File
+
+
+def _check_commands(what: str, commands: Sequence[str]) -> None:
+    for number, command in enumerate(commands, 1):
+        if not command.strip() or "\0" in command:
+            raise InputError(
+                f"{FILE}: {what} {number} is empty or holds a NUL", "give a command, or take the entry out"
+            )
+
+
 def _check_variable(name: str, value: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{FILE}: {name!r} cannot be the name of a variable", "use letters, digits and _, and no digit first"
-        )
+    name_of_variable(name, "a variable")
     if name in _OURS or name.startswith("MIDWATCH_"):
         raise InputError(
             f"{FILE}: the variable {name} is set by Midwatch itself",
@@ -103,3 +191,59 @@ def _check_variable(name: str, value: str) -> None:
         )
     if "\0" in value:
         raise InputError(f"{FILE}: the value of {name} holds a NUL character", "take it out")
+
+
+def _check_base(base: str) -> None:
+    if not _BASE.fullmatch(base):
+        raise InputError(
+            f"{FILE}: base = {base!r} is no name",
+            "a repository may not name folders of the machine: write `host`, or a name that [environments.bases] of "
+            "the settings file gives to a root file system",
+        )
+
+
+def _check_lock_files(patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        if not pattern.strip("/") or pattern.startswith("/") or ".." in pattern.split("/") or "\0" in pattern:
+            raise InputError(
+                f"{FILE}: lock_files: {pattern!r} is no pattern of files in the repository",
+                'write it relative to the top, such as "requirements/*.txt"',
+            )
+
+
+def _check_network(recipe: Recipe) -> None:
+    """Each entry is understood, and each secret goes to one host that is allowed."""
+    entries = (*recipe.network.setup, *recipe.network.agent)
+    if not entries and not recipe.secrets:
+        return
+    from midwatch.sandbox.egress.rules import names_host, rules  # only for recipes that name hosts
+
+    try:
+        allowed = rules(entries)
+    except InputError as error:
+        raise InputError(f"{FILE}: network: {error.message}", error.mend) from None
+    for secret in recipe.secrets:
+        _check_secret(secret)
+        if not any(names_host(rule, secret.host) for rule in allowed):
+            raise InputError(
+                f"{FILE}: secrets.{secret.name}: {secret.host} is not among the hosts of [network]",
+                f'add "{secret.host}" to `setup` (or `agent`) of [network]',
+            )
+
+
+def _check_secret(secret: NeededSecret) -> None:
+    where = f"{FILE}: secrets.{secret.name}"
+    name_of_variable(secret.name, "a secret")
+    if secret.host != secret.host.lower() or not re.fullmatch(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+", secret.host):
+        raise InputError(
+            f"{where}.host: {secret.host!r} is not one exact host", 'write it like this: host = "registry.example.com"'
+        )
+    if not _HEADER.fullmatch(secret.header) or secret.header.lower() in _HEADERS_OF_A_CONNECTION:
+        raise InputError(
+            f"{where}.header: {secret.header!r} cannot carry a secret", 'write it like this: header = "Authorization"'
+        )
+    if secret.format.count("{}") != 1 or not secret.format.isprintable() or not secret.format.isascii():
+        raise InputError(
+            f"{where}.format: {secret.format!r} must hold {{}} once, where the secret stands",
+            'write it like this: format = "Bearer {}"',
+        )

@@ -1,0 +1,245 @@
+"""Running a setup in a box, and making layers of what it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from midwatch.domain.errors import OperationError
+from midwatch.domain.observer import Observer
+from midwatch.domain.task import Base
+from midwatch.engine.store.records import now
+from midwatch.sandbox.base import Box, BoxSpec, Sandbox
+from midwatch.sandbox.network import Decision, Network
+from midwatch.sandbox.results import ExecResult
+from midwatch.sandbox.spec import MIB, BoxLimits, Overlay
+from midwatch.workflows.plan import Plan
+from midwatch.workspace.checkout import Workspace
+from midwatch.workspace.layers.cache import Layers, Record
+from midwatch.workspace.layers.harvest import Harvest, Own, harvest, stamps
+from midwatch.workspace.recipe import FILE
+from midwatch.workspace.repository import Repository
+
+# bash where the box has one, because people write setups as they type them
+SHELL = ("/bin/sh", "-c", 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi')
+
+TAIL = 12
+"""Lines of a failed command's output that are shown at once."""
+_OUTPUT = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """What a build works with."""
+
+    repository: Repository
+    sandbox: Sandbox
+    observer: Observer
+    limits: BoxLimits
+    seconds: float
+    """The longest that one command may run."""
+    overlay: bool
+    """Whether the driver takes layers; without, everything is copied."""
+    network: Callable[[Callable[[Decision], None]], Network | None]
+    root: Path | None
+    """The unpacked root file system; None for the host's own."""
+    log: Path
+    """Where the log will be when a command fails."""
+
+
+class SetupLog:
+    """The log of a build: what was run, what it said, how it ended, what was asked of the network."""
+
+    def __init__(self, path: Path, observer: Observer) -> None:
+        self._file: BinaryIO = path.open("ab", buffering=0)
+        self._observer = observer
+        self.tail = b""
+
+    def write(self, chunk: bytes) -> None:
+        """Output of a command."""
+        self._file.write(chunk)
+        self.tail = (self.tail + chunk)[-8192:]
+        self._observer.output(chunk)
+
+    def line(self, text: str) -> None:
+        """A line of our own."""
+        self._file.write(f"{text}\n".encode("utf-8", "replace"))
+
+    def decided(self, decision: Decision) -> None:
+        """What the proxy decided."""
+        verdict = "allowed" if decision.allowed else "refused"
+        where = f"{decision.method} {decision.host}:{decision.port}{decision.path}"
+        self.line(f"# network: {where} {verdict}: {decision.reason}")
+
+    def close(self) -> None:
+        """No more is written."""
+        self._file.close()
+
+
+async def run_commands(box: Box, commands: Sequence[str], seconds: float, log: SetupLog, what: str) -> None:
+    """Run each in turn, each in a shell of its own. Raises OperationError for the first that fails, with the end of
+    its output, and SandboxLost."""
+    for number, command in enumerate(commands, 1):
+        log.line(f"$ {command}")
+        log.tail = b""
+        result = await box.exec((*SHELL, command), timeout=seconds, output_bytes=_OUTPUT, sink=log.write)
+        if not log.tail.endswith(b"\n") and log.tail:
+            log.line("")
+        log.line(f"# {result.ended}, {result.duration_ms / 1000:.1f} s")
+        if result.exit_code != 0:
+            raise _failed(what, number, len(commands), command, result, log)
+
+
+def _failed(what: str, number: int, count: int, command: str, result: ExecResult, log: SetupLog) -> OperationError:
+    lines = log.tail.decode("utf-8", "replace").strip("\n").splitlines()[-TAIL:]
+    which = f"{what} command {number} of {count}" if count > 1 else f"the {what} command"
+    error = OperationError(
+        f"{which} failed: `{command}` ended with {result.ended}",
+        f"mend it in {FILE}, commit, and try with `midwatch env build`",
+        detail="\n".join(lines),
+    )
+    return error
+
+
+async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[str], below: Layers | None) -> Record:
+    """Run the commands in a box on a checkout of the plan's commit (over the layers `below`), and leave the layers
+    `workspace`, `home` and `root` in `folder`, with `log`. Raises OperationError for a command that fails; the log
+    then says all."""
+    started = time.monotonic()
+    what = "maintenance" if below is not None else "setup"
+    log = SetupLog(folder / "log", builder.observer)
+    ground = folder / "box"
+    try:
+        box_id = f"setup.{plan.key[:12]}.{secrets.token_hex(4)}"
+        spec, tree = await _spec(ground, box_id, plan, builder, below)
+        spec = replace(spec, network=builder.network(log.decided))
+        own = await _own(plan, tree, spec)
+        builder.observer.phase(f"running the {what} of the environment")
+        async with builder.sandbox.open(spec) as box:
+            try:
+                await run_commands(box, commands, builder.seconds, log, what)
+            except OperationError as error:
+                if error.detail:
+                    error.mend = f"the whole log is {builder.log}; {error.mend}"
+                raise
+        found = await asyncio.to_thread(_gather, folder, spec, own, below is not None)
+        left_out = [sentence for each in found for sentence in each.sentences()]
+        for sentence in left_out:
+            log.line(f"# not kept: {sentence}")
+        await asyncio.to_thread(shutil.rmtree, ground, ignore_errors=True)
+    finally:
+        log.close()
+    return Record(
+        key=plan.key,
+        repository=builder.repository.location,
+        commit=plan.base.commit,
+        created=now(),
+        seconds=round(time.monotonic() - started, 3),
+        size=sum(each.size for each in found),
+        files=sum(each.files for each in found),
+        commands=tuple(commands),
+        left_out=tuple(left_out),
+    )
+
+
+async def _spec(
+    ground: Path, box_id: str, plan: Plan, builder: Builder, below: Layers | None
+) -> tuple[BoxSpec, Workspace]:
+    owner = builder.sandbox.owner(box_id)
+    tree = Workspace(builder.repository, ground, None if builder.overlay else owner)
+    workspace = await checked_out(
+        tree, plan.base, () if below is None else below.part("workspace"), owner, builder.overlay
+    )
+    assert tree.objects is not None
+    home = () if below is None else below.part("home")
+    root = None
+    if builder.root is not None:
+        roots = () if below is None else below.part("root")
+        root = _overlay((builder.root, *roots), ground / "root", owner)
+    spec = BoxSpec(
+        id=box_id,
+        workspace=workspace,
+        private=ground / "private",
+        home=home,
+        root=root,
+        superuser=root is not None,
+        read_only=(tree.objects, *plan.tools.read_only),
+        masked=plan.tools.masked,
+        environment=dict((*plan.tools.variables, *plan.recipe.variables)),
+        path=plan.tools.path,
+        limits=builder.limits,
+    )
+    return spec, tree
+
+
+async def checked_out(
+    tree: Workspace, base: Base, layers: tuple[Path, ...], owner: tuple[int, int] | None, overlay: bool
+) -> Path | Overlay:
+    """A checkout of the base for a box of that owner, with layers of a setup below it."""
+    await tree.restore(base)
+    if overlay:
+        return _overlay((*layers, tree.tree), tree.folder / "workspace", owner)
+    for layer in reversed(layers):  # what is there already stays, so the uppermost comes first
+        await asyncio.to_thread(copy_layer, layer, tree.tree, owner)
+    return tree.tree
+
+
+def _overlay(lower: tuple[Path, ...], folder: Path, owner: tuple[int, int] | None) -> Overlay:
+    for name in ("upper", "work"):
+        new_folder(folder / name, owner)
+    return Overlay(lower, folder / "upper", folder / "work")
+
+
+def new_folder(folder: Path, owner: tuple[int, int] | None) -> None:
+    """An empty folder for a box to write to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if owner is not None:
+        os.lchown(folder, *owner)
+
+
+async def _own(plan: Plan, tree: Workspace, spec: BoxSpec) -> Own:
+    """What of the workspace is the repository's, not the setup's."""
+    before = {} if isinstance(spec.workspace, Overlay) else await asyncio.to_thread(stamps, tree.tree)
+    return Own(plan.held.files, plan.held.folders, plan.held.gitlinks, before)
+
+
+def _gather(folder: Path, spec: BoxSpec, own: Own, above: bool) -> list[Harvest]:
+    """Make the layers; the box is closed."""
+    plain = isinstance(spec.workspace, Path)
+    top = spec.workspace if isinstance(spec.workspace, Path) else spec.workspace.upper
+    found = [harvest(top, folder / "workspace", own, above=above and not plain)]
+    if (spec.private / "home").is_dir():
+        found.append(harvest(spec.private / "home", folder / "home", above=above))
+    if spec.root is not None:
+        found.append(harvest(spec.root.upper, folder / "root", above=True))
+    for name in ("workspace", "home", "root"):
+        with contextlib.suppress(OSError):
+            (folder / name).rmdir()  # where nothing was left
+    return found
+
+
+def copy_layer(layer: Path, tree: Path, owner: tuple[int, int] | None) -> None:
+    """Put a layer into a plain folder, where there is no overlay: what is there already stays. Follows no link of the
+    layer; `tree` must be one that only the host has written. Raises OSError."""
+    for folder, folders, files in os.walk(layer):
+        place = tree / Path(folder).relative_to(layer)
+        for name in [*folders, *files]:
+            source, target = Path(folder, name), place / name
+            if name in folders and not source.is_symlink():
+                if target.is_symlink() or (target.exists() and not target.is_dir()):
+                    folders.remove(name)
+                    continue
+                target.mkdir(exist_ok=True)
+                shutil.copystat(source, target)
+            elif not os.path.lexists(target):
+                shutil.copy2(source, target, follow_symlinks=False)
+            if owner is not None:
+                os.lchown(target, *owner)
