@@ -15,6 +15,11 @@ COMMANDS: dict[str, str] = {
     "pr show": "one pull request, with its text and its diff",
     "pr merge": "merge a pull request into its base branch",
     "pr close": "close a pull request without merging it",
+    "env init": "write a recipe that says how the repository is set up and checked",
+    "env show": "the recipe as it is understood, and what is kept for it",
+    "env build": "run the setup of the recipe now",
+    "env shell": "a shell in a box as an attempt has it; nothing done there is kept",
+    "env gc": "delete kept environments that are old or too many",
     "doctor": "what this machine has and lacks, with the fix for each",
     "example": "write a small repository with a bug in it, to try Midwatch on",
 }

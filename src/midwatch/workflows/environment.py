@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from midwatch.domain.errors import InputError, OperationError
+from midwatch.domain.errors import InputError
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Base, Task, Terms
 from midwatch.engine.store.records import now
@@ -16,7 +16,7 @@ from midwatch.sandbox.base import WORKDIR, Box, BoxSpec, Sandbox
 from midwatch.sandbox.network import Decision, Network
 from midwatch.sandbox.spec import BoxLimits, Overlay
 from midwatch.workflows.plan import Means, Plan, box_limits, make_plan, read_recipe, same_base
-from midwatch.workflows.setup import Builder, SetupLog, build, new_folder, run_commands
+from midwatch.workflows.setup import Builder, CommandFailed, SetupLog, build, new_folder, run_commands
 from midwatch.workspace import secrets
 from midwatch.workspace.layers.cache import Cache, Layers, Record
 from midwatch.workspace.layers.key import digest
@@ -180,6 +180,7 @@ async def _with_layers(ready: Environment, making: _Making, stack: AsyncExitStac
         builder = await _builder(making, plan.recipe, cache.failed_log(key))
         return await build(folder, plan, builder, plan.recipe.setup, None)
 
+    before = cache.look(key)
     layers = await stack.enter_async_context(cache.obtain(key, first, waiting))
     stacked, notes = [layers], list(ready.notes)
     if making.wanted.terms.maintenance and layers.record.commit != making.wanted.base.commit:
@@ -188,6 +189,9 @@ async def _with_layers(ready: Environment, making: _Making, stack: AsyncExitStac
             notes.append(more.record.failure)
         else:
             stacked.append(more)
+    if before is None:  # something was added, so the oldest may have to go; what is held here stays
+        settings = making.parts.means.settings
+        await cache.collect(settings.keep_gib * (1 << 30), settings.keep_days * 86400)
     parts = {
         name: tuple(part for each in stacked for part in each.part(name)) for name in ("workspace", "home", "root")
     }
@@ -217,9 +221,7 @@ async def _maintained(
         builder = await _builder(making, plan.recipe, cache.folder / key / "log")
         try:
             record = await build(folder, plan, builder, maintenance, below)
-        except OperationError as error:
-            if not error.detail and not (folder / "log").exists():
-                raise
+        except CommandFailed as error:
             failure = f"{error.message}; the environment is used without it. The log is {builder.log}"
             commit = making.wanted.base.commit
             record = Record(key, making.parts.repository.location, commit, now(), 0, 0, 0, maintenance, failure=failure)

@@ -55,6 +55,10 @@ class Builder:
     """Where the log will be when a command fails."""
 
 
+class CommandFailed(OperationError):
+    """A command of a setup or maintenance did not exit with 0. `detail` is the end of its output."""
+
+
 class SetupLog:
     """The log of a build: what was run, what it said, how it ended, what was asked of the network."""
 
@@ -98,15 +102,14 @@ async def run_commands(box: Box, commands: Sequence[str], seconds: float, log: S
             raise _failed(what, number, len(commands), command, result, log)
 
 
-def _failed(what: str, number: int, count: int, command: str, result: ExecResult, log: SetupLog) -> OperationError:
+def _failed(what: str, number: int, count: int, command: str, result: ExecResult, log: SetupLog) -> CommandFailed:
     lines = log.tail.decode("utf-8", "replace").strip("\n").splitlines()[-TAIL:]
     which = f"{what} command {number} of {count}" if count > 1 else f"the {what} command"
-    error = OperationError(
+    return CommandFailed(
         f"{which} failed: `{command}` ended with {result.ended}",
         f"mend it in {FILE}, commit, and try with `midwatch env build`",
         detail="\n".join(lines),
     )
-    return error
 
 
 async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[str], below: Layers | None) -> Record:
@@ -126,9 +129,8 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
         async with builder.sandbox.open(spec) as box:
             try:
                 await run_commands(box, commands, builder.seconds, log, what)
-            except OperationError as error:
-                if error.detail:
-                    error.mend = f"the whole log is {builder.log}; {error.mend}"
+            except CommandFailed as error:
+                error.mend = f"the whole log is {builder.log}; {error.mend}"
                 raise
         found = await asyncio.to_thread(_gather, folder, spec, own, below is not None)
         left_out = [sentence for each in found for sentence in each.sentences()]

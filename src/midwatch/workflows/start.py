@@ -10,9 +10,9 @@ from pathlib import Path
 from midwatch.domain.errors import InputError
 from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.limits import Limits
-from midwatch.domain.task import Task
+from midwatch.domain.task import Base, Task
 from midwatch.engine.store.records import now
-from midwatch.workflows.plan import Means, lowered, make_plan, terms
+from midwatch.workflows.plan import Means, Plan, lowered, make_plan, terms
 from midwatch.workspace import objects
 from midwatch.workspace.detect import detect
 from midwatch.workspace.recipe import FILE, Recipe
@@ -62,6 +62,28 @@ class Surroundings:
     """Folders that no box may ever see: state and settings."""
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a request comes to in its repository."""
+
+    base: Base
+    checks: tuple[str, ...]
+    checks_from: str
+    """As in `Task`."""
+    plan: Plan
+
+
+async def resolve(request: Request, repository: Repository, around: Surroundings) -> Resolved:
+    """The base commit, its recipe, checks and toolchain, and what its environment is made from. Asks nothing about
+    trust. Raises InputError."""
+    base = await repository.resolve(request.base)
+    if request.include_uncommitted:
+        base = await repository.include_uncommitted(base)
+    recipe, checks, checks_from = await _checks(request.checks, repository, base.commit)
+    tools = _tools(recipe, repository, checks, around, from_person=checks_from == "option")
+    return Resolved(base, checks, checks_from, await make_plan(repository, base, recipe, tools, around.means))
+
+
 async def make_task(request: Request, repository: Repository, around: Surroundings) -> Task:
     """The exact task: base commit, checks and where they come from, toolchain, limits. Writes nothing but git objects
     (with `include_uncommitted`). Raises InputError for what cannot be done."""
@@ -69,24 +91,19 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         raise InputError("the prompt is empty", 'say what is to be done: midwatch run "…"')
     if not 1 <= request.attempts <= MOST_ATTEMPTS:
         raise InputError(f"--attempts {request.attempts} is not possible", f"give a number from 1 to {MOST_ATTEMPTS}")
-    base = await repository.resolve(request.base)
-    if request.include_uncommitted:
-        base = await repository.include_uncommitted(base)
-    recipe, checks, checks_from = await _checks(request.checks, repository, base.commit)
+    found = await resolve(request, repository, around)
+    recipe, tools = found.plan.recipe, found.plan.tools
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
-    tools = tools_for(recipe, repository, checks, around, from_person=checks_from == "option")
-    plan = await make_plan(repository, base, recipe, tools, around.means)
-    tools = plan.tools
     task_id = new_task_id()
     return Task(
         id=task_id,
         prompt=request.prompt,
         repository=repository.location,
-        base=base,
+        base=found.base,
         branch=branch_name(task_id, request.prompt),
         model=around.model,
-        checks=checks,
-        checks_from=checks_from,
+        checks=found.checks,
+        checks_from=found.checks_from,
         limits=lowered(around.limits, recipe),
         attempts=request.attempts,
         sandbox=around.sandbox,
@@ -94,9 +111,9 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
-        notes=tuple(note for note in (base.note, *tools.notes) if note),
+        notes=tuple(note for note in (found.base.note, *tools.notes) if note),
         created=now(),
-        terms=terms(plan),
+        terms=terms(found.plan),
     )
 
 
@@ -108,14 +125,15 @@ def require_allowed(recipe: Recipe, location: str, means: Means, *, trusted: boo
     headers(recipe.secrets, means.settings, means.environ)
 
 
-def tools_for(
+def _tools(
     recipe: Recipe, repository: Repository, checks: Sequence[str], around: Surroundings, *, from_person: bool
 ) -> Toolchain:
     """What boxes are given of the host: what checks and setup need. A repository's own recipe names no folder of the
     host, so `from_person` says whether the checks come from the person."""
     place = repository.place
     own = Own(private=around.private)
-    commands = (*checks, *recipe.setup, *recipe.maintenance)
+    # of the recipe's commands the names of programs count, and no path
+    commands = (*checks, *(command.replace("/", " ") for command in (*recipe.setup, *recipe.maintenance)))
     found = discover(place.top if place else None, commands, around.means.environ, own, from_person=from_person)
     return replace(found, read_only=(*found.read_only, *map(Path, around.read_only)))
 
@@ -133,10 +151,14 @@ async def _checks(given: Sequence[str], repository: Repository, commit: str) -> 
         return recipe, tuple(given), "option"
     if recipe.checks:
         return recipe, recipe.checks, FILE
-    clues = [f for f in files if "/" not in f] + [f for f in files if "/" in f and _CLUES.search(f)][:_CLUE_FILES]
-    content = await objects.read_files(git, commit, clues)
+    content = await objects.read_files(git, commit, clues(files))
     found = detect(files, content.get)
     return recipe, found.checks, f"detected: {found.what}" if found.checks else "none"
+
+
+def clues(files: Sequence[str]) -> list[str]:
+    """Those that `detect` needs to read."""
+    return [f for f in files if "/" not in f] + [f for f in files if "/" in f and _CLUES.search(f)][:_CLUE_FILES]
 
 
 def work_folder(state: Path, attempt: str) -> Path:

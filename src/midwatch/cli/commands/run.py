@@ -48,6 +48,7 @@ def add_arguments(parser: arguments.Parser) -> None:
         "--check", metavar="CMD", action="append", default=[], help="must exit with 0; may be given more than once"
     )
     group.add_argument("--attempts", metavar="N", type=arguments.count(1), default=1, help="tries; the best is offered")
+    group.add_argument("--trust-recipe", action="store_true", help="let the repository's recipe name hosts and secrets")
     group.add_argument("--sandbox", choices=("bubblewrap", "process"), help="`process` isolates nothing")
     arguments_of_limits(parser)
 
@@ -64,6 +65,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         limits=_limits(options),
         sandbox=options.sandbox,
         include_uncommitted=options.include_uncommitted,
+        trust_recipe=options.trust_recipe,
     )
     async with wiring.home(screen.environ) as home:
         try:

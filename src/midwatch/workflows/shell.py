@@ -1,0 +1,48 @@
+"""A box as an attempt would have it, for a person to look around in. Nothing that is done there is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from midwatch.sandbox.base import Box, BoxSpec
+from midwatch.workflows.environment import EnvironmentParts, Wanted, environment_layers, set_up
+from midwatch.workflows.setup import checked_out
+from midwatch.workspace.checkout import Workspace
+
+
+@asynccontextmanager
+async def looking_around(wanted: Wanted, parts: EnvironmentParts) -> AsyncIterator[tuple[Box, tuple[str, ...]]]:
+    """An open box on a checkout of the base with its environment, and what went wrong in making that. Raises as
+    `environment_layers` and `Sandbox.open`. The folder is deleted at the end."""
+    shells = parts.means.state / "shells"
+    await asyncio.to_thread(shells.mkdir, mode=0o700, parents=True, exist_ok=True)
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="shell-", dir=shells))
+    box_id = f"shell.{secrets.token_hex(6)}"
+    owner = parts.sandbox.owner(box_id)
+    overlay = (await parts.sandbox.probe()).overlay
+    tree = Workspace(parts.repository, folder, None if overlay else owner)
+    try:
+        async with environment_layers(wanted, parts) as environment:
+            parts.observer.phase("checking out the files")
+            workspace = await checked_out(tree, wanted.base, environment.workspace, owner, overlay)
+            assert tree.objects is not None
+            spec = BoxSpec(
+                id=box_id,
+                workspace=workspace,
+                private=folder / "private",
+                read_only=(tree.objects, *wanted.tools.read_only),
+                masked=wanted.tools.masked,
+                environment=dict(wanted.tools.variables),
+                path=wanted.tools.path,
+            )
+            environment.make_room(folder, owner)
+            async with parts.sandbox.open(environment.spec(spec, folder)) as box:
+                await set_up(environment, box, folder / "log", parts.observer)
+                yield box, environment.notes
+    finally:
+        await tree.remove()
