@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,6 @@ from typing import BinaryIO
 
 from midwatch.domain.errors import OperationError
 from midwatch.domain.observer import Observer
-from midwatch.domain.task import Base
 from midwatch.engine.store.records import now
 from midwatch.sandbox.base import Box, BoxSpec, Sandbox
 from midwatch.sandbox.network import Decision, Network
@@ -119,11 +117,11 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
     started = time.monotonic()
     what = "maintenance" if below is not None else "setup"
     log = SetupLog(folder / "log", builder.observer)
-    ground = folder / "box"
+    box_id = f"setup.{plan.key[:12]}.{secrets.token_hex(4)}"
+    tree = Workspace(builder.repository, folder / "box", builder.sandbox.owner(box_id), overlay=builder.overlay)
     try:
-        box_id = f"setup.{plan.key[:12]}.{secrets.token_hex(4)}"
-        spec, tree = await _spec(ground, box_id, plan, builder, below)
-        spec = replace(spec, network=builder.network(log.decided))
+        await tree.restore(plan.base, layers=() if below is None else below.part("workspace"))
+        spec = replace(_spec(tree, box_id, plan, builder, below), network=builder.network(log.decided))
         own = await _own(plan, tree, spec)
         builder.observer.phase(f"running the {what} of the environment")
         async with builder.sandbox.open(spec) as box:
@@ -136,9 +134,9 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
         left_out = [sentence for each in found for sentence in each.sentences()]
         for sentence in left_out:
             log.line(f"# not kept: {sentence}")
-        await asyncio.to_thread(shutil.rmtree, ground, ignore_errors=True)
     finally:
         log.close()
+        await tree.remove()
     return Record(
         key=plan.key,
         repository=builder.repository.location,
@@ -152,24 +150,17 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
     )
 
 
-async def _spec(
-    ground: Path, box_id: str, plan: Plan, builder: Builder, below: Layers | None
-) -> tuple[BoxSpec, Workspace]:
-    owner = builder.sandbox.owner(box_id)
-    tree = Workspace(builder.repository, ground, None if builder.overlay else owner)
-    workspace = await checked_out(
-        tree, plan.base, () if below is None else below.part("workspace"), owner, builder.overlay
-    )
+def _spec(tree: Workspace, box_id: str, plan: Plan, builder: Builder, below: Layers | None) -> BoxSpec:
     assert tree.objects is not None
     home = () if below is None else below.part("home")
     root = None
     if builder.root is not None:
         roots = () if below is None else below.part("root")
-        root = _overlay((builder.root, *roots), ground / "root", owner)
-    spec = BoxSpec(
+        root = _overlay((builder.root, *roots), tree.folder / "root", builder.sandbox.owner(box_id))
+    return BoxSpec(
         id=box_id,
-        workspace=workspace,
-        private=ground / "private",
+        workspace=tree.spec(),
+        private=tree.folder / "private",
         home=home,
         root=root,
         superuser=root is not None,
@@ -179,19 +170,6 @@ async def _spec(
         path=plan.tools.path,
         limits=builder.limits,
     )
-    return spec, tree
-
-
-async def checked_out(
-    tree: Workspace, base: Base, layers: tuple[Path, ...], owner: tuple[int, int] | None, overlay: bool
-) -> Path | Overlay:
-    """A checkout of the base for a box of that owner, with layers of a setup below it."""
-    await tree.restore(base)
-    if overlay:
-        return _overlay((*layers, tree.tree), tree.folder / "workspace", owner)
-    for layer in reversed(layers):  # what is there already stays, so the uppermost comes first
-        await asyncio.to_thread(copy_layer, layer, tree.tree, owner)
-    return tree.tree
 
 
 def _overlay(lower: tuple[Path, ...], folder: Path, owner: tuple[int, int] | None) -> Overlay:
@@ -226,22 +204,3 @@ def _gather(folder: Path, spec: BoxSpec, own: Own, above: bool) -> list[Harvest]
         with contextlib.suppress(OSError):
             (folder / name).rmdir()  # where nothing was left
     return found
-
-
-def copy_layer(layer: Path, tree: Path, owner: tuple[int, int] | None) -> None:
-    """Put a layer into a plain folder, where there is no overlay: what is there already stays. Follows no link of the
-    layer; `tree` must be one that only the host has written. Raises OSError."""
-    for folder, folders, files in os.walk(layer):
-        place = tree / Path(folder).relative_to(layer)
-        for name in [*folders, *files]:
-            source, target = Path(folder, name), place / name
-            if name in folders and not source.is_symlink():
-                if target.is_symlink() or (target.exists() and not target.is_dir()):
-                    folders.remove(name)
-                    continue
-                target.mkdir(exist_ok=True)
-                shutil.copystat(source, target)
-            elif not os.path.lexists(target):
-                shutil.copy2(source, target, follow_symlinks=False)
-            if owner is not None:
-                os.lchown(target, *owner)

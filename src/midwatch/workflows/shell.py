@@ -11,7 +11,6 @@ from pathlib import Path
 
 from midwatch.sandbox.base import Box, BoxSpec
 from midwatch.workflows.environment import EnvironmentParts, Wanted, environment_layers, set_up
-from midwatch.workflows.setup import checked_out
 from midwatch.workspace.checkout import Workspace
 
 
@@ -25,15 +24,15 @@ async def looking_around(wanted: Wanted, parts: EnvironmentParts) -> AsyncIterat
     box_id = f"shell.{secrets.token_hex(6)}"
     owner = parts.sandbox.owner(box_id)
     overlay = (await parts.sandbox.probe()).overlay
-    tree = Workspace(parts.repository, folder, None if overlay else owner)
+    tree = Workspace(parts.repository, folder, owner, overlay=overlay)
     try:
         async with environment_layers(wanted, parts) as environment:
             parts.observer.phase("checking out the files")
-            workspace = await checked_out(tree, wanted.base, environment.workspace, owner, overlay)
+            await tree.restore(wanted.base, layers=environment.workspace)
             assert tree.objects is not None
             spec = BoxSpec(
                 id=box_id,
-                workspace=workspace,
+                workspace=tree.spec(),
                 private=folder / "private",
                 read_only=(tree.objects, *wanted.tools.read_only),
                 masked=wanted.tools.masked,

@@ -14,8 +14,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,6 +24,7 @@ from pathlib import Path
 from midwatch.domain.codec import from_json, to_json
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.engine.disk import full_or_broken
+from midwatch.workspace.deletion import delete
 
 _LOOK_EVERY = 0.1
 """Seconds between two tries to get a lock that others hold."""
@@ -177,7 +176,7 @@ class Cache:
                 self._finish(new, record, key)
             except BaseException as error:
                 self._note_failure(key, new, error)
-                await asyncio.to_thread(_remove, new)
+                await asyncio.to_thread(delete, new)
                 raise
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
@@ -266,7 +265,7 @@ class Cache:
             aside = Path(tempfile.mkdtemp(prefix=f"building-{key}-", dir=self.folder))
             (self.folder / key).rename(aside / "old")  # at once, so that no half of it is ever used
         for left in self.folder.glob(f"building-{key}-*"):
-            _remove(left)
+            delete(left)
 
     def _sweep(self) -> None:
         """What builders that were killed have left, of keys that nobody asks for any more."""
@@ -275,14 +274,6 @@ class Cache:
             if handle is not None:
                 try:
                     for left in self.folder.glob(f"building-{key}-*"):
-                        _remove(left)
+                        delete(left)
                 finally:
                     os.close(handle)
-
-
-def _remove(folder: Path) -> None:
-    """Delete what a box may have written, whatever its depth and modes; follows no link."""
-    command = ["rm", "-rf", "--one-file-system", "--", str(folder)]
-    if subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0:
-        subprocess.run(["chmod", "-R", "u+rwX", "--", str(folder)], capture_output=True, check=False)
-        shutil.rmtree(folder, ignore_errors=True)

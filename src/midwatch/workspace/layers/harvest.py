@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from midwatch.workspace.deletion import delete
 from midwatch.workspace.names import shown
 
 DEEPEST = 200
@@ -71,6 +71,7 @@ def harvest(source: Path, target: Path, own: Own | None = None, *, above: bool =
     """Move `source`, which no box can write to any more, to `target` and make a layer of it. `own` is given for a
     workspace: its files, its folders where nothing new is in them, and `.git` are left out. `above` keeps what says
     that something of a layer below is gone. Blocks for about 10 µs a file; raises OSError."""
+    _open_up(os.fsencode(source))
     source.rename(target)
     found = Harvest()
     _Pruning(own, above, found).walk(os.fsencode(target), b"", 0)
@@ -107,7 +108,7 @@ class _Pruning:
     def _folder(self, path: bytes, where: bytes, depth: int) -> bool:
         why = ""
         if where == b".git" and self.workspace:
-            _delete(path)  # the box's own view of the repository; each attempt gets a new one
+            delete(Path(os.fsdecode(path)))  # the box's own view of the repository; each attempt gets a new one
             return False
         if where in self.own.files or where in self.own.gitlinks:
             why = "a folder, where the repository has something of its own"
@@ -115,7 +116,7 @@ class _Pruning:
             why = f"deeper than {DEEPEST} folders"
         if why:
             self.found.say(where, why)
-            _delete(path)
+            delete(Path(os.fsdecode(path)))
             return False
         kept = self.walk(path, where + b"/", depth + 1)
         ours = where in self.own.folders
@@ -159,10 +160,3 @@ def _settle(path: bytes) -> None:
         os.lchown(path, 0, 0)
     if stat.S_ISREG(status.st_mode) and status.st_mode & 0o6000:
         os.chmod(path, stat.S_IMODE(status.st_mode) & ~0o6000)  # noqa: PTH101
-
-
-def _delete(path: bytes) -> None:
-    """Delete a tree of any depth."""
-    subprocess.run(
-        ["rm", "-rf", "--one-file-system", "--", path], stdin=subprocess.DEVNULL, capture_output=True, check=True
-    )
