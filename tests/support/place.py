@@ -20,6 +20,7 @@ from midwatch.models.base import Model
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.tools.toolset import default_tools
+from midwatch.workflows.plan import Means
 from midwatch.workflows.read import make_report
 from midwatch.workflows.report import Report
 from midwatch.workflows.solve import Parts, solve
@@ -85,9 +86,8 @@ class Place:
         """A new task, as a person would make it."""
         request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts)
         repository = await Repository.open(self.state, str(self.repository))
-        around = Surroundings(
-            "fake", self.sandbox.name, (), {"PATH": "/usr/bin:/bin", "HOME": str(self.root)}, limits or Limits()
-        )
+        means = Means(self.state, {"PATH": "/usr/bin:/bin", "HOME": str(self.root)})
+        around = Surroundings("fake", self.sandbox.name, (), means, limits or Limits())
         task = await make_task(request, repository, around)
         async with self.store() as store:
             await store.create(task)

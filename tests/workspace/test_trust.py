@@ -82,7 +82,9 @@ def test_a_secret_comes_from_the_variable_of_its_name() -> None:
     (header,) = headers([TOKEN], EnvironmentSettings(), {"MIDWATCH_SECRET_TOKEN": "hush\n"})
     assert (header.host, header.header, header.value) == ("registry.example.com", "Authorization", "Bearer hush")
     assert "hush" not in repr(header)
-    assert source(TOKEN, EnvironmentSettings(), {"MIDWATCH_SECRET_TOKEN": "hush"}) == "the variable MIDWATCH_SECRET_TOKEN"
+    assert (
+        source(TOKEN, EnvironmentSettings(), {"MIDWATCH_SECRET_TOKEN": "hush"}) == "the variable MIDWATCH_SECRET_TOKEN"
+    )
 
 
 def test_the_settings_may_name_another_variable_or_a_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Base, Task, Terms
 from midwatch.engine.store.records import now
+from midwatch.sandbox.arguments import HOME
 from midwatch.sandbox.base import WORKDIR, Box, BoxSpec, Sandbox
 from midwatch.sandbox.network import Decision, Network
 from midwatch.sandbox.spec import BoxLimits, Overlay
@@ -25,7 +26,6 @@ from midwatch.workspace.repository import Repository
 from midwatch.workspace.roots import Root, unpacked
 from midwatch.workspace.toolchain import Toolchain
 
-HOME = "/home/agent"
 _PATHS = (
     ("workspace", f"{WORKDIR}/", (".venv/bin", "venv/bin", "node_modules/.bin", "vendor/bin")),
     ("home", f"{HOME}/", (".local/bin", ".cargo/bin", "go/bin", ".bun/bin")),
@@ -33,6 +33,9 @@ _PATHS = (
 """Where setups put programs."""
 _IN_PLACE = ("process", "landlock")
 """Drivers whose workspace and home have other paths in each box: what a setup leaves would not fit the next."""
+
+_OPEN = "process"
+"""The driver that keeps nothing from the network; it was asked for by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ async def environment_layers(wanted: Wanted, parts: EnvironmentParts) -> AsyncIt
     no process when they are there. Raises InputError (a secret is missing, the base has changed), OperationError (the
     setup fails; the error has the command, the end of its output and the log's place)."""
     terms, means = wanted.terms, parts.means
-    network = network_of(terms.hosts, terms, means)
+    network = None if parts.sandbox.name == _OPEN else network_of(terms.hosts, terms, means)
     ready = Environment(limits=box_limits(terms, means.limits), network=network, seconds=means.settings.setup_seconds)
     if not terms.layers and terms.base == HOST:
         yield ready
@@ -224,7 +227,7 @@ async def _maintained(
         except CommandFailed as error:
             failure = f"{error.message}; the environment is used without it. The log is {builder.log}"
             commit = making.wanted.base.commit
-            record = Record(key, making.parts.repository.location, commit, now(), 0, 0, 0, maintenance, failure=failure)
+            record = Record(key, making.parts.repository.location, commit, now(), 0.0, 0, 0, maintenance, failure=failure)
         return replace(record, parent=below.record.key)
 
     return await stack.enter_async_context(cache.obtain(key, more, waiting))

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.codec import from_json, to_json
-from midwatch.domain.errors import InputError, OperationError
+from midwatch.domain.errors import InputError, OperationError, StoreError
 from midwatch.engine.disk import full_or_broken
 from midwatch.workspace.deletion import delete
 
@@ -184,6 +184,8 @@ class Cache:
     def _finish(self, new: Path, record: Record, key: str) -> None:
         (new / "record.json").write_text(json.dumps(to_json(record), indent=1), "utf-8")
         new.rename(self.folder / key)
+        if self.look(key) is None:  # whoever waits would build it again and again
+            raise StoreError(f"{self.folder / key} cannot be read back", "look at its mode and at the disk")
         for left in self._failures(key):
             left.unlink(missing_ok=True)
 
