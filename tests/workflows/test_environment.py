@@ -18,7 +18,7 @@ from midwatch.domain.task import Task
 from midwatch.sandbox.base import Box, BoxSpec, Protections, Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.sandbox.process import Process
-from midwatch.workflows.environment import Environment, EnvironmentParts, Wanted, environment_layers, set_up
+from midwatch.workflows.environment import Environment, EnvironmentParts, Wanted, environment_layers
 from midwatch.workflows.plan import Means
 from midwatch.workflows.shell import looking_around
 from midwatch.workflows.start import Request, Surroundings, make_task
@@ -31,7 +31,8 @@ from tests.support.place import git, make_repository
 IGNORE = ".venv/\nbuild/\n"
 SETUP = """\
 setup = [
-  "mkdir -p build .venv/bin; echo run >> build/count; printf '#!/bin/sh\\necho tool $1\\n' > .venv/bin/tool; chmod 755 .venv/bin/tool",
+  "mkdir -p build .venv/bin; echo run >> build/count",
+  "printf '#!/bin/sh\\necho tool $1\\n' > .venv/bin/tool; chmod 755 .venv/bin/tool",
   "echo in the home > ~/note; echo changed >> app.txt; rm lock/package-lock.json; touch $MARK",
 ]
 variables = { MARK = "build/marked" }
@@ -110,7 +111,8 @@ class Lab:
 
     async def parts(self) -> EnvironmentParts:
         repository = await Repository.open(self.root / "state", str(self.repo))
-        return EnvironmentParts(self.means, repository, self.sandbox, self.observer)
+        overlay = (await self.sandbox.probe()).overlay
+        return EnvironmentParts(self.means, repository, self.sandbox, overlay, self.observer)
 
     @contextlib.asynccontextmanager
     async def environment(self) -> AsyncIterator[Environment]:
@@ -143,7 +145,7 @@ async def test_what_a_setup_leaves_is_in_the_box_and_the_repositorys_own_files_a
     look = "cat build/count ~/note app.txt lock/package-lock.json; ls build; tool here; git status --porcelain"
     assert await lab.look(look) == "run\nin the home\napp\n1count\nmarked\ntool here\n"
     log = lab.cache.kept()[0][0].log.read_text()
-    assert "$ echo run >> build/count" in log
+    assert log.startswith("$ mkdir -p build .venv/bin; echo run")
     assert "# exit 0, " in log
     assert "# not kept: app.txt: changed, but it is the repository's own" in log
 
@@ -152,8 +154,8 @@ async def test_a_second_box_and_another_commit_use_what_is_kept(lab: Lab) -> Non
     lab.make(SETUP)
     first = await lab.task()
     assert await lab.look("cat build/count; echo mine > ~/note; rm build/count") == "run\n"
-    lab.commit({"app.txt": "newer\n"})
-    assert await lab.look("cat build/count ~/note app.txt") == "run\nin the home\nnewer\n"
+    lab.commit({"other.txt": "newer\n"})
+    assert await lab.look("cat build/count ~/note other.txt") == "run\nin the home\nnewer\n"
     assert len(lab.cache.kept()) == 1
     assert (await lab.task()).terms.layers == first.terms.layers
     lab.commit({"lock/package-lock.json": "2"})
@@ -257,9 +259,6 @@ async def test_a_repository_without_a_recipe_needs_no_box_and_no_process(tmp_pat
         def open(self, spec: BoxSpec) -> contextlib.AbstractAsyncContextManager[Box]:
             raise AssertionError("no box is needed")
 
-        async def probe(self) -> Protections:
-            raise AssertionError("no box is needed")
-
     lab = Lab(tmp_path, Nothing())
     make_repository(lab.repo, {"a.txt": "x"})
     async with lab.environment() as environment:
@@ -313,7 +312,7 @@ async def test_a_network_for_the_agent_has_the_hosts_and_the_secrets_of_its_own_
         "secrets.A = { host = 'a.example.com' }\nsecrets.B = { host = 'b.example.com' }\n"
     )
     task = replace(await _with_secrets(lab), terms=(await _with_secrets(lab)).terms)
-    means = replace(lab.means, environ=lab.means.environ | SECRETS)
+    means = replace(lab.means, environ={**lab.means.environ, **SECRETS})
     async with environment_layers(Wanted.by(task), replace(await lab.parts(), means=means)) as environment:
         network = environment.network
         assert network is not None
@@ -328,7 +327,7 @@ SECRETS = {"MIDWATCH_SECRET_A": "one", "MIDWATCH_SECRET_B": "two"}
 
 
 async def _with_secrets(lab: Lab) -> Task:
-    means = replace(lab.means, environ=lab.means.environ | SECRETS)
+    means = replace(lab.means, environ={**lab.means.environ, **SECRETS})
     repository = await Repository.open(means.state, str(lab.repo))
     around = Surroundings("fake", lab.sandbox.name, (), means, Limits())
     return await make_task(Request("Do it", trust_recipe=True), repository, around)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +23,11 @@ async def _task(
     tmp_path: Path,
     files: dict[str, str],
     settings: EnvironmentSettings | None = None,
-    more: dict[str, str] | None = None,
-    **wishes: object,
+    more: Mapping[str, str] | None = None,
+    **wishes: Any,
 ) -> Task:
     folder = make_repository(tmp_path / "repo", files)
-    request = Request(**{"prompt": "Do it", "repository": str(folder), **wishes})  # type: ignore[arg-type]
+    request = Request(**{"prompt": "Do it", "repository": str(folder), **wishes})
     repository = await Repository.open(tmp_path / "state", str(folder))
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     means = Means(tmp_path / "state", environ | (more or {}), settings or EnvironmentSettings())
@@ -68,7 +70,7 @@ async def test_a_task_is_exact(tmp_path: Path) -> None:
         ({"base": "nowhere"}, "nowhere"),
     ],
 )
-async def test_what_cannot_be_done_is_said(tmp_path: Path, wishes: dict[str, object], word: str) -> None:
+async def test_what_cannot_be_done_is_said(tmp_path: Path, wishes: dict[str, Any], word: str) -> None:
     with pytest.raises(InputError, match=word) as error:
         await _task(tmp_path, {"notes.txt": "x"}, **wishes)
     assert error.value.mend
@@ -105,7 +107,7 @@ async def test_a_recipe_that_names_hosts_is_refused_until_the_person_trusts_it(t
 
 
 async def test_a_secret_that_is_missing_is_said_before_anything_is_made(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the secret TOKEN.* is missing"):
+    with pytest.raises(InputError, match=r"the secret TOKEN.* is missing"):
         await _task(tmp_path, {RECIPE: NETWORKED, "dev.txt": "x"}, trust_recipe=True)
 
 

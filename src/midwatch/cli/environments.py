@@ -10,7 +10,7 @@ from midwatch import wiring
 from midwatch.cli import arguments, words
 from midwatch.cli.screen import Screen
 from midwatch.domain.limits import Limits
-from midwatch.domain.observer import Silent
+from midwatch.domain.observer import Observer, Silent
 from midwatch.workflows.environment import EnvironmentParts, Wanted
 from midwatch.workflows.plan import Means, terms
 from midwatch.workflows.start import Request, Resolved, require_allowed, resolve
@@ -58,12 +58,14 @@ async def subject(home: wiring.Home, options: Namespace, driver: str | None = No
     return Subject(repository, around.means, resolved, around.sandbox)
 
 
-def allowed(about: Subject, options: Namespace) -> EnvironmentParts:
-    """What is needed to make it, but for the observer. Raises InputError when the recipe is not trusted, or a secret is
-    missing."""
+async def allowed(about: Subject, options: Namespace, observer: Observer) -> EnvironmentParts:
+    """What is needed to make it. Tries the sandbox. Raises InputError when the recipe is not trusted or a secret is
+    missing, OperationError when there is no isolation."""
     recipe = about.resolved.plan.recipe
     require_allowed(recipe, about.repository.location, about.means, trusted=options.trust_recipe)
-    return EnvironmentParts(about.means, about.repository, wiring.sandbox_of(about.sandbox), Silent())
+    sandbox = wiring.sandbox_of(about.sandbox)
+    overlay = (await sandbox.probe()).overlay
+    return EnvironmentParts(about.means, about.repository, sandbox, overlay, observer)
 
 
 def kept_words(record: Record) -> str:

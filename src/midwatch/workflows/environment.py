@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +18,7 @@ from midwatch.sandbox.base import WORKDIR, Box, BoxSpec, Sandbox
 from midwatch.sandbox.network import Decision, Network
 from midwatch.sandbox.spec import BoxLimits, Overlay
 from midwatch.workflows.plan import Means, Plan, box_limits, make_plan, read_recipe, same_base
-from midwatch.workflows.setup import Builder, CommandFailed, SetupLog, build, new_folder, run_commands
+from midwatch.workflows.setup import Builder, CommandFailed, SetupLog, build, copy_home, run_commands, writable
 from midwatch.workspace import secrets
 from midwatch.workspace.layers.cache import Cache, Layers, Record
 from midwatch.workspace.layers.key import digest
@@ -45,6 +46,8 @@ class EnvironmentParts:
     means: Means
     repository: Repository
     sandbox: Sandbox
+    overlay: bool
+    """Whether the driver takes layers (`Protections.overlay`); without, everything is copied."""
     observer: Observer
 
 
@@ -71,27 +74,31 @@ class Environment:
     notes: tuple[str, ...] = ()
     """For the model and the person: what did not go as the recipe says."""
 
-    def spec(self, spec: BoxSpec, folder: Path, decided: Callable[[Decision], None] | None = None) -> BoxSpec:
-        """The box's spec with all this in it, but for the workspace's layers. `folder` belongs to the attempt: the
-        writable part of a root file system is there. `decided` is told what the proxy does."""
-        network = self.network
-        if network is not None and decided is not None:
-            network = replace(network, decided=decided)
-        return replace(
-            spec,
-            home=self.home,
-            root=None if not self.root else Overlay(self.root, folder / "root/upper", folder / "root/work"),
-            path=(*self.path, *spec.path),
-            environment={**spec.environment, **dict(self.variables)},
-            limits=self.limits,
-            network=network,
-        )
 
-    def make_room(self, folder: Path, owner: tuple[int, int] | None) -> None:
-        """The folders that `spec` names, empty, for a box of that owner. May be called again."""
-        if self.root:
-            for name in ("upper", "work"):
-                new_folder(folder / "root" / name, owner)
+async def equip(
+    environment: Environment,
+    spec: BoxSpec,
+    owner: tuple[int, int] | None,
+    decided: Callable[[Decision], None] | None = None,
+) -> BoxSpec:
+    """The spec of a box with all of the environment in it but the layers of its workspace, which `Workspace.restore`
+    takes. Makes what the box writes to beside its workspace: `spec.private` must be new or missing, and its home is
+    copied there where the workspace is a plain folder. `decided` is told what the proxy does. Raises OperationError."""
+    network = environment.network
+    if network is not None and decided is not None:
+        network = replace(network, decided=decided)
+    layered = isinstance(spec.workspace, Overlay)
+    if environment.home and not layered:
+        await asyncio.to_thread(copy_home, environment.home, spec.private, owner)
+    return replace(
+        spec,
+        home=environment.home if layered else (),
+        root=writable(environment.root, spec.private / "root", owner) if environment.root else None,
+        path=(*environment.path, *spec.path),
+        environment={**spec.environment, **dict(environment.variables)},
+        limits=environment.limits,
+        network=network,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +192,13 @@ async def _with_layers(ready: Environment, making: _Making, stack: AsyncExitStac
 
     before = cache.look(key)
     layers = await stack.enter_async_context(cache.obtain(key, first, waiting))
-    stacked, notes = [layers], list(ready.notes)
+    stacked, notes = [layers], []
     if making.wanted.terms.maintenance and layers.record.commit != making.wanted.base.commit:
         more = await _maintained(making, layers, cache, stack, waiting)
         if more.record.failure:
             notes.append(more.record.failure)
         else:
-            stacked.append(more)
+            stacked = [more] if more.record.whole else [layers, more]
     if before is None:  # something was added, so the oldest may have to go; what is held here stays
         settings = making.parts.means.settings
         await cache.collect(settings.keep_gib * (1 << 30), settings.keep_days * 86400)
@@ -217,7 +224,7 @@ async def _maintained(
     same environment."""
     maintenance = making.wanted.terms.maintenance
     key = digest({"below": below.record.key, "created": below.record.created, "commit": making.wanted.base.commit,
-                  "maintenance": list(maintenance)})  # fmt: skip
+                  "maintenance": list(maintenance), "whole": not making.parts.overlay})  # fmt: skip
 
     async def more(folder: Path) -> Record:
         plan = replace(await _plan(making), key=key)
@@ -227,7 +234,9 @@ async def _maintained(
         except CommandFailed as error:
             failure = f"{error.message}; the environment is used without it. The log is {builder.log}"
             commit = making.wanted.base.commit
-            record = Record(key, making.parts.repository.location, commit, now(), 0.0, 0, 0, maintenance, failure=failure)
+            record = Record(
+                key, making.parts.repository.location, commit, now(), 0.0, 0, 0, maintenance, failure=failure
+            )
         return replace(record, parent=below.record.key)
 
     return await stack.enter_async_context(cache.obtain(key, more, waiting))
@@ -268,7 +277,7 @@ async def _builder(making: _Making, recipe: Recipe, log: Path) -> Builder:
         observer=parts.observer,
         limits=box_limits(making.wanted.terms, means.limits),
         seconds=min(own, recipe.limits.setup_seconds or own),
-        overlay=protections.overlay,
+        overlay=parts.overlay,
         network=network,
         root=roots[0] if roots else None,
         log=log,

@@ -21,6 +21,7 @@ from midwatch.sandbox.results import ExecResult
 from midwatch.sandbox.spec import MIB, BoxLimits, Overlay
 from midwatch.workflows.plan import Plan
 from midwatch.workspace.checkout import Workspace
+from midwatch.workspace.copies import copy_layers, hand_over
 from midwatch.workspace.layers.cache import Layers, Record
 from midwatch.workspace.layers.harvest import Harvest, Own, harvest, stamps
 from midwatch.workspace.recipe import FILE
@@ -121,7 +122,8 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
     tree = Workspace(builder.repository, folder / "box", builder.sandbox.owner(box_id), overlay=builder.overlay)
     try:
         await tree.restore(plan.base, layers=() if below is None else below.part("workspace"))
-        spec = replace(_spec(tree, box_id, plan, builder, below), network=builder.network(log.decided))
+        spec = await asyncio.to_thread(_spec, tree, box_id, plan, builder, below)
+        spec = replace(spec, network=builder.network(log.decided))
         own = await _own(plan, tree, spec)
         builder.observer.phase(f"running the {what} of the environment")
         async with builder.sandbox.open(spec) as box:
@@ -147,21 +149,25 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
         files=sum(each.files for each in found),
         commands=tuple(commands),
         left_out=tuple(left_out),
+        whole=below is not None and not builder.overlay,
     )
 
 
 def _spec(tree: Workspace, box_id: str, plan: Plan, builder: Builder, below: Layers | None) -> BoxSpec:
     assert tree.objects is not None
+    owner, private = builder.sandbox.owner(box_id), tree.folder / "private"
     home = () if below is None else below.part("home")
+    if home and not builder.overlay:
+        copy_home(home, private, owner)
     root = None
     if builder.root is not None:
-        roots = () if below is None else below.part("root")
-        root = _overlay((builder.root, *roots), tree.folder / "root", builder.sandbox.owner(box_id))
+        lower = (builder.root, *(() if below is None else below.part("root")))
+        root = writable(lower, private / "root", owner)
     return BoxSpec(
         id=box_id,
         workspace=tree.spec(),
-        private=tree.folder / "private",
-        home=home,
+        private=private,
+        home=home if builder.overlay else (),
         root=root,
         superuser=root is not None,
         read_only=(tree.objects, *plan.tools.read_only),
@@ -172,17 +178,23 @@ def _spec(tree: Workspace, box_id: str, plan: Plan, builder: Builder, below: Lay
     )
 
 
-def _overlay(lower: tuple[Path, ...], folder: Path, owner: tuple[int, int] | None) -> Overlay:
-    for name in ("upper", "work"):
-        new_folder(folder / name, owner)
-    return Overlay(lower, folder / "upper", folder / "work")
+def writable(lower: tuple[Path, ...], folder: Path, owner: tuple[int, int] | None) -> Overlay:
+    """The layers with a new upper folder in `folder`, for a box of that owner. Raises OSError."""
+    overlay = Overlay(lower, folder / "upper", folder / "work")
+    for part in (overlay.upper, overlay.work):
+        part.mkdir(parents=True)
+        part.chmod(0o755)
+        if owner is not None:
+            os.chown(part, *owner)
+    return overlay
 
 
-def new_folder(folder: Path, owner: tuple[int, int] | None) -> None:
-    """An empty folder for a box to write to."""
-    folder.mkdir(parents=True, exist_ok=True)
+def copy_home(layers: tuple[Path, ...], private: Path, owner: tuple[int, int] | None) -> None:
+    """The home of a box that takes no layers. Blocks for as long as copying takes. Raises OperationError."""
+    private.mkdir(parents=True, exist_ok=True)
+    copy_layers(layers, private / "home")
     if owner is not None:
-        os.lchown(folder, *owner)
+        hand_over(private / "home", owner)
 
 
 async def _own(plan: Plan, tree: Workspace, spec: BoxSpec) -> Own:
@@ -195,7 +207,8 @@ def _gather(folder: Path, spec: BoxSpec, own: Own, above: bool) -> list[Harvest]
     """Make the layers; the box is closed."""
     plain = isinstance(spec.workspace, Path)
     top = spec.workspace if isinstance(spec.workspace, Path) else spec.workspace.upper
-    found = [harvest(top, folder / "workspace", own, above=above and not plain)]
+    above = above and not plain
+    found = [harvest(top, folder / "workspace", own, above=above)]
     if (spec.private / "home").is_dir():
         found.append(harvest(spec.private / "home", folder / "home", above=above))
     if spec.root is not None:

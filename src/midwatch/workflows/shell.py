@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from midwatch.sandbox.base import Box, BoxSpec
-from midwatch.workflows.environment import EnvironmentParts, Wanted, environment_layers, set_up
+from midwatch.workflows.environment import EnvironmentParts, Wanted, environment_layers, equip, set_up
 from midwatch.workspace.checkout import Workspace
 
 
@@ -23,8 +23,7 @@ async def looking_around(wanted: Wanted, parts: EnvironmentParts) -> AsyncIterat
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="shell-", dir=shells))
     box_id = f"shell.{secrets.token_hex(6)}"
     owner = parts.sandbox.owner(box_id)
-    overlay = (await parts.sandbox.probe()).overlay
-    tree = Workspace(parts.repository, folder, owner, overlay=overlay)
+    tree = Workspace(parts.repository, folder, owner, overlay=parts.overlay)
     try:
         async with environment_layers(wanted, parts) as environment:
             parts.observer.phase("checking out the files")
@@ -39,8 +38,7 @@ async def looking_around(wanted: Wanted, parts: EnvironmentParts) -> AsyncIterat
                 environment=dict(wanted.tools.variables),
                 path=wanted.tools.path,
             )
-            environment.make_room(folder, owner)
-            async with parts.sandbox.open(environment.spec(spec, folder)) as box:
+            async with parts.sandbox.open(await equip(environment, spec, owner)) as box:
                 await set_up(environment, box, folder / "log", parts.observer)
                 yield box, environment.notes
     finally:

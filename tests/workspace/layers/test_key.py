@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def held(*paths: str, change: str = "") -> Tracked:
     return Tracked(files, folders, frozenset())
 
 
-def key(recipe: Recipe, commit: str = "c1", change: str = "", **around: object) -> str:
+def key(recipe: Recipe, commit: str = "c1", change: str = "", **around: Any) -> str:
     files = held("package-lock.json", "dev.txt", "src/app.py", "sub/Cargo.lock", change=change)
     return digest(inputs(recipe, files, commit, AROUND | around))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import replace
 
 from midwatch import wiring
 from midwatch.cli import arguments, following, words
@@ -28,7 +27,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
     telling = Telling(screen)
     async with wiring.home(screen.environ) as home:
         about = await subject(home, options, options.sandbox)
-        parts = replace(allowed(about, options), observer=telling)
+        parts = await allowed(about, options, telling)
         try:
             record, fresh = await following.stoppable(_build(about, parts, no_cache=options.no_cache))
         except following.Interrupted:

@@ -11,7 +11,6 @@ import tty
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 from midwatch import wiring
 from midwatch.cli import arguments, following, words
@@ -48,7 +47,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
     telling = Telling(screen)
     async with wiring.home(screen.environ) as home:
         about = await subject(home, options, options.sandbox)
-        parts = replace(allowed(about, options), observer=telling)
+        parts = await allowed(about, options, telling)
         try:
             return await following.stoppable(_visit(about.wanted, parts, screen))
         except following.Interrupted:

@@ -49,6 +49,8 @@ class Record:
     """What the commands wrote and the layers do not have, in sentences."""
     parent: str = ""
     """The key of the layers below, where these were made by maintenance on them."""
+    whole: bool = False
+    """Holds what the layers below hold as well, and is used without them."""
     failure: str = ""
     """Why maintenance failed; the layers below are used without it then."""
 
