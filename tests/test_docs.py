@@ -28,6 +28,8 @@ TABLES = {
     "PriceSettings": 'prices."PROVIDER/MODEL".',
     "SandboxSettings": "sandbox.",
     "LimitSettings": "limits.",
+    "EnvironmentSettings": "environments.",
+    "SecretSettings": "environments.secrets.NAME.",
 }
 """The classes of settings, and what stands before their fields' names. A new class needs an entry, and headings."""
 
@@ -83,13 +85,17 @@ def test_every_class_of_settings_has_its_table() -> None:
 def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None:
     known = {TABLES[name] + field for name, fields in settings().items() for field in fields}
     known -= {"providers", "prices"}  # tables, whose fields have headings
-    found = {h for h in sections("settings.md") if re.fullmatch(r"model|(providers|prices|sandbox|limits)\..+", h)}
+    found = {
+        h
+        for h in sections("settings.md")
+        if re.fullmatch(r"model|(providers|prices|sandbox|limits|environments)\..+", h)
+    }
     assert found == known
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(Recipe), ids=lambda field: field.name)
 def test_a_key_of_the_repositorys_own_file_has_its_heading(field: dataclasses.Field[object]) -> None:
-    assert f"environment.toml: {field.name}" in sections("settings.md")
+    assert f"environment.toml: {field.name}" in sections("environments.md")
 
 
 def test_every_variable_that_the_program_reads_is_in_the_settings_page() -> None:

@@ -259,6 +259,9 @@ async def test_a_repository_without_a_recipe_needs_no_box_and_no_process(tmp_pat
         def open(self, spec: BoxSpec) -> contextlib.AbstractAsyncContextManager[Box]:
             raise AssertionError("no box is needed")
 
+        async def probe(self) -> Protections:
+            return Protections((), overlay=True)
+
     lab = Lab(tmp_path, Nothing())
     make_repository(lab.repo, {"a.txt": "x"})
     async with lab.environment() as environment:

@@ -30,7 +30,7 @@ async def _task(
     request = Request(**{"prompt": "Do it", "repository": str(folder), **wishes})
     repository = await Repository.open(tmp_path / "state", str(folder))
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-    means = Means(tmp_path / "state", {**environ, **(more or {})}, settings or EnvironmentSettings())
+    means = Means(tmp_path / "state", environ | dict(more or {}), settings or EnvironmentSettings())
     return await make_task(request, repository, Surroundings("repair", "bubblewrap", ("/opt/extra",), means))
 
 

@@ -119,7 +119,9 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
     what = "maintenance" if below is not None else "setup"
     log = SetupLog(folder / "log", builder.observer)
     box_id = f"setup.{plan.key[:12]}.{secrets.token_hex(4)}"
-    tree = Workspace(builder.repository, folder / "box", builder.sandbox.owner(box_id), overlay=builder.overlay)
+    # beside the folder, which is moved at the end: what is left there may be deleted in the background
+    ground = folder.with_name(f"{folder.name}.box")
+    tree = Workspace(builder.repository, ground, builder.sandbox.owner(box_id), overlay=builder.overlay)
     try:
         await tree.restore(plan.base, layers=() if below is None else below.part("workspace"))
         spec = await asyncio.to_thread(_spec, tree, box_id, plan, builder, below)

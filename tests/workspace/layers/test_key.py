@@ -60,7 +60,7 @@ def test_the_rest_of_the_recipe_does_not_change_the_key() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("repository", "s"), ("base", "tar:1"), ("toolchain", ["mount:/x"])])
-def test_the_repository_the_base_and_the_toolchain_change_the_key(name: str, value: object) -> None:
+def test_the_repository_the_base_and_the_toolchain_change_the_key(name: str, value: Any) -> None:
     assert key(RECIPE) != key(RECIPE, **{name: value})
 
 

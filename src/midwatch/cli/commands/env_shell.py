@@ -132,7 +132,7 @@ def _raw() -> Iterator[None]:
     """Every key goes to the box, Ctrl-C too."""
     before = termios.tcgetattr(0)
     try:
-        tty.setraw(0)
+        tty.setraw(0, termios.TCSADRAIN)  # what was typed meanwhile is kept
         yield
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)

@@ -273,6 +273,8 @@ class Cache:
 
     def _sweep(self) -> None:
         """What builders that were killed have left, of keys that nobody asks for any more."""
+        for left in self.folder.glob("old-*"):  # set aside, to be deleted in the background
+            delete(left)
         for key in {left.name.split("-")[1] for left in self.folder.glob("building-*-*")}:
             handle = self._try(key, exclusive=True)
             if handle is not None:
