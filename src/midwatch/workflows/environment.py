@@ -20,6 +20,7 @@ from midwatch.sandbox.spec import BoxLimits, Overlay
 from midwatch.workflows.plan import Means, Plan, box_limits, make_plan, read_recipe, same_base
 from midwatch.workflows.setup import Builder, CommandFailed, SetupLog, build, copy_home, run_commands, writable
 from midwatch.workspace import secrets
+from midwatch.workspace.extras import Wanted as Extras
 from midwatch.workspace.layers.cache import Cache, Layers, Record
 from midwatch.workspace.layers.key import digest
 from midwatch.workspace.recipe import FILE, HOST, Recipe
@@ -139,6 +140,11 @@ async def environment_layers(wanted: Wanted, parts: EnvironmentParts) -> AsyncIt
         return
     async with AsyncExitStack() as stack:
         yield await _with_layers(ready, making, stack)
+
+
+def extras_of(terms: Terms) -> Extras:
+    """What the checkouts of a task hold beside the repository's own files."""
+    return Extras(terms.submodules, terms.lfs)
 
 
 async def set_up(environment: Environment, box: Box, log: Path, observer: Observer) -> None:

@@ -22,6 +22,7 @@ from midwatch.sandbox.spec import MIB, BoxLimits, Overlay
 from midwatch.workflows.plan import Plan
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.copies import copy_layers, hand_over
+from midwatch.workspace.extras import Wanted
 from midwatch.workspace.layers.cache import Layers, Record
 from midwatch.workspace.layers.harvest import Harvest, Own, harvest, stamps
 from midwatch.workspace.recipe import FILE
@@ -121,7 +122,9 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
     box_id = f"setup.{plan.key[:12]}.{secrets.token_hex(4)}"
     # beside the folder, which is moved at the end: what is left there may be deleted in the background
     ground = folder.with_name(f"{folder.name}.box")
-    tree = Workspace(builder.repository, ground, builder.sandbox.owner(box_id), overlay=builder.overlay)
+    asked = plan.recipe.repository
+    wanted, owner = Wanted(asked.submodules, asked.lfs), builder.sandbox.owner(box_id)
+    tree = Workspace(builder.repository, ground, owner, overlay=builder.overlay, wanted=wanted)
     try:
         await tree.restore(plan.base, layers=() if below is None else below.part("workspace"))
         spec = await asyncio.to_thread(_spec, tree, box_id, plan, builder, below)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from midwatch.sandbox.base import Box, BoxSpec
-from midwatch.workflows.environment import EnvironmentParts, Wanted, environment_layers, equip, set_up
+from midwatch.workflows.environment import EnvironmentParts, Wanted, environment_layers, equip, extras_of, set_up
 from midwatch.workspace.checkout import Workspace
 
 
@@ -23,7 +23,8 @@ async def looking_around(wanted: Wanted, parts: EnvironmentParts) -> AsyncIterat
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="shell-", dir=shells))
     box_id = f"shell.{secrets.token_hex(6)}"
     owner = parts.sandbox.owner(box_id)
-    tree = Workspace(parts.repository, folder, owner, overlay=parts.overlay)
+    extras = extras_of(wanted.terms)
+    tree = Workspace(parts.repository, folder, owner, overlay=parts.overlay, wanted=extras)
     try:
         async with environment_layers(wanted, parts) as environment:
             parts.observer.phase("checking out the files")

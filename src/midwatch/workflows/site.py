@@ -23,6 +23,7 @@ from midwatch.workflows.environment import (
     Wanted,
     environment_layers,
     equip,
+    extras_of,
     set_up,
 )
 from midwatch.workflows.plan import Means
@@ -49,7 +50,8 @@ class Site:
         """The files of a checkpoint (of the base when None) in `folder`, for the box of that name; without those that
         git ignores where `ignored` is false."""
         owner = self.sandbox.owner(box_id)
-        tree = Workspace(self.repository, folder, owner, overlay=self.protections.overlay)
+        extras = extras_of(self.task.terms)
+        tree = Workspace(self.repository, folder, owner, overlay=self.protections.overlay, wanted=extras)
         await self.restore(tree, start, ignored=ignored)
         return tree
 

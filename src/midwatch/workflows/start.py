@@ -13,7 +13,7 @@ from midwatch.domain.limits import Limits
 from midwatch.domain.task import Base, Task
 from midwatch.engine.store.records import now
 from midwatch.workflows.plan import Means, Plan, lowered, make_plan, terms
-from midwatch.workspace import objects
+from midwatch.workspace import bases, objects
 from midwatch.workspace.detect import detect
 from midwatch.workspace.recipe import FILE, Recipe
 from midwatch.workspace.recipe import parse as parse_recipe
@@ -111,10 +111,16 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
-        notes=tuple(note for note in (found.base.note, *tools.notes) if note),
+        notes=tuple(note for note in (_note(found), *tools.notes) if note),
         created=now(),
         terms=terms(found.plan),
     )
+
+
+def _note(found: Resolved) -> str:
+    """What a person should know about the base, as the recipe has it checked out."""
+    note = found.base.note
+    return bases.without_submodules(note) if found.plan.recipe.repository.submodules else note
 
 
 def require_allowed(recipe: Recipe, location: str, means: Means, *, trusted: bool) -> None:
