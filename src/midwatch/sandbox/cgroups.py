@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -188,11 +189,18 @@ def _second() -> Hierarchy | None:
 
 
 def _delegate(place: Path, wanted: Sequence[str]) -> None:
-    """Let groups below `place` have limits. The kernel wants no process directly in it, so those that are there, we
-    among them, move to a group beside the boxes'. Raises OSError."""
-    own = place / _OWN
-    own.mkdir(exist_ok=True)
-    for pid in (place / "cgroup.procs").read_text().split():
-        with contextlib.suppress(ProcessLookupError):
-            (own / "cgroup.procs").write_text(pid)
-    (place / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in wanted))
+    """Let groups below `place` have limits. Raises OSError."""
+    orders = " ".join(f"+{name}" for name in wanted)
+    try:
+        (place / "cgroup.subtree_control").write_text(orders)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        # The kernel wants no process directly in such a group: those that are there, we among them, move to one of
+        # their own beside the boxes'.
+        own = place / _OWN
+        own.mkdir(exist_ok=True)
+        for pid in (place / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                (own / "cgroup.procs").write_text(pid)
+        (place / "cgroup.subtree_control").write_text(orders)
