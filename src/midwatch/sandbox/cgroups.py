@@ -147,13 +147,12 @@ def remains() -> list[tuple[str, Path]]:
     """All groups of boxes that are there, whoever made them: the worker's name (see `workers`) and the folder. Looks
     through the whole tree of groups, some milliseconds."""
     found = []
-    for controller in ("", "memory", "pids", "cpu"):
-        for folder, names, _ in os.walk(_MOUNT / controller, followlinks=False):
-            for name in names:
-                match = re.fullmatch(rf"{PREFIX}({workers.NAME})-\d+", name, re.ASCII)
-                if match is not None:
-                    found.append((match[1], Path(folder, name)))
-    return sorted(set(found))
+    for folder, names, _ in os.walk(_MOUNT, followlinks=False):
+        for name in names:
+            match = re.fullmatch(rf"{PREFIX}({workers.NAME})-\d+", name, re.ASCII)
+            if match is not None:
+                found.append((match[1], Path(folder, name)))
+    return sorted(found)
 
 
 def membership() -> dict[str, str]:
