@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -146,13 +147,12 @@ def remains() -> list[tuple[str, Path]]:
     """All groups of boxes that are there, whoever made them: the worker's name (see `workers`) and the folder. Looks
     through the whole tree of groups, some milliseconds."""
     found = []
-    for controller in ("", "memory", "pids", "cpu"):
-        for folder, names, _ in os.walk(_MOUNT / controller, followlinks=False):
-            for name in names:
-                match = re.fullmatch(rf"{PREFIX}({workers.NAME})-\d+", name, re.ASCII)
-                if match is not None:
-                    found.append((match[1], Path(folder, name)))
-    return sorted(set(found))
+    for folder, names, _ in os.walk(_MOUNT, followlinks=False):
+        for name in names:
+            match = re.fullmatch(rf"{PREFIX}({workers.NAME})-\d+", name, re.ASCII)
+            if match is not None:
+                found.append((match[1], Path(folder, name)))
+    return sorted(found)
 
 
 def membership() -> dict[str, str]:
@@ -188,11 +188,18 @@ def _second() -> Hierarchy | None:
 
 
 def _delegate(place: Path, wanted: Sequence[str]) -> None:
-    """Let groups below `place` have limits. The kernel wants no process directly in it, so those that are there, we
-    among them, move to a group beside the boxes'. Raises OSError."""
-    own = place / _OWN
-    own.mkdir(exist_ok=True)
-    for pid in (place / "cgroup.procs").read_text().split():
-        with contextlib.suppress(ProcessLookupError):
-            (own / "cgroup.procs").write_text(pid)
-    (place / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in wanted))
+    """Let groups below `place` have limits. Raises OSError."""
+    orders = " ".join(f"+{name}" for name in wanted)
+    try:
+        (place / "cgroup.subtree_control").write_text(orders)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        # The kernel wants no process directly in such a group: those that are there, we among them, move to one of
+        # their own beside the boxes'.
+        own = place / _OWN
+        own.mkdir(exist_ok=True)
+        for pid in (place / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                (own / "cgroup.procs").write_text(pid)
+        (place / "cgroup.subtree_control").write_text(orders)

@@ -20,11 +20,13 @@ _TOO_LONG = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Free:
-    """Of one file system."""
+class _Amount:
+    """Of one or more file systems, or folders."""
 
     bytes: int
     files: int
+    least: int = 0
+    """Bytes on the one that has the fewest."""
 
 
 class Usage:
@@ -38,14 +40,14 @@ class Usage:
             if place is not None:
                 self._folders.append(place.upper if isinstance(place, Overlay) else place)
         self._before = self._free()
-        self._used = _Free(0, 0)
+        self._used = _Amount(0, 0)
 
     async def verdict(self) -> str:
         """`disk limit of 64 MiB` or `limit of 1000 files` when the box takes more; else nothing."""
         now = self._free()
         taken = self._before.bytes - now.bytes
         made = self._before.files - now.files
-        if taken > _MUCH and now.bytes < _RESERVE:
+        if taken > _MUCH and now.least < _RESERVE:
             return "end of the host's disk space"
         room = max(0, self._limits.disk_bytes - self._used.bytes) // _SHARE
         places = max(0, self._limits.files - self._used.files) // _SHARE
@@ -59,20 +61,20 @@ class Usage:
             return f"limit of {self._limits.files} files"
         return ""
 
-    def _free(self) -> _Free:
-        """The least of what is left on the file systems concerned."""
-        found = []
+    def _free(self) -> _Amount:
+        """What is left on the file systems concerned, together."""
+        found: dict[int, os.statvfs_result] = {}
         for folder in self._folders:
             with contextlib.suppress(OSError):
-                status = os.statvfs(folder)
-                found.append(_Free(status.f_bavail * status.f_frsize, status.f_favail))
-        return _Free(min((free.bytes for free in found), default=0), min((free.files for free in found), default=0))
+                found[folder.stat().st_dev] = os.statvfs(folder)
+        space = [status.f_bavail * status.f_frsize for status in found.values()]
+        return _Amount(sum(space), sum(status.f_favail for status in found.values()), min(space, default=0))
 
-    async def _count(self) -> _Free:
+    async def _count(self) -> _Amount:
         """Bytes and files in the folders, hard links once; what cannot be read counts as nothing."""
         # `du` gets through folders of any depth and any name, which is hard to do in Python.
         sizes, numbers = await asyncio.gather(_du("-B1", self._folders), _du("--inodes", self._folders))
-        return _Free(sizes, numbers)
+        return _Amount(sizes, numbers)
 
 
 async def _du(unit: str, folders: list[Path]) -> int:
