@@ -127,6 +127,16 @@ async def test_all_that_a_program_on_a_terminal_printed_last_arrives(bench: Benc
     assert screen.text.count("\n") == 20001
 
 
+async def test_what_goes_on_printing_on_a_terminal_ends_with_its_session(bench: Bench) -> None:
+    mark = token()
+    script = f"setsid sh -c 'while :; do echo {mark}; done' & sleep 0.3; exit 4"
+    session = await bench.box.start(["sh", "-c", script], output_bytes=1 << 26, pty=True)
+    ended = await session.poll(60)
+    assert ended is not None
+    assert ended.exit_code == 4
+    assert alive(mark) == []
+
+
 async def test_a_shell_on_a_terminal_keeps_its_state(bench: Bench) -> None:
     screen = Screen()
     session = await bench.box.start(["sh", "-i"], output_bytes=1 << 20, pty=True, sink=screen.pieces.append)

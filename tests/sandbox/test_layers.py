@@ -62,6 +62,11 @@ async def test_a_higher_layer_hides_a_lower_one(tmp_path: Path) -> None:
         assert (await bench.run("cat", "a", "b", "c"))[1] == "lowhighhigh"
 
 
+async def test_a_probe_tries_layers() -> None:
+    protections = await Bubblewrap().probe()
+    assert (protections.overlay, protections.root, protections.network) == (True, True, True)
+
+
 async def test_the_same_folders_are_joined_again_after_parking(tmp_path: Path) -> None:
     base = tree(tmp_path / "base", one="1")
     sandbox = Bubblewrap()
@@ -124,6 +129,12 @@ async def test_drivers_that_take_no_layers_say_so(tmp_path: Path, driver: type[P
 @pytest.fixture
 def system(tmp_path: Path) -> Path:
     return root_file_system(tmp_path / "system", "ls", "cat", "id", "touch", "chown", "mkdir", "env")
+
+
+async def test_nobody_is_a_superuser_on_the_system_of_the_host(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="root file system of its own"):
+        async with opened(Bubblewrap(), tmp_path, superuser=True):
+            pass
 
 
 async def test_another_system_needs_no_python(tmp_path: Path, system: Path) -> None:

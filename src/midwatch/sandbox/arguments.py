@@ -181,6 +181,6 @@ def environment(spec: BoxSpec) -> dict[str, str]:
 
 
 def expendable(argv: Iterable[str]) -> list[str]:
-    """A shell that volunteers to be killed when the host runs out of memory, and becomes `argv`. It is for bwrap
-    itself: inside a box nothing of /proc can be written."""
-    return ["/bin/sh", "-c", f'{_EXPENDABLE}exec "$@"', "sh", *argv]
+    """A shell that volunteers to be killed when the host runs out of memory, waits for a line on its standard input,
+    and becomes `argv`. It is for what starts a box: inside nothing of /proc can be written."""
+    return ["/bin/sh", "-c", f'{_EXPENDABLE}read -r _ || exit 1\nexec "$@" </dev/null', "sh", *argv]

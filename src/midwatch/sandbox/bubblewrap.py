@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from midwatch.domain.errors import SandboxLost
-from midwatch.sandbox import arguments, runtime
+from midwatch.sandbox import arguments, cgroups, runtime
 from midwatch.sandbox.arguments import Source, Sources
 from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, Protections
-from midwatch.sandbox.handles import memory_file, null_file, reading
+from midwatch.sandbox.cgroups import Group
+from midwatch.sandbox.handles import Gate, memory_file, null_file, reading
 from midwatch.sandbox.locate import Candidate
 from midwatch.sandbox.monitor import Monitor
 from midwatch.sandbox.opened import View
@@ -23,6 +24,9 @@ from midwatch.sandbox.served import ServedBox
 from midwatch.sandbox.sources import Opener
 from midwatch.sandbox.staging import Start, stage
 from midwatch.sandbox.trial import Program, program
+from midwatch.sandbox.trial_box import takes_layers
+
+_NICE = 5
 
 
 class Bubblewrap:
@@ -39,7 +43,7 @@ class Bubblewrap:
         """As `Sandbox.probe`."""
         self._program = None
         chosen = await self._chosen()
-        return chosen.protections()
+        return chosen.protections(layers=await takes_layers(self))
 
     def open(self, spec: BoxSpec) -> AbstractAsyncContextManager[Box]:
         """As `Sandbox.open`."""
@@ -58,7 +62,9 @@ class Bubblewrap:
     async def _open(self, spec: BoxSpec) -> AsyncIterator[Box]:
         launcher = _Launcher(await self._chosen(), spec, self.owner(spec.id))
         support = SUPPORT if spec.support is not None else ""
-        view = View(WORKDIR, support, arguments.environment(spec), launcher.owner)
+        view = View(
+            WORKDIR, support, arguments.environment(spec), launcher.owner, nice=0 if cgroups.has_cpu() else _NICE
+        )
         box = ServedBox(spec, launcher, view)
         try:
             await box.unpark()
@@ -79,23 +85,36 @@ class _Launcher:
     async def __call__(self, channel: socket.socket) -> Monitor:
         """As `Launch`."""
         held = contextlib.ExitStack()
+        group: Group | None = None
         loop = asyncio.get_running_loop()
 
         async def release() -> None:
             await to_the_end(loop.run_in_executor(stage().executor, held.close), lambda: None)
 
         try:
-            opening = loop.run_in_executor(stage().executor, self._open_sources, held)
-            sources = await to_the_end(opening, lambda: None)
-            return await self._start(sources, channel, release)
+            opening = loop.run_in_executor(stage().executor, self._prepare, held)
+            sources, group = await to_the_end(opening, lambda: None)
+            return await self._start(sources, group, channel, release)
         except BaseException:
             await release()
+            if group is not None:
+                await asyncio.to_thread(group.remove)
             raise
 
-    def _open_sources(self, held: contextlib.ExitStack) -> Sources:
-        return Opener(self.owner, held).sources(self._spec, self._runtime)
+    def _prepare(self, held: contextlib.ExitStack) -> tuple[Sources, Group | None]:
+        """In the thread of the stage."""
+        group = cgroups.make(self._spec.limits)
+        if group is None:
+            return Opener(self.owner, held).sources(self._spec, self._runtime), None
+        try:
+            return Opener(self.owner, held).sources(self._spec, self._runtime), group
+        except BaseException:
+            group.remove()
+            raise
 
-    async def _start(self, sources: Sources, channel: socket.socket, release: Callable[[], Awaitable[None]]) -> Monitor:
+    async def _start(
+        self, sources: Sources, group: Group | None, channel: socket.socket, release: Callable[[], Awaitable[None]]
+    ) -> Monitor:
         complaint, complaining = os.pipe()
         os.set_blocking(complaint, False)
         status = os.memfd_create("midwatch")
@@ -107,17 +126,26 @@ class _Launcher:
                 options += ["--json-status-fd", str(status)]
                 handles.append(memory_file(given, b"".join(os.fsencode(word) + b"\0" for word in options)))
                 server = self._runtime.argv(channel.fileno())
-                nothing = given.enter_context(null_file())
+                go = Gate(given)
                 what = Start(
                     argv=arguments.expendable([self._program.path, "--args", str(handles[-1]), "--", *server]),
                     environment={},  # its own environment can be read inside
-                    stdin=nothing,
-                    stdout=nothing,
+                    stdin=go.waiting,
+                    stdout=complaining,
                     stderr=complaining,
                     fds=(*handles, *_handles(sources)),
                     owner=self.owner,
                 )
-                return Monitor(await start(what), status, complaint, release)
+                process = await start(what)
+                try:
+                    if group is not None:
+                        group.enter(process.pid)
+                    go.open()
+                except OSError:
+                    process.kill()
+                    process.wait()
+                    raise
+                return Monitor(process, group, (status, complaint), release)
         except (OSError, ValueError) as error:
             os.close(complaint)
             os.close(status)

@@ -19,6 +19,7 @@ from midwatch.sandbox.spec import BoxLimits
 
 _HANDSHAKE_SECONDS = 30.0
 _QUEUED = 256
+_RIGHTS = (socket.SOL_SOCKET, socket.SCM_RIGHTS)
 _LISTED, _WORDS = 20, 200
 
 
@@ -59,10 +60,11 @@ class Channel:
         self.lost: asyncio.Future[str] = self._loop.create_future()
         """Done with the reason when nothing more comes from the box."""
 
-    async def begin(self, workspace: str, limits: BoxLimits, *, listen: bool) -> socket.socket | None:
+    async def begin(self, workspace: str, limits: BoxLimits, *, listen: bool, nice: int = 0) -> socket.socket | None:
         """Shake hands; to be called once, first. `listen`: the box makes the socket on which its programs look for the
-        proxy, which is returned. A negative number of processes is no limit. Raises SandboxLost."""
-        numbers = (limits.processes, limits.file_bytes, limits.open_files, int(listen))
+        proxy, which is returned. `nice`: by how much priority is lowered. A negative number of processes is no limit.
+        Raises SandboxLost."""
+        numbers = (limits.processes, limits.file_bytes, limits.open_files, int(listen), nice)
         first = wire.pack(b"begin", os.fsencode(workspace), *(str(number).encode() for number in numbers))
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
@@ -98,17 +100,16 @@ class Channel:
         """Let go: the server ends, and the box with it. May be called twice."""
         self._fail("the box is closed")
 
-    def _shake(self, listen: bool) -> socket.socket | None:
-        data, ancillary, _, _ = self._connection.recvmsg(
-            wire.LONGEST, socket.CMSG_SPACE(4) if listen else 0, socket.MSG_CMSG_CLOEXEC
-        )
-        handles = [
-            int.from_bytes(given[:4], sys.byteorder)
-            for _, kind, given in ancillary
-            if kind == socket.SCM_RIGHTS and len(given) >= 4
-        ]
-        listener = socket.socket(fileno=handles[0]) if handles else None
+    def _shake(self, listen: bool, nice: int = 0) -> socket.socket | None:
+        space = socket.CMSG_LEN(4) if listen else 0
+        data, ancillary, _, _ = self._connection.recvmsg(wire.LONGEST, space, socket.MSG_CMSG_CLOEXEC)
+        given = b"".join(part for level, kind, part in ancillary if (level, kind) == _RIGHTS)
+        handles = [int.from_bytes(given[at : at + 4], sys.byteorder) for at in range(0, len(given) - 3, 4)]
+        _close(handles[1:])
+        listener = _listening(handles[0]) if handles else None
         if data != wire.pack(b"ready") or (listener is None) == listen:
+            if listener is not None:
+                listener.close()
             raise SandboxLost("the box ended before it was ready" if not data else "the box answered out of turn")
         return listener
 
@@ -127,6 +128,7 @@ class Channel:
         answered = self._loop.create_future()
         if self.lost.done():
             answered.set_exception(SandboxLost(self.lost.result()))
+            answered.exception()  # looked at: nobody may be waiting for it
             return name, answered
         self._waiting[name] = answered
         data = wire.pack(kind, name, *fields)
@@ -200,6 +202,20 @@ class Channel:
                 answered.set_exception(SandboxLost(reason))
                 answered.exception()  # looked at: nobody may be waiting for it any more
         self._waiting.clear()
+
+
+def _listening(handle: int) -> socket.socket | None:
+    """The handle as a socket, when it is one that listens on a loopback address; else it is closed."""
+    try:
+        found = socket.socket(fileno=handle)
+    except OSError:
+        os.close(handle)
+        return None
+    listens = found.family == socket.AF_INET and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if listens and found.getsockname()[0] == "127.0.0.1":
+        return found
+    found.close()
+    return None
 
 
 def report(answer: list[bytes]) -> Report:

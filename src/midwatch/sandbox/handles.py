@@ -57,3 +57,17 @@ def read_available(handle: int) -> str:
         return os.read(handle, 4096).decode("utf-8", "replace")
     except BlockingIOError:
         return ""
+
+
+class Gate:
+    """Keeps a process that reads its standard input from going on until we let it; when we die first, it does not."""
+
+    def __init__(self, opened: contextlib.ExitStack) -> None:
+        self.waiting, self._holding = os.pipe()
+        """The standard input to give it."""
+        opened.callback(os.close, self.waiting)
+        opened.callback(os.close, self._holding)
+
+    def open(self) -> None:
+        """Let it go on."""
+        os.write(self._holding, b"\n")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import SandboxLost
 from midwatch.sandbox import locate
+from midwatch.sandbox.cgroups import Group
 from midwatch.sandbox.handles import read_available
 from midwatch.sandbox.running import until_gone
 
@@ -24,15 +25,20 @@ class Monitor:
     its child behind."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], status: int, complaint: int, release: Callable[[], Awaitable[None]]
+        self,
+        process: subprocess.Popen[bytes],
+        group: Group | None,
+        ends: tuple[int, int],
+        release: Callable[[], Awaitable[None]],
     ) -> None:
-        """`status`, `complaint`: ours from now on; a file, and the read end of a pipe that does not block. `release`
-        lets go of what only the start needs; it is called once."""
+        """`group`: the control group that the process is in, removed after its end. `ends`: bwrap's status, a file,
+        and the read end of a pipe for its complaints, which does not block; ours from now on. `release` lets go of
+        what only the start needs; it is called once."""
         self.pid = process.pid
         self._process = process
         self._outer = os.pidfd_open(process.pid)
-        self._status = status
-        self._complaint = complaint
+        self._group = group
+        self._status, self._complaint = ends
         self._release: Callable[[], Awaitable[None]] | None = release
         self._first = 0
         self._handle: int | None = None
@@ -46,9 +52,9 @@ class Monitor:
         if release is not None:
             await release()
 
-    def verdict(self) -> str:
+    def verdict(self) -> str | None:
         """As `Started.verdict`."""
-        return ""
+        return self._group.verdict() if self._group is not None and self._group.limits_memory else None
 
     def kill(self) -> None:
         """As `Started.kill`. Before bwrap has named its child nothing is killed: it would leave one behind that nobody
@@ -79,6 +85,8 @@ class Monitor:
         finally:
             self._over = True
             await self.begun()
+            if self._group is not None:
+                await asyncio.to_thread(self._group.remove)
             for handle in (self._outer, self._status, self._complaint, self._handle):
                 if handle is not None:
                     os.close(handle)

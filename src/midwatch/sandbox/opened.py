@@ -35,9 +35,9 @@ class Started(Protocol):
         """Wait until no process of the box is left, and let go of what was held for it. What the driver's own program
         complained of, or None. Called once. Raises SandboxLost when processes do not die."""
 
-    def verdict(self) -> str:
-        """Why the kernel ended something of the box: `memory limit of 64 MiB`; empty when it did not, or nobody knows.
-        Forgotten once it was told."""
+    def verdict(self) -> str | None:
+        """Why the kernel has ended something of the box since this was asked last: `memory limit of 64 MiB`; empty
+        when it has not; None when the kernel does not limit the box's memory."""
 
 
 Launch = Callable[[socket.socket], Awaitable[Started]]
@@ -53,6 +53,8 @@ class View:
     environment: Mapping[str, str]
     owner: tuple[int, int] | None = None
     """Whom the streams of commands must belong to; None for the caller."""
+    nice: int = 0
+    """By how much the priority of everything in it is lowered."""
     counted: bool = True
     """The box's processes are counted apart from the user's others, so their number can be limited."""
 
@@ -67,7 +69,7 @@ class OpenBox:
         self.place = Place(channel, view.owner, started.verdict, self.end)
         self.environment: list[bytes] = []
         """Entries `NAME=value` for its commands."""
-        self.watch = Watch(spec, started.pid, stop_all)
+        self.watch = Watch(spec, started.pid, started.verdict, stop_all)
         self._spec = spec
         self._view = view
         self._started = started
@@ -80,7 +82,9 @@ class OpenBox:
         try:
             variables = dict(self._view.environment)
             limits = self._spec.limits if self._view.counted else replace(self._spec.limits, processes=-1)
-            listener = await self.channel.begin(self._view.workdir, limits, listen=self._spec.network is not None)
+            listener = await self.channel.begin(
+                self._view.workdir, limits, listen=self._spec.network is not None, nice=self._view.nice
+            )
             await self._started.begun()
             if listener is not None:
                 from midwatch.sandbox.proxied import Proxied
@@ -103,7 +107,7 @@ class OpenBox:
         return asyncio.shield(self._ending)
 
     async def _end(self) -> SandboxLost | None:
-        self.watch.end()
+        await self.watch.end()
         self.channel.close()
         self._started.kill()
         try:

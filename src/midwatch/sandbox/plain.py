@@ -36,9 +36,9 @@ class PlainServer:
     async def begun(self) -> None:
         """As `Started.begun`: nothing was held."""
 
-    def verdict(self) -> str:
+    def verdict(self) -> str | None:
         """As `Started.verdict`."""
-        return ""
+        return None
 
     def kill(self) -> None:
         """As `Started.kill`: the server ends its commands when its channel is closed, which it is by now."""

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
+from midwatch.sandbox import cgroups as control_groups
 from midwatch.sandbox import locate, seccomp, trial
 from midwatch.sandbox.owners import box_owner
+from midwatch.sandbox.staging import stage
 
 _CGROUPS = Path("/sys/fs/cgroup")
 
@@ -35,6 +37,7 @@ async def findings() -> list[Finding]:
         Finding("bubblewrap", True, f"{chosen.version} from {chosen.candidate.origin}, {chosen.candidate.path}"),
         Finding("user namespaces", True, "a box could be set up" + _nested(chosen.disable_userns)),
         await overlayfs(chosen.path),
+        foreign_layers(),
         cgroups(),
         system_call_filter(),
     ]
@@ -102,20 +105,40 @@ async def overlayfs(bwrap: str) -> Finding:
     return Finding("overlayfs", False, text, mend)
 
 
+def foreign_layers() -> Finding:
+    """Whether a layer that belongs to one user can be shown as another's, which a service that runs as root needs."""
+    owner = box_owner("trial")
+    name = "identity-mapped mounts"
+    if owner is None:
+        return Finding(name, True, "not needed: boxes run as you")
+
+    def attempt() -> str | None:
+        with tempfile.TemporaryDirectory(prefix="midwatch-") as folder:
+            staged = stage().bind(Path(folder), owner)
+            if staged is not None:
+                stage().unbind(staged)
+            return staged
+
+    try:
+        if stage().call(attempt) is not None:
+            return Finding(name, True, "layers of one user can be shown to a box as its own")
+        text = "this process may not mount"
+    except OSError as error:
+        text = f"refused: {error.strerror}"
+    mend = "optional: it takes CAP_SYS_ADMIN, util-linux, and Linux 5.19 for overlayfs; else folders are copied"
+    return Finding(name, False, text, mend)
+
+
 def cgroups() -> Finding:
-    """Whether control groups are there for exact memory limits; without them, memory is watched."""
-    lines = Path("/proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
-    paths = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
-    if (_CGROUPS / "cgroup.controllers").exists():
-        kind, folder = "version 2", _CGROUPS / paths.get("", "/").lstrip("/")
-    elif "memory" in paths:
-        kind, folder = "version 1", _CGROUPS / "memory" / paths["memory"].lstrip("/")
-    else:
+    """Whether control groups are there for exact limits; without them, memory is watched."""
+    found = control_groups.hierarchy()
+    if found is not None:
+        return Finding("cgroups", True, found.words())
+    if not (_CGROUPS / "cgroup.controllers").exists() and "memory" not in control_groups.membership():
         return Finding("cgroups", False, "none; memory is watched every 0.1 s instead", "optional: mount cgroup2")
-    if os.access(folder, os.W_OK):
-        return Finding("cgroups", True, f"{kind}, {folder} may be written")
     mend = "optional: run under `systemd-run --user --scope -p Delegate=yes`"
-    return Finding("cgroups", False, f"{kind}, {folder} is not ours; memory is watched every 0.1 s instead", mend)
+    text = "no group may be made in the one of this process; memory is watched every 0.1 s instead"
+    return Finding("cgroups", False, text, mend)
 
 
 def system_call_filter() -> Finding:

@@ -16,10 +16,10 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, SandboxLost
-from midwatch.sandbox import runtime
+from midwatch.sandbox import runtime, workers
 from midwatch.sandbox.arguments import expendable
 from midwatch.sandbox.base import Box, BoxSpec, Protections
-from midwatch.sandbox.handles import null_file
+from midwatch.sandbox.handles import Gate
 from midwatch.sandbox.opened import View
 from midwatch.sandbox.plain import MARK, PlainServer
 from midwatch.sandbox.running import start
@@ -51,7 +51,7 @@ class Process:
         workspace = plain_folder(spec, "process")
         for name in ("tmp", "home"):
             (spec.private / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-        mark = secrets.token_hex(16)
+        mark = f"{workers.me()}-{secrets.token_hex(8)}"
         support = str(spec.support) if spec.support is not None else ""
         view = View(str(workspace), support, {**_environment(spec, support), MARK: mark}, counted=False)
         box = ServedBox(spec, _Launcher(mark), view)
@@ -72,8 +72,10 @@ class _Launcher:
         os.set_blocking(complaint, False)
         argv = expendable(runtime.bare(channel.fileno()))
         try:
-            with null_file() as nothing:
-                what = Start(argv, {MARK: self._mark}, nothing, nothing, complaining, (channel.fileno(),))
+            with contextlib.ExitStack() as given:
+                go = Gate(given)
+                what = Start(argv, {MARK: self._mark}, go.waiting, complaining, complaining, (channel.fileno(),))
+                go.open()
                 return PlainServer(await start(what), complaint, self._mark)
         except OSError as error:
             os.close(complaint)

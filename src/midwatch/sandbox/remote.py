@@ -27,7 +27,7 @@ class Place:
         self,
         channel: Channel,
         owner: tuple[int, int] | None,
-        verdict: Callable[[], str],
+        verdict: Callable[[], str | None],
         end: Callable[[str], Awaitable[SandboxLost | None]],
     ) -> None:
         """`owner`: whom the streams of commands belong to. `verdict`, `end`: as `Started.verdict`, `OpenBox.end`."""
@@ -50,6 +50,7 @@ class Remote:
         self._reason = ""
         self._sink = sink
         self._input = -1
+        self._feeding = asyncio.Lock()
         self._started = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         try:
@@ -81,13 +82,14 @@ class Remote:
     async def feed(self, data: bytes) -> None:
         """Write to its standard input; waits for room. What comes after its end is dropped."""
         view = memoryview(data)
-        while view and not self._answered.done():
-            try:
-                view = view[os.write(self._input, view) :]
-            except BlockingIOError:
-                await self._room()
-            except OSError:
-                return
+        async with self._feeding:
+            while view and not self._answered.done():
+                try:
+                    view = view[os.write(self._input, view) :]
+                except BlockingIOError:
+                    await self._room()
+                except OSError:
+                    return
 
     def _source(self, given: contextlib.ExitStack, stdin: bytes | None) -> int:
         if stdin is not None:
@@ -131,6 +133,7 @@ class Remote:
         try:
             report = channels.report(await self._answered)
         except SandboxLost as error:
+            self._reason = self._reason or self._place.verdict() or ""
             await self._place.end(error.message)
             if self._reason:  # the box was ended, by us
                 return 0, ()
@@ -138,6 +141,7 @@ class Remote:
         if report.kind == "stuck":
             await self._place.end("a process of the command does not die")
             raise SandboxLost("a process of the command did not die when it was killed; the box was ended")
+        self._reason = self._reason or self._place.verdict() or ""
         return (None if report.kind == "refused" else report.code), report.left
 
     def _insist(self) -> None:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
+from midwatch.sandbox import workers
 
 HOST = "/run/midwatch-host"
 """Where a box finds what is the host's and not the system's: the exec server, and a Python where it needs one."""
@@ -40,7 +41,7 @@ class Runtime:
 
     def argv(self, channel: int) -> list[str]:
         """The command line for a server that inherits the channel under this number."""
-        return [*self.python, "-I", "-S", "-c", _START, str(channel), HOST]
+        return [*self.python, "-I", "-S", "-c", _START, str(channel), HOST, workers.mark()]
 
 
 @cache
@@ -92,7 +93,7 @@ def _names(library: Path) -> list[str]:
 
 def bare(channel: int) -> list[str]:
     """The command line for a server that runs on the host's own files."""
-    return [sys.executable, "-I", "-S", "-c", _START, str(channel), str(_SERVER.parent)]
+    return [sys.executable, "-I", "-S", "-c", _START, str(channel), str(_SERVER.parent), workers.mark()]
 
 
 def _version(python: Path) -> tuple[int, ...]:

@@ -48,7 +48,10 @@ class ServedBox:
         refused = self._refusal(argv, cwd)
         if refused:
             return refused_result(refused, 127, sink)
-        remote = await self._run((argv, cwd, False), stdin, output_bytes, sink)
+        now = await self._opened()
+        if now.watch.over:
+            return ExecResult(None, now.watch.over, 0, 0)
+        remote = self._run(now, (argv, cwd, False), (stdin, output_bytes, sink))
         loop = asyncio.get_running_loop()
         timer = loop.call_later(timeout, remote.stop, f"time limit of {round(timeout, 1):g} s")
         try:
@@ -69,7 +72,10 @@ class ServedBox:
         refused = self._refusal(argv, cwd)
         if refused:
             return EndedSession(refused_result(refused, 127, sink))
-        return RemoteSession(await self._run((argv, cwd, pty), None, output_bytes, sink))
+        now = await self._opened()
+        if now.watch.over:
+            return EndedSession(ExecResult(None, now.watch.over, 0, 0))
+        return RemoteSession(self._run(now, (argv, cwd, pty), (None, output_bytes, sink)))
 
     async def read(self, path: bytes, limit: int = 64 << 20) -> bytes:
         """As `Box.read`."""
@@ -101,14 +107,16 @@ class ServedBox:
             raise SandboxLost("the box is closed")
         return refusal([*argv, *([cwd] if "\0" in cwd else [])])
 
-    async def _run(
-        self, what: tuple[Sequence[str], str, bool], stdin: bytes | None, output_bytes: int, sink: OutputSink | None
+    def _run(
+        self,
+        now: OpenBox,
+        what: tuple[Sequence[str], str, bool],
+        streams: tuple[bytes | None, int, OutputSink | None],
     ) -> Remote:
         argv, cwd, pty = what
-        now = await self._opened()
         request = Request(argv, absolute(cwd, self.workdir), now.environment, pty)
         try:
-            remote = Remote(now.place, request, stdin, output_bytes, sink)
+            remote = Remote(now.place, request, *streams)
         except OSError as error:
             raise SandboxLost(f"the command could not be started: {error.strerror}") from error
         self._running.add(remote)

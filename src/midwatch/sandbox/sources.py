@@ -29,6 +29,8 @@ class Opener:
 
     def sources(self, spec: BoxSpec, runtime: Runtime) -> Sources:
         """All of a box. Raises InputError for a folder that is not there or cannot be shown."""
+        if spec.superuser and spec.root is None:
+            raise InputError("a superuser takes a root file system of its own", "give the box a root")
         temporary, home = self._private(spec, "tmp"), self._private(spec, "home")
         shown = [(str(path), path.resolve()) for path in spec.read_only]
         shown += runtime.binds
@@ -85,6 +87,9 @@ class Opener:
         """Where the thread of the stage sees a folder, as if it belonged to `owner`."""
         staged = stage().bind(path, owner)
         if staged is None:
+            status = path.lstat()
+            if owner is not None and owner != (status.st_uid, status.st_gid):
+                raise PermissionError(errno.EPERM, "it is another user's, and cannot be mounted as the box's")
             return _real(path)
         self._opened.callback(stage().unbind, staged)
         return staged

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from midwatch.domain.errors import OperationError
-from midwatch.sandbox import arguments, locate, seccomp
+from midwatch.sandbox import arguments, cgroups, locate, seccomp
 from midwatch.sandbox.handles import memory_file, null_file, output_pipe
 from midwatch.sandbox.locate import Candidate
 from midwatch.sandbox.owners import box_owner
@@ -18,6 +18,7 @@ from midwatch.sandbox.results import Protections
 from midwatch.sandbox.running import Limits, Running, start, to_the_end
 from midwatch.sandbox.staging import Start, stage
 
+_WATCHED = "memory watched every 0.1 s, CPU by priority only (no control group)"
 _LIMITS = Limits(timeout=10, output_bytes=1 << 16, memory_bytes=1 << 30)
 
 
@@ -32,9 +33,10 @@ class Program:
     filter: bytes
     """The system call filter; empty where there is none for the architecture."""
 
-    def protections(self) -> Protections:
-        """In words, for `Sandbox.probe`."""
+    def protections(self, *, layers: bool) -> Protections:
+        """In words, for `Sandbox.probe`. `layers`: a box could be opened over some."""
         owner = box_owner("probe")
+        groups = cgroups.hierarchy()
         words = (
             f"bubblewrap {self.version} from {self.candidate.origin} ({self.candidate.path})",
             "own user, process, network, ipc, host name and control group namespaces; no network but loopback",
@@ -47,9 +49,10 @@ class Program:
             f"system call filter for {seccomp.machine()}"
             if self.filter
             else f"NO system call filter: none for {seccomp.machine()}",
-            "read-only system, private /tmp and home, empty environment, memory watched every 0.1 s",
+            "read-only system, private /tmp and home, empty environment",
+            f"{groups.words() if groups is not None else _WATCHED}; processes, files and disk space limited",
         )
-        return Protections(words, overlay=True, network=True, root=True)
+        return Protections(words, overlay=layers, network=True, root=layers)
 
 
 async def program(candidates: Sequence[Candidate] | None = None) -> Program:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -11,21 +12,28 @@ from midwatch.sandbox.boxd import tree
 from midwatch.sandbox.output import amount
 from midwatch.sandbox.results import ExecResult
 from midwatch.sandbox.spec import BoxSpec
+from midwatch.sandbox.usage import Usage
 
 _EVERY = 0.1
+_DISK_EVERY = 5
+"""Looks."""
 
 
 class Watch:
     """Of one open box. It looks only while commands run; to be used on the event loop."""
 
-    def __init__(self, spec: BoxSpec, pid: int, stop: Callable[[str], None]) -> None:
-        """`pid`: what all processes of the box are below. `stop` ends all its commands, with the reason."""
+    def __init__(self, spec: BoxSpec, pid: int, verdict: Callable[[], str | None], stop: Callable[[str], None]) -> None:
+        """`pid`: what all processes of the box are below. `verdict`: as `Started.verdict`. `stop` ends all its
+        commands, with the reason."""
         self._limits = spec.limits
         self._pid = pid
+        self._verdict = verdict
         self._stop = stop
+        self._usage = Usage(spec)
         self._loop = asyncio.get_running_loop()
         self._running = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._any = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
         self._last: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
@@ -36,30 +44,51 @@ class Watch:
     def busy(self, command: asyncio.Task[ExecResult]) -> None:
         """Watch while this runs."""
         self._running += 1
+        self._any.set()
         command.add_done_callback(self._done)
-        if self._timer is None:
-            self._timer = self._loop.call_later(_EVERY, self._look)
+        if self._looking is None:
+            self._looking = self._loop.create_task(self._look())
 
-    def end(self) -> None:
+    async def end(self) -> None:
         """Stop looking. May be called twice."""
-        for timer in (self._timer, self._last):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._last = None
+        if self._last is not None:
+            self._last.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
+            self._looking = None
+
+    @property
+    def over(self) -> str:
+        """Why nothing more may run in the box; empty as long as it may."""
+        if self._last is not None and self._last.when() <= self._loop.time():
+            return f"box time limit of {self._limits.seconds:g} s"
+        return ""
 
     def _done(self, command: asyncio.Task[ExecResult]) -> None:
         self._running -= 1
-        if self._running == 0 and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._running == 0:
+            self._any.clear()
 
     def _over(self) -> None:
-        self._stop(f"box time limit of {self._limits.seconds:g} s")
+        self._stop(self.over)
 
-    def _look(self) -> None:
-        began = time.monotonic()
+    async def _look(self) -> None:
+        looks = 0
+        while await self._any.wait():
+            began = time.monotonic()
+            looks += 1
+            reason = self._memory()
+            if not reason and looks % _DISK_EVERY == 0:
+                reason = await self._usage.verdict()
+            if reason:
+                self._stop(reason)
+            await asyncio.sleep(max(_EVERY, 10 * (time.monotonic() - began)))
+
+    def _memory(self) -> str:
+        verdict = self._verdict()
+        if verdict is not None:
+            return verdict
         limit = self._limits.memory_bytes
-        if memory.used(tree.descendants(self._pid), limit) > limit:
-            self._stop(f"memory limit of {amount(limit)}")
-        pause = max(_EVERY, 10 * (time.monotonic() - began))
-        self._timer = self._loop.call_later(pause, self._look)
+        return f"memory limit of {amount(limit)}" if memory.used(tree.descendants(self._pid), limit) > limit else ""

@@ -45,7 +45,7 @@ class Keeper:
                 if terminal is not None:
                     terminal.started()
                 self._attend(terminal)
-                self._finish()
+                self._finish(terminal)
         finally:
             os._exit(0)
 
@@ -73,13 +73,15 @@ class Keeper:
             return False
         return True
 
-    def _finish(self) -> None:
+    def _finish(self, terminal: Terminal | None) -> None:
         """End and report what it left in the background."""
         left: list[bytes] = []
         ended = True
         if self._reap():
             left = self._left()
             ended = self._end_all()
+        if terminal is not None:
+            terminal.drain()
         self._tell(b"ended" if ended else b"stuck", str(self._ended or 0).encode(), *left)
 
     def _attend(self, terminal: Terminal | None) -> None:
@@ -99,8 +101,6 @@ class Keeper:
                     self._reap()
                 elif terminal is not None:
                     terminal.handle(handle, event)
-        if terminal is not None:
-            terminal.drain()
 
     def _obey(self) -> None:
         order = self._line.recv(16)

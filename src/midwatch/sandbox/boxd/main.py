@@ -25,7 +25,8 @@ def main(channel: int) -> None:
     fields, _ = receive(connection)
     if fields[:1] != [b"begin"]:
         os._exit(0)
-    processes, file_bytes, open_files, listen = map(int, fields[2:6])
+    processes, file_bytes, open_files, listen, nice = map(int, fields[2:7])
+    os.nice(nice)
     listener = _listener() if listen else None
     handles = [] if listener is None else [listener.fileno()]
     rights = b"".join(handle.to_bytes(4, sys.byteorder) for handle in handles)

@@ -10,6 +10,7 @@ from .command import Action
 
 _ROWS, _COLUMNS = 24, 80
 _PIECE = 64 << 10
+_TAKEN_MS = 2000
 _IN, _OUT, _GONE = select.POLLIN, select.POLLOUT, select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -70,11 +71,15 @@ class Terminal:
                 self._fetch()
 
     def drain(self) -> None:
-        """After the command's end: what it printed last goes out, as far as somebody takes it."""
-        os.set_blocking(self._out, True)
+        """When nothing that could print is left: what is in the terminal goes out, as far as somebody takes it."""
+        poller = select.poll()
+        poller.register(self._out, _OUT)
         while self._output_open:
-            self._flush(_OUT)
-            if not self._fetch():
+            if self._to_host:
+                if not poller.poll(_TAKEN_MS):
+                    return
+                self._flush(_OUT)
+            elif not self._fetch():
                 return
 
     def _fetch(self) -> bool:
