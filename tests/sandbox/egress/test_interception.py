@@ -262,3 +262,31 @@ async def test_a_box_that_does_not_trust_the_authority_is_told_so_in_the_record(
     [decision] = way.decisions
     assert "does it trust the CA file?" in decision.reason
     assert server.connections == 0
+
+
+@pytest.mark.parametrize("methods", ["all", "read-only"])
+async def test_a_client_that_does_not_read_makes_the_server_wait(internet: Authority, methods: str) -> None:
+    piece, pieces, sent = b"x" * (1 << 20), 96, 0
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await read_head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (len(piece) * pieces))
+        for _ in range(pieces):
+            writer.write(piece)
+            await writer.drain()
+            sent += 1
+
+    async with raw_serving(handle, internet.server("a.example")) as server:
+        where = {"a.example": f"127.0.0.1:{server.port}"}
+        async with way_out(f"a.example {methods}", pinned=where) as way:
+            trust = way.trusting if methods == "read-only" else internet.client()
+            async with way.tunnel("a.example:443", trust) as (reader, writer):
+                writer.write(request("GET", "/"))
+                await reader.readuntil(b"\r\n\r\n")
+                before = -1
+                while before != sent:  # until nothing moves any more
+                    before = sent
+                    await asyncio.sleep(0.3)
+                assert sent < pieces * 2 // 3, "what the system's own buffers hold, and little more"
+                assert len(await reader.readexactly(len(piece) * pieces)) == len(piece) * pieces

@@ -85,6 +85,8 @@ class Proxy:
         self._places.release()
 
     async def _serve(self, connection: socket.socket) -> None:
+        # The loop does this only for sockets that know their protocol, which one that was handed over may not.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader, writer = await asyncio.open_connection(sock=connection, limit=PIECE)
         try:
             async with asyncio.timeout(None) as timeout:
