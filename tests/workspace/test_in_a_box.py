@@ -46,7 +46,7 @@ async def test_what_commands_do_is_saved_and_comes_back_in_another_box(user: Use
     assert await run(one, "one", "git status --porcelain; cat a.txt") == "one\ntwo\nthree\n"
     await run(one, "one", """
         echo changed > a.txt; rm keep/one; rm -r src; mkdir -p src/deep; echo y > src/deep/y.py; chmod 700 src/deep
-        mkdir build; echo o > build/out; ln -s /etc/passwd link; mkdir -m 0 empty; git add -A; git commit -q -m inside
+        mkdir build; echo o > build/out; ln -s /etc/passwd link; mkdir -m 500 empty; git add -A; git commit -q -m inside
     """)  # fmt: skip
     saved = await one.save()
     assert one.skipped == ()
