@@ -12,6 +12,7 @@ import pytest
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace.checkout import Workspace
+from midwatch.workspace.deletion import discarded
 from midwatch.workspace.repository import Repository
 from tests.support.repositories import UserRepository, git, opened
 
@@ -124,6 +125,7 @@ async def test_a_tree_of_any_depth_is_removed(user: UserRepository, tmp_path: Pa
     assert len(work.workspace.skipped) == 1
     assert "folders deep" in work.workspace.skipped[0]
     await work.workspace.remove()
+    await discarded()
     await work.workspace.remove()
     assert not work.workspace.folder.exists()
 

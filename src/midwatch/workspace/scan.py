@@ -212,15 +212,16 @@ class _Walk:
             self.result.deleted.add(path)  # a file or link of the base, whose name the folder has taken
         try:
             with opened(folder.handle, name, os.O_DIRECTORY) as handle:
-                self._inside(folder, name, handle, replace(folder, handle=handle, prefix=inner, aside=aside))
+                default = self._inside(folder, name, replace(folder, handle=handle, prefix=inner, aside=aside))
+            self.permissions(path, status, default)  # as they were before it was made readable
             return True
         except OSError as error:
             self._hide(inner, inner, error)
             return False
 
-    def _inside(self, folder: _Folder, name: bytes, handle: int, inside: _Folder) -> None:
-        path = folder.prefix + name
-        status = os.fstat(handle)
+    def _inside(self, folder: _Folder, name: bytes, inside: _Folder) -> int:
+        """Walk a subfolder; the permissions that are usual for it."""
+        path, handle = folder.prefix + name, inside.handle
         in_base = folder.base is not None and _is_folder(look(folder.base, name))
         with below(folder.lower, name) as lower:
             covered = folder.covered or self._is_opaque(handle)
@@ -237,8 +238,7 @@ class _Walk:
             )
             if not kept and (not lower or any(_names(layer) for layer in lower)):
                 self.result.empty.add(path)
-            default = stat.S_IMODE(os.fstat(lower[0]).st_mode) if lower else 0o755
-        self.permissions(path, status, default)
+            return stat.S_IMODE(os.fstat(lower[0]).st_mode) if lower else 0o755
 
     def ignore_file(self, folder: int, prefix: bytes, lower: tuple[int, ...]) -> bytes | None:
         """The rules of a folder's ignore file: its own, or the highest that shows through from below."""
