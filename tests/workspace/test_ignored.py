@@ -43,6 +43,18 @@ async def test_a_virtual_environment_comes_back_and_is_not_offered(work: Opened)
     assert ".venv/include" in shown(workspace.spec())
 
 
+async def test_only_the_work_is_laid_out_where_that_is_asked_for(work: Opened) -> None:
+    work.write("x.log", "one")
+    work.write("a.txt", "changed\n", 0o600)
+    saved = await work.workspace.save()
+    for layered in (True, False):
+        workspace = Workspace(work.repository, work.workspace.folder.with_name("check"), overlay=layered)
+        assert await workspace.restore(work.base, saved, work_only=True) == saved
+        assert set(shown(workspace.spec())) == {".", ".gitignore", "a.txt"}
+        assert shown(workspace.spec())["a.txt"][1] == 0o644
+        assert await workspace.save() == saved
+
+
 async def test_a_change_of_ignored_files_alone_is_a_checkpoint_with_the_same_tree(work: Opened) -> None:
     first = work.workspace.checkpoint
     work.write("x.log", "one")

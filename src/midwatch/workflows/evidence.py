@@ -19,15 +19,15 @@ _SHELL = ("/bin/sh", "-c", 'if command -v bash >/dev/null; then exec bash -c "$0
 
 async def check(site: Site, box_id: str, folder: Path, final: Checkpoint, parts: CheckParts) -> Evidence:
     """Check out `final` into `folder`, run each check there, keep each output whole. A check finds the files of the
-    tree as they are offered and of the environment what its setup left; nothing of the attempt, and nothing of the
-    check before. Raises SandboxLost and StoreError."""
+    tree as they are offered, and what the setup of the environment left; ignored ones (a build) may be left by the check
+    before, none by the attempt. Raises SandboxLost and StoreError."""
     parts.observer.phase("checking out the final tree in a fresh sandbox")
-    tree = await site.workspace(folder, box_id, final, ignored=False)
+    tree = await site.workspace(folder, box_id, final, work_only=True)
     runs: list[CheckRun] = []
     checks = site.task.checks
     for number, command in enumerate(checks, 1):
-        if runs:
-            await site.restore(tree, final, ignored=False)
+        if runs and (await tree.save()).tree != final.tree:
+            await site.restore(tree, final, work_only=True)  # what the check before changed is not what is offered
         parts.observer.phase(f"check {number} of {len(checks)}: {command}")
         async with site.box(tree, box_id, parts.requests.note) as box:
             runs.append(await _run(site.task, box, command, parts))

@@ -45,19 +45,19 @@ class Site:
     """For the log; None without a setup."""
 
     async def workspace(
-        self, folder: Path, box_id: str, start: Checkpoint | None, *, ignored: bool = True
+        self, folder: Path, box_id: str, start: Checkpoint | None, *, work_only: bool = False
     ) -> Workspace:
-        """The files of a checkpoint (of the base when None) in `folder`, for the box of that name; without those that
-        git ignores where `ignored` is false."""
+        """The files of a checkpoint (of the base when None) in `folder`, for the box of that name; `work_only`:
+        without those that git ignores."""
         owner = self.sandbox.owner(box_id)
         extras = extras_of(self.task.terms)
         tree = Workspace(self.repository, folder, owner, overlay=self.protections.overlay, wanted=extras)
-        await self.restore(tree, start, ignored=ignored)
+        await self.restore(tree, start, work_only=work_only)
         return tree
 
-    async def restore(self, tree: Workspace, start: Checkpoint | None, *, ignored: bool = True) -> None:
+    async def restore(self, tree: Workspace, start: Checkpoint | None, *, work_only: bool = False) -> None:
         """Put a workspace back to a checkpoint; no box may be open on it."""
-        await tree.restore(self.task.base, start, self.environment.workspace, ignored=ignored)
+        await tree.restore(self.task.base, start, self.environment.workspace, work_only=work_only)
 
     @asynccontextmanager
     async def box(

@@ -92,19 +92,22 @@ class Workspace:
         checkpoint: Checkpoint | None = None,
         layers: tuple[Path, ...] = (),
         *,
-        ignored: bool = True,
+        work_only: bool = False,
     ) -> Checkpoint:
-        """Make the workspace anew: exactly the files of the checkpoint (of the base when None), with `ignored` ones,
-        over what a setup left in `layers` (the lowest first; where the base has a file, that is seen), and a `.git` at
-        the base for git inside the box: what the box did to its own `.git` is not kept. What was there is deleted, as
-        is `private`, a box's /tmp and home. May be called again, also after a crash, and with the checkpoint of another
-        attempt at the same base. Raises OperationError when the files cannot be had from the store or written."""
+        """Make the workspace anew: exactly the files of the checkpoint (of the base when None), ignored ones too, over
+        what a setup left in `layers` (the lowest first; where the base has a file, that is seen), and a `.git` at the
+        base for git inside the box: what the box did to its own `.git` is not kept. `work_only` leaves out what is kept
+        beside the work: these are then the files that would be offered. What was there is deleted, as is `private`, a
+        box's /tmp and home. May be called again, also after a crash, and with the checkpoint of another attempt at the
+        same base. Raises OperationError when the files cannot be had from the store or written."""
         start = checkpoint or Checkpoint(tree=base.tree, commit=base.commit)
         git, store = self.repository.git, self.repository.git_dir
         try:
             left = await asyncio.to_thread(self._make_room)
             self._base = shared = await base_checkout(self.repository, base, self._wanted)
-            what = await difference(git, base, start, beside=ignored)
+            what = await difference(git, base, start)
+            if work_only:
+                what = Difference(what.files, what.deleted)
             saver, memory = await asyncio.to_thread(self._make, shared, base, what, layers)
             await asyncio.to_thread(sweep, store, saver.ref)
         except OSError as error:

@@ -40,9 +40,8 @@ class Difference:
         return bool(self.files or self.deleted or self.aside)
 
 
-async def difference(git: Git, base: Base, checkpoint: Checkpoint, *, beside: bool = True) -> Difference:
-    """Costs what differs; nothing for the base itself. `beside`: with what is kept beside the tree. Raises
-    OperationError when the store lacks an object."""
+async def difference(git: Git, base: Base, checkpoint: Checkpoint) -> Difference:
+    """Costs what differs; nothing for the base itself. Raises OperationError when the store lacks an object."""
     if checkpoint.commit == base.commit:
         return Difference()
     files, deleted = {}, set()
@@ -58,7 +57,7 @@ async def difference(git: Git, base: Base, checkpoint: Checkpoint, *, beside: bo
                     deleted.add(path)
             else:
                 files[path] = (mode, blob.decode())
-    aside = await _second_parent(git, checkpoint.commit) if beside else None
+    aside = await _second_parent(git, checkpoint.commit)
     if aside is None:
         return Difference(files, frozenset(deleted))
     ignored, listing = await _beside(git, aside)
