@@ -19,8 +19,8 @@ _SHELL = ("/bin/sh", "-c", 'if command -v bash >/dev/null; then exec bash -c "$0
 
 async def check(site: Site, box_id: str, folder: Path, final: Checkpoint, parts: CheckParts) -> Evidence:
     """Check out `final` into `folder`, run each check there, keep each output whole. A check finds the files of the
-    tree as they are offered, and what the setup of the environment left; ignored ones (a build) may be left by the check
-    before, none by the attempt. Raises SandboxLost and StoreError."""
+    tree as they are offered, and what the setup of the environment left; ignored ones (a build) may be left by the
+    check before, none by the attempt. Raises SandboxLost and StoreError."""
     parts.observer.phase("checking out the final tree in a fresh sandbox")
     tree = await site.workspace(folder, box_id, final, work_only=True)
     runs: list[CheckRun] = []

@@ -28,6 +28,7 @@ from midwatch.workflows.environment import (
 )
 from midwatch.workflows.plan import Means
 from midwatch.workspace.checkout import PRIVATE, Workspace
+from midwatch.workspace.deletion import discard, set_aside
 from midwatch.workspace.repository import Repository
 
 
@@ -63,8 +64,9 @@ class Site:
     async def box(
         self, tree: Workspace, box_id: str, decided: Callable[[Decision], None], support: Path | None = None
     ) -> AsyncIterator[Box]:
-        """A box on a workspace that was restored just before. `decided` is told what the proxy does. Raises as
+        """A box on a restored workspace, with a new /tmp and home. `decided` is told what the proxy does. Raises as
         `Sandbox.open`, and OperationError for a setup that fails in it."""
+        await discard(*filter(None, [await asyncio.to_thread(set_aside, tree.folder / PRIVATE)]))
         owner = self.sandbox.owner(box_id)
         spec = await equip(self.environment, self._spec(tree, box_id, support), owner, decided)
         async with self.sandbox.open(spec) as box:
