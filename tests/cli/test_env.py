@@ -16,6 +16,7 @@ import pytest
 
 from midwatch.workspace.recipe import FILE, parse
 from tests.cli.conftest import Program
+from tests.sandbox.boxes import alive, token, until
 
 RECIPE = """\
 setup = ["mkdir -p build; echo made > build/out; echo '\\u001b[31mred'"]
@@ -204,3 +205,20 @@ def test_a_shell_is_a_box_on_the_persons_terminal_and_nothing_of_it_is_kept(prog
     assert b"the box is closed" in terminal.shown
     assert program.git("status", "--porcelain") == ""
     assert os.listdir(program.folder / "state/midwatch/shells") == []
+
+
+async def test_a_build_that_is_killed_takes_its_box_along_and_leaves_nothing_that_is_not_collected(
+    program: Program,
+) -> None:
+    seconds = token()
+    recipe(program, f'setup = ["mkdir -p build; echo x > build/x; sleep {seconds}"]\n')
+    process = subprocess.Popen(program.argv("env", "build"), cwd=program.repo, env=program.env())
+    await until(lambda: alive(seconds), "the setup runs")
+    process.kill()
+    process.wait()
+    await until(lambda: not alive(seconds), "the box has ended")
+    assert not program.json("env", "show")["cached"]
+    folder = program.folder / "state/midwatch/environments"
+    assert list(folder.glob("building-*"))
+    program.json("env", "gc")
+    assert [path.name for path in folder.iterdir() if not path.name.endswith(".lock")] == []

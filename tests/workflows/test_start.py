@@ -119,6 +119,8 @@ async def test_the_value_of_a_secret_is_no_part_of_the_task(tmp_path: Path) -> N
 async def test_a_task_keeps_what_its_environment_is_made_of(tmp_path: Path) -> None:
     task = await _task(tmp_path, {RECIPE: NETWORKED, "dev.txt": "x"}, more=SECRET, trust_recipe=True)
     assert len(task.terms.layers) == 64
+    assert f"environment: setup of 1 command, kept as {task.terms.layers[:12]}" in task.notes
+    assert "network: the agent and the checks reach docs.example.org read-only" in task.notes
     assert (task.terms.base, task.terms.memory_mib) == ("host", 1024)
     assert (task.limits.check_seconds, task.limits.command_seconds) == (30, 600)
     assert from_json(Task, to_json(task)) == task

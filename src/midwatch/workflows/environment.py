@@ -186,6 +186,8 @@ async def _without_layers(ready: Environment, making: _Making) -> Environment:
     if not making.wanted.terms.layers:
         return replace(ready, root=root)
     recipe = await read_recipe(parts.repository, making.wanted.base.commit) or Recipe()
+    if recipe.network.setup and parts.sandbox.name != _OPEN:
+        raise _closed(parts.sandbox.name)
     return replace(ready, root=root, commands=recipe.setup)
 
 
@@ -272,10 +274,7 @@ async def _builder(making: _Making, recipe: Recipe, log: Path) -> Builder:
     parts, means = making.parts, making.parts.means
     protections = await parts.sandbox.probe()
     if recipe.network.setup and not protections.network:
-        raise InputError(
-            f"{FILE} allows hosts for the setup, and the sandbox {parts.sandbox.name!r} cannot let them through",
-            "use another driver (`sandbox.driver` of the settings)",
-        )
+        raise _closed(parts.sandbox.name)
     without = network_of(recipe.network.setup, making.wanted.terms, means)
     roots = await _root_folder(making)
 
@@ -293,6 +292,13 @@ async def _builder(making: _Making, recipe: Recipe, log: Path) -> Builder:
         network=network,
         root=roots[0] if roots else None,
         log=log,
+    )
+
+
+def _closed(driver: str) -> InputError:
+    return InputError(
+        f"{FILE} allows hosts for the setup, and the sandbox {driver!r} cannot let them through",
+        "use another driver (`sandbox.driver` of the settings)",
     )
 
 

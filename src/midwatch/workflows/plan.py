@@ -96,6 +96,19 @@ def terms(plan: Plan) -> Terms:
     )
 
 
+def notes(plan: Plan) -> tuple[str, ...]:
+    """What a person should know about the environment when the task begins, a line each."""
+    recipe, found = plan.recipe, []
+    if recipe.base != HOST:
+        found.append(f"environment: the base {recipe.base} instead of this machine's system")
+    if plan.key:
+        count = len(recipe.setup)
+        found.append(f"environment: setup of {count} command{'' if count == 1 else 's'}, kept as {plan.key[:12]}")
+    if recipe.network.agent:
+        found.append(f"network: the agent and the checks reach {', '.join(recipe.network.agent)}")
+    return tuple(found)
+
+
 def lowered(limits: Limits, recipe: Recipe) -> Limits:
     """The person's limits of an attempt, lowered where the recipe asks for less."""
     asked = recipe.limits

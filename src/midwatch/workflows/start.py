@@ -12,7 +12,7 @@ from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Base, Task
 from midwatch.engine.store.records import now
-from midwatch.workflows.plan import Means, Plan, lowered, make_plan, terms
+from midwatch.workflows.plan import Means, Plan, lowered, make_plan, notes, terms
 from midwatch.workspace import bases, objects
 from midwatch.workspace.detect import detect
 from midwatch.workspace.recipe import FILE, Recipe
@@ -111,7 +111,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
-        notes=tuple(note for note in (_note(found), *tools.notes) if note),
+        notes=tuple(note for note in (_note(found), *tools.notes, *notes(found.plan)) if note),
         created=now(),
         terms=terms(found.plan),
     )
