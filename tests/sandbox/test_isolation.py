@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -220,3 +221,6 @@ async def test_layers_are_joined_where_a_driver_says_so(sandbox: Sandbox, tmp_pa
     assert (layers.upper / "changed").read_text() == "oldnew\n"
     assert sorted(os.listdir(layers.upper)) == ["changed", "gone"]
     assert sorted(os.listdir(base)) == ["changed", "gone", "kept"]
+    shutil.rmtree(layers.upper)
+    if sandbox.name == "container":  # elsewhere it is the box's own user's
+        assert os.listdir(layers.work) == []

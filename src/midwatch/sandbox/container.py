@@ -121,7 +121,7 @@ class _Launch:
             (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
             name = f"midwatch-{os.getpid()}-{folder.stat().st_ino}"
             command = [*prefix(self.owner), self.program, "--root", str(folder / "state")]
-            opened.callback(_delete, [*command, "delete", "--force", name])
+            opened.callback(_run, [*command, "delete", "--force", name])
             run = [*command, "run", "--detach", "--bundle", str(folder), "--pid-file", str(folder / "pid"), name]
             complaint = self._run(run, channel, opened)
             pid = int((folder / "pid").read_text(encoding="ascii"))
@@ -155,7 +155,8 @@ class _Launch:
         bound = oci_bundle.binds(spec, Opener(self.owner, held).sources(spec, server))
         for one in bound:
             if isinstance(one.source, Layers):
-                held.callback(_tidy, Path(one.source.work, "work"))
+                # What overlayfs leaves there belongs to the root of the box, and its owner could not even look into it.
+                held.callback(_run, [*prefix(self.owner), "/bin/rm", "-rf", "--", f"{one.source.work}/work"])
         oci_bundle.make_system(folder / "rootfs", spec, bound, self.owner)
         root = str(folder / "rootfs")
         if self.owner is not None:  # who could not walk to it
@@ -189,12 +190,6 @@ def mend_for(complaint: str) -> str:
     return "`midwatch doctor` shows what works here"
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what overlayfs leaves: it belongs to the root of the box, and its owner could not even look into it."""
-    with contextlib.suppress(OSError):
-        folder.rmdir()
-
-
 def _own_group() -> str:
     """The control group that this process's are made in, by its path; empty for the topmost."""
     path = cgroups.membership().get("memory") or cgroups.membership().get("", "/")
@@ -209,6 +204,7 @@ def _last_line(reading: int) -> str:
     return lines[-1] if lines else "it ended without a word"
 
 
-def _delete(command: list[str]) -> None:
+def _run(command: list[str]) -> None:
+    """Something that tidies up: its failure is nobody's."""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         subprocess.run(command, env={"PATH": _PLACES}, capture_output=True, timeout=_START_SECONDS)
