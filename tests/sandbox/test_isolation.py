@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.sandbox import cgroups, leftovers
 from midwatch.sandbox.base import Sandbox
 from tests.sandbox.boxes import Bench, alive, opened, token, until
 from tests.sandbox.layers import overlay, tree
@@ -207,6 +208,9 @@ async def test_a_box_ends_with_its_worker(sandbox: Sandbox, tmp_path: Path) -> N
         finally:
             worker.send_signal(signal.SIGKILL)
     await until(lambda: not alive(mark) and not alive(str(tmp_path)), "all processes of the box ended")
+    leftovers.remove()
+    name = f"{cgroups.PREFIX}{worker.pid}-"
+    assert not [folder for _, folder in cgroups.remains() if folder.name.startswith(name)]
 
 
 async def test_layers_are_joined_where_a_driver_says_so(sandbox: Sandbox, tmp_path: Path) -> None:
