@@ -186,7 +186,7 @@ async def _without_layers(ready: Environment, making: _Making) -> Environment:
     if not making.wanted.terms.layers:
         return replace(ready, root=root)
     recipe = await read_recipe(parts.repository, making.wanted.base.commit) or Recipe()
-    if recipe.network.setup and parts.sandbox.name != _OPEN:
+    if recipe.network.setup and parts.sandbox.name != OPEN:
         raise _closed(parts.sandbox.name)
     return replace(ready, root=root, commands=recipe.setup)
 
