@@ -39,7 +39,7 @@ class Leftovers:
 def find() -> Leftovers:
     """Look, and change nothing. Sees what this user may see; takes some milliseconds."""
     return Leftovers(
-        tuple(pid for pid in _processes() if _dead(_owner(pid))),
+        _dead_processes(),
         tuple(folder for name, folder in cgroups.remains() if _dead(name)),
     )
 
@@ -47,13 +47,14 @@ def find() -> Leftovers:
 def remove() -> Leftovers:
     """Remove what there is; what was found. What may not be removed, or does not go within seconds, stays. May be
     called at any time, by several processes at once."""
-    found = find()
-    _kill(found.processes)
+    found = left = find()
     give_up = time.monotonic() + _SECONDS
-    waiting = list(found.groups)
-    while waiting and time.monotonic() < give_up:
-        waiting = [folder for folder in waiting if not _removed(folder)]
-        time.sleep(0.005 if waiting else 0)
+    # Again and again: what ends may orphan what it kept, and groups take a moment longer than their processes.
+    while (left.processes or left.groups) and time.monotonic() < give_up:
+        _kill(left.processes)
+        stay = tuple(folder for folder in left.groups if not _removed(folder))
+        time.sleep(0.005)
+        left = Leftovers(_dead_processes(), stay)
     return found
 
 
@@ -79,6 +80,10 @@ def _removed(folder: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _dead_processes() -> tuple[int, ...]:
+    return tuple(pid for pid in _processes() if _dead(_owner(pid)))
 
 
 def _dead(name: str) -> bool:
