@@ -1,0 +1,61 @@
+"""All probes, and what is expected of each with each driver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tests.attack.probe import Bare, Probe
+from tests.attack.probes import evidence, files, kernel, network, processes, resources, secrets
+
+PROBES: tuple[Probe, ...] = (
+    *secrets.PROBES,
+    *network.PROBES,
+    *processes.PROBES,
+    *kernel.PROBES,
+    *files.PROBES,
+    *evidence.PROBES,
+    *resources.PROBES,
+)
+
+
+class Verdict(Enum):
+    """What a probe comes to."""
+
+    STOPPED = "stopped"
+    OPEN = "open"
+    EITHER = "depends"
+    """On the machine: a kernel option, a module, a route."""
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A verdict, and what stops the probe or why it is open."""
+
+    verdict: Verdict
+    why: str = ""
+
+
+OTHERWISE: dict[str, dict[str, Expected]] = {}
+"""By driver and probe: where a driver differs from bubblewrap."""
+
+
+def expected(probe: Probe, driver: str, *, root: bool) -> Expected:
+    """Of a probe with a driver, for a worker that is root or a normal user."""
+    if driver == "process":
+        return _bare(probe, root=root)
+    differs = OTHERWISE.get(driver, {}).get(probe.name)
+    return differs or Expected(Verdict.OPEN if probe.open else Verdict.STOPPED, probe.by)
+
+
+def _bare(probe: Probe, *, root: bool) -> Expected:
+    if probe.bare is Bare.AS_ROOT:
+        return Expected(Verdict.OPEN) if root else Expected(Verdict.EITHER)
+    table = {
+        Bare.OPEN: Verdict.OPEN,
+        Bare.DEPENDS: Verdict.EITHER,
+        Bare.STOPPED: Verdict.STOPPED,
+        Bare.NEVER: Verdict.NOT_TRIED,
+    }
+    return Expected(table[probe.bare])

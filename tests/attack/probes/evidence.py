@@ -1,0 +1,226 @@
+"""Probes that forge evidence: what a check says must come from this check in this box, and from nothing before it."""
+
+from __future__ import annotations
+
+from tests.attack.probe import Bare, Probe, Trial
+from tests.attack.scene import Scene
+from tests.sandbox.boxes import Bench
+
+
+def _found_later(trial: Trial) -> str:
+    return "the next box found what this one left" if f"left by {trial.scene.mark}" in trial.later else ""
+
+
+def _forged(trial: Trial) -> str:
+    """The code of these probes ends itself with 7."""
+    return "" if trial.result.ended == "exit 7" else f"it was reported as `{trial.result.ended}`"
+
+
+async def _next(bench: Bench, scene: Scene) -> str:
+    result, said = await bench.run("sh", "-c", "echo the next; sleep 0.3; exit 3")
+    return f"next: {result.ended} {said!r}"
+
+
+def _next_forged(trial: Trial) -> str:
+    expected = "next: exit 3 'the next\\n'"
+    return "" if expected in trial.said else f"the next command: {trial.said.rpartition('next:')[2]}"
+
+
+def _folder(where: str) -> tuple[str, str]:
+    """Code that leaves a file in a folder, and code that looks for it."""
+    name = f"""os.path.join({where}, ".left-" + G["mark"])"""
+    leave = f"open({name}, 'w').write('left by ' + G['mark'])\nprint('CONTROL', open({name}).read())"
+    return leave, f"show({name})\nif os.path.exists({name}): os.unlink({name})"
+
+
+def _through(what: str, where: str, by: str, bare: Bare = Bare.OPEN, weak: str = "") -> Probe:
+    leave, look = _folder(where)
+    tries = f"leave something in {what} for the check that runs in the next box"
+    name = f"evidence: {what}"
+    return Probe(name, tries, leave, by, _found_later, bare=bare, weak=weak, inside=True, after=look)
+
+
+PROBES = (
+    _through("/tmp", '"/tmp"', "each box has a /tmp of its own", weak="the host's /tmp"),
+    _through("/var/tmp", '"/var/tmp"', "each box has a /tmp of its own, and /var/tmp is it"),
+    _through("/dev/shm", '"/dev/shm"', "a /dev of its own", weak="the host's /dev"),
+    _through("the home", 'os.environ["HOME"]', "each box has a home of its own", Bare.STOPPED),
+    _through("the workspace", '"."', "each box has a workspace of its own", Bare.STOPPED),
+    Probe(
+        "evidence: shared memory segments",
+        "leave something in System V shared memory for the check that runs in the next box",
+        """
+key = int(G["mark"][-7:], 16)
+libc.shmat.restype = ctypes.c_void_p
+segment = libc.shmget(key, 4096, 0o1666)
+address = libc.shmat(segment, None, 0)
+ctypes.memmove(address, ("left by " + G["mark"]).encode(), 30)
+print("CONTROL", ctypes.string_at(address, 30))
+""",
+        "an IPC namespace",
+        _found_later,
+        weak="ipc",
+        inside=True,
+        after="""
+libc.shmat.restype = ctypes.c_void_p
+segment = libc.shmget(int(G["mark"][-7:], 16), 4096, 0)
+if segment >= 0:
+    print(ctypes.string_at(libc.shmat(segment, None, 0), 30))
+    libc.shmctl(segment, 0, None)
+""",
+    ),
+    Probe(
+        "evidence: message queues",
+        "leave a POSIX message queue for the check that runs in the next box",
+        """
+librt = ctypes.CDLL("librt.so.1", use_errno=True)
+name = ("/" + G["mark"]).encode()
+queue = librt.mq_open(name, os.O_RDWR | os.O_CREAT, 0o666, None)
+message = ("left by " + G["mark"]).encode()
+print("CONTROL", queue, librt.mq_send(queue, message, len(message), 0))
+""",
+        "an IPC namespace",
+        _found_later,
+        weak="ipc",
+        inside=True,
+        after="""
+librt = ctypes.CDLL("librt.so.1", use_errno=True)
+name = ("/" + G["mark"]).encode()
+queue = librt.mq_open(name, os.O_RDONLY | os.O_NONBLOCK)
+if queue >= 0:
+    buffer = ctypes.create_string_buffer(8192)
+    librt.mq_receive(queue, buffer, 8192, None)
+    print(buffer.value)
+    librt.mq_unlink(name)
+""",
+    ),
+    Probe(
+        "evidence: a service left listening",
+        "leave a server on an abstract socket and on a port for the next box's check",
+        """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    for number in range(3):
+        os.dup2(os.open("/dev/null", os.O_RDWR), number)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind("\\0" + G["mark"] + "-left")
+    server.listen()
+    server.settimeout(20)
+    os.execve(sys.executable, [sys.executable, "-I", "-c",
+        "import socket, sys; s = socket.socket(fileno=int(sys.argv[2])); s.settimeout(20)\\n"
+        "s.accept()[0].send(('left by ' + sys.argv[1]).encode())", G["mark"], str(os.dup(server.fileno()))], {}) \\
+        if os.set_inheritable(server.fileno(), True) else None
+    client, _ = server.accept()
+    client.send(("left by " + G["mark"]).encode())
+    os._exit(0)
+os.wait()
+time.sleep(0.2)
+with socket.socket(socket.AF_UNIX) as s:
+    s.bind("\\0" + G["mark"] + "-control")
+print("CONTROL")
+""",
+        "a process and a network namespace; nothing outlives its command",
+        _found_later,
+        bare=Bare.STOPPED,
+        inside=True,
+        after="""
+with socket.socket(socket.AF_UNIX) as s:
+    s.settimeout(5)
+    try:
+        s.connect("\\0" + G["mark"] + "-left")
+        print(s.recv(100))
+    except OSError as error:
+        print("refused:", error.strerror)
+""",
+    ),
+    Probe(
+        "evidence: an exit code by its own descriptors",
+        "write what could be taken for success to every descriptor that it finds, and fail",
+        """
+print("CONTROL", os.write(os.memfd_create("mine"), b"x"))
+finish()
+for number in [0, *range(3, 1024)]:
+    for word in (b'{"exit-code": 0}\\n', b"\\0" * 64, b"\\x01" + b"\\0" * 7):
+        try:
+            os.write(number, word)
+        except OSError:
+            pass
+os._exit(7)
+""",
+        "a command inherits its three streams only",
+        _forged,
+        bare=Bare.STOPPED,
+        inside=True,
+    ),
+    Probe(
+        "evidence: an exit code by another's descriptors",
+        "write to the descriptors of the box's other processes through /proc, and fail",
+        """
+print("CONTROL", os.listdir("/proc/self/fd"))
+finish()
+for name in os.listdir("/proc"):
+    if name.isdecimal() and int(name) != os.getpid():
+        try:
+            numbers = os.listdir(f"/proc/{name}/fd")
+        except OSError:
+            continue
+        for number in numbers:
+            try:
+                handle = os.open(f"/proc/{name}/fd/{number}", os.O_WRONLY | os.O_NONBLOCK)
+                os.write(handle, b'{"exit-code": 0}\\n')
+                os.write(handle, b"\\x01\\0\\0\\0\\0\\0\\0\\0")
+            except OSError:
+                pass
+os._exit(7)
+""",
+        "processes of ours are not dumpable, or /proc is read-only",
+        _forged,
+        bare=Bare.NEVER,
+        inside=True,
+    ),
+    Probe(
+        "evidence: an exit code by killing the parent",
+        "kill the process that reports the end, and fail",
+        """
+print("CONTROL")
+finish()
+os.kill(os.getppid(), signal.SIGKILL) if os.getppid() > 1 else None
+os._exit(7)
+""",
+        "a command whose keeper died is never reported as a success",
+        lambda trial: "" if trial.result.exit_code != 0 else "it was reported as a success",
+        bare=Bare.NEVER,
+        inside=True,
+    ),
+    Probe(
+        "evidence: the next command's output",
+        "leave a process behind that writes into the output of the next command",
+        """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    for _ in range(40):
+        for number in (1, 2):
+            os.write(number, b"")
+        for name in os.listdir("/proc"):
+            for number in (1, 2):
+                try:
+                    if name.isdecimal() and int(name) != os.getpid():
+                        os.write(os.open(f"/proc/{name}/fd/{number}", os.O_WRONLY | os.O_NONBLOCK), b"forged ")
+                except OSError:
+                    pass
+        time.sleep(0.05)
+    os._exit(0)
+os.wait()
+print("CONTROL")
+""",
+        "nothing outlives its command",
+        _next_forged,
+        bare=Bare.NEVER,
+        inside=True,
+        host=_next,
+    ),
+)
