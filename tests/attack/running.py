@@ -109,4 +109,6 @@ def _tidy(folder: Path, scene: Scene) -> None:
     for pid in alive(scene.mark):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    for place in ("/tmp", "/var/tmp", "/dev/shm"):
+        Path(place, f".left-{scene.mark}").unlink(missing_ok=True)
     subprocess.run(["chmod", "-R", "u+rwX", str(folder)], check=False, capture_output=True)

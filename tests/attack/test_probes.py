@@ -30,10 +30,7 @@ WEAKENED = [probe for probe in PROBES if probe.weak and (ROOT or not WEAKENINGS[
 async def test_a_probe_comes_to_what_is_expected(
     driver: Driver, probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = driver.available()
-    if missing:
-        pytest.skip(f"{driver.name}: {missing}")
-    sandbox = driver.make()
+    sandbox = driver.required()
     verdict = expected(probe, driver.name, root=ROOT).verdict
     with scene(sandbox.owner) as host:
         for name, value in worker_environment(host).items():
@@ -50,7 +47,7 @@ async def test_a_probe_gets_through_a_bubblewrap_without_what_stops_it(
     probe: Probe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with scene(Bubblewrap().owner) as host:
-        sandbox: Sandbox = weaker(probe.weak, tmp_path, host.folder, worker_environment(host))
+        sandbox: Sandbox = weaker(probe.weak, tmp_path, host.folder)
         if WEAKENINGS[probe.weak].as_root:
             monkeypatch.setattr("midwatch.sandbox.bubblewrap.box_owner", lambda box_id: None)
             monkeypatch.setattr("midwatch.sandbox.trial.box_owner", lambda box_id: None)

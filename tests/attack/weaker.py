@@ -24,9 +24,7 @@ class Weakening:
     drop: Mapping[str, int] = field(default_factory=dict)
     """Options that are left out, with the number of their operands."""
     add: tuple[str, ...] = ()
-    """Put behind the others; `{folder}` is the scene's."""
-    environment: bool = False
-    """Whether bwrap is started with the worker's environment."""
+    """Put behind the others; `{folder}` is the scene's, and `{name}` its name."""
     as_root: bool = False
     """Whether a worker that is root starts it as root. Only there."""
 
@@ -40,24 +38,16 @@ WEAKENINGS = {
     "ipc": Weakening("without `--unshare-ipc`", {"--unshare-ipc": 0}),
     "the host's name": Weakening("without `--unshare-uts`", {"--unshare-uts": 0, "--hostname": 1}),
     "the filter": Weakening("without `--seccomp`", _FILTER),
-    "processes and the filter": Weakening("without `--unshare-pid` and `--seccomp`", {**_PROCESSES, **_FILTER}),
     "user namespaces": Weakening("without `--disable-userns` and `--seccomp`", {"--disable-userns": 0, **_FILTER}),
     "capabilities": Weakening(
         "with `--cap-add ALL`, without `--seccomp`",
         {"--cap-drop": 1, "--disable-userns": 0, "--uid": 1, "--gid": 1, **_FILTER},
         ("--cap-add", "ALL", "--uid", "0", "--gid", "0"),
     ),
-    "the worker's environment": Weakening(
-        "without `--clearenv`, started with the worker's environment", {"--clearenv": 0}, environment=True
-    ),
-    "the worker's environment for bwrap": Weakening(
-        "started with the worker's environment, in spite of `--clearenv`", environment=True
-    ),
     "the host's /tmp": Weakening("with `--bind /tmp /tmp`", add=("--bind", "/tmp", "/tmp")),
     "the host's /dev": Weakening("with `--dev-bind /dev /dev`", add=("--dev-bind", "/dev", "/dev")),
-    "a folder of the host": Weakening("with `--bind` of the folder", add=("--bind", "{folder}", "{folder}")),
-    "a writable /proc": Weakening("without `--remount-ro /proc`", {"--remount-ro": 1}),
-    "real root": Weakening("started by root as root", as_root=True),
+    "a folder of the host": Weakening("with `--bind` of the folder", add=("--bind", "{folder}", "/tmp/{name}")),
+    "real root": Weakening("started by root as root, without `--remount-ro`", {"--remount-ro": 1}, as_root=True),
 }
 
 _STAND_IN = """#!/usr/bin/python3 -IS
@@ -87,13 +77,12 @@ if "--version" not in given:
     at = given.index("--remount-ro") if "--remount-ro" in given and "--bind" in change["add"] else len(given)
     given = weakened(given[:at]) + change["add"] + weakened(given[at:])
 real = {real!r} or os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "real", "bwrap")
-os.execve(real, [real, *given, *command], change["environment"])
+os.execve(real, [real, *given, *command], {{}})
 """
 
 
-def weaker(what: str, folder: Path, scene_folder: Path, environment: Mapping[str, str]) -> Bubblewrap:
-    """A bubblewrap without one protection; its program is made below `folder`. `environment`: what the worker's is
-    taken to be."""
+def weaker(what: str, folder: Path, scene_folder: Path) -> Bubblewrap:
+    """A bubblewrap without one protection; its program is made below `folder`."""
     weakening = WEAKENINGS[what]
     found = candidates()[0]
     package = folder / "weaker" / "package"
@@ -106,8 +95,7 @@ def weaker(what: str, folder: Path, scene_folder: Path, environment: Mapping[str
         real = ""
     change = {
         "drop": dict(weakening.drop),
-        "add": [word.format(folder=scene_folder) for word in weakening.add],
-        "environment": dict(environment) if weakening.environment else {},
+        "add": [word.format(folder=scene_folder, name=scene_folder.name) for word in weakening.add],
     }
     program = package / "_bin" / "bwrap"
     program.write_text(_STAND_IN.format(change=json.dumps(change), real=real))

@@ -30,7 +30,7 @@ def _folder(where: str) -> tuple[str, str]:
     """Code that leaves a file in a folder, and code that looks for it."""
     name = f"""os.path.join({where}, ".left-" + G["mark"])"""
     leave = f"open({name}, 'w').write('left by ' + G['mark'])\nprint('CONTROL', open({name}).read())"
-    return leave, f"show({name})\nif os.path.exists({name}): os.unlink({name})"
+    return leave, f"show({name})"
 
 
 def _through(what: str, where: str, by: str, bare: Bare = Bare.OPEN, weak: str = "") -> Probe:

@@ -118,6 +118,9 @@ for path in ("../" * 20 + folder, "/proc/self/root" + folder, "/proc/self/cwd/wa
         "files: hard links",
         "take a hard link of the host's file into the workspace, and write to it",
         """
+open("own", "w").close()
+os.link("own", "link")
+print("CONTROL", os.stat("own").st_nlink)
 for source in (G["planted"]["folder"] + "/file", G["support"] + "/plain", "/etc/passwd"):
     try:
         os.link(source, "hard")
@@ -130,7 +133,7 @@ for source in (G["planted"]["folder"] + "/file", G["support"] + "/plain", "/etc/
         f"{_CHOSEN}; no link crosses mounts",
         lambda trial: _changed(trial) or _spoiled(trial),
         bare=Bare.DEPENDS,
-        weak="a folder of the host",
+        inside=True,
     ),
     Probe(
         "files: the system",

@@ -12,8 +12,8 @@ _FILTER = "the system call filter"
 _BOTH = "no capabilities; the system call filter"
 
 
-def _probe(what: str, tries: str, code: str, by: str, bare: Bare = Bare.AS_ROOT, weak: str = "") -> Probe:
-    return Probe(f"kernel: {what}", tries, code, by, bare=bare, weak=weak)
+def _probe(what: str, tries: str, code: str, by: str, bare: Bare = Bare.AS_ROOT, weak: str = "", *, inside: bool = False) -> Probe:
+    return Probe(f"kernel: {what}", tries, code, by, bare=bare, weak=weak, inside=inside)
 
 
 PROBES = (
@@ -171,9 +171,12 @@ judged(call(304, 265, here, handle, 0), errno.ESTALE, errno.EINVAL)
     ),
     _probe(
         "executable stacks",
-        "switch off protections of its memory (personality READ_IMPLIES_EXEC)",
-        "child(lambda: judged(call(135, 92, 0x0400000)))",
-        "not stopped: it weakens only the program that asks for it",
+        "switch off protections of its memory (personality READ_IMPLIES_EXEC, MMAP_PAGE_ZERO)",
+        """
+for flag in (0x0400000, 0x0100000, 0x0200000, 6):
+    child(lambda: judged(call(135, 92, flag)))
+""",
+        "the system call filter",
         Bare.OPEN,
         "the filter",
     ),
@@ -287,10 +290,10 @@ if X86:
     _probe(
         "x32 calls",
         "call the kernel by the x32 numbers",
-        "judged(call(0x40000000 | 39, 172)) if X86 else None",
+        'judged(call(0x40000000 | 39, 172)) if X86 else None\nprint("CONTROL", call(39, 172))',
         "the filter; most kernels do not have them",
         Bare.DEPENDS,
-        "the filter",
+        inside=True,
     ),
     _probe(
         "kernel settings",

@@ -142,14 +142,15 @@ for name in os.listdir("/proc"):
     Probe(
         "network: the agent's variables",
         "find the sockets of the SSH agent, D-Bus or Docker by their environment variables",
-        f"""{_TELL}
+        """
+print("CONTROL", os.environ["HOME"])
 for name in ("SSH_AUTH_SOCK", "DBUS_SESSION_BUS_ADDRESS", "DOCKER_HOST", "XDG_RUNTIME_DIR", "DISPLAY"):
     if name in os.environ:
         print("OPEN", name, os.environ[name])
 """,
         "an environment of our making",
         bare=Bare.STOPPED,
-        weak="the worker's environment",
+        inside=True,
     ),
     Probe(
         "network: the internet",
@@ -256,10 +257,18 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     Probe(
         "network: tunnels",
         "open /dev/net/tun",
-        'attempt(lambda: os.close(os.open("/dev/net/tun", os.O_RDWR)))',
+        """
+for path in ("/dev/null", "/dev/net/tun"):
+    try:
+        os.close(os.open(path, os.O_RDWR))
+    except OSError as error:
+        print("refused:", error.strerror)
+    else:
+        print("OPEN" if "tun" in path else "CONTROL", path)
+""",
         "a /dev of its own",
         bare=Bare.DEPENDS,
-        weak="the host's /dev",
+        inside=True,
     ),
     Probe(
         "network: netlink beyond routes",

@@ -56,9 +56,8 @@ attempt(lambda: signal.pidfd_send_signal(os.pidfd_open(G["pid"]), signal.SIGTERM
         "processes: tracing the host's",
         "attach to a process of the host (PTRACE_SEIZE)",
         'judged(call(101, 117, 0x4206, G["pid"], None, None))',
-        f"{_NAMESPACE}; the system call filter",
-        bare=Bare.DEPENDS,
-        weak="processes and the filter",
+        "a process and a user namespace; the system call filter",
+        bare=Bare.AS_ROOT,
     ),
     Probe(
         "processes: reading memory",
@@ -86,13 +85,14 @@ judged(call(312, 272, os.getpid(), os.getpid(), 0, 1, 1))
         "processes: memory of process 1",
         "open the memory of the first process for writing: whoever can, decides what it reports",
         """
+print("CONTROL", os.close(os.open("/proc/self/mem", os.O_RDONLY)))
 for pid in (1, os.getppid()):
     for path in (f"/proc/{pid}/mem", f"/proc/{pid}/task/{pid}/mem", f"/proc/self/root/proc/{pid}/mem"):
         attempt(lambda: os.close(os.open(path, os.O_RDWR)) or path)
 """,
         "a read-only /proc; processes of ours are not dumpable",
         bare=Bare.NEVER,
-        weak="a writable /proc",
+        inside=True,
     ),
     Probe(
         "processes: daemons",
@@ -106,10 +106,18 @@ if os.fork() == 0:
         os.execve("/bin/sh", ["/bin/sh", "-c", "sleep 60; :", G["mark"]], {})
     os._exit(0)
 os.wait()
-time.sleep(0.2)
+time.sleep(0.3)
+for name in os.listdir("/proc"):
+    try:
+        if name.isdecimal() and int(name) != os.getpid():
+            print("CONTROL it runs" if G["mark"].encode() in open(f"/proc/{name}/cmdline", "rb").read() else "")
+    except OSError:
+        pass
 """,
-        _NAMESPACE,
+        "the server is the first process of a process namespace: it sees and ends whatever loses its parent",
         _left,
+        bare=Bare.STOPPED,
+        inside=True,
     ),
     Probe(
         "processes: killing process 1",
@@ -139,8 +147,10 @@ for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, si
 pid = os.fork()
 if pid == 0:
     time.sleep(60)
+print("CONTROL")
+finish()
 os.kill(-1, signal.SIGKILL)
-print("CONTROL", os.waitpid(pid, 0))
+print("the child", os.waitpid(pid, 0))
 """,
         _NAMESPACE,
         lambda trial: _hurt(trial) or _left(trial),

@@ -108,11 +108,11 @@ for name in ("workspace", "private/tmp", "private/home"):
     Probe(
         "secrets: its own environment",
         "find a secret of the worker's environment in its own",
-        "print(dict(os.environ))",
+        'print(dict(os.environ))\nprint("CONTROL", os.environ["HOME"])\nshow("/proc/self/environ")',
         "an environment of our making",
         leaked,
         bare=Bare.STOPPED,
-        weak="the worker's environment",
+        inside=True,
     ),
     Probe(
         "secrets: environments of processes",
@@ -122,9 +122,8 @@ for name in os.listdir("/proc"):
     if name.isdecimal():
         show(f"/proc/{name}/environ")
 """,
-        "a process namespace; bwrap itself is started with an empty environment",
+        "a process namespace; bwrap is started with an empty environment; the first process is not dumpable",
         leaked,
-        weak="the worker's environment for bwrap",
     ),
     Probe(
         "secrets: arguments of processes",
