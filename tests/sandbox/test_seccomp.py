@@ -35,6 +35,14 @@ def run(arch: str, program: bytes, number: int, *arguments: int, audit: int = 0)
             place += yes if true else no
 
 
+@pytest.mark.parametrize(("arch", "number"), [("x86_64", 135), ("aarch64", 92)])
+def test_personalities_that_weaken_memory_or_ask_for_another_system_are_denied(arch: str, number: int) -> None:
+    for denied in (0x0400000, 0x0100000, 0x0200000, 6, 0x0440000, 0x80000000, 0xFFFFFFFE, 0xFE400000):
+        assert verdict(arch, number, denied) == EPERM, hex(denied)
+    for allowed in (0, 8, 0x0040000, 0x0020000, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF):
+        assert verdict(arch, number, allowed) == ALLOW, hex(allowed)
+
+
 @pytest.mark.parametrize("arch", ARCHES)
 def test_foreign_architectures_are_killed(arch: str) -> None:
     for audit in {0x40000003, *ARCHES.values()} - {ARCHES[arch]}:

@@ -21,6 +21,7 @@ def profile(arch: str) -> dict[str, object]:
         *(_refuse(["clone"], EPERM, [(0, "SCMP_CMP_MASKED_EQ", bit, bit)]) for bit in _bits(seccomp.NEW_NAMESPACES)),
         *(_refuse(["socket"], EAFNOSUPPORT, [condition]) for condition in _other_families()),
         _refuse(["socket"], EAFNOSUPPORT, [(0, "SCMP_CMP_MASKED_EQ", _LOW, seccomp.NETLINK), (2, "SCMP_CMP_NE", 0, 0)]),
+        *(_refuse(["personality"], EPERM, [condition]) for condition in _personalities()),
         *(_refuse(["ioctl"], EPERM, [(1, "SCMP_CMP_MASKED_EQ", _LOW, n)]) for n in seccomp.TERMINAL_INPUT),
     ]
     return {"defaultAction": "SCMP_ACT_ALLOW", "architectures": [_ARCHITECTURES[arch]], "syscalls": rules}
@@ -38,6 +39,14 @@ def _other_families() -> list[tuple[int, str, int, int]]:
     above = [(0, "SCMP_CMP_MASKED_EQ", bit, bit) for bit in _bits(_LOW & ~(2 * highest - 1))]
     between = [(0, "SCMP_CMP_MASKED_EQ", _LOW, family) for family in range(highest + 1, 2 * highest)]
     return [*single, *between, *above]
+
+
+def _personalities() -> list[tuple[int, str, int, int]]:
+    """Those refused: with one of the bits and without the highest, or with the highest and not all others."""
+    highest = 1 << 31
+    bits = [bit for bit in _bits(seccomp.ASKING) if bit != highest]
+    refused = [(0, "SCMP_CMP_MASKED_EQ", highest | bit, bit) for bit in bits if bit & seccomp.PERSONALITIES]
+    return [*refused, *((0, "SCMP_CMP_MASKED_EQ", highest | bit, highest) for bit in bits)]
 
 
 def _there(table: dict[str, tuple[int | None, int | None]], column: int) -> list[str]:

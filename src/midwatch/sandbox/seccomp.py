@@ -93,6 +93,11 @@ NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 
 FAMILIES = (1, 2, 10)  # unix, inet, inet6; netlink (16) for protocol 0 (route) only
 NETLINK = 16
 TERMINAL_INPUT = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
+# personality: memory that is executable, begins at 0 or lies as it did long ago, and other systems' ways (but for
+# Linux and its 32-bit form). Asking for the present one and switching off random addresses stay, debuggers do.
+_PERSONALITY = (135, 92)
+PERSONALITIES = 0x80000000 | 0x00700000 | 0xF7
+ASKING = 0xFFFFFFFF
 
 
 def machine() -> str:
@@ -117,6 +122,7 @@ def program(arch: str) -> bytes:
     code += when(_CLONE[column], _clone())
     code += when(_SOCKET[column], _socket())
     code += when(_IOCTL[column], [argument(1), *only_if(TERMINAL_INPUT, EPERM)])
+    code += when(_PERSONALITY[column], _personality())
     code.append(op(RETURN, ALLOW))
     return b"".join(code)
 
@@ -128,6 +134,10 @@ def column_of(arch: str) -> int:
 
 def _clone() -> list[bytes]:
     return [argument(0), op(JSET, NEW_NAMESPACES, 0, 1), refuse(EPERM), op(RETURN, ALLOW)]
+
+
+def _personality() -> list[bytes]:
+    return [argument(0), op(JEQ, ASKING, 2, 0), op(JSET, PERSONALITIES, 0, 1), refuse(EPERM), op(RETURN, ALLOW)]
 
 
 def _socket() -> list[bytes]:
