@@ -124,6 +124,11 @@ def attempt(work, *arguments):
         return None
     print("OPEN", str(value)[:200])
     return value
+def control(work, *arguments):
+    try:
+        print("CONTROL", work(*arguments))
+    except OSError as error:
+        print("no control:", error.strerror)
 def show(path, size=1 << 16):
     try:
         with open(path, "rb", buffering=0) as file:

@@ -29,7 +29,7 @@ def _next_forged(trial: Trial) -> str:
 def _folder(where: str) -> tuple[str, str]:
     """Code that leaves a file in a folder, and code that looks for it."""
     name = f"""os.path.join({where}, ".left-" + G["mark"])"""
-    leave = f"open({name}, 'w').write('left by ' + G['mark'])\nprint('CONTROL', open({name}).read())"
+    leave = f"control(lambda: [open({name}, 'w').write('left by ' + G['mark']), open({name}).read()])"
     return leave, f"show({name})"
 
 
@@ -53,9 +53,10 @@ PROBES = (
 key = int(G["mark"][-7:], 16)
 libc.shmat.restype = ctypes.c_void_p
 segment = libc.shmget(key, 4096, 0o1666)
-address = libc.shmat(segment, None, 0)
-ctypes.memmove(address, ("left by " + G["mark"]).encode(), 30)
-print("CONTROL", ctypes.string_at(address, 30))
+address = libc.shmat(segment, None, 0) if segment >= 0 else None
+if address not in (None, 2**64 - 1):
+    ctypes.memmove(address, ("left by " + G["mark"]).encode(), 28)
+    print("CONTROL", ctypes.string_at(address, 28))
 """,
         "an IPC namespace",
         _found_later,
@@ -65,7 +66,7 @@ print("CONTROL", ctypes.string_at(address, 30))
 libc.shmat.restype = ctypes.c_void_p
 segment = libc.shmget(int(G["mark"][-7:], 16), 4096, 0)
 if segment >= 0:
-    print(ctypes.string_at(libc.shmat(segment, None, 0), 30))
+    print(ctypes.string_at(libc.shmat(segment, None, 0), 28))
     libc.shmctl(segment, 0, None)
 """,
     ),
@@ -117,22 +118,23 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 time.sleep(0.2)
-with socket.socket(socket.AF_UNIX) as s:
-    s.bind("\\0" + G["mark"] + "-control")
-print("CONTROL")
+def bound():
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind("\\0" + G["mark"] + "-control")
+control(bound)
 """,
         "a process and a network namespace; nothing outlives its command",
         _found_later,
         bare=Bare.STOPPED,
         inside=True,
         after="""
-with socket.socket(socket.AF_UNIX) as s:
-    s.settimeout(5)
-    try:
+try:
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
         s.connect("\\0" + G["mark"] + "-left")
         print(s.recv(100))
-    except OSError as error:
-        print("refused:", error.strerror)
+except OSError as error:
+    print("refused:", error.strerror)
 """,
     ),
     Probe(

@@ -15,7 +15,7 @@ def route(family, address):
     with socket.socket(family, socket.SOCK_DGRAM) as s:
         s.connect((address, 53))
         return address + " from " + s.getsockname()[0]
-print("CONTROL", route(socket.AF_INET, "127.0.0.1"))
+control(route, socket.AF_INET, "127.0.0.1")
 """
 _TELL = """
 def tell(family, kind, address):
@@ -28,10 +28,12 @@ def tell(family, kind, address):
 
 
 _OWN = """
-with socket.socket(socket.AF_UNIX) as own:
-    own.bind("own.sock")
-    own.listen()
-    print("CONTROL", tell(socket.AF_UNIX, socket.SOCK_STREAM, "own.sock"))
+def own():
+    with socket.socket(socket.AF_UNIX) as own:
+        own.bind("own.sock")
+        own.listen()
+        return tell(socket.AF_UNIX, socket.SOCK_STREAM, "own.sock")
+control(own)
 """
 
 
@@ -44,8 +46,7 @@ def _family(*families: int) -> str:
 for family in {families}:
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_SEQPACKET):
         attempt(lambda: socket.socket(family, kind).close() or f"family {{family}}")
-socket.socket(socket.AF_UNIX).close()
-print("CONTROL a unix socket can be made")
+control(lambda: socket.socket(socket.AF_UNIX).close())
 """
 
 
@@ -199,8 +200,11 @@ for server in [line.split()[1] for line in lines if line.startswith("nameserver"
         "network: interfaces",
         "list interfaces other than a loopback, by name and by netlink",
         """
-found = {name for _, name in socket.if_nameindex()} | {
-    line.split(":")[0].strip() for line in open("/proc/self/net/dev") if ":" in line}
+found = {line.split(":")[0].strip() for line in open("/proc/self/net/dev") if ":" in line}
+try:
+    found |= {name for _, name in socket.if_nameindex()}
+except OSError as error:
+    print("refused:", error.strerror)
 print("CONTROL" if "lo" in found else "", sorted(found))
 if found - {"lo"}:
     print("OPEN", sorted(found))
@@ -245,10 +249,12 @@ for kind in (socket.IPPROTO_ICMP, socket.IPPROTO_RAW):
         "network: settings",
         "change the flags of an interface (to what they are)",
         """
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-    request = fcntl.ioctl(s, 0x8913, struct.pack("16sH22x", b"lo", 0))
-    print("CONTROL the flags can be read")
-    attempt(lambda: fcntl.ioctl(s, 0x8914, request) and "set")
+def same_flags():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        request = fcntl.ioctl(s, 0x8913, struct.pack("16sH22x", b"lo", 0))
+        print("CONTROL the flags can be read")
+        return fcntl.ioctl(s, 0x8914, request) and "set"
+attempt(same_flags)
 """,
         "no capabilities",
         bare=Bare.AS_ROOT,
