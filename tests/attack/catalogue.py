@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from tests.attack.probe import Bare, Probe
-from tests.attack.probes import evidence, files, kernel, network, processes, resources, secrets
+from tests.attack.probes import evidence, files, kernel, later, network, processes, resources, secrets
 
 PROBES: tuple[Probe, ...] = (
     *secrets.PROBES,
@@ -14,6 +14,7 @@ PROBES: tuple[Probe, ...] = (
     *processes.PROBES,
     *kernel.PROBES,
     *files.PROBES,
+    *later.PROBES,
     *evidence.PROBES,
     *resources.PROBES,
 )

@@ -15,6 +15,7 @@ GROUPS = {
     "processes": "Other processes",
     "kernel": "More from the kernel",
     "files": "Files of the host",
+    "later": "Executed later",
     "evidence": "Forging evidence",
     "resources": "More than its share",
 }
