@@ -38,7 +38,23 @@ class Expected:
     why: str = ""
 
 
-OTHERWISE: dict[str, dict[str, Expected]] = {}
+def _open(why: str) -> Expected:
+    return Expected(Verdict.OPEN, why)
+
+
+OTHERWISE: dict[str, dict[str, Expected]] = {
+    "landlock": {
+        "secrets: arguments of processes": _open(
+            "no process namespace: the command lines of the host's processes can be read, not their environments"
+        ),
+        "secrets: the host's name": _open("no host name namespace"),
+        "network: interfaces": Expected(
+            Verdict.EITHER, "/proc/net is the host's, which may have a loopback only; no socket can be made"
+        ),
+        "network: connections of the host": _open("/proc/net is the host's; no socket can be made"),
+        "processes: capabilities": _open("the bounding set stays; no_new_privs makes it worth nothing"),
+    },
+}
 """By driver and probe: where a driver differs from bubblewrap."""
 
 
