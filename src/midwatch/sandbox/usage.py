@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from midwatch.sandbox.boxd import tree
+from midwatch.sandbox.nameless import held
 from midwatch.sandbox.output import amount
 from midwatch.sandbox.spec import BoxLimits, BoxSpec, Overlay
 
@@ -17,6 +20,7 @@ _SHARE = 8
 _RESERVE = 128 << 20
 _MUCH = 64 << 20
 _TOO_LONG = 300.0
+_REFUSED = b"Permission denied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +36,15 @@ class _Amount:
 class Usage:
     """Of one open box."""
 
-    def __init__(self, spec: BoxSpec) -> None:
-        """The folders need not be there yet."""
+    def __init__(self, spec: BoxSpec, pid: int) -> None:
+        """The folders need not be there yet. `pid`: what all processes of the box are below."""
+        self._pid = pid
         self._limits: BoxLimits = spec.limits
         self._folders = [spec.private]
         for place in (spec.workspace, spec.root):
             if place is not None:
                 self._folders.append(place.upper if isinstance(place, Overlay) else place)
-        self._before = self._free()
+        self._before = self._first = self._free()
         self._used = _Amount(0, 0)
 
     async def verdict(self) -> str:
@@ -54,7 +59,7 @@ class Usage:
         if taken <= min(_MOVED_BYTES, room) and made <= min(_MOVED_FILES, places):
             return ""
         self._before = now
-        self._used = await self._count()
+        self._used = await self._count(now)
         if self._used.bytes > self._limits.disk_bytes:
             return f"disk limit of {amount(self._limits.disk_bytes)}"
         if self._used.files > self._limits.files:
@@ -70,25 +75,54 @@ class Usage:
         space = [status.f_bavail * status.f_frsize for status in found.values()]
         return _Amount(sum(space), sum(status.f_favail for status in found.values()), min(space, default=0))
 
-    async def _count(self) -> _Amount:
-        """Bytes and files in the folders, hard links once; what cannot be read counts as nothing."""
+    async def _count(self, now: _Amount) -> _Amount:
+        """Bytes and files in the folders, hard links once, and bytes of files that only have no name any more. A box
+        that has folders which may not be looked into is taken to have all that went since it was opened."""
         # `du` gets through folders of any depth and any name, which is hard to do in Python.
         sizes, numbers = await asyncio.gather(_du("-B1", self._folders), _du("--inodes", self._folders))
-        return _Amount(sizes, numbers)
+        nameless = await asyncio.to_thread(lambda: held(tree.descendants(self._pid)))
+        found = _Amount(sizes.number + nameless, numbers.number)
+        if sizes.whole and numbers.whole:
+            return found
+        gone = _Amount(self._first.bytes - now.bytes, self._first.files - now.files)
+        return _Amount(max(found.bytes, gone.bytes), max(found.files, gone.files))
 
 
-async def _du(unit: str, folders: list[Path]) -> int:
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """What `du` found, and whether it could look into every folder."""
+
+    number: int
+    whole: bool
+
+
+async def _du(unit: str, folders: list[Path]) -> _Sum:
     argv = ["nice", "du", "-sxc", unit, "--", *map(str, folders)]
-    devnull = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*argv, stdin=devnull, stdout=asyncio.subprocess.PIPE, stderr=devnull)
+    environment = {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)}
+    process = subprocess.Popen(  # noqa: ASYNC220 - starting one takes a millisecond
+        argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    # in a thread: a child of asyncio's own hangs when it is cancelled as it starts (3.11)
+    reading = asyncio.get_running_loop().run_in_executor(None, _sum, process)
     try:
         async with asyncio.timeout(_TOO_LONG):
-            said, _ = await process.communicate()
+            return await asyncio.shield(reading)
     except TimeoutError:
-        said = b""
+        return _Sum(0, whole=False)
     finally:
-        if process.returncode is None:
+        if not reading.done():
             process.kill()
-            await process.wait()
-    lines = said.splitlines()
-    return int(lines[-1].split(b"\t")[0]) if lines else 0
+            await asyncio.wait([reading])
+
+
+def _sum(process: subprocess.Popen[bytes]) -> _Sum:
+    """What `du` says. Files that go while it looks are no refusal."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process:
+        whole, tail = True, b""
+        while piece := process.stderr.read(1 << 16):  # there may be a line for each of a million folders
+            whole = whole and _REFUSED not in tail + piece
+            tail = piece[-len(_REFUSED) :]
+        lines = process.stdout.read().splitlines()
+    return _Sum(int(lines[-1].split(b"\t")[0]) if lines else 0, whole)

@@ -29,7 +29,7 @@ class Watch:
         self._pid = pid
         self._verdict = verdict
         self._stop = stop
-        self._usage = Usage(spec)
+        self._usage = Usage(spec, pid)
         self._loop = asyncio.get_running_loop()
         self._running = 0
         self._any = asyncio.Event()

@@ -12,6 +12,7 @@ from tests.attack.probe import Bare, Probe, Trial
 from tests.attack.scene import Scene
 from tests.sandbox.boxes import Bench
 
+
 async def _park(bench: Bench, scene: Scene) -> str:
     """The server starts anew; then the modules are imported on purpose, which shows that they would have said so."""
     await bench.box.park()
