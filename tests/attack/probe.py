@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 from midwatch.sandbox.base import ExecResult
 from tests.attack.scene import Scene
@@ -41,6 +42,13 @@ class Trial:
     """What the command printed, and after it what `Probe.host` told."""
     later: str = ""
     """What `Probe.after` printed in the other box."""
+
+    @property
+    def workspace(self) -> Path:
+        """On the host."""
+        folder = self.bench.spec.workspace
+        assert isinstance(folder, Path)
+        return folder
 
 
 Host = Callable[[Bench, Scene], Awaitable[str]]

@@ -14,7 +14,7 @@ from pathlib import Path
 from midwatch.sandbox.base import Sandbox
 from tests.attack.probe import CONTROL, END, Probe, Trial, argv
 from tests.attack.scene import Scene
-from tests.sandbox.boxes import Bench, alive, opened, spec_below
+from tests.sandbox.boxes import alive, opened, spec_below
 
 PROCESSES = 64
 FILE_BYTES = 16 << 20
@@ -85,7 +85,8 @@ def _furnished(folder: Path, scene: Scene) -> dict[str, object]:
         "masked": (tools / "pip.conf",),
         "support": folder / "support",
         "read_only": (*toolchain(), tools),
-        **limited(processes=PROCESSES, file_bytes=FILE_BYTES),
+        "processes": PROCESSES,
+        "file_bytes": FILE_BYTES,
     }
 
 
@@ -95,14 +96,9 @@ def toolchain() -> tuple[Path, ...]:
     return () if prefix == Path("/usr") else (prefix,)
 
 
-def limited(**limits: int) -> dict[str, object]:
-    """Fields of a spec that set limits."""
-    return limits
-
-
 def _neighbour(folder: Path, sandbox: Sandbox, scene: Scene) -> dict[str, object]:
     spec = spec_below(folder, sandbox, "other")
-    for place in (spec.workspace, spec.private / "tmp", spec.private / "home"):
+    for place in (folder / "other" / "workspace", spec.private / "tmp", spec.private / "home"):
         place.mkdir(parents=True, exist_ok=True)
         (place / "key").write_text(scene.secret)
     return {"other": str(folder / "other")}

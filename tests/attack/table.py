@@ -23,13 +23,16 @@ _HEAD = """# Attacks on a box
 
 Written by `scripts/bench attacks --write` from the data of the attack suite (`tests/attack`); a test fails when it is
 out of date. {count} probes run with every sandbox that the machine has, as root and as a normal user. Each is a small
-program that runs inside a box and tries one thing; the verdict is looked up on the host's side where that can be: a secret
-that the probe was never told is in its output, a socket of the host got its message, a file or process of the host is
-not as it was.
+program that runs inside a box and tries one thing. The verdict is looked up on the host's side where that can be: a
+secret that the probe was never told is in its output, a socket of the host got its message, a file or process of the
+host is not as it was.
 
 A probe that is stopped says nothing unless it is known to work. So each has a control: it gets through without a box
 (`--sandbox process`, the column *no box*; for some only as root), or through a bubblewrap from which one protection was
 taken, or it does by the same means what is allowed.
+
+What a box could plant for git on the host to execute has a suite of its own, `tests/workspace/test_planted.py`; boxes
+that take all they can get (processes, memory, disk, files, output) are in `tests/attack/test_bombs.py`.
 """
 _CELLS = {
     Bare.OPEN: "open",

@@ -66,7 +66,7 @@ async def _write(bench: Bench, scene: Scene) -> str:
 def _setuid(trial: Trial) -> str:
     """A program in the workspace that gives whoever starts it the rights of another."""
     found = []
-    for path in trial.bench.spec.workspace.rglob("*"):  # type: ignore[union-attr]
+    for path in trial.workspace.rglob("*"):
         status = path.lstat()
         if stat.S_ISREG(status.st_mode) and status.st_mode & (stat.S_ISUID | stat.S_ISGID):
             found.append(path.name)

@@ -12,8 +12,8 @@ _FILTER = "the system call filter"
 _BOTH = "no capabilities; the system call filter"
 
 
-def _probe(what: str, tries: str, code: str, by: str, bare: Bare = Bare.AS_ROOT, weak: str = "", *, inside: bool = False) -> Probe:
-    return Probe(f"kernel: {what}", tries, code, by, bare=bare, weak=weak, inside=inside)
+def _probe(what: str, tries: str, code: str, by: str, bare: Bare = Bare.AS_ROOT, weak: str = "") -> Probe:
+    return Probe(f"kernel: {what}", tries, code, by, bare=bare, weak=weak, inside="CONTROL" in code)
 
 
 PROBES = (
@@ -293,7 +293,6 @@ if X86:
         'judged(call(0x40000000 | 39, 172)) if X86 else None\nprint("CONTROL", call(39, 172))',
         "the filter; most kernels do not have them",
         Bare.DEPENDS,
-        inside=True,
     ),
     _probe(
         "kernel settings",
@@ -322,7 +321,7 @@ for path in ("/sys/kernel/uevent_helper", "/sys/power/state", "/sys/kernel/mm/tr
         "leave its control group, or change one's limits",
         """
 import glob
-for pattern in ("cgroup.procs", "*/cgroup.procs", "*/*/cgroup.procs", "memory/memory.limit_in_bytes", "*/release_agent"):
+for pattern in ("cgroup.procs", "*/cgroup.procs", "*/*/cgroup.procs", "*/memory.limit_in_bytes", "*/release_agent"):
     for path in glob.glob("/sys/fs/cgroup/" + pattern)[:3]:
         attempt(writable, path)
 """,

@@ -50,8 +50,9 @@ PROBES = (
         "later: modules for the server",
         "plant modules and start-up files by the names that the box's server imports, and have it started anew",
         """
-source = "import os\\nopen(os.path.join({place!r}, 'ran-' + str(os.getpid())), 'w').write('ran')\\nprint('a planted module ran')\\n"
-names = "os sys time token types codecs select socket _socket gc re io abc site stat resource signal errno subprocess".split()
+source = "import os\\nopen(os.path.join({place!r}, 'ran-' + str(os.getpid())), 'w').write('ran')\\n"
+source += "print('a planted module ran')\\n"
+names = "os sys time token types codecs select socket _socket gc re io abc site stat resource signal errno".split()
 names += ["sitecustomize", "usercustomize", "encodings", "midwatch", "boxd", "server", "keeper", "command", "wire", "main"]
 user = os.path.join(os.environ["HOME"], f".local/lib/python3.{sys.version_info[1]}/site-packages")
 os.makedirs(user)
@@ -77,7 +78,7 @@ print("CONTROL planted")
         """
 os.makedirs(os.path.join(os.environ["HOME"], "bin"))
 os.makedirs(os.path.join(os.environ["HOME"], ".local/bin"))
-for place in (".", os.environ["TMPDIR"], os.path.join(os.environ["HOME"], "bin"), os.path.join(os.environ["HOME"], ".local/bin")):
+for place in (".", os.environ["TMPDIR"], os.environ["HOME"] + "/bin", os.environ["HOME"] + "/.local/bin"):
     for name in ("python3", "python", "sh", "bash", "cat", "env", "git", "ls", "midwatch"):
         path = os.path.join(place, name)
         with open(path, "w") as file:

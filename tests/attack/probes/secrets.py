@@ -258,7 +258,7 @@ for device in range(8):
         """
 import resource
 print("CONTROL", resource.setrlimit(resource.RLIMIT_CORE, resource.getrlimit(resource.RLIMIT_CORE)))
-attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 20, 1 << 20)) or resource.getrlimit(resource.RLIMIT_CORE))
+attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 20, 1 << 20)))
 """,
         "a hard limit of 0, which only a capability could raise",
         bare=Bare.DEPENDS,
@@ -271,7 +271,7 @@ attempt(lambda: resource.setrlimit(resource.RLIMIT_CORE, (1 << 20, 1 << 20)) or 
         "the kernel shows where a bound folder lies in its file system: a path, nothing that is in it",
         lambda trial: (
             "it printed the workspace's path on the host"
-            if trial.bench.spec.workspace.parent.name in trial.said or said_open(trial)
+            if trial.workspace.parent.name in trial.said or said_open(trial)
             else ""
         ),
         bare=Bare.DEPENDS,
