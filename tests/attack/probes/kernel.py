@@ -290,7 +290,7 @@ if X86:
     _probe(
         "x32 calls",
         "call the kernel by the x32 numbers",
-        'judged(call(0x40000000 | 39, 172)) if X86 else None\nprint("CONTROL", call(39, 172))',
+        'child(lambda: judged(call(0x40000000 | 39, 172))) if X86 else None\nprint("CONTROL", call(39, 172))',
         "the filter; most kernels do not have them",
         Bare.DEPENDS,
     ),

@@ -5,7 +5,6 @@ What git on the host would execute has a suite of its own, `tests/workspace/test
 
 from __future__ import annotations
 
-import os
 import stat
 
 from tests.attack.probe import Bare, Probe, Trial
@@ -32,17 +31,14 @@ def _by_the_server(trial: Trial) -> str:
     return "" if "BY THE SERVER ''" in told else f"the server imported a planted module: {told}"
 
 
-def _odd(trial: Trial) -> str:
-    """Files that are more than data when somebody on the host opens or runs them by mistake."""
+def _devices(trial: Trial) -> str:
+    """Device files that the host would open by mistake. A 0:0 is none: it is how overlayfs marks what was deleted."""
     found = []
     for path in trial.bench.spec.private.rglob("*"):
-        kind = path.lstat().st_mode
-        if stat.S_ISBLK(kind) or (stat.S_ISCHR(kind) and path.lstat().st_rdev != 0):
+        status = path.lstat()
+        if stat.S_ISBLK(status.st_mode) or (stat.S_ISCHR(status.st_mode) and status.st_rdev != 0):
             found.append(path.name)
-    owner = {path.lstat().st_uid for path in trial.bench.spec.private.rglob("*")} - {
-        trial.bench.owner[0] if trial.bench.owner else os.geteuid()
-    }
-    return f"{found} {owner}" if found or (owner and os.geteuid() == 0 and 0 in owner) else ""
+    return f"devices are there: {found}" if found else ""
 
 
 PROBES = (
@@ -53,7 +49,7 @@ PROBES = (
 source = "import os\\nopen(os.path.join({place!r}, 'ran-' + str(os.getpid())), 'w').write('ran')\\n"
 source += "print('a planted module ran')\\n"
 names = "os sys time token types codecs select socket _socket gc re io abc site stat resource signal errno".split()
-names += ["sitecustomize", "usercustomize", "encodings", "midwatch", "boxd", "server", "keeper", "command", "wire", "main"]
+names += "sitecustomize usercustomize encodings midwatch boxd server keeper command wire main tree system".split()
 user = os.path.join(os.environ["HOME"], f".local/lib/python3.{sys.version_info[1]}/site-packages")
 os.makedirs(user)
 for place in (os.getcwd(), os.environ["HOME"], os.environ["TMPDIR"], user):
@@ -96,8 +92,8 @@ print("CONTROL", subprocess.run(["./cat"], capture_output=True, text=True).stdou
         host=_programs,
     ),
     Probe(
-        "later: files that are more than data",
-        "leave devices, or files that belong to root, in the folders that the host will clear",
+        "later: device files",
+        "leave device files in the folders that the host will clear",
         """
 for place in (os.environ["HOME"], os.environ["TMPDIR"]):
     attempt(lambda: os.mknod(os.path.join(place, "device"), 0o666 | stat.S_IFCHR, os.makedev(1, 3)))
@@ -105,7 +101,7 @@ for place in (os.environ["HOME"], os.environ["TMPDIR"]):
     os.mkfifo(os.path.join(place, "pipe"))
 """,
         "no capabilities",
-        _odd,
+        _devices,
         bare=Bare.AS_ROOT,
     ),
 )
