@@ -42,8 +42,27 @@ def _open(why: str) -> Expected:
     return Expected(Verdict.OPEN, why)
 
 
+_ITS_OWN = "in gVisor's own kernel, which is a program that is confined itself; nothing of the host's kernel is reached"
+
 OTHERWISE: dict[str, dict[str, Expected]] = {
+    "gvisor": {
+        "secrets: disks": _open(f"/dev/fuse is there {_ITS_OWN}"),
+        "secrets: paths of the host": Expected(Verdict.STOPPED, "gVisor's own mounts are shown"),
+        "network: tunnels": _open(f"/dev/net/tun is there {_ITS_OWN}"),
+        "network: netlink beyond routes": _open(f"one more family is there {_ITS_OWN}"),
+        "processes: tracing its child": _open(_ITS_OWN),
+        "kernel: user namespace by unshare": _open(_ITS_OWN),
+        "kernel: user namespace by clone": _open(_ITS_OWN),
+        "kernel: other namespaces": _open(_ITS_OWN),
+        "kernel: io_uring": Expected(Verdict.EITHER, _ITS_OWN),
+        "kernel: typing into a terminal": _open("the call is not refused; gVisor does not know it"),
+        "kernel: host name": _open(_ITS_OWN),
+        "files: owners": _open("commands are user 0 inside; on the host the files stay the box's"),
+    },
     "landlock": {
+        "secrets: paths of the host": Expected(
+            Verdict.EITHER, "no mounts of its own: the host's are shown, nothing that is in them"
+        ),
         "secrets: arguments of processes": _open(
             "no process namespace: the command lines of the host's processes can be read, not their environments"
         ),

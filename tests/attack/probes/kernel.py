@@ -71,7 +71,11 @@ for flag in (0x20000, 0x40000000, 0x4000000, 0x2000000, 0x80, 0x8000000):
         "setns to the namespaces of a process",
         """
 for name in ("uts", "ipc", "net", "mnt"):
-    handle = os.open(f"/proc/self/ns/{name}", os.O_RDONLY)
+    try:
+        handle = os.open(f"/proc/self/ns/{name}", os.O_RDONLY)
+    except OSError as error:
+        print("refused:", error.strerror)
+        continue
     child(lambda: judged(call(308, 268, handle, 0)))
 """,
         _BOTH,
