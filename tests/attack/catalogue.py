@@ -44,6 +44,13 @@ def _open(why: str) -> Expected:
 
 _ITS_OWN = "in gVisor's own kernel, which is a program that is confined itself; nothing of the host's kernel is reached"
 
+_LOST = (
+    "gVisor keeps no process's descriptors from others of the same user: a command can write to the server's, and end its"
+    " own box or answer for it; do not take evidence from it"
+)
+
+_ENDED = "the box was lost when it was tried, and the host was told so"
+
 OTHERWISE: dict[str, dict[str, Expected]] = {
     "gvisor": {
         "secrets: disks": _open(f"/dev/fuse is there {_ITS_OWN}"),
@@ -56,7 +63,14 @@ OTHERWISE: dict[str, dict[str, Expected]] = {
         "kernel: other namespaces": _open(_ITS_OWN),
         "kernel: io_uring": Expected(Verdict.EITHER, _ITS_OWN),
         "kernel: typing into a terminal": _open("the call is not refused; gVisor does not know it"),
-        "kernel: host name": _open(_ITS_OWN),
+        "processes: regaining privileges": _open("commands are user 0 inside; on the host they are the box's user"),
+        "later: programs for the next command": Expected(Verdict.NOT_TRIED, _ENDED),
+        "evidence: an exit code by another's descriptors": Expected(Verdict.NOT_TRIED, _LOST),
+        "evidence: the next command's output": Expected(Verdict.NOT_TRIED, _LOST),
+        "resources: processes": Expected(Verdict.NOT_TRIED, _ENDED),
+        "resources: threads": _open("gVisor does not count threads; the limits of memory and time hold"),
+        "resources: priority": _open(_ITS_OWN),
+        "resources: last to be killed": _open(_ITS_OWN),
         "files: owners": _open("commands are user 0 inside; on the host the files stay the box's"),
     },
     "landlock": {
