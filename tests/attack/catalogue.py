@@ -45,8 +45,8 @@ def _open(why: str) -> Expected:
 _ITS_OWN = "in gVisor's own kernel, which is a program that is confined itself; nothing of the host's kernel is reached"
 
 _LOST = (
-    "gVisor keeps no process's descriptors from others of the same user: a command can write to the server's, and end its"
-    " own box or answer for it; do not take evidence from it"
+    "gVisor keeps no process's descriptors from others of the same user: a command can write to the server's, and end"
+    " its own box; whether it can answer for it is open, so take no evidence from it"
 )
 
 _ENDED = "the box was lost when it was tried, and the host was told so"
