@@ -1,14 +1,15 @@
-"""How long a workspace takes: ready, a checkpoint, a difference, closed; beside a clone, a worktree and a copy.
+"""How long a workspace and its box take, from ready to closed; beside a clone, a worktree and a copy.
 
 The repositories are made for it, of 200, 10,000 and 100,000 Python files. The rounds of all rows are interleaved, so
-that a change of the machine's load meets them alike; where a round takes long, fewer are run. The files that the agent
-changes are written to the upper folder, as overlayfs would.
+that a change of the machine's load meets them alike; where a round takes long, fewer are run. The first command changes
+three files: in a box of bubblewrap, and without one in the rows beside it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import shutil
 import statistics
@@ -20,10 +21,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from midwatch.sandbox.bubblewrap import Bubblewrap
+from midwatch.sandbox.spec import BoxSpec
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
 
-COLUMNS = ("ready", "checkpoint of 3 files", "diff", "close")
+COLUMNS = ("workspace", "box", "first command", "checkpoint", "diff", "close")
+SANDBOX = Bubblewrap()
 Row = Callable[[int], Awaitable[tuple[float, ...]]]
 
 
@@ -53,12 +57,10 @@ def path_of(number: int) -> str:
     return f"package_{number // 2500}/part_{number // 50}/module_{number}.py"
 
 
-def change(tree: Path, count: int) -> None:
-    """Change three files."""
-    for number in (0, count // 2, count - 1):
-        path = tree / path_of(number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"changed = {time.time_ns()}\n")
+def change(count: int) -> list[str]:
+    """A command that changes three files."""
+    paths = [path_of(number) for number in (0, count // 2, count - 1)]
+    return ["sh", "-c", f'for path; do echo "changed = {time.time_ns()}" >>"$path"; done', "sh", *paths]
 
 
 @dataclass
@@ -83,18 +85,28 @@ def layered(repository: Repository, count: int, scratch: Path, *, overlay: bool)
     async def row(number: int) -> tuple[float, ...]:
         clock = Clock()
         base = await repository.resolve(None)
-        workspace = Workspace(repository, scratch / f"attempt-{number}", overlay=overlay)
+        box_id, folder = f"bench-{number}", scratch / f"attempt-{number}"
+        workspace = Workspace(repository, folder, SANDBOX.owner(box_id), overlay=overlay)
         clock.begin()
         await workspace.restore(base)
         clock.end()
-        change(workspace.folder / ("upper" if overlay else "tree"), count)
+        assert workspace.objects is not None
+        spec = BoxSpec(box_id, workspace.spec(), folder / "private", read_only=(workspace.objects,))
         clock.begin()
-        saved = await workspace.save()
-        clock.end()
-        clock.begin()
-        assert await repository.diff(base.tree, saved.tree)
-        clock.end()
-        clock.begin()
+        async with contextlib.AsyncExitStack() as stack:
+            box = await stack.enter_async_context(SANDBOX.open(spec))
+            clock.end()
+            clock.begin()
+            result = await box.exec(change(count), timeout=60, output_bytes=1 << 16)
+            clock.end()
+            assert result.exit_code == 0, result
+            clock.begin()
+            saved = await workspace.save()
+            clock.end()
+            clock.begin()
+            assert await repository.diff(base.tree, saved.tree)
+            clock.end()
+            clock.begin()
         await workspace.remove()
         clock.end()
         return tuple(clock.times)
@@ -110,7 +122,10 @@ def plain(make: Callable[[Path], None], end: Callable[[Path], None], count: int,
         clock.begin()
         make(folder)
         clock.end()
-        change(folder, count)
+        clock.times.append(0.0)  # there is no box
+        clock.begin()
+        subprocess.run(change(count), cwd=folder, check=True)  # noqa: ASYNC221
+        clock.end()
         clock.begin()
         git(folder, "add", "--all")
         git(folder, "write-tree")
@@ -160,6 +175,7 @@ async def measure(count: int, rounds: int, seconds: float, scratch: Path) -> dic
     base = await repository.resolve(None)
     begun = time.perf_counter()
     first = Workspace(repository, scratch / "first", overlay=True)
+    await SANDBOX.probe()
     await first.restore(base)
     print(f"{count:,} files: the shared checkout was made in {time.perf_counter() - begun:.1f} s", file=sys.stderr)
     await first.remove()
@@ -185,13 +201,16 @@ def main() -> None:
     print(f"| files | | {' | '.join(f'{name}, ms' for name in COLUMNS)} | runs |\n|{'---|' * (len(COLUMNS) + 3)}")
     for count in arguments.files:
         scratch = Path(tempfile.mkdtemp(prefix="midwatch-bench-"))
+        scratch.chmod(0o755)
         try:
             times = asyncio.run(measure(count, arguments.rounds, arguments.seconds, scratch))
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         for name, values in times.items():
             medians = [statistics.median(column) for column in zip(*values, strict=True)]
-            cells = " | ".join(f"{median:.1f}" if median < 100 else f"{median:,.0f}" for median in medians)
+            cells = " | ".join(
+                "–" if not median else f"{median:.1f}" if median < 100 else f"{median:,.0f}" for median in medians
+            )
             print(f"| {count:,} | {name} | {cells} | {len(values)} |", flush=True)
     print(f"\nMedians of interleaved runs, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}")
 
