@@ -34,6 +34,7 @@ from midwatch.workflows.evidence import CheckParts, check
 from midwatch.workflows.plan import Means
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.start import work_folder
+from midwatch.workflows.tidy import tidy
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
 
@@ -76,6 +77,8 @@ async def solve(task: Task, parts: Parts) -> None:
         for name in names:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
         parts.blobs.sweep()
+    settings = parts.means.settings
+    await tidy(parts.state, settings.keep_gib, settings.keep_days)
 
 
 async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:

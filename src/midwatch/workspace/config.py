@@ -42,6 +42,6 @@ class EnvironmentSettings:
     setup_seconds: Positive = 3600
     """The longest that one command of a setup may run."""
     keep_gib: Annotated[float, Ge(0)] = 20
-    """What kept layers may take in all."""
+    """What kept layers may take in all, and as much again the shared checkouts of base commits."""
     keep_days: Annotated[float, Ge(0)] = 30
-    """Layers that nobody used for so long are deleted."""
+    """Layers and shared checkouts that nobody used for so long are deleted."""

@@ -1,4 +1,4 @@
-"""`midwatch env gc`: delete environments that are old or too many."""
+"""`midwatch env gc`: delete environments and shared checkouts that are old or too many."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from midwatch import wiring
 from midwatch.cli import arguments, words
 from midwatch.cli.screen import Screen
 from midwatch.domain.codec import to_json
+from midwatch.workflows.tidy import tidy
 from midwatch.workspace.layers.cache import Cache
 
 USAGE = "midwatch env gc [--keep-gib N] [--older-than DAYS] [--all] [--json]"
@@ -39,13 +40,20 @@ async def execute(options: Namespace, screen: Screen) -> int:
     days = settings.keep_days if options.older_than is None else options.older_than
     if options.all:
         keep, days = 0.0, 0.0
-    removed = await cache.collect(keep * (1 << 30), days * 86400)
+    tidied = await tidy(home.state, keep, days)
+    removed = tidied.environments
     left = [layers.record for layers, _ in cache.kept()]
     if screen.json:
-        screen.emit({"type": "gc", "removed": to_json(removed), "kept": to_json(left)}, indent=2)
+        screen.emit(
+            {"type": "gc", "removed": to_json(removed), "kept": to_json(left), "checkouts_bytes": tidied.checkouts},
+            indent=2,
+        )
         return 0
     look = screen.look()
     lines = [f"{look.mark(True)} deleted {gone.key[:16]}: {words.size(gone.size)} ({gone.why})" for gone in removed]
+    if tidied.checkouts:
+        lines.append(f"{look.mark(True)} deleted shared checkouts: {words.size(tidied.checkouts)}")
+    lines += [f"{look.mark(True)} removed {words.line(left_over)}" for left_over in tidied.leftovers]
     total = sum(record.size for record in left)
     screen.say([*lines, f"{words.count(len(left), 'environment')} kept, {words.size(total)}"])
     return 0
