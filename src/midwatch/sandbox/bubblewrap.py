@@ -139,9 +139,9 @@ class _Launcher:
                 process = await start(what)
                 try:
                     if group is not None:
-                        group.enter(process.pid)
+                        await asyncio.to_thread(group.enter, process.pid)  # the kernel may take 10 ms for it
                     go.open()
-                except OSError:
+                except BaseException:
                     process.kill()
                     process.wait()
                     raise
