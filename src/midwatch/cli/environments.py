@@ -28,7 +28,9 @@ def which_arguments(parser: arguments.Parser) -> None:
 
 def box_arguments(parser: arguments.Parser) -> None:
     """What is needed where commands are run."""
-    parser.add_argument("--sandbox", choices=drivers.NAMES, help="how commands are isolated; `process` isolates nothing")
+    parser.add_argument(
+        "--sandbox", choices=drivers.NAMES, help="how commands are isolated; `process` isolates nothing"
+    )
     parser.add_argument("--trust-recipe", action="store_true", help="let the recipe name hosts and secrets")
 
 

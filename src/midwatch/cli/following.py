@@ -67,10 +67,11 @@ async def stoppable(work: Coroutine[Any, Any, T]) -> T:
 
 
 def leave_at_once() -> None:
-    """End this process now, and what it has started: a box dies with it, a command without isolation would not."""
+    """End this process now, and what it has started. Boxes end their commands when they notice, so only what was started
+    itself is killed here: in the groups of these are the keepers that see to it."""
     for child in _children():
         with contextlib.suppress(OSError):
-            (os.killpg if os.getpgid(child) == child else os.kill)(child, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
     if os.isatty(1):
         os.write(1, b"\x1b[?25h\n")  # the live view hides the cursor
     os._exit(STOPPED)

@@ -50,6 +50,8 @@ class Keeper:
                     terminal.started()
                 self._attend(terminal)
                 self._finish(terminal)
+        except OSError:  # the line is broken: the server has been killed
+            self._end_all()
         finally:
             os._exit(0)
 
