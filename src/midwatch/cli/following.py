@@ -67,8 +67,8 @@ async def stoppable(work: Coroutine[Any, Any, T]) -> T:
 
 
 def leave_at_once() -> None:
-    """End this process now, and what it has started. Boxes end their commands when they notice, so only what was started
-    itself is killed here: in the groups of these are the keepers that see to it."""
+    """End this process now, and what it has started. Boxes end their commands when they notice, so only what was
+    started itself is killed here: in the groups of these are the keepers that see to it."""
     for child in _children():
         with contextlib.suppress(OSError):
             os.kill(child, signal.SIGKILL)
