@@ -146,6 +146,13 @@ async def diff(home: Home, task_id: str) -> bytes:
     return await read.difference(home.store, home.state, home.forge, task_id)
 
 
+async def mail(home: Home, task_id: str) -> bytes:
+    """The same as one mail that `git am` takes."""
+    from midwatch.workflows import read
+
+    return await read.mail(home.store, home.state, home.forge, task_id)
+
+
 async def apply(home: Home, task_id: str, repository: str | None = None) -> tuple[FileChange, ...]:
     """Put a task's change into a working tree. Refused whole, with the files named, when it does not fit."""
     from midwatch.workflows import read

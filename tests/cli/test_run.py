@@ -105,6 +105,23 @@ def test_the_diff_is_taken_by_git_apply(done: Done, tmp_path: Path) -> None:
     assert "range(len(values))" in (copy / "calc.py").read_text()
 
 
+def test_the_mail_becomes_a_commit_by_git_am(done: Done, tmp_path: Path) -> None:
+    program, task_id, _ = done
+    copy, mail = tmp_path / "copy", tmp_path / "change.mail"
+    shutil.copytree(program.repo, copy)
+    mail.write_bytes(program("diff", task_id, "--mail").stdout)
+    program.git("-C", str(copy), "-c", "user.name=Ada", "-c", "user.email=ada@example.org", "am", "--quiet", str(mail))
+    assert "range(len(values))" in (copy / "calc.py").read_text()
+    message = program.git("-C", str(copy), "log", "-1", "--format=%B")
+    assert f"Midwatch-Task: {task_id}" in message
+
+
+def test_the_stat_names_the_files(done: Done) -> None:
+    program, task_id, _ = done
+    assert "calc.py" in program("diff", task_id, "--stat").stdout.decode()
+    assert program.json("diff", task_id, "--stat")["changes"][0]["path"] == "calc.py"
+
+
 def test_apply_changes_the_files_once_and_refuses_whole_when_they_do_not_fit(done: Done, tmp_path: Path) -> None:
     program, task_id, _ = done
     copy = tmp_path / "copy"

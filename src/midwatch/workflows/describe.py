@@ -57,7 +57,17 @@ def proposal(task: Task, history: History, changes: Sequence[FileChange]) -> Pro
 
 def commit_message(task: Task, history: History, evidence: Evidence) -> str:
     """Title, the task, and where it comes from."""
-    return f"{title(task, history, evidence)}\n\nMidwatch-Task: {task.id}\n"
+    return message(title(task, history, evidence), task)
+
+
+def message(title: str, task: Task) -> str:
+    """A commit message under that title."""
+    return f"{title}\n\nMidwatch-Task: {task.id}\n"
+
+
+def from_prompt(prompt: str) -> str:
+    """A title from what was asked for."""
+    return _cut(_first_line(prompt), TITLE_LENGTH)
 
 
 def _offered_title(history: History) -> str:

@@ -6,14 +6,16 @@ from pathlib import Path
 
 from midwatch.agent.log import History
 from midwatch.domain.errors import InputError
-from midwatch.domain.evidence import FileChange
+from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.task import Task
 from midwatch.engine.lease import holder
 from midwatch.engine.store.base import Store, TaskRow
 from midwatch.forges.base import Forge
+from midwatch.workflows import describe
 from midwatch.workflows.report import AttemptReport, Report, attempt_report
 from midwatch.workflows.solve import intact
 from midwatch.workflows.start import work_folder
+from midwatch.workspace import patch
 from midwatch.workspace.repository import Repository
 
 
@@ -67,6 +69,18 @@ async def difference(store: Store, state: Path, forge: Forge, prefix: str) -> by
         return b""
     repository = await Repository.open(state, report.task.repository, refresh=False)
     return await repository.diff(report.task.base.tree, tree)
+
+
+async def mail(store: Store, state: Path, forge: Forge, prefix: str) -> bytes:
+    """The change of the chosen attempt as one mail that `git am` takes; empty when nothing changed."""
+    report = await make_report(store, state, forge, prefix)
+    task, tree = report.task, final_tree(report.chosen)
+    if not tree:
+        return b""
+    repository = await Repository.open(state, task.repository, refresh=False)
+    title = report.pull_request.proposal.title if report.pull_request else describe.from_prompt(task.prompt)
+    message = describe.message(title, task)
+    return await patch.export(repository, task.base, Checkpoint(tree, report.chosen.commit), message, task.created)
 
 
 async def apply(store: Store, state: Path, forge: Forge, prefix: str, target: str | None) -> tuple[FileChange, ...]:

@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 
 from midwatch import wiring
 from midwatch.cli import arguments, words
+from midwatch.cli.render import diffstat_lines
 from midwatch.cli.screen import Look, Screen
+from midwatch.domain.codec import to_json
+from midwatch.domain.evidence import FileChange
 
-USAGE = "midwatch diff ID [--json]"
+USAGE = "midwatch diff ID [--stat | --mail] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
-    """Which task."""
+    """Which task, and in which form."""
     arguments.task_argument(parser)
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument("--stat", action="store_true", help="the files and how many lines of each changed")
+    forms.add_argument("--mail", action="store_true", help="a mail that `git am` makes a commit of")
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Print the unified diff: on a terminal coloured and harmless, else byte for byte, as `git apply` takes it."""
     async with wiring.home(screen.environ) as home:
-        data = await wiring.diff(home, options.id)
+        if options.stat:
+            return _stat((await wiring.report(home, options.id)).changes, options.id, screen)
+        data = await (wiring.mail if options.mail else wiring.diff)(home, options.id)
     if screen.json:
         screen.emit({"type": "diff", "id": options.id, "diff": data.decode("utf-8", "surrogateescape")})
     elif sys.stdout.isatty():
         screen.say(diff_lines(data, screen.look()) if data else "no file was changed")
     else:
         screen.raw(data)
+    return 0
+
+
+def _stat(changes: Sequence[FileChange], task_id: str, screen: Screen) -> int:
+    if screen.json:
+        screen.emit({"type": "stat", "id": task_id, "changes": to_json(changes)})
+    else:
+        screen.say(diffstat_lines(changes, screen.look()) if changes else ["no file was changed"])
     return 0
 
 
