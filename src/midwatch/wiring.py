@@ -119,6 +119,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
             observer=observer,
             support=Path(__file__).parent / "models/repair/box" if task.model == DEFAULT_MODEL else None,
             harness=f"midwatch {__version__}",
+            personal=home.settings.instructions(),
         )
         await solve(task, parts)
     finally:

@@ -56,7 +56,13 @@ class Box(Protocol):
         could not run it; a program that is missing is exit code 127 with a line of output. Cancelling kills it."""
 
     async def start(
-        self, argv: Sequence[str], *, output_bytes: int, cwd: str = "", pty: bool = False, sink: OutputSink | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        output_bytes: int,
+        cwd: str = "",
+        pty: bool = False,
+        sink: OutputSink | None = None,
     ) -> Session:
         """Run a command beside others until it ends, is killed, or the box is parked or closed. `pty`: on a terminal
         of its own. Raises as `exec`."""

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from midwatch.agent import instructions
 from midwatch.agent.context import opening
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
@@ -30,6 +31,7 @@ from midwatch.tools.base import ToolSet
 from midwatch.workflows import describe
 from midwatch.workflows.evidence import CheckParts, box_spec, check
 from midwatch.workflows.start import work_folder
+from midwatch.workspace import objects
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
 
@@ -51,6 +53,8 @@ class Parts:
     """Programs of the model that its boxes may read."""
     harness: str
     """Name and version of this program."""
+    personal: bytes = b""
+    """The person's own instructions for every agent."""
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -108,7 +112,17 @@ async def _begin(task: Task, number: int, log: Log, parts: Parts) -> None:
     protections = await parts.sandbox.probe()
     started = TaskStarted(task, number, parts.sandbox.name, protections, parts.harness)
     workdir = WORKDIR if parts.sandbox.name != "process" else str(work_folder(parts.state, log.attempt) / "tree")
-    await log.append(started, Message("person", opening(task, workdir)))
+    told = await _instructions(task, parts)
+    first = (Message("repository", told),) if told else ()
+    await log.append(started, *first, Message("person", opening(task, workdir)))
+
+
+async def _instructions(task: Task, parts: Parts) -> str:
+    """What the person and the repository tell every agent, as of the base commit."""
+    git = parts.repository.git
+    files = instructions.wanted(await objects.files(git, task.base.commit, *instructions.PLACES))
+    contents = await objects.read_files(git, task.base.commit, files)
+    return instructions.told(parts.personal, contents)
 
 
 async def _work(task: Task, log: Log, parts: Parts) -> None:
