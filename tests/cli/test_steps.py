@@ -12,6 +12,7 @@ from midwatch.domain.conversation import ToolCall, Usage
 from midwatch.domain.events import (
     KINDS,
     Checked,
+    Compacted,
     Failed,
     LimitReached,
     Message,
@@ -38,6 +39,7 @@ BODIES = {
     "tool_finished": command(1, command=EVIL, ended=EVIL),
     "network_requested": NetworkRequested("work", EVIL, 443, EVIL, EVIL, False, EVIL, 1, 2),
     "plan_updated": PlanUpdated((PlanStep(EVIL, "in_progress"),), ""),
+    "compacted": Compacted(EVIL, 3, EVIL, Usage(9, 0, 0, 1), 5, 3),
     "limit_reached": LimitReached("turns", EVIL),
     "checked": Checked(Evidence("d" * 40, (check_run(1, EVIL, EVIL),)), "e" * 40),
     "proposing": Proposing(EVIL, EVIL, "e" * 40, EVIL, False),
