@@ -49,6 +49,17 @@ class Settings:
 
         return Means(state, environ, self.environments, self.sandbox.limits())
 
+    def instructions(self) -> bytes:
+        """The person's own AGENTS.md, beside the settings file; empty when there is none. Raises InputError when it
+        cannot be read."""
+        path = self.folder / "AGENTS.md"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}", "mend its mode, or remove it") from None
+
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Read the file (none is an empty one) and the environment. Raises InputError that names file, key and mend."""

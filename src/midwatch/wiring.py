@@ -118,6 +118,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
             support=Path(__file__).parent / "models/repair/box" if task.model == DEFAULT_MODEL else None,
             harness=f"midwatch {__version__}",
             means=home.settings.means(home.state, home.environ),
+            personal=home.settings.instructions(),
         )
         await solve(task, parts)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from midwatch.agent import compaction
 from midwatch.agent.log import Log
 from midwatch.domain.conversation import Usage
 from midwatch.domain.errors import InputError
@@ -36,7 +37,7 @@ def over(log: Log, limits: Limits, model: Model, fixed: int = 0) -> LimitReached
         return LimitReached("turns", f"the limit of {_counted(limits.turns, 'turn')} was reached")
     if limits.tokens is not None and log.usage.total >= limits.tokens:
         return LimitReached("tokens", f"the limit of {limits.tokens} tokens was reached ({log.usage.total} used)")
-    if log.context_tokens > model.window * WINDOW_SHARE:
+    if log.context_tokens > model.window * WINDOW_SHARE and not compaction.possible(log, model):
         return LimitReached("context", f"the conversation no longer fits the model's window of {model.window} tokens")
     if limits.cost_microusd is not None and output_cap(log, limits, model, fixed) < min(LEAST_OUTPUT, model.max_output):
         spent, cap = log.cost_microusd / 1e6, limits.cost_microusd / 1e6
@@ -74,9 +75,9 @@ def output_cap(log: Log, limits: Limits, model: Model, fixed: int = 0, wasted: i
 def sent_tokens(log: Log, fixed: int) -> int:
     """The most tokens that the next request can hold. A token is hardly ever less than two bytes of text; what was sent
     before is as the provider counted it, and that includes the fixed part."""
-    if log.last_reply is None:
+    if log.sent_tokens == 0:
         return (log.pending_bytes + fixed) // 2
-    return log.last_reply.usage.total + log.pending_bytes // 2
+    return log.sent_tokens + log.pending_bytes // 2
 
 
 def _counted(number: int, noun: str) -> str:

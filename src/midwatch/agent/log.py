@@ -5,15 +5,19 @@ Opening a log after a crash and going on is the same call as opening a new one.
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Answered, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
     Checked,
+    Compacted,
     Event,
     LimitReached,
     Message,
@@ -63,6 +67,8 @@ class History:
         self._open: dict[str, ToolCall] = {}
         self._started: set[str] = set()
         self._tail_bytes = 0
+        self._sent = 0
+        self._opening = 0
         for event in events:
             self.fold(event)
 
@@ -73,6 +79,7 @@ class History:
             case TaskStarted() as body:
                 self.task = body.task
             case Message() as body:
+                self._opening += self.turns == 0
                 self.items.append(Said(body.text))
                 self._tail_bytes += _size(body.text)
                 self.outcome = None
@@ -84,6 +91,8 @@ class History:
                 self._fold_result(body)
             case PlanUpdated() as body:
                 self.plan = body
+            case Compacted() as body:
+                self._fold_compaction(body)
             case LimitReached() as body:
                 self.outcome = Outcome("limit", body.text, draft=True)
             case Checked() as body:
@@ -102,7 +111,7 @@ class History:
         self.cost_microusd += body.cost_microusd or 0
         self.cost_known = self.cost_known and body.cost_microusd is not None
         self.items.append(Replied(body.wire, body.text, body.calls, body.items))
-        self._tail_bytes = 0
+        self._tail_bytes, self._sent = 0, body.usage.total
         self._open = {call.id: call for call in body.calls}
         self._started = set()
         if not body.calls and body.stop != "length":
@@ -117,6 +126,19 @@ class History:
         self.checkpoint = body.checkpoint
         if body.number:
             self.commands.append(body)
+
+    def _fold_compaction(self, body: Compacted) -> None:
+        self.usage += body.usage
+        self.cost_microusd += body.cost_microusd or 0
+        self.cost_known = self.cost_known and body.cost_microusd is not None
+        tail = self.items[len(self.items) - body.kept :]
+        self.items = [*self.opening, Said(body.summary), *tail]
+        self._sent, self._tail_bytes = 0, sum(map(item_bytes, self.items))
+
+    @property
+    def opening(self) -> list[Item]:
+        """What was said before the model's first reply: instructions and the task."""
+        return list(itertools.takewhile(lambda item: isinstance(item, Said), self.items))[: self._opening]
 
     def next_unanswered(self) -> ToolCall | None:
         """The first call of the last reply that has no result, also one that a crash left open."""
@@ -134,12 +156,17 @@ class History:
     @property
     def context_tokens(self) -> int:
         """Tokens that the next request will hold: as the provider counted the last one, and an estimate of the rest."""
-        last = self.last_reply.usage.total if self.last_reply else 0
-        return last + self._tail_bytes // 4
+        return self._sent + self._tail_bytes // 4
+
+    @property
+    def sent_tokens(self) -> int:
+        """Tokens of the last request and its reply, as the provider counted them; 0 when there was none since the
+        conversation began or was compacted."""
+        return self._sent
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes added to the conversation since the last reply."""
+        """Bytes of the conversation that `sent_tokens` does not count."""
         return self._tail_bytes
 
     @property
@@ -192,6 +219,18 @@ class Log(History):
     def elapsed(self) -> float:
         """Seconds of work so far, this process included."""
         return self._before + time.monotonic() - self._opened
+
+
+def item_bytes(item: Item) -> int:
+    """About how much of a request an item takes."""
+    match item:
+        case Said():
+            return _size(item.text)
+        case Answered():
+            return _size(item.output)
+        case Replied():
+            calls = sum(_size(call.name) + _size(call.arguments) for call in item.calls)
+            return max(_size(item.text) + calls, len(json.dumps(to_json(item.items))))
 
 
 def _size(text: str) -> int:

@@ -7,13 +7,14 @@ has had no effect that the workspace remembers, because `restore` puts back the 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import math
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from midwatch.agent import budget, context
+from midwatch.agent import budget, compaction, context
 from midwatch.agent.log import Log
 from midwatch.agent.requests import Requests
 from midwatch.domain.codec import to_json
@@ -23,7 +24,7 @@ from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFini
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
-from midwatch.models.base import Model
+from midwatch.models.base import ContextTooLong, Model
 from midwatch.sandbox.base import Box
 from midwatch.tools.base import Bench, ToolSet
 from midwatch.workspace.checkout import Workspace
@@ -60,6 +61,8 @@ async def work(log: Log, place: Workplace) -> None:
             await _answer(log, call, place, note)
         elif limit := budget.over(log, place.task.limits, place.model, place.fixed):
             await log.append(limit)
+        elif compaction.due(log, place.model):
+            await _compact(log, place)
         else:
             if note:
                 await log.append(Message("harness", note))
@@ -112,21 +115,17 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
 
 async def _ask(log: Log, place: Workplace) -> None:
     """One model call, its reply appended whole."""
-    view = context.view(log, place.task, place.box.workdir)
-    left = budget.seconds_left(log, place.task.limits)
     place.observer.phase(f"asking {place.model.name}")
-    began = time.monotonic()
-    purse = Purse(log, place)
     try:
-        async with asyncio.timeout(None if math.isinf(left) else max(left, 0.001)):
-            reply = await _reply(view, place, purse)
-    except TimeoutError:
-        await log.append(budget.out_of_time(place.task.limits))
+        answer = await _call(log, place, context.view(log, place.task, place.box.workdir))
+    except ContextTooLong:
+        if not compaction.possible(log, place.model):
+            raise
+        await log.append(compaction.compacted(log, place.model, ""))
         return
-    if reply is None:
-        await log.append(LimitReached("cost", "answers that broke off have used up the rest of the money limit"))
+    if answer is None:
         return
-    cost = place.model.cost(reply.usage)
+    reply = answer.reply
     replied = ModelReplied(
         model=reply.model,
         wire=reply.wire,
@@ -134,12 +133,57 @@ async def _ask(log: Log, place: Workplace) -> None:
         calls=reply.calls,
         items=reply.items,
         usage=reply.usage,
-        cost_microusd=None if cost is None else cost + purse.wasted,
-        latency_ms=round((time.monotonic() - began) * 1000),
+        cost_microusd=answer.cost_microusd,
+        latency_ms=answer.latency_ms,
         stop=reply.stop,
     )
     cut = reply.stop == "length" and not reply.calls
     await log.append(replied, *([Message("harness", context.CUT_SHORT)] if cut else []))
+
+
+async def _compact(log: Log, place: Workplace) -> None:
+    """Replace the middle of the conversation by the model's notes on it."""
+    place.observer.phase("making room in the model's window")
+    view = context.view(log, place.task, place.box.workdir)
+    try:
+        answer = await _call(log, place, compaction.question(view))
+    except ContextTooLong:
+        await log.append(compaction.compacted(log, place.model, ""))
+        return
+    if answer is None:
+        return
+    reply = answer.reply
+    event = compaction.compacted(log, place.model, "" if reply.calls else reply.text)
+    cost, latency = answer.cost_microusd, answer.latency_ms
+    await log.append(
+        dataclasses.replace(event, model=reply.model, usage=reply.usage, cost_microusd=cost, latency_ms=latency)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    reply: Reply
+    cost_microusd: int | None
+    latency_ms: int
+
+
+async def _call(log: Log, place: Workplace, view: View) -> _Answer | None:
+    """Ask the model. None when a limit of time or money ended it, which is in the log then."""
+    left = budget.seconds_left(log, place.task.limits)
+    began = time.monotonic()
+    purse = Purse(log, place)
+    try:
+        async with asyncio.timeout(None if math.isinf(left) else max(left, 0.001)):
+            reply = await _reply(view, place, purse)
+    except TimeoutError:
+        await log.append(budget.out_of_time(place.task.limits))
+        return None
+    if reply is None:
+        await log.append(LimitReached("cost", "answers that broke off have used up the rest of the money limit"))
+        return None
+    cost = place.model.cost(reply.usage)
+    latency = round((time.monotonic() - began) * 1000)
+    return _Answer(reply, None if cost is None else cost + purse.wasted, latency)
 
 
 class Purse:

@@ -10,6 +10,7 @@ from midwatch.cli.screen import Look
 from midwatch.domain.events import (
     Checked,
     EnvironmentReady,
+    Compacted,
     Failed,
     LimitReached,
     Message,
@@ -102,6 +103,9 @@ class Steps:
             case Proposed():
                 words_for = "draft pull request" if body.draft else "pull request"
                 return Step(True, f"{words_for} #{body.number}", (words.line(body.branch),))
+            case Compacted():
+                facts = [f"{words.compact(body.usage.total)} tokens"] if body.usage.total else []
+                return Step(None, "the conversation was summed up to make room", tuple(facts))
             case LimitReached():
                 return Step(False, words.line(body.text))
             case Stopped():

@@ -155,6 +155,24 @@ class PlanUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class Compacted:
+    """The conversation was about to fill the model's window: from here on it is the opening, `summary`, and the last
+    `kept` items. Earlier events stay in the log."""
+
+    kind: ClassVar[str] = "compacted"
+    version: ClassVar[int] = 1
+    summary: str
+    """What the model reads in place of what was left out."""
+    kept: int
+    """Items of the conversation, counted from its end."""
+    model: str
+    """Who wrote the summary; empty when the harness did."""
+    usage: Usage
+    cost_microusd: int | None
+    latency_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class LimitReached:
     """A cap ended the work: turns, tokens, cost, seconds or context."""
 
@@ -226,7 +244,7 @@ KINDS: dict[str, type[Any]] = {
     body.kind: body
     for body in (
         TaskStarted, EnvironmentReady, Message, ModelReplied, ToolStarted, ToolFinished, NetworkRequested, PlanUpdated,
-        LimitReached, Checked, Proposing, Proposed, Stopped, Failed,
+        Compacted, LimitReached, Checked, Proposing, Proposed, Stopped, Failed,
     )
 }  # fmt: skip
 

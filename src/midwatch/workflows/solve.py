@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from midwatch.agent import instructions
 from midwatch.agent.context import opening
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
@@ -35,6 +36,7 @@ from midwatch.workflows.plan import Means
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy
+from midwatch.workspace import objects
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
 
@@ -58,6 +60,8 @@ class Parts:
     """Name and version of this program."""
     means: Means
     """What the settings and the machine give to environments."""
+    personal: bytes = b""
+    """The person's own instructions for every agent."""
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -144,7 +148,17 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
     workdir = WORKDIR
     if parts.sandbox.name in IN_PLACE:
         workdir = str(work_folder(parts.state, log.attempt) / "tree")
-    await log.append(*ready, Message("person", opening(task, workdir, place.environment.notes)))
+    told = await _instructions(task, parts)
+    first = [Message("repository", told)] if told else []
+    await log.append(*ready, *first, Message("person", opening(task, workdir, place.environment.notes)))
+
+
+async def _instructions(task: Task, parts: Parts) -> str:
+    """What the person and the repository tell every agent, as of the base commit."""
+    git = parts.repository.git
+    files = instructions.wanted(await objects.files(git, task.base.commit, *instructions.PLACES))
+    contents = await objects.read_files(git, task.base.commit, files)
+    return instructions.told(parts.personal, contents)
 
 
 async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:

@@ -1,0 +1,131 @@
+"""What a repository and a person tell every agent: AGENTS.md files and skills, read from the base commit.
+
+The convention is that of agents.md: a file counts for its folder and all below it, the nearest one wins, and
+AGENTS.override.md takes the place of the AGENTS.md beside it. What they say is advice on how to work here; what a task
+may do is decided by the harness, so nothing in them can widen it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+NAMES = ("AGENTS.override.md", "AGENTS.md")
+"""In a folder, the first of these counts."""
+BUDGET = 32 << 10
+"""Bytes of all instructions together; what does not fit is left out, and said so."""
+SKILL_FOLDERS = (".agents/skills", ".midwatch/skills")
+MOST_SKILLS = 50
+_DESCRIPTION = 300
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_KEY = re.compile(r"(name|description):[ \t]*(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """A description of how to do one thing; `path` is read by the model when it needs it."""
+
+    name: str
+    description: str
+    path: str
+
+
+PLACES = (*NAMES, *SKILL_FOLDERS)
+"""All files and folders of a repository where something is looked for at the start."""
+
+
+def wanted(files: Iterable[str]) -> list[str]:
+    """Those of the files in PLACES that must be read: instructions at the top, and the skills' descriptions."""
+    return [path for path in files if path in NAMES or _is_skill(path)]
+
+
+def nearest(folder: str, files: Iterable[str]) -> str:
+    """The instructions file that counts in a folder (`` for the top), or nothing."""
+    prefix = f"{folder}/" if folder else ""
+    there = set(files)
+    return next((prefix + name for name in NAMES if prefix + name in there), "")
+
+
+def told(personal: bytes, contents: Mapping[str, bytes]) -> str:
+    """The instructions as the model reads them; empty when there are none. `personal` is the person's own file,
+    `contents` the repository's files by path."""
+    parts, left = [], BUDGET
+    top = nearest("", contents)
+    for source, data in (("the person who gives the task", personal), (top, contents.get(top, b""))):
+        text, used = _cut(data, left)
+        left -= used
+        if text:
+            parts.append(f'<instructions from="{source}">\n{text}\n</instructions>')
+    listed = _listed(skills(contents))
+    if listed:
+        parts.append(listed)
+    return "\n\n".join(parts)
+
+
+def nested(path: str, data: bytes, used: int) -> str:
+    """A file below the working folder, told when something beside it was touched. `used`: bytes told so far."""
+    text, _ = _cut(data, max(0, BUDGET - used))
+    folder = path.rpartition("/")[0]
+    return f'<instructions from="{path}" for="{folder}/">\n{text}\n</instructions>' if text else ""
+
+
+def skills(contents: Mapping[str, bytes]) -> list[Skill]:
+    """The skills among the files, by name; one without a description is of no use and left out."""
+    found: dict[str, Skill] = {}
+    for path in sorted(filter(_is_skill, contents)):
+        facts = _front_matter(contents[path].decode("utf-8", "replace"))
+        name = facts.get("name") or path.split("/")[-2]
+        if facts.get("description") and name not in found:
+            found[name] = Skill(_line(name), _line(facts["description"])[:_DESCRIPTION], path)
+    return [found[name] for name in sorted(found)][:MOST_SKILLS]
+
+
+def _is_skill(path: str) -> bool:
+    return any(
+        path.startswith(f"{folder}/") and path.endswith("/SKILL.md") and path.count("/") == folder.count("/") + 2
+        for folder in SKILL_FOLDERS
+    )
+
+
+def _front_matter(text: str) -> dict[str, str]:
+    """`name` and `description` of the block between `---` lines; a value may be quoted or go on, indented, below."""
+    front = _FRONT.match(text)
+    facts: dict[str, list[str]] = {}
+    key = ""
+    for line in front[1].splitlines() if front else ():
+        found = _KEY.fullmatch(line)
+        if found:
+            key = found[1]
+            value = found[2].strip()
+            facts[key] = [] if re.fullmatch(r"[|>][+-]?", value) else [_unquoted(value)]
+        elif key and line[:1] in (" ", "\t"):
+            facts[key].append(line.strip())
+        else:
+            key = ""
+    return {name: " ".join(part for part in parts if part) for name, parts in facts.items()}
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def _listed(found: list[Skill]) -> str:
+    if not found:
+        return ""
+    lines = "\n".join(f"- {skill.name}: {skill.description} ({skill.path})" for skill in found)
+    return f"<skills>\nRead the file before you do what it is about.\n{lines}\n</skills>"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cut(data: bytes, room: int) -> tuple[str, int]:
+    """As much of a file as there is room for, in whole lines, and the bytes that it took."""
+    whole = data.strip()
+    if len(whole) <= room:
+        return whole.decode("utf-8", "replace").replace("\0", ""), len(whole)
+    head = whole[:room].rpartition(b"\n")[0]
+    note = f"[… {len(whole) - len(head)} bytes left out: instructions may take {BUDGET >> 10} KiB in all]"
+    return f"{head.decode('utf-8', 'replace')}\n{note}".replace("\0", "").strip(), room
