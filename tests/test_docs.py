@@ -15,7 +15,7 @@ import midwatch
 from midwatch.cli.main import COMMANDS
 from midwatch.cli.program import parser_of
 from midwatch.domain.events import KINDS, Event
-from midwatch.models.config import BUILT_IN
+from midwatch.models.providers import BUILT_IN
 from midwatch.settings import load
 from midwatch.workspace.recipe import Recipe
 

@@ -24,7 +24,7 @@ from midwatch.models.responses import ResponsesModel
 from tests.support.asking import ask, model_at, view_of
 from tests.support.model_server import ModelServer, Step, calls, cut_after, fails, garbage, hangs, raw, says
 
-WIRES = pytest.mark.parametrize("wire", ["responses", "chat"])
+WIRES = pytest.mark.parametrize("wire", ["responses", "chat", "messages"])
 
 
 def answering(listener: socket.socket, answer: bytes, seen: list[bytes]) -> threading.Thread:

@@ -70,6 +70,8 @@ class Replied:
     text: str
     calls: tuple[ToolCall, ...]
     items: tuple[Mapping[str, Any], ...]
+    model: str = ""
+    """Who said it; empty when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

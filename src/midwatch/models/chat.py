@@ -34,7 +34,9 @@ class ChatModel(WireModel):
 
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
         card = self._card
-        head: dict[str, Any] = {"model": card.model, "stream": True}
+        head = card.head()
+        if card.cache_marks == "automatic":
+            head["cache_control"] = {"type": "ephemeral"}
         if card.ask_usage:
             head["stream_options"] = {"include_usage": True}
         if card.effort:
@@ -52,7 +54,7 @@ class ChatModel(WireModel):
                 yield {"role": "user", "content": item.text}
             elif isinstance(item, Answered):
                 yield {"role": "tool", "tool_call_id": item.call_id, "content": item.output}
-            elif item.wire == WIRE and item.items:
+            elif self._is_own(item):
                 hidden = () if self._card.return_reasoning else _REASONING_FIELDS
                 for message in item.items:
                     yield _readable({key: value for key, value in message.items() if key not in hidden})

@@ -1,6 +1,7 @@
 """Which models there are: the built-in providers, the settings file, the environment (which wins).
 
-The shape of the file is in sections.py. Nothing here opens a connection; `build` only makes the object.
+The providers are in providers.py, the shape of the file in sections.py. Nothing here opens a connection; `build` only
+makes the object.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,61 +21,18 @@ from midwatch.domain.errors import InputError
 from midwatch.models.base import Model
 from midwatch.models.endpoint import Endpoint, RetryPolicy, is_local
 from midwatch.models.prices import Price, Pricing
+from midwatch.models.providers import BUILT_IN, WIRES, Provider
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
+
+    from midwatch.models.catalog import Family
 
 EMBEDDED = "repair"
 """The model that needs no endpoint; also the default."""
 
 KEYS = ("model", "providers", "prices")
 """The top-level names of the settings file that belong to models."""
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An endpoint, before a model is chosen. None: not said, so the default of the model or of Midwatch."""
-
-    base_url: str = ""
-    wire: str = "chat"
-    api_key_env: str = ""
-    base_url_env: str = ""
-    """A variable of the provider's own that moves its address."""
-    key_optional: bool = False
-    free: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    window: int | None = None
-    max_output: int | None = None
-    reasoning_effort: str = ""
-    encrypted_reasoning: bool | None = None
-    prompt_cache_key: bool = False
-    output_field: str = "max_tokens"
-    stream_usage: bool = True
-    return_reasoning: bool = True
-    attempts: int = 5
-    retry_seconds: float = 2.0
-    idle_seconds: float = 300.0
-
-
-def _local(port: int, variable: str = "") -> Provider:
-    return Provider(f"http://127.0.0.1:{port}/v1", api_key_env=variable, key_optional=True, free=True)
-
-
-BUILT_IN: Mapping[str, Provider] = MappingProxyType(
-    {
-        "openai": Provider(
-            "https://api.openai.com/v1", "responses", "OPENAI_API_KEY", "OPENAI_BASE_URL",
-            prompt_cache_key=True, output_field="max_completion_tokens",
-        ),
-        "openrouter": Provider("https://openrouter.ai/api/v1", "chat", "OPENROUTER_API_KEY"),
-        "deepseek": Provider("https://api.deepseek.com/v1", "chat", "DEEPSEEK_API_KEY"),
-        "gemini": Provider("https://generativelanguage.googleapis.com/v1beta/openai", "chat", "GEMINI_API_KEY"),
-        "mistral": Provider("https://api.mistral.ai/v1", "chat", "MISTRAL_API_KEY", stream_usage=False),
-        "ollama": _local(11434),
-        "vllm": _local(8000, "VLLM_API_KEY"),
-        "llamacpp": _local(8080, "LLAMA_API_KEY"),
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +90,15 @@ def build(name: str, settings: ModelSettings) -> Model:
     provider = settings.providers[provider_name]
     base_url, said_in = _base_url(provider_name, provider, settings.environ)
     wire = settings.environ.get("MIDWATCH_WIRE") or provider.wire
-    if wire not in ("responses", "chat"):
-        raise InputError(f"MIDWATCH_WIRE is {wire!r}", "set it to responses or chat, or unset it")
+    if wire not in WIRES:
+        raise InputError(f"MIDWATCH_WIRE is {wire!r}", f"set it to one of {', '.join(WIRES)}, or unset it")
     _check_url(base_url, said_in)
     # what serves on this machine is free, but a proxy to a paid provider is not
     local = is_local(base_url) and (provider.free or provider_name not in BUILT_IN)
     free = local or (provider.free and base_url == provider.base_url)
-    key, variable = _key(provider_name, provider, base_url, settings.environ)
+    key, variable, header = _key(provider_name, provider, base_url, settings.environ)
     retry = RetryPolicy(attempts=provider.attempts, base_seconds=_retry_seconds(provider, settings.environ))
-    endpoint = Endpoint(base_url, key, variable, provider.headers, provider.idle_seconds, retry)
+    endpoint = Endpoint(base_url, key, header, variable, provider.headers, provider.idle_seconds, retry)
     pricing = Pricing(provider_name, model, settings.prices.get(name), free)
     return _make(wire, name, provider, endpoint, pricing)
 
@@ -181,22 +139,59 @@ def _make(wire: str, name: str, provider: Provider, endpoint: Endpoint, pricing:
         output_field=provider.output_field,
         ask_usage=provider.stream_usage,
         return_reasoning=provider.return_reasoning,
+        thinking=known.thinking,
+        cache_marks=_cache_marks(wire, provider, pricing.model),
+        custom_tools=_custom_tools(wire, provider, known),
+        path=provider.path,
+        body=provider.body,
     )
     if wire == "responses":
         from midwatch.models.responses import ResponsesModel
 
         return ResponsesModel(card, endpoint)
+    if wire == "messages":
+        from midwatch.models.messages import MessagesModel
+
+        return MessagesModel(card, endpoint)
     from midwatch.models.chat import ChatModel
 
     return ChatModel(card, endpoint)
 
 
+def _cache_marks(wire: str, provider: Provider, model: str) -> str:
+    """Over Chat Completions only a router to Anthropic's models knows of marks, and places them itself."""
+    if wire == "messages":
+        return provider.cache_marks
+    return "automatic" if wire == "chat" and provider.cache_marks == "automatic" and "claude" in model else "none"
+
+
+def _custom_tools(wire: str, provider: Provider, known: Family) -> bool:
+    if wire != "responses":
+        return False
+    return known.custom_tools if provider.custom_tools is None else provider.custom_tools
+
+
 def _base_url(name: str, provider: Provider, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The address, and where it was said."""
-    for variable in ("MIDWATCH_BASE_URL", provider.base_url_env):
-        if variable and environ.get(variable):
-            return environ[variable].strip().rstrip("/"), variable
-    return provider.base_url.strip().rstrip("/"), f"base_url of [providers.{name}]"
+    """The address, and where it was said. Raises InputError where a variable that it names is not set."""
+    if environ.get("MIDWATCH_BASE_URL"):
+        return environ["MIDWATCH_BASE_URL"].strip().rstrip("/"), "MIDWATCH_BASE_URL"
+    own = provider.base_url_env
+    if own and environ.get(own):
+        url = environ[own].strip().rstrip("/")
+        return url if url.endswith(provider.version_path) else url + provider.version_path, own
+    said_in = f"base_url of [providers.{name}]"
+    if own and not provider.base_url:
+        raise InputError(f"{name} has no address of its own and {own} is not set", f"export {own}=…, or set {said_in}")
+
+    def filled(match: re.Match[str]) -> str:
+        value = environ.get(match[1], "").strip()
+        if not value:
+            raise InputError(
+                f"the address of {name} needs {match[1]}, which is not set", f"export {match[1]}=…, or set {said_in}"
+            )
+        return value
+
+    return re.sub(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", filled, provider.base_url).strip().rstrip("/"), said_in
 
 
 def _check_url(url: str, said_in: str) -> None:
@@ -208,15 +203,17 @@ def _check_url(url: str, said_in: str) -> None:
         fine = False
     if not fine or not url.isascii() or not url.isprintable() or " " in url:
         raise InputError(f"{said_in} is no address: {url!r}", "write one like http://127.0.0.1:8000/v1")
-    for ending in ("/responses", "/chat/completions"):
+    for ending in ("/responses", "/chat/completions", "/messages"):
         if url.endswith(ending):
             raise InputError(f"{said_in} ends in {ending}", f"leave that off: {url.removesuffix(ending)}")
 
 
-def _key(name: str, provider: Provider, base_url: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The key (empty: none) and the variable that it is, or would be, read from."""
-    own = provider.api_key_env
+def _key(name: str, provider: Provider, base_url: str, environ: Mapping[str, str]) -> tuple[str, str, str]:
+    """The key (empty: none), the variable that it is, or would be, read from, and the header that carries it."""
+    own, header = provider.api_key_env, provider.key_header
     variable = "MIDWATCH_API_KEY" if environ.get("MIDWATCH_API_KEY") or not own else own
+    if provider.token_env and not environ.get(variable) and environ.get(provider.token_env):
+        variable, header = provider.token_env, "Authorization"
     key = environ.get(variable, "").strip()
     if not key and own and not provider.key_optional and not is_local(base_url):
         raise InputError(
@@ -227,7 +224,7 @@ def _key(name: str, provider: Provider, base_url: str, environ: Mapping[str, str
         raise InputError(
             f"the key in {variable} holds a space, a line end or a character that no key has", "copy it anew"
         )
-    return key, variable
+    return key, variable, header
 
 
 def _retry_seconds(provider: Provider, environ: Mapping[str, str]) -> float:
@@ -268,6 +265,9 @@ def _check_provider(name: str, fields: Mapping[str, Any], source: str) -> None:
             raise InputError(
                 f"{source}: the header {header!r} of [providers.{name}] holds characters that are not allowed"
             )
+    taken = sorted({"model", "stream", "messages", "input", "tools"} & fields.get("body", {}).keys())
+    if taken:
+        raise InputError(f"{source}: body of [providers.{name}] holds {taken[0]!r}", "leave it out: Midwatch sets it")
 
 
 def _misread(error: ValidationError, source: str) -> InputError:

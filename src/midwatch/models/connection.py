@@ -41,8 +41,10 @@ class Answer:
 class Connections:
     """Made without connecting; `close` may be called twice, and a request after it connects anew."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
+        """`headers` go with each request; those of the endpoint win over them."""
         self._endpoint = endpoint
+        self._common = headers
         self._pool: httpcore2.AsyncConnectionPool | None = None
 
     @asynccontextmanager
@@ -81,20 +83,23 @@ class Connections:
 
     def _headers(self) -> dict[bytes | str, bytes | str]:
         # Compressed event streams are held back by some servers until a block is full.
-        headers: dict[bytes | str, bytes | str] = {
+        headers = {
             "User-Agent": "midwatch",
             "Content-Type": "application/json",
             "Accept": "text/event-stream, application/json",
             "Accept-Encoding": "identity",
+            **self._common,
         }
         user = urlsplit(self._endpoint.base_url)
         if self._endpoint.key:
-            headers["Authorization"] = f"Bearer {self._endpoint.key}"
+            bearer = self._endpoint.key_header.lower() == "authorization"
+            headers[self._endpoint.key_header] = f"Bearer {self._endpoint.key}" if bearer else self._endpoint.key
         elif user.username:
             pair = f"{unquote(user.username)}:{unquote(user.password or '')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        headers.update((name, value) for name, value in self._endpoint.headers.items())
-        return headers
+        given = {name.lower() for name in self._endpoint.headers}
+        kept = {name: value for name, value in headers.items() if name.lower() not in given}
+        return {**kept, **self._endpoint.headers}
 
     def _connected(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:

@@ -27,12 +27,14 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An OpenAI-compatible endpoint. Never shows its key, also not in a repr."""
+    """An endpoint. Never shows its key, also not in a repr."""
 
     base_url: str
     """Without a slash at the end; the wire's path is added to it."""
     key: str = field(default="", repr=False)
-    """Empty: no Authorization header is sent."""
+    """Empty: no key is sent."""
+    key_header: str = "Authorization"
+    """The header that carries it; in `Authorization` it is a bearer token."""
     key_variable: str = ""
     """The environment variable that the key is read from, for messages."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)

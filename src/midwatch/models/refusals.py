@@ -19,15 +19,17 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _UNKNOWN_MODEL = re.compile(
-    r"model_not_found|unknown model|no such model|invalid model|not a valid model|"
+    r"model_not_found|not_found_error model:|unknown model|no such model|invalid model|not a valid model|"
     r"model .{0,120}(?:not found|does not exist)",
     re.IGNORECASE,
 )
 _PASSING_CODES = frozenset(
     {"rate_limit_exceeded", "server_error", "server_is_overloaded", "overloaded", "overloaded_error", "slow_down",
-     "internal_server_error", "service_unavailable", "timeout", "rate_limit_error", "vector_store_timeout"}
+     "internal_server_error", "service_unavailable", "api_error", "timeout", "timeout_error", "rate_limit_error",
+     "vector_store_timeout"}
 )  # fmt: skip
-_SPENT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits"})
+_SPENT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits", "billing_error"})
+_SPENT_WORDS = re.compile(r"credit balance is too low", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,11 @@ def from_status(asked: Asked, status: int, headers: Mapping[str, str], body: byt
         target = asked.endpoint.scrub(headers.get("location", "another address"))
         return ModelError(
             f"{where} redirects to {target}, and the key is not sent on",
-            "if that address is right, set it as base_url (without the last part, /responses or /chat/completions)",
+            "if that address is right, set it as base_url (without its last part, such as /responses)",
         )
     if status in (401, 403):
         return _key_refused(asked, status, text)
-    if code in _SPENT_CODES or status == 402:
+    if _spent(code, text) or status == 402:
         return ModelError(f"{where} refuses: the account has no credit left ({text or code})", "top up the account")
     if known := _about_request(asked, code, text):
         return known
@@ -70,7 +72,7 @@ def from_event(asked: Asked, error: Any) -> Passing | ModelError:
     code, text = _from_object(error)
     text = asked.endpoint.scrub(text)
     where = asked.endpoint.shown
-    if code in _SPENT_CODES:
+    if _spent(code, text):
         return ModelError(f"{where} refuses: the account has no credit left ({text or code})", "top up the account")
     if known := _about_request(asked, code, text):
         return known
@@ -83,10 +85,14 @@ def from_event(asked: Asked, error: Any) -> Passing | ModelError:
     return ModelError(f"{where} refused the request: {text or code}", _mend_request(asked))
 
 
+def _spent(code: str, text: str) -> bool:
+    return code in _SPENT_CODES or bool(_SPENT_WORDS.search(text))
+
+
 def _about_request(asked: Asked, code: str, text: str) -> ModelError | None:
     """The two refusals that are recognised whatever their status is."""
     both = f"{code} {text}"
-    if _CONTEXT.search(both):
+    if _CONTEXT.search(both) or code == "request_too_large":
         return ContextTooLong(
             f"the conversation is too long for {asked.model}: {text or code}",
             "set `window` of the provider to what the server really takes",
@@ -115,7 +121,7 @@ def _key_refused(asked: Asked, status: int, text: str) -> ModelError:
 
 def _not_there(asked: Asked, status: int, text: str) -> ModelError:
     said = f" ({text})" if text else ""
-    other = "chat" if asked.wire == "responses" else "responses"
+    other = "responses" if asked.wire == "chat" else "chat"
     return ModelError(
         f"{asked.endpoint.shown} answered {status}: no model {asked.model!r} there, or nothing at that base_url{said}",
         f'check the model\'s name and base_url (it usually ends in /v1), or set wire = "{other}" for that provider',

@@ -36,7 +36,7 @@ class ResponsesModel(WireModel):
 
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
         card = self._card
-        head: dict[str, Any] = {"model": card.model, "stream": True, "store": False}
+        head = {**card.head(), "store": False}
         if card.reasoning:
             head["include"] = ["reasoning.encrypted_content"]
         if card.effort:
@@ -47,7 +47,22 @@ class ResponsesModel(WireModel):
         if tools:
             head["parallel_tool_calls"] = True
             head["tools"] = [_tool(tool) for tool in tools]
-        return request(head, "input", list(_input(view)), {"max_output_tokens": max_output})
+        return request(head, "input", list(self._input(view)), {"max_output_tokens": max_output})
+
+    def _input(self, view: View) -> Iterator[Mapping[str, Any]]:
+        """The history as input items."""
+        custom: set[str] = set()
+        for item in view.items:
+            if isinstance(item, Said):
+                yield {"type": "message", "role": "user", "content": [{"type": "input_text", "text": item.text}]}
+            elif isinstance(item, Answered):
+                kind = "custom_tool_call_output" if item.call_id in custom else "function_call_output"
+                yield {"type": kind, "call_id": item.call_id, "output": item.output}
+            elif self._is_own(item):
+                custom |= {str(one.get("call_id")) for one in item.items if one.get("type") == "custom_tool_call"}
+                yield from _native(item)
+            else:
+                yield from _converted(item)
 
     async def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
         """Deltas as they come; the reply when the terminal event has come."""
@@ -115,22 +130,6 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
         "parameters": parameters,
         "strict": False,
     }
-
-
-def _input(view: View) -> Iterator[Mapping[str, Any]]:
-    """The history as input items."""
-    custom: set[str] = set()
-    for item in view.items:
-        if isinstance(item, Said):
-            yield {"type": "message", "role": "user", "content": [{"type": "input_text", "text": item.text}]}
-        elif isinstance(item, Answered):
-            kind = "custom_tool_call_output" if item.call_id in custom else "function_call_output"
-            yield {"type": kind, "call_id": item.call_id, "output": item.output}
-        elif item.wire == WIRE:
-            custom |= {str(one.get("call_id")) for one in item.items if one.get("type") == "custom_tool_call"}
-            yield from _native(item)
-        else:
-            yield from _converted(item)
 
 
 def _native(reply: Replied) -> Iterator[Mapping[str, Any]]:

@@ -5,7 +5,7 @@ Loaded only when the file says more than `model`, because pydantic takes 0.1 s.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,10 +17,17 @@ class ProviderSettings(BaseModel):
 
     base_url: str | None = None
     """Address of the endpoint, up to and with its version: `https://api.openai.com/v1`."""
-    wire: Literal["responses", "chat"] | None = None
-    """`responses` (OpenAI Responses API) or `chat` (Chat Completions; the default of a provider of your own)."""
+    wire: Literal["responses", "chat", "messages"] | None = None
+    """`responses` (OpenAI Responses API), `messages` (Anthropic Messages) or `chat` (Chat Completions; the default of a
+    provider of your own)."""
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """The environment variable that holds the key. Keys do not belong into this file."""
+    key_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
+    """The header that carries the key (`Authorization`, as a bearer token)."""
+    path: str | None = Field(default=None, pattern=r"^/[!-~]*$")
+    """Added to base_url instead of the wire's own path; `{model}` in it stands for the model's name."""
+    body: dict[str, Any] | None = None
+    """Further fields of each request."""
     headers: dict[str, str] | None = None
     """Further headers of each request."""
     window: int | None = Field(default=None, ge=1024)
@@ -31,6 +38,10 @@ class ProviderSettings(BaseModel):
     """`low`, `medium`, `high`, …: sent as it is; not sent when not set."""
     encrypted_reasoning: bool | None = None
     """Ask for encrypted reasoning and give it back (wire `responses`); otherwise by the model's name."""
+    custom_tools: bool | None = None
+    """Offer tools whose argument is text after a grammar (wire `responses`); otherwise by the model's name."""
+    cache_marks: Literal["automatic", "blocks", "none"] | None = None
+    """Who places the marks of the cache (wire `messages`): the provider, we, nobody."""
     prompt_cache_key: bool | None = None
     """Send a key that is the same for all requests of an attempt (true for `openai`)."""
     output_field: Literal["max_tokens", "max_completion_tokens"] | None = None

@@ -38,11 +38,11 @@ def preload() -> None:
 class Transport:
     """Requests to one endpoint, over one pool of connections that is made when first needed."""
 
-    def __init__(self, asked: Asked, path: str) -> None:
+    def __init__(self, asked: Asked, path: str, headers: Mapping[str, str]) -> None:
         self._asked = asked
         self._endpoint: Endpoint = asked.endpoint
         self._path = path
-        self._connections = Connections(asked.endpoint)
+        self._connections = Connections(asked.endpoint, headers)
 
     async def converse(self, body: bytes, read: Reader) -> AsyncGenerator[Delta | Reply]:
         """Send the body, and yield what `read` makes of the answer, up to and with the Reply. Raises ModelError."""
