@@ -83,7 +83,9 @@ def test_every_class_of_settings_has_its_table() -> None:
 def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None:
     known = {TABLES[name] + field for name, fields in settings().items() for field in fields}
     known -= {"providers", "prices"}  # tables, whose fields have headings
-    found = {h for h in sections("settings.md") if re.fullmatch(r"model|(providers|prices|sandbox|limits)\..+", h)}
+    found = {
+        h for h in sections("settings.md") if re.fullmatch(r"model|fallback|(providers|prices|sandbox|limits)\..+", h)
+    }
     assert found == known
 
 
@@ -94,7 +96,8 @@ def test_a_key_of_the_repositorys_own_file_has_its_heading(field: dataclasses.Fi
 
 def test_every_variable_that_the_program_reads_is_in_the_settings_page() -> None:
     page = (DOCS / "settings.md").read_text(encoding="utf-8")
-    read = {provider.api_key_env for provider in BUILT_IN.values()} | {p.base_url_env for p in BUILT_IN.values()}
+    read = {name for p in BUILT_IN.values() for name in (p.api_key_env, p.base_url_env, p.token_env)}
+    read |= {name for p in BUILT_IN.values() for name in re.findall(r"\{(\w+)\}", p.base_url)}
     for path in (ROOT / "src/midwatch").rglob("*.py"):
         if not {"sandbox", "tools", "repair"} & set(path.parts):  # their variables are set inside boxes
             read |= set(re.findall(r'"(MIDWATCH_[A-Z_]+|XDG_[A-Z]+_HOME|NO_COLOR)"', path.read_text(encoding="utf-8")))

@@ -109,6 +109,8 @@ class ModelServer:
     def __init__(self) -> None:
         self.port = 0
         self.requests: list[Request] = []
+        self.connections = 0
+        """That were ever made."""
         self._scripts: dict[str, list[Step]] = {}
         self._fired: dict[tuple[str, int], int] = {}
         self._names = itertools.count(1)
@@ -136,6 +138,7 @@ class ModelServer:
         task = asyncio.current_task()
         assert task is not None
         self._ends.add(task)
+        self.connections += 1
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
                 while await self._exchange(reader, writer):

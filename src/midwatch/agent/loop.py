@@ -123,7 +123,7 @@ async def _ask(log: Log, place: Workplace) -> None:
     if reply is None:
         await log.append(LimitReached("cost", "answers that broke off have used up the rest of the money limit"))
         return
-    cost = place.model.cost(reply.usage)
+    cost = place.model.cost(reply.usage) if reply.cost_microusd is None else reply.cost_microusd
     replied = ModelReplied(
         model=reply.model,
         wire=reply.wire,

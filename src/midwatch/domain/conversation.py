@@ -19,6 +19,9 @@ class ToolSpec:
     name: str
     description: str
     parameters: Mapping[str, Any]
+    grammar: str = ""
+    """Lark grammar of the tool's one argument, for models that take a text instead of an object; the call then comes
+    with the arguments `{"input": TEXT}`. Empty: always an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,8 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     stop: str = "end"
     """`end`, `calls`, `length` (cut short) or `refusal`."""
+    cost_microusd: int | None = None
+    """Its price where not the model that was asked gave it (a fall-back); None: what `Model.cost` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from midwatch.domain.errors import InputError
 from midwatch.models.base import Model
 from midwatch.models.endpoint import Endpoint, RetryPolicy, is_local
+from midwatch.models.pace import Pace
 from midwatch.models.prices import Price, Pricing
 from midwatch.models.providers import BUILT_IN, WIRES, Provider
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 EMBEDDED = "repair"
 """The model that needs no endpoint; also the default."""
 
-KEYS = ("model", "providers", "prices")
+KEYS = ("model", "fallback", "providers", "prices")
 """The top-level names of the settings file that belong to models."""
 
 
@@ -41,9 +42,13 @@ class ModelSettings:
 
     model: str
     """The model when the command names none."""
+    fallback: str
+    """The model that is asked where the chosen one is down; empty: none."""
     providers: Mapping[str, Provider]
     prices: Mapping[str, Price]
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    paces: dict[str, Pace] = field(default_factory=dict, repr=False, compare=False)
+    """By provider: what is built from the same settings is asked at one pace."""
 
 
 def settings_path(environ: Mapping[str, str]) -> Path:
@@ -73,19 +78,32 @@ def load_models(
 ) -> ModelSettings:
     """What is set about models. `file_values` may hold the names of KEYS alone; `source` names the file in messages.
     Raises InputError for what is unknown or has the wrong form."""
-    model, providers, prices = file_values.get("model"), dict(BUILT_IN), dict[str, Price]()
+    model, fallback, providers, prices = file_values.get("model"), None, dict(BUILT_IN), dict[str, Price]()
     if set(file_values) - {"model"} or not isinstance(model, str | None):
-        model, given, prices = _sections(file_values, source)
+        model, fallback, given, prices = _sections(file_values, source)
         for name, fields in given.items():
             _check_provider(name, fields, source)
             providers[name] = dataclasses.replace(providers.get(name, Provider()), **fields)
     chosen = environ.get("MIDWATCH_MODEL") or model or EMBEDDED
-    return ModelSettings(chosen.strip(), providers, prices, dict(environ))
+    second = environ.get("MIDWATCH_FALLBACK_MODEL") or fallback or ""
+    return ModelSettings(chosen.strip(), second.strip(), providers, prices, dict(environ))
 
 
 def build(name: str, settings: ModelSettings) -> Model:
-    """The model `PROVIDER/MODEL`. Opens nothing. Raises InputError for an unknown provider, a missing key or an
-    address that is none."""
+    """The model `PROVIDER/MODEL`, with the fall-back of the settings behind it. Opens nothing. Raises InputError for an
+    unknown provider, a missing key or an address that is none."""
+    if settings.fallback in ("", name):
+        return _build(name, settings)
+    from midwatch.models.fallback import FallbackModel
+
+    try:
+        second = _build(settings.fallback, settings)
+    except InputError as error:
+        raise InputError(f"the fall-back model: {error.message}", error.mend) from None
+    return FallbackModel(_build(name, settings), second)
+
+
+def _build(name: str, settings: ModelSettings) -> Model:
     provider_name, model = split(name, settings)
     provider = settings.providers[provider_name]
     base_url, said_in = _base_url(provider_name, provider, settings.environ)
@@ -98,7 +116,8 @@ def build(name: str, settings: ModelSettings) -> Model:
     free = local or (provider.free and base_url == provider.base_url)
     key, variable, header = _key(provider_name, provider, base_url, settings.environ)
     retry = RetryPolicy(attempts=provider.attempts, base_seconds=_retry_seconds(provider, settings.environ))
-    endpoint = Endpoint(base_url, key, header, variable, provider.headers, provider.idle_seconds, retry)
+    pace = settings.paces.setdefault(provider_name, Pace(provider.requests_per_minute, provider.tokens_per_minute))
+    endpoint = Endpoint(base_url, key, header, variable, provider.headers, provider.idle_seconds, retry, pace)
     pricing = Pricing(provider_name, model, settings.prices.get(name), free)
     return _make(wire, name, provider, endpoint, pricing)
 
@@ -238,8 +257,10 @@ def _retry_seconds(provider: Provider, environ: Mapping[str, str]) -> float:
     return seconds
 
 
-def _sections(values: Mapping[str, Any], source: str) -> tuple[str | None, dict[str, dict[str, Any]], dict[str, Price]]:
-    """The file's model, its providers' fields as far as they are given, and its prices."""
+def _sections(
+    values: Mapping[str, Any], source: str
+) -> tuple[str | None, str | None, dict[str, dict[str, Any]], dict[str, Price]]:
+    """The file's model and fall-back, its providers' fields as far as they are given, and its prices."""
     from pydantic import ValidationError
 
     from midwatch.models.sections import ModelSections
@@ -249,7 +270,12 @@ def _sections(values: Mapping[str, Any], source: str) -> tuple[str | None, dict[
     except ValidationError as error:
         raise _misread(error, source) from None
     providers = {name: given.model_dump(exclude_none=True) for name, given in read.providers.items()}
-    return read.model, providers, {name: Price(**price.model_dump()) for name, price in read.prices.items()}
+    return (
+        read.model,
+        read.fallback,
+        providers,
+        {name: Price(**price.model_dump()) for name, price in read.prices.items()},
+    )
 
 
 def _check_provider(name: str, fields: Mapping[str, Any], source: str) -> None:

@@ -98,8 +98,9 @@ class Connections:
             pair = f"{unquote(user.username)}:{unquote(user.password or '')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         given = {name.lower() for name in self._endpoint.headers}
-        kept = {name: value for name, value in headers.items() if name.lower() not in given}
-        return {**kept, **self._endpoint.headers}
+        kept: dict[bytes | str, bytes | str] = {n: v for n, v in headers.items() if n.lower() not in given}
+        kept.update((name, value) for name, value in self._endpoint.headers.items())
+        return kept
 
     def _connected(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+from midwatch.models.pace import Pace
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  (compared with, not bound to)
 
 
@@ -41,6 +43,8 @@ class Endpoint:
     idle_seconds: float = 300.0
     """The longest silence of a stream, and the longest wait for its first byte."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    pace: Pace = field(default_factory=Pace, repr=False, compare=False)
+    """Shared by all endpoints of one provider."""
 
     @property
     def shown(self) -> str:

@@ -55,7 +55,7 @@ def from_status(asked: Asked, status: int, headers: Mapping[str, str], body: byt
     if status in (401, 403):
         return _key_refused(asked, status, text)
     if _spent(code, text) or status == 402:
-        return ModelError(f"{where} refuses: the account has no credit left ({text or code})", "top up the account")
+        return _empty(asked, text or code)
     if known := _about_request(asked, code, text):
         return known
     if status in (404, 405):
@@ -73,7 +73,7 @@ def from_event(asked: Asked, error: Any) -> Passing | ModelError:
     text = asked.endpoint.scrub(text)
     where = asked.endpoint.shown
     if _spent(code, text):
-        return ModelError(f"{where} refuses: the account has no credit left ({text or code})", "top up the account")
+        return _empty(asked, text or code)
     if known := _about_request(asked, code, text):
         return known
     if code.isdigit() and int(code) in (401, 403):
@@ -87,6 +87,11 @@ def from_event(asked: Asked, error: Any) -> Passing | ModelError:
 
 def _spent(code: str, text: str) -> bool:
     return code in _SPENT_CODES or bool(_SPENT_WORDS.search(text))
+
+
+def _empty(asked: Asked, text: str) -> ModelError:
+    where = asked.endpoint.shown
+    return ModelError(f"{where} refuses: the account has no credit left ({text})", "top up the account", retryable=True)
 
 
 def _about_request(asked: Asked, code: str, text: str) -> ModelError | None:

@@ -46,7 +46,7 @@ class ResponsesModel(WireModel):
         head["instructions"] = view.instructions
         if tools:
             head["parallel_tool_calls"] = True
-            head["tools"] = [_tool(tool) for tool in tools]
+            head["tools"] = [_custom(tool) if card.custom_tools and tool.grammar else _tool(tool) for tool in tools]
         return request(head, "input", list(self._input(view)), {"max_output_tokens": max_output})
 
     def _input(self, view: View) -> Iterator[Mapping[str, Any]]:
@@ -130,6 +130,11 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
         "parameters": parameters,
         "strict": False,
     }
+
+
+def _custom(tool: ToolSpec) -> dict[str, Any]:
+    form = {"type": "grammar", "syntax": "lark", "definition": tool.grammar}
+    return {"type": "custom", "name": tool.name, "description": tool.description, "format": form}
 
 
 def _native(reply: Replied) -> Iterator[Mapping[str, Any]]:

@@ -56,6 +56,10 @@ class ProviderSettings(BaseModel):
     """The pause before the second request; each further pause is twice as long (2)."""
     idle_seconds: float | None = Field(default=None, gt=0)
     """The longest silence of the endpoint (300)."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Requests that a process sends within a minute, all attempts together (no limit)."""
+    tokens_per_minute: int | None = Field(default=None, ge=1000)
+    """Tokens of requests and replies within a minute, all attempts together (no limit)."""
 
 
 class PriceSettings(BaseModel):
@@ -80,6 +84,8 @@ class ModelSections(BaseModel):
 
     model: str | None = None
     """The model when the command does not name one: `repair` (the default), or `PROVIDER/MODEL`."""
+    fallback: str | None = None
+    """A second model, asked where the chosen one is down: `PROVIDER/MODEL` (none)."""
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     """Endpoints by name; a name of your own makes a new provider."""
     prices: dict[str, PriceSettings] = Field(default_factory=dict)

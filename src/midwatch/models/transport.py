@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -22,6 +23,14 @@ LONGEST_REFUSAL = 1 << 20
 
 DONE: Mapping[str, Any] = {"type": "[DONE]"}
 """The `[DONE]` that ends a stream, among its events."""
+
+SHOWN_WAIT_SECONDS = 1.0
+
+MOST_PINGS = 4
+"""A stream that keeps the connection alive and says nothing is waited for this many times as long as a silent one."""
+
+END_SECONDS = 0.2
+"""How long the end of an answer is waited for once the reply is complete."""
 
 Events = AsyncGenerator[Mapping[str, Any]]
 Reader = Callable[[Events], AsyncGenerator[Delta | Reply]]
@@ -46,22 +55,46 @@ class Transport:
 
     async def converse(self, body: bytes, read: Reader) -> AsyncGenerator[Delta | Reply]:
         """Send the body, and yield what `read` makes of the answer, up to and with the Reply. Raises ModelError."""
+        pace, tokens = self._endpoint.pace, len(body) // 4
         tried = 0
         while True:
             tried += 1
+            async with aclosing(self._turn(tokens)) as notices:
+                async for notice in notices:
+                    yield notice
             try:
                 async with aclosing(self._events(body)) as events, aclosing(read(events)) as pieces:
                     async for piece in pieces:
-                        yield piece
                         if isinstance(piece, Reply):
+                            pace.settle(tokens, piece.usage.total)
+                            await _to_the_end(events)
+                            yield piece
                             return
+                        yield piece
                 raise Passing(f"{self._endpoint.shown} ended its answer without a reply")
             except Passing as failure:
                 wait = pause(self._endpoint.retry, tried, failure)
                 if wait is None:
                     raise self._given_up(failure, tried) from None
+                if failure.wait is not None:
+                    pace.pause(wait)
                 yield Delta("notice", f"{failure.text}; trying again in {wait:.0f} s")
             await asyncio.sleep(wait)
+
+    async def _turn(self, tokens: int) -> AsyncGenerator[Delta]:
+        """Wait until the provider's pace allows a request of that many tokens; says so where it is long."""
+        wait = self._endpoint.pace.reserve(tokens)
+        if wait <= 0:
+            return
+        waited = False
+        try:
+            if wait >= SHOWN_WAIT_SECONDS:
+                yield Delta("notice", f"waiting {wait:.0f} s for the rate limit of {self._endpoint.shown}")
+            await asyncio.sleep(wait)
+            waited = True
+        finally:
+            if not waited:
+                self._endpoint.pace.release(tokens)
 
     async def close(self) -> None:
         """Release the connections; a later request makes new ones."""
@@ -73,11 +106,17 @@ class Transport:
             if answer.status != 200:
                 beginning = await _beginning(answer.chunks)
                 raise from_status(self._asked, answer.status, answer.headers, beginning)
-            decoder = Decoder()
+            decoder, idle = Decoder(), self._endpoint.idle_seconds * MOST_PINGS
+            heard = time.monotonic()
             try:
                 async for chunk in answer.chunks:
-                    for data in decoder.feed(chunk):
-                        yield _event(data)
+                    for event in map(_event, decoder.feed(chunk)):
+                        if event.get("type") != "ping":
+                            heard = time.monotonic()
+                        yield event
+                    if time.monotonic() - heard > idle:
+                        text = f"{self._endpoint.shown} sent nothing but signs of life for {idle:.0f} s"
+                        raise Passing(text, mend="raise idle_seconds of the provider if it is that slow", kind="idle")
                 for data in decoder.finish():
                     yield _event(data)
             except ValueError as error:
@@ -99,6 +138,16 @@ def _event(data: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("an event that is no object")
     return value
+
+
+async def _to_the_end(events: Events) -> None:
+    """Read what follows the reply, which is nothing but the end: then the connection can be used again."""
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            async for _ in events:
+                pass
+    except (TimeoutError, Passing):
+        pass
 
 
 async def _beginning(chunks: AsyncGenerator[bytes]) -> bytes:
