@@ -57,6 +57,11 @@ class Usage:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
 
+    @property
+    def cached_percent(self) -> int:
+        """How much of the input the provider read from its cache, rounded down."""
+        return 100 * self.cached_input_tokens // self.input_tokens if self.input_tokens else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
