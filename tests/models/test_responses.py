@@ -147,7 +147,7 @@ async def test_a_reply_of_another_wire_is_put_into_this_wires_words(server: Mode
     await model.close()
     sent = server.requests_to(base_url)[0].body["input"]
     assert [item["type"] for item in sent] == ["message", "message", "function_call", "function_call_output", "message"]
-    assert sent[1]["content"] == [{"type": "output_text", "text": "Looking."}]
+    assert sent[1]["content"] == "Looking."
     assert sent[2] == {"type": "function_call", "call_id": "call_1", "name": "shell", "arguments": '{"command":"ls"}'}
 
 

@@ -46,6 +46,7 @@ class MessagesModel(WireModel):
 
     wire = WIRE
     path = "/messages"
+    # What we send is the same in the version of 2026, which not every server knows yet.
     headers: ClassVar[Mapping[str, str]] = {"anthropic-version": "2023-06-01"}
 
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:

@@ -152,7 +152,7 @@ def _native(reply: Replied) -> Iterator[Mapping[str, Any]]:
 def _converted(reply: Replied) -> Iterator[Mapping[str, Any]]:
     """A reply that came over another wire."""
     if reply.text:
-        yield {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": reply.text}]}
+        yield {"type": "message", "role": "assistant", "content": reply.text}
     for call in reply.calls:
         yield {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
 
