@@ -18,6 +18,8 @@ def faults(value: Any, hint: Any, where: str = "body") -> list[str]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Required, typing.NotRequired, typing.Annotated, typing_extensions.Required):
         return faults(value, arguments[0], where)
+    if hint is type(None):
+        return [] if value is None else [f"{where}: not null"]
     if hint in FREE or isinstance(hint, typing.TypeVar):
         return []
     if typing_extensions.is_typeddict(hint):
@@ -34,8 +36,6 @@ def faults(value: Any, hint: Any, where: str = "body") -> list[str]:
         return [] if isinstance(value, Mapping) else [f"{where}: no object"]
     if hint is float:
         return [] if isinstance(value, int | float) else [f"{where}: no number"]
-    if hint is type(None):
-        return [] if value is None else [f"{where}: not null"]
     fits = isinstance(hint, type) and isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
     return [] if fits else [f"{where}: {value!r} is no {hint}"]
 
@@ -45,7 +45,8 @@ def _object(value: Any, hint: Any, where: str) -> list[str]:
         return [f"{where}: no object"]
     hints = typing_extensions.get_type_hints(hint, include_extras=True)
     found = [f"{where}.{key}: unknown" for key in value if key not in hints]
-    needed = [key for key, one in hints.items() if typing.get_origin(one) is typing.Required]
+    origins: dict[str, Any] = {key: typing.get_origin(one) for key, one in hints.items()}
+    needed = [key for key, origin in origins.items() if origin is typing.Required]
     found += [f"{where}.{key}: missing" for key in needed if key not in value]
     return found + [
         fault for key in value if key in hints for fault in faults(value[key], hints[key], f"{where}.{key}")

@@ -23,6 +23,7 @@ from midwatch.models.endpoint import Endpoint, RetryPolicy, is_local
 from midwatch.models.pace import Pace
 from midwatch.models.prices import Price, Pricing
 from midwatch.models.providers import BUILT_IN, WIRES, Provider
+from midwatch.models.trace import Trace
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -116,8 +117,9 @@ def _build(name: str, settings: ModelSettings) -> Model:
     free = local or (provider.free and base_url == provider.base_url)
     key, variable, header = _key(provider_name, provider, base_url, settings.environ)
     retry = RetryPolicy(attempts=provider.attempts, base_seconds=_retry_seconds(provider, settings.environ))
+    trace = Trace(settings.environ.get("MIDWATCH_TRACE", ""))
     pace = settings.paces.setdefault(provider_name, Pace(provider.requests_per_minute, provider.tokens_per_minute))
-    endpoint = Endpoint(base_url, key, header, variable, provider.headers, provider.idle_seconds, retry, pace)
+    endpoint = Endpoint(base_url, key, header, variable, provider.headers, provider.idle_seconds, retry, pace, trace)
     pricing = Pricing(provider_name, model, settings.prices.get(name), free)
     return _make(wire, name, provider, endpoint, pricing)
 

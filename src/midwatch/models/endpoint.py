@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
 from midwatch.models.pace import Pace
+from midwatch.models.trace import Trace
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  (compared with, not bound to)
 
@@ -45,6 +46,7 @@ class Endpoint:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     pace: Pace = field(default_factory=Pace, repr=False, compare=False)
     """Shared by all endpoints of one provider."""
+    trace: Trace = field(default_factory=lambda: Trace(""), repr=False, compare=False)
 
     @property
     def shown(self) -> str:

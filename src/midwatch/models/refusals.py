@@ -32,6 +32,19 @@ _SPENT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "i
 _SPENT_WORDS = re.compile(r"credit balance is too low", re.IGNORECASE)
 
 
+_HABITS = {
+    "cache_control": 'cache_marks = "none" (or "blocks")',
+    "encrypted_content": "encrypted_reasoning = false",
+    "prompt_cache_key": "prompt_cache_key = false",
+    "stream_options": "stream_usage = false",
+    "max_completion_tokens": 'output_field = "max_completion_tokens"',
+    "custom": "custom_tools = false",
+    "reasoning_content": "return_reasoning = false",
+    "effort": "another reasoning_effort, or none,",
+}
+"""What a server names when it refuses a part of a request, and the setting that changes that part."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """Who was asked for what, for the messages."""
@@ -64,7 +77,7 @@ def from_status(asked: Asked, status: int, headers: Mapping[str, str], body: byt
         said = f": {text}" if text else ""
         wait = asked_wait(headers, text)
         return Passing(f"{where} answered {status} ({_word(status)}){said}", wait=wait)
-    return ModelError(f"{where} answered {status}: {text or 'no reason given'}", _mend_request(asked))
+    return ModelError(f"{where} answered {status}: {text or 'no reason given'}", _mend_request(asked, text))
 
 
 def from_event(asked: Asked, error: Any) -> Passing | ModelError:
@@ -82,7 +95,7 @@ def from_event(asked: Asked, error: Any) -> Passing | ModelError:
         return Passing(
             f"{where} failed while answering: {text or code or 'no reason given'}", wait=asked_wait({}, text)
         )
-    return ModelError(f"{where} refused the request: {text or code}", _mend_request(asked))
+    return ModelError(f"{where} refused the request: {text or code}", _mend_request(asked, text))
 
 
 def _spent(code: str, text: str) -> bool:
@@ -133,7 +146,10 @@ def _not_there(asked: Asked, status: int, text: str) -> ModelError:
     )
 
 
-def _mend_request(asked: Asked) -> str:
+def _mend_request(asked: Asked, text: str) -> str:
+    for words, setting in _HABITS.items():
+        if words in text:
+            return f"set {setting} for the provider of {asked.model}"
     return f"it does not take the request as it is: check the settings of the provider of {asked.model}"
 
 

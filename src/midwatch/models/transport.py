@@ -7,12 +7,12 @@ import importlib
 import json
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
-from typing import Any
+from contextlib import aclosing, suppress
+from typing import Any, BinaryIO
 
 from midwatch.domain.conversation import Delta, Reply
 from midwatch.domain.errors import ModelError
-from midwatch.models.connection import Connections
+from midwatch.models.connection import Answer, Connections
 from midwatch.models.endpoint import Endpoint
 from midwatch.models.refusals import Asked, from_status
 from midwatch.models.retry import Passing, pause
@@ -102,25 +102,33 @@ class Transport:
 
     async def _events(self, body: bytes) -> Events:
         """The events of one answer. Closing this closes the connection, unless the answer was read to its end."""
-        async with self._connections.post(self._path, body) as answer:
-            if answer.status != 200:
-                beginning = await _beginning(answer.chunks)
-                raise from_status(self._asked, answer.status, answer.headers, beginning)
-            decoder, idle = Decoder(), self._endpoint.idle_seconds * MOST_PINGS
-            heard = time.monotonic()
-            try:
-                async for chunk in answer.chunks:
-                    for event in map(_event, decoder.feed(chunk)):
-                        if event.get("type") != "ping":
-                            heard = time.monotonic()
+        with self._endpoint.trace.answer(body) as written:
+            async with self._connections.post(self._path, body) as answer:
+                chunks = _written(answer.chunks, written)
+                async with aclosing(chunks), aclosing(self._read(answer, chunks)) as events:
+                    async for event in events:
                         yield event
-                    if time.monotonic() - heard > idle:
-                        text = f"{self._endpoint.shown} sent nothing but signs of life for {idle:.0f} s"
-                        raise Passing(text, mend="raise idle_seconds of the provider if it is that slow", kind="idle")
-                for data in decoder.finish():
-                    yield _event(data)
-            except ValueError as error:
-                raise Passing(f"{self._endpoint.shown} sent what cannot be read: {error}") from None
+
+    async def _read(self, answer: Answer, chunks: AsyncGenerator[bytes]) -> Events:
+        """What its body says."""
+        if answer.status != 200:
+            beginning = await _beginning(chunks)
+            raise from_status(self._asked, answer.status, answer.headers, beginning)
+        decoder, idle = Decoder(), self._endpoint.idle_seconds * MOST_PINGS
+        heard = time.monotonic()
+        try:
+            async for chunk in chunks:
+                for event in map(_event, decoder.feed(chunk)):
+                    if event.get("type") != "ping":
+                        heard = time.monotonic()
+                    yield event
+                if time.monotonic() - heard > idle:
+                    text = f"{self._endpoint.shown} sent nothing but signs of life for {idle:.0f} s"
+                    raise Passing(text, mend="raise idle_seconds of the provider if it is that slow", kind="idle")
+            for data in decoder.finish():
+                yield _event(data)
+        except ValueError as error:
+            raise Passing(f"{self._endpoint.shown} sent what cannot be read: {error}") from None
 
     def _given_up(self, failure: Passing, tried: int) -> ModelError:
         if failure.wait is not None and failure.wait > self._endpoint.retry.longest_asked_seconds:
@@ -148,6 +156,15 @@ async def _to_the_end(events: Events) -> None:
                 pass
     except (TimeoutError, Passing):
         pass
+
+
+async def _written(chunks: AsyncGenerator[bytes], file: BinaryIO | None) -> AsyncGenerator[bytes]:
+    """The same bytes, written down as they come where there is a file for them."""
+    async for chunk in chunks:
+        if file is not None:
+            with suppress(OSError):
+                file.write(chunk)
+        yield chunk
 
 
 async def _beginning(chunks: AsyncGenerator[bytes]) -> bytes:
