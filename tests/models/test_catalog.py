@@ -63,6 +63,7 @@ def test_the_table_of_the_documentation_says_what_the_program_knows() -> None:
     for names, window, reply, more in rows:
         found = family(re.findall(r"`(.*?)`", names)[0].replace("…", "x").removesuffix("x"))
         assert (found.window, found.max_output) == (int(window.replace(",", "")), int(reply.replace(",", ""))), names
+        assert found.images is ("images" in more), names
         assert found.reasoning is ("encrypted reasoning" in more), names
         assert found.custom_tools is ("grammar tools" in more), names
         assert (found.thinking == "adaptive") is ("adaptive" in more), names

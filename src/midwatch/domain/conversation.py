@@ -64,10 +64,21 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture as a model is shown it."""
+
+    media_type: str
+    """`image/png`, `image/jpeg`, `image/gif` or `image/webp`: what every provider takes."""
+    data: str = field(repr=False)
+    """Base64."""
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """Words of a person (or of the harness on a person's behalf)."""
 
     text: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,8 @@ class Answered:
     tool: str
     output: str
     ok: bool
+    images: tuple[Image, ...] = ()
+    """What a tool has to show besides its output."""
 
 
 Item = Said | Replied | Answered

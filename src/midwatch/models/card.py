@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from midwatch.domain.conversation import Replied, ToolSpec, Usage, View
+from midwatch.domain.conversation import Image, Replied, ToolSpec, Usage, View
 from midwatch.models.prices import Pricing
 
 
@@ -41,6 +41,8 @@ class Card:
     """Who places cache marks: `automatic` (the provider), `blocks` (we do; Messages), `none`."""
     custom_tools: bool = False
     """It takes tools whose argument is text after a grammar (Responses)."""
+    images: bool = False
+    """It takes pictures; to one that does not they are told in words."""
     path: str = ""
     """Instead of the wire's own path; `{model}` in it stands for the model, which the body then does not name."""
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -79,6 +81,19 @@ def settled(items: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]
     """Native items with their keys in the order in which a log gives them back: a process that goes on from the log
     writes the same bytes as the one that received them."""
     return tuple(json.loads(json.dumps(list(items), sort_keys=True)))
+
+
+def shown(card: Card, text: str, images: Sequence[Image]) -> tuple[str, Sequence[Image]]:
+    """The text and the pictures as this model takes them."""
+    if not images or card.images:
+        return text, images
+    number = "an image" if len(images) == 1 else f"{len(images)} images"
+    return f"{text}\n[{number} left out: this model is not known to take images]".lstrip("\n"), ()
+
+
+def data_url(image: Image) -> str:
+    """The picture inside a URL."""
+    return f"data:{image.media_type};base64,{image.data}"
 
 
 class CallIds:

@@ -163,6 +163,7 @@ def _make(wire: str, name: str, provider: Provider, endpoint: Endpoint, pricing:
         thinking=known.thinking,
         cache_marks=_cache_marks(wire, provider, pricing.model),
         custom_tools=_custom_tools(wire, provider, known),
+        images=known.images if provider.images is None else provider.images,
         path=provider.path,
         body=provider.body,
     )

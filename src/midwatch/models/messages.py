@@ -15,9 +15,21 @@ import re
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from midwatch.domain.conversation import Answered, Delta, Item, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
+from midwatch.domain.conversation import (
+    Answered,
+    Delta,
+    Image,
+    Item,
+    Replied,
+    Reply,
+    Said,
+    ToolCall,
+    ToolSpec,
+    Usage,
+    View,
+)
 from midwatch.models.blocks import Blocks
-from midwatch.models.card import CallIds, count, estimated, is_object, request
+from midwatch.models.card import CallIds, count, estimated, is_object, request, shown
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
 from midwatch.models.transport import DONE, Events
@@ -79,9 +91,10 @@ class MessagesModel(WireModel):
         gathered: list[dict[str, Any]] = []
         for item in items:
             if isinstance(item, Said):
-                gathered.append({"type": "text", "text": item.text if item.text.strip() else "(nothing)"})
+                gathered += self._said(item.text, item.images)
             elif isinstance(item, Answered):
-                block = {"type": "tool_result", "tool_use_id": _id(item.call_id), "content": item.output}
+                content = self._said(item.output, item.images) if item.images else item.output
+                block = {"type": "tool_result", "tool_use_id": _id(item.call_id), "content": content}
                 gathered.append(block if item.ok else {**block, "is_error": True})
             else:
                 if gathered:
@@ -92,6 +105,14 @@ class MessagesModel(WireModel):
                     yield {"role": "assistant", "content": blocks}
         if gathered:
             yield {"role": "user", "content": gathered}
+
+    def _said(self, text: str, images: Sequence[Image]) -> list[dict[str, Any]]:
+        text, images = shown(self._card, text, images)
+        blocks: list[dict[str, Any]] = [{"type": "text", "text": text if text.strip() else "(nothing)"}]
+        for image in images:
+            source = {"type": "base64", "media_type": image.media_type, "data": image.data}
+            blocks.append({"type": "image", "source": source})
+        return blocks
 
     async def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
         """Deltas as they come; the reply when the message has been stopped."""

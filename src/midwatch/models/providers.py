@@ -37,6 +37,7 @@ class Provider:
     reasoning_effort: str = ""
     encrypted_reasoning: bool | None = None
     custom_tools: bool | None = None
+    images: bool | None = None
     cache_marks: str = "blocks"
     prompt_cache_key: bool = False
     output_field: str = "max_tokens"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
-from midwatch.domain.conversation import Answered, Delta, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
-from midwatch.models.card import CallIds, cache_key, count, dumps, estimated, request
+from midwatch.domain.conversation import Answered, Delta, Image, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
+from midwatch.models.card import CallIds, cache_key, count, data_url, dumps, estimated, request, shown
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
 from midwatch.models.transport import Events
@@ -54,15 +54,21 @@ class ResponsesModel(WireModel):
         custom: set[str] = set()
         for item in view.items:
             if isinstance(item, Said):
-                yield {"type": "message", "role": "user", "content": [{"type": "input_text", "text": item.text}]}
+                yield {"type": "message", "role": "user", "content": self._parts(item.text, item.images)}
             elif isinstance(item, Answered):
                 kind = "custom_tool_call_output" if item.call_id in custom else "function_call_output"
-                yield {"type": kind, "call_id": item.call_id, "output": item.output}
+                output = self._parts(item.output, item.images) if item.images else item.output
+                yield {"type": kind, "call_id": item.call_id, "output": output}
             elif self._is_own(item):
                 custom |= {str(one.get("call_id")) for one in item.items if one.get("type") == "custom_tool_call"}
                 yield from _native(item)
             else:
                 yield from _converted(item)
+
+    def _parts(self, text: str, images: Sequence[Image]) -> list[dict[str, Any]]:
+        text, images = shown(self._card, text, images)
+        parts: list[dict[str, Any]] = [{"type": "input_text", "text": text}]
+        return parts + [{"type": "input_image", "image_url": data_url(one), "detail": "auto"} for one in images]
 
     async def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
         """Deltas as they come; the reply when the terminal event has come."""

@@ -40,6 +40,8 @@ class ProviderSettings(BaseModel):
     """Ask for encrypted reasoning and give it back (wire `responses`); otherwise by the model's name."""
     custom_tools: bool | None = None
     """Offer tools whose argument is text after a grammar (wire `responses`); otherwise by the model's name."""
+    images: bool | None = None
+    """Show pictures to the model; otherwise by the model's name."""
     cache_marks: Literal["automatic", "blocks", "none"] | None = None
     """Who places the marks of the cache (wire `messages`): the provider, we, nobody."""
     prompt_cache_key: bool | None = None
