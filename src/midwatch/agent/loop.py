@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from midwatch.agent import budget, context
 from midwatch.agent.log import Log
 from midwatch.domain.codec import to_json
-from midwatch.domain.conversation import Delta, Reply, ToolCall, Usage, View
+from midwatch.domain.conversation import Delta, Reply, ToolCall, View
 from midwatch.domain.errors import ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
 from midwatch.domain.observer import Observer
@@ -158,7 +158,7 @@ class Purse:
             return True
         self._answering = False
         sent = budget.sent_tokens(self._log, self._place.fixed)
-        self.wasted += model.cost(Usage(input_tokens=sent, output_tokens=self.cap)) or 0
+        self.wasted += budget.worst_cost(model, sent, self.cap) or 0
         return budget.output_cap(self._log, limits, model, self._place.fixed, self.wasted) >= self.cap
 
 
