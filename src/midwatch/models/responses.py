@@ -180,7 +180,7 @@ def _said(message: Mapping[str, Any]) -> tuple[str, bool]:
     content = message.get("content")
     if isinstance(content, str):
         return content, False
-    parts = [part for part in content or [] if isinstance(part, Mapping)]
+    parts = [part for part in (content if isinstance(content, list) else ()) if isinstance(part, Mapping)]
     text = "".join(str(part.get("text") or part.get("refusal") or "") for part in parts)
     return text, any(part.get("type") == "refusal" for part in parts)
 
