@@ -135,3 +135,20 @@ def test_a_second_model_that_cannot_be_built_is_said_before_anything_is_asked() 
         build("ollama/m", load_models({"fallback": "openai/gpt-5"}, {}))
     with pytest.raises(InputError, match="the fall-back model: 'repair' is no name of a model"):
         build("ollama/m", load_models({"fallback": "repair"}, {}))
+
+
+async def test_the_address_and_the_key_of_the_environment_are_the_firsts_alone(server: ModelServer) -> None:
+    first_url, second_url = server.script(fails(503, times=-1)), server.script(model_server.says("Done."))
+    values = {"fallback": "spare/m", "providers": {"spare": {"base_url": second_url, "api_key_env": "SPARE_KEY"}}}
+    environ = {
+        "MIDWATCH_BASE_URL": first_url, "MIDWATCH_API_KEY": "first-0123456789", "MIDWATCH_WIRE": "responses",
+        "MIDWATCH_RETRY_SECONDS": "0", "SPARE_KEY": "spare-0123456789",
+    }  # fmt: skip
+    model = build("openai/gpt-5", load_models(values, environ))
+    _, reply = await ask(model)
+    await model.close()
+    assert reply.model == "spare/m"
+    assert server.requests_to(first_url)[0].headers["authorization"] == "Bearer first-0123456789"
+    (request,) = server.requests_to(second_url)
+    assert request.path.endswith("/chat/completions")
+    assert request.headers["authorization"] == "Bearer spare-0123456789"

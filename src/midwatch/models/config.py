@@ -36,6 +36,8 @@ EMBEDDED = "repair"
 KEYS = ("model", "fallback", "providers", "prices")
 """The top-level names of the settings file that belong to models."""
 
+_OF_THE_CHOSEN = ("MIDWATCH_BASE_URL", "MIDWATCH_API_KEY", "MIDWATCH_WIRE")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
@@ -97,8 +99,10 @@ def build(name: str, settings: ModelSettings) -> Model:
         return _build(name, settings)
     from midwatch.models.fallback import FallbackModel
 
+    # What the environment says of "the model" is meant for the first: no key of one endpoint may go to the other.
+    own = {name: value for name, value in settings.environ.items() if name not in _OF_THE_CHOSEN}
     try:
-        second = _build(settings.fallback, settings)
+        second = _build(settings.fallback, dataclasses.replace(settings, environ=own))
     except InputError as error:
         raise InputError(f"the fall-back model: {error.message}", error.mend) from None
     return FallbackModel(_build(name, settings), second)
