@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from midwatch.domain.errors import InputError
 from midwatch.models.base import Model
 from midwatch.models.endpoint import Endpoint, RetryPolicy, is_local
+from midwatch.models.keys import KeyCommand, is_sendable
 from midwatch.models.pace import Pace
 from midwatch.models.prices import Price, Pricing
 from midwatch.models.providers import BUILT_IN, WIRES, Provider
@@ -120,10 +121,13 @@ def _build(name: str, settings: ModelSettings) -> Model:
     local = is_local(base_url) and (provider.free or provider_name not in BUILT_IN)
     free = local or (provider.free and base_url == provider.base_url)
     key, variable, header = _key(provider_name, provider, base_url, settings.environ)
+    command = None if key or not provider.api_key_command else KeyCommand(provider.api_key_command)
     retry = RetryPolicy(attempts=provider.attempts, base_seconds=_retry_seconds(provider, settings.environ))
     trace = Trace(settings.environ.get("MIDWATCH_TRACE", ""))
     pace = settings.paces.setdefault(provider_name, Pace(provider.requests_per_minute, provider.tokens_per_minute))
-    endpoint = Endpoint(base_url, key, header, variable, provider.headers, provider.idle_seconds, retry, pace, trace)
+    endpoint = Endpoint(
+        base_url, key, header, variable, provider.headers, provider.idle_seconds, retry, pace, command, trace
+    )
     pricing = Pricing(provider_name, model, settings.prices.get(name), free)
     return _make(wire, name, provider, endpoint, pricing)
 
@@ -241,12 +245,12 @@ def _key(name: str, provider: Provider, base_url: str, environ: Mapping[str, str
     if provider.token_env and not environ.get(variable) and environ.get(provider.token_env):
         variable, header = provider.token_env, "Authorization"
     key = environ.get(variable, "").strip()
-    if not key and own and not provider.key_optional and not is_local(base_url):
+    if not key and own and not (provider.key_optional or provider.api_key_command or is_local(base_url)):
         raise InputError(
             f"{name} needs a key and {own} is not set",
             f"export {own}=…, or choose a model that needs none (`--model {EMBEDDED}`, or one of ollama/…)",
         )
-    if not key.isascii() or not key.isprintable() or " " in key:
+    if not is_sendable(key):
         raise InputError(
             f"the key in {variable} holds a space, a line end or a character that no key has", "copy it anew"
         )

@@ -25,6 +25,7 @@ class Provider:
     """What that variable's address lacks by custom: `/v1` for Anthropic's."""
     token_env: str = ""
     """A variable with a token that is used, as `Authorization: Bearer`, where there is no key."""
+    api_key_command: str = ""
     key_header: str = "Authorization"
     """The header that carries the key; in `Authorization` it is a bearer token."""
     path: str = ""

@@ -124,7 +124,10 @@ def _about_request(asked: Asked, code: str, text: str) -> ModelError | None:
 
 
 def _key_refused(asked: Asked, status: int, text: str) -> ModelError:
-    where, variable = asked.endpoint.shown, asked.endpoint.key_variable
+    where, variable, command = asked.endpoint.shown, asked.endpoint.key_variable, asked.endpoint.key_command
+    if command is not None:
+        said = f": {text}" if text and status != 401 else ""
+        return ModelError(f"the key that api_key_command prints was refused by {where}{said}", "log in anew with it")
     if not asked.endpoint.key:
         name = variable or "MIDWATCH_API_KEY"
         return ModelError(f"{where} wants a key and none is set", f"put the key into {name}")

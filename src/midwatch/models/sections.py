@@ -22,6 +22,8 @@ class ProviderSettings(BaseModel):
     provider of your own)."""
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """The environment variable that holds the key. Keys do not belong into this file."""
+    api_key_command: str | None = Field(default=None, min_length=1)
+    """A shell command that prints a key, for keys that do not last; run where the variable is not set."""
     key_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
     """The header that carries the key (`Authorization`, as a bearer token)."""
     path: str | None = Field(default=None, pattern=r"^/[!-~]*$")

@@ -113,6 +113,9 @@ class Transport:
         """What its body says."""
         if answer.status != 200:
             beginning = await _beginning(chunks)
+            command = self._endpoint.key_command
+            if answer.status == 401 and command is not None and command.forget():
+                raise Passing(f"{self._endpoint.shown} no longer takes the key", wait=0.0)
             raise from_status(self._asked, answer.status, answer.headers, beginning)
         decoder, idle = Decoder(), self._endpoint.idle_seconds * MOST_PINGS
         heard = time.monotonic()
