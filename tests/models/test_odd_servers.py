@@ -92,7 +92,7 @@ async def test_a_damaged_answer_is_a_reply_that_can_be_given_back_or_a_failure_w
     model: Any = build(described["model"], load_models({}, environ))
     events, chance = events_of(case), random.Random(case.name)
     replies = 0
-    for _ in range(150):
+    for _ in range(80):
         odd = damaged(events, chance)
         try:
             pieces = [piece async for piece in model._read(view_of(), b"{}", stream(odd))]
@@ -106,7 +106,7 @@ async def test_a_damaged_answer_is_a_reply_that_can_be_given_back_or_a_failure_w
         body = model._body(followed_by(view_of(), reply), (SHELL,), 5000)
         assert isinstance(json.loads(body), dict)
         replies += 1
-    assert replies > 30, "most damage is harmless"
+    assert replies > 15, "most damage is harmless"
 
 
 @pytest.mark.parametrize("content", [True, 7, {"a": 1}, None])
