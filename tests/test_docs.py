@@ -15,7 +15,7 @@ import midwatch
 from midwatch.cli.main import COMMANDS
 from midwatch.cli.program import parser_of
 from midwatch.domain.events import KINDS, Event
-from midwatch.models.config import BUILT_IN
+from midwatch.models.providers import BUILT_IN
 from midwatch.settings import load
 from midwatch.workspace.recipe import Recipe
 
@@ -88,7 +88,7 @@ def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None
     found = {
         h
         for h in sections("settings.md")
-        if re.fullmatch(r"model|(providers|prices|sandbox|limits|environments)\..+", h)
+        if re.fullmatch(r"model|fallback|(providers|prices|sandbox|limits|environments)\..+", h)
     }
     assert found == known
 
@@ -100,7 +100,8 @@ def test_a_key_of_the_repositorys_own_file_has_its_heading(field: dataclasses.Fi
 
 def test_every_variable_that_the_program_reads_is_in_the_settings_page() -> None:
     page = (DOCS / "settings.md").read_text(encoding="utf-8")
-    read = {provider.api_key_env for provider in BUILT_IN.values()} | {p.base_url_env for p in BUILT_IN.values()}
+    read = {name for p in BUILT_IN.values() for name in (p.api_key_env, p.base_url_env, p.token_env)}
+    read |= {name for p in BUILT_IN.values() for name in re.findall(r"\{(\w+)\}", p.base_url)}
     for path in (ROOT / "src/midwatch").rglob("*.py"):
         if not {"sandbox", "tools", "repair"} & set(path.parts):  # their variables are set inside boxes
             read |= set(re.findall(r'"(MIDWATCH_[A-Z_]+|XDG_[A-Z]+_HOME|NO_COLOR)"', path.read_text(encoding="utf-8")))

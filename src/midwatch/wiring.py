@@ -100,7 +100,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
     task = (await home.store.find(task_id)).task
     if await settled(home.store, home.state, home.forge, task):
         return await report(home, task.id)
-    if (model := await _model(home, task.model)).wire in ("responses", "chat"):
+    if (model := await _model(home, task.model)).wire not in ("repair", "replay"):
         from midwatch.models.transport import preload
 
         asyncio.get_running_loop().run_in_executor(None, preload)  # while the workspace is being prepared

@@ -23,6 +23,7 @@ class Priced:
     price_out: int = 10
     window: int = 10_000
     max_output: int = 4_000
+    price_written: int | None = None
     name: str = "priced"
     wire: str = "priced"
 
@@ -34,9 +35,11 @@ class Priced:
 
     def cost(self, usage: Usage) -> int | None:
         """Linear."""
-        return (
-            None if self.price_in is None else usage.input_tokens * self.price_in + usage.output_tokens * self.price_out
-        )
+        if self.price_in is None:
+            return None
+        written = self.price_in if self.price_written is None else self.price_written
+        plain = usage.input_tokens - usage.cache_write_tokens
+        return plain * self.price_in + usage.cache_write_tokens * written + usage.output_tokens * self.price_out
 
     async def close(self) -> None:
         """Nothing."""
@@ -91,3 +94,12 @@ async def test_the_first_call_counts_instructions_tools_and_bytes_not_characters
     model = Priced(max_output=100)
     assert budget.output_cap(log, Limits(cost_microusd=2600), model, fixed=2000) == 10
     assert budget.output_cap(log, Limits(cost_microusd=2600), model, fixed=2000, wasted=200) == 0
+
+
+async def test_the_worst_case_is_that_the_whole_input_is_written_to_the_providers_cache() -> None:
+    usage = Usage(1_000, output_tokens=500)
+    log, _ = await log_of([samples.reply("", samples.call(), usage=usage, cost=6_000)])
+    limits = Limits(cost_microusd=6_000 + 1_500 * 3 + 2_000 * 10)
+    assert budget.output_cap(log, limits, Priced(price_in=3)) == 2_000
+    assert budget.output_cap(log, limits, Priced(price_in=3, price_written=4)) == 1_850
+    assert budget.output_cap(log, limits, Priced(price_in=3, price_written=1)) == 2_000

@@ -6,6 +6,7 @@ import pytest
 
 from midwatch.cli import render, words
 from midwatch.cli.screen import Look
+from midwatch.domain.conversation import Usage
 from midwatch.domain.evidence import Evidence, FileChange
 from midwatch.workflows.report import Report
 from tests.cli import samples
@@ -164,3 +165,12 @@ def test_several_attempts_are_summed_up_and_each_of_the_others_has_its_line() ->
     lines = render.report_lines(shown, WIDE)
     assert "  2: not chosen · checks passed · 3 turns · 2.0 s" in lines
     assert "  7 turns · 24,640 tokens · $0.0246 · 18 s" in lines
+
+
+def test_how_much_of_the_input_came_from_the_providers_cache_is_told() -> None:
+    first = attempt(usage=Usage(10_000, 9_000, 0, 500))
+    other = attempt(attempt=f"{ID}.2", usage=Usage(10_000, 8_000, 0, 500))
+    line = render.cost_line(Report(task(attempts=2), (first, other), first, (), None), WIDE)
+    assert "21,000 tokens (85 % of the input cached)" in line
+    none = attempt(usage=Usage(10_000, 0, 10_000, 500))
+    assert "10,500 tokens ·" in render.cost_line(Report(task(), (none,), none, (), None), WIDE)

@@ -12,8 +12,8 @@ from midwatch.domain.conversation import ToolCall, Usage
 from midwatch.domain.events import (
     KINDS,
     Checked,
-    EnvironmentReady,
     Compacted,
+    EnvironmentReady,
     Failed,
     LimitReached,
     Message,
@@ -115,3 +115,8 @@ def test_a_step_line_fits_and_gives_up_facts_before_its_text(width: int) -> None
     assert words.cells(line) <= width
     assert "pyth" in line
     assert ("exit 0" in line) == (width >= 40)
+
+
+def test_a_reply_says_how_much_of_its_input_was_cached() -> None:
+    reply = ModelReplied("m", "chat", "Looking.", (), (), Usage(12_000, 11_000, 0, 300), 0, 3, "end")
+    assert "12.3k tokens, 91 % cached" in Steps().every(reply).facts

@@ -125,7 +125,7 @@ def test_settings_do_not_show_keys() -> None:
         ({"provider": {}}, "there is no setting provider | did you mean providers?"),
         ({"model": 5}, "model should be a valid string"),
         ({"providers": {"openai": {"base_ulr": "x"}}}, "no setting providers.openai.base_ulr | did you mean base_url?"),
-        ({"providers": {"openai": {"wire": "carrier"}}}, "providers.openai.wire should be 'responses' or 'chat'"),
+        ({"providers": {"openai": {"wire": "carrier"}}}, "openai.wire should be 'responses', 'chat' or 'messages'"),
         ({"providers": {"openai": "x"}}, "providers.openai should be a valid dictionary"),
         ({"providers": {"mine": {"wire": "chat"}}}, "[providers.mine] has no base_url"),
         ({"providers": {"a/b": {"base_url": "http://x"}}}, "'a/b' cannot be the name of a provider"),

@@ -40,3 +40,11 @@ def test_more_cached_tokens_than_input_do_not_make_a_negative_price() -> None:
     usage = Usage(input_tokens=10, cached_input_tokens=50)
     assert by_price(usage, Price(input=1, output=1, cached=0)) == 0
     assert by_list(usage, "openai", "gpt-5") is not None
+
+
+def test_platforms_that_sell_the_same_models_find_their_prices() -> None:
+    usage = Usage(input_tokens=1_000_000)
+    assert by_list(usage, "anthropic", "claude-opus-5") == 5_000_000
+    assert by_list(usage, "azure", "gpt-5") == 1_250_000
+    assert by_list(usage, "bedrock", "anthropic.claude-opus-5")
+    assert by_list(usage, "vertex", "claude-sonnet-4-5@20250929")

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from midwatch.domain.conversation import Answered, Replied, Reply, Said, ToolCall, Usage
+from midwatch.domain.conversation import Answered, Replied, Reply, Said, ToolCall, ToolSpec, Usage
 from midwatch.domain.errors import ModelError
 from midwatch.models.base import ContextTooLong
 from tests.support.asking import SHELL, ask, followed_by, model_at, view_of
@@ -109,6 +109,35 @@ async def test_a_custom_tool_call_is_a_call_and_gets_its_own_kind_of_answer(serv
     assert sent[2] == {"type": "custom_tool_call_output", "call_id": "call_x", "output": "done"}
 
 
+async def test_a_tool_with_a_grammar_is_offered_as_such_to_a_model_that_takes_it_and_as_a_function_elsewhere(
+    server: ModelServer,
+) -> None:
+    patch = ToolSpec("apply_patch", "Edits.", SHELL.parameters, 'start: "x"')
+    base_url = server.script(says("Done."))
+    for name in ("openai/gpt-5", "openai/gpt-4.1"):
+        for wire in ("responses", "chat", "messages"):
+            model = model_at(base_url, wire, name)
+            await ask(model, tools=(SHELL, patch))
+            await model.close()
+    bodies = [request.body for request in server.requests_to(base_url)]
+    form = {"type": "grammar", "syntax": "lark", "definition": 'start: "x"'}
+    assert bodies[0]["tools"][1] == {"type": "custom", "name": "apply_patch", "description": "Edits.", "format": form}
+    assert bodies[0]["tools"][0]["type"] == "function"
+    assert not any('"custom"' in json.dumps(body) for body in bodies[1:])
+
+
+async def test_reasoning_that_another_model_has_encrypted_is_not_given_back(server: ModelServer) -> None:
+    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "x"}
+    message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi."}]}
+    base_url = server.script(says("Done."))
+    model = model_at(base_url, "responses")
+    said = [Replied("responses", "Hi.", (), (reasoning, message), name) for name in ("azure/gpt-5", "openai/gpt-5")]
+    await ask(model, view_of(said[0], Said("Go on."), said[1], Said("Go on.")))
+    await model.close()
+    sent = server.requests_to(base_url)[0].body["input"]
+    assert [item["type"] for item in sent] == ["message", "message", "message", "reasoning", "message", "message"]
+
+
 async def test_a_reply_of_another_wire_is_put_into_this_wires_words(server: ModelServer) -> None:
     base_url = server.script(says("Done."))
     model = model_at(base_url, "responses")
@@ -118,7 +147,7 @@ async def test_a_reply_of_another_wire_is_put_into_this_wires_words(server: Mode
     await model.close()
     sent = server.requests_to(base_url)[0].body["input"]
     assert [item["type"] for item in sent] == ["message", "message", "function_call", "function_call_output", "message"]
-    assert sent[1]["content"] == [{"type": "output_text", "text": "Looking."}]
+    assert sent[1]["content"] == "Looking."
     assert sent[2] == {"type": "function_call", "call_id": "call_1", "name": "shell", "arguments": '{"command":"ls"}'}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gzip
 import json
@@ -21,10 +22,10 @@ from midwatch.models.card import Card
 from midwatch.models.endpoint import Endpoint, RetryPolicy
 from midwatch.models.prices import Pricing
 from midwatch.models.responses import ResponsesModel
-from tests.support.asking import ask, model_at, view_of
+from tests.support.asking import ask, followed_by, model_at, view_of
 from tests.support.model_server import ModelServer, Step, calls, cut_after, fails, garbage, hangs, raw, says
 
-WIRES = pytest.mark.parametrize("wire", ["responses", "chat"])
+WIRES = pytest.mark.parametrize("wire", ["responses", "chat", "messages"])
 
 
 def answering(listener: socket.socket, answer: bytes, seen: list[bytes]) -> threading.Thread:
@@ -139,6 +140,43 @@ async def test_a_silent_server_is_asked_once_more_and_then_given_up(server: Mode
         await ask(model)
     await model.close()
     assert "idle_seconds" in raised.value.mend
+
+
+@WIRES
+async def test_the_requests_of_a_conversation_use_one_connection(server: ModelServer, wire: str) -> None:
+    base_url = server.script(calls("shell", command="ls"), calls("shell", command="pwd"), says("Done."))
+    before = server.connections
+    model = model_at(base_url, wire)
+    view = view_of()
+    for _ in range(3):
+        _, reply = await ask(model, view)
+        view = followed_by(view, reply)
+    await model.close()
+    assert server.connections == before + 1
+
+
+@pytest.mark.parametrize("ping", [b": alive\n\n", b'data: {"type": "ping"}\n\n'])
+async def test_a_stream_of_nothing_but_signs_of_life_is_given_up(ping: bytes) -> None:
+    left = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(2):  # it is asked once more, like a silent one
+            with listener.accept()[0] as connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+                with contextlib.suppress(ConnectionError):
+                    while not left.wait(0.01):
+                        connection.sendall(ping)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        model = patient(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", idle_seconds=0.05)
+        with pytest.raises(ModelError, match=r"sent nothing but signs of life for .* \(2 attempts\)"):
+            await ask(model)
+        await model.close()
+        left.set()
+        thread.join()
 
 
 @WIRES

@@ -26,7 +26,7 @@ def followed_by(view: View, reply: Reply, *outputs: str) -> View:
     """The next view: the reply, and its calls answered with `outputs` (`ok` where none is given)."""
     given = [*outputs, *["ok"] * len(reply.calls)]
     answers = [Answered(call.id, call.name, output, True) for call, output in zip(reply.calls, given, strict=False)]
-    told = Replied(reply.wire, reply.text, reply.calls, reply.items)
+    told = Replied(reply.wire, reply.text, reply.calls, reply.items, reply.model)
     return View(view.instructions, view.brief, (*view.items, told, *answers))
 
 

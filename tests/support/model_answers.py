@@ -1,4 +1,4 @@
-"""The bytes of a scripted turn in the two wire forms: a list of server-sent events, or one JSON document."""
+"""The bytes of a scripted turn in the wire forms: a list of server-sent events, or one JSON document."""
 
 from __future__ import annotations
 
@@ -162,3 +162,82 @@ def chat_deltas(turn: Mapping[str, Any], made: list[dict[str, Any]]) -> list[dic
         for piece in (arguments[: len(arguments) // 2], arguments[len(arguments) // 2 :]):
             deltas.append({"tool_calls": [{"index": number, "function": {"arguments": piece}}]})
     return deltas
+
+
+def messages_blocks(turn: Mapping[str, Any], uid: str) -> list[dict[str, Any]]:
+    """The content blocks of a turn."""
+    blocks: list[dict[str, Any]] = list(turn.get("items", []))
+    if turn.get("reasoning"):
+        blocks.append({"type": "thinking", "thinking": turn["reasoning"], "signature": f"signed-{uid}"})
+    if turn.get("say"):
+        blocks.append({"type": "text", "text": turn["say"]})
+    for number, call in enumerate(turn.get("calls", [])):
+        blocks.append(
+            {"type": "tool_use", "id": f"call_{uid}{number}", "name": call["name"], "input": call["arguments"]}
+        )
+    return blocks
+
+
+def messages_answer(body: Mapping[str, Any], turn: Mapping[str, Any], uid: str) -> Answer:
+    """As Anthropic Messages would send it."""
+    blocks = messages_blocks(turn, uid)
+    stop = {"length": "max_tokens", "refusal": "refusal"}.get(turn.get("stop", ""))
+    stop = stop or ("tool_use" if turn.get("calls") else "end_turn")
+    counted = usage_of(turn, body) or {"input": 0, "output": 0}
+    read, written = counted.get("cached", 0), counted.get("written", 0)
+    usage = {
+        "input_tokens": counted["input"] - read - written,
+        "cache_read_input_tokens": read,
+        "cache_creation_input_tokens": written,
+        "output_tokens": counted["output"],
+    }
+    message: dict[str, Any] = {
+        "id": f"msg_{uid}",
+        "type": "message",
+        "role": "assistant",
+        "model": body.get("model", ""),
+    }
+    if turn.get("plain") or not body.get("stream"):
+        whole = {**message, "content": blocks, "stop_reason": stop, "stop_sequence": None, "usage": usage}
+        return "application/json", [dumps(whole)]
+    begun = {
+        **message,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {**usage, "output_tokens": 1},
+    }
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": begun}, {"type": "ping"}]
+    for place, block in enumerate(blocks):
+        events += messages_events(place, block)
+    delta = {"stop_reason": stop, "stop_sequence": None}
+    events.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": usage["output_tokens"]}})
+    events.append({"type": "message_stop"})
+    return "text/event-stream", [f"event: {event['type']}\ndata: {dumps(event)}\n\n" for event in events]
+
+
+def messages_events(place: int, block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The events that one content block streams as."""
+    begun, deltas = dict(block), list[dict[str, Any]]()
+    if block["type"] == "text":
+        begun["text"] = ""
+        deltas = [{"type": "text_delta", "text": piece} for piece in halves(block["text"])]
+    elif block["type"] == "thinking":
+        begun |= {"thinking": "", "signature": ""}
+        deltas = [{"type": "thinking_delta", "thinking": piece} for piece in halves(block["thinking"])]
+        deltas.append({"type": "signature_delta", "signature": block["signature"]})
+    elif block["type"] == "tool_use":
+        begun["input"] = {}
+        given = block["input"]
+        text = given if isinstance(given, str) else dumps(given)
+        deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ("", *halves(text))]
+    return [
+        {"type": "content_block_start", "index": place, "content_block": begun},
+        *({"type": "content_block_delta", "index": place, "delta": delta} for delta in deltas),
+        {"type": "content_block_stop", "index": place},
+    ]
+
+
+def halves(text: str) -> tuple[str, str]:
+    """The text in two pieces."""
+    return text[: len(text) // 2], text[len(text) // 2 :]

@@ -1,4 +1,4 @@
-"""A model endpoint on loopback that plays a script: the Responses API and Chat Completions, streaming and not.
+"""A model endpoint on loopback that plays a script: Responses, Chat Completions and Messages, streaming and not.
 
     with serving() as server:
         base_url = server.script(fails(429), calls("shell", command="ls"), says("Done."))
@@ -25,9 +25,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.model_answers import chat_answer, responses_answer
+from tests.support.model_answers import chat_answer, messages_answer, responses_answer
 
 Step = Mapping[str, Any]
+
+WIRE_OF = {
+    "/responses": "responses",
+    "/chat/completions": "chat",
+    "/messages": "messages",
+    ":streamRawPredict": "messages",
+}
+"""By the end of a path."""
+ANSWERS = {"responses": responses_answer, "chat": chat_answer, "messages": messages_answer}
 
 FAULTS = {"fails", "hangs", "garbage", "cut_after"}
 CALL_ID = re.compile(rb'"(?:tool_call_id|call_id|id)":\s*"call_(\d+)_\d{6,}"')
@@ -35,7 +44,7 @@ CALL_ID = re.compile(rb'"(?:tool_call_id|call_id|id)":\s*"call_(\d+)_\d{6,}"')
 
 def says(text: str, **options: Any) -> Step:
     """A turn of words. Options: `reasoning`, `stop` (end, length, refusal), `usage` (a dict, or None to send none),
-    `plain` (True: one JSON document instead of a stream), `items` (native items to send first, Responses only)."""
+    `plain` (True: one JSON document instead of a stream), `items` (native items to send first; not for Chat)."""
     return {"say": text, **options}
 
 
@@ -100,6 +109,8 @@ class ModelServer:
     def __init__(self) -> None:
         self.port = 0
         self.requests: list[Request] = []
+        self.connections = 0
+        """That were ever made."""
         self._scripts: dict[str, list[Step]] = {}
         self._fired: dict[tuple[str, int], int] = {}
         self._names = itertools.count(1)
@@ -127,6 +138,7 @@ class ModelServer:
         task = asyncio.current_task()
         assert task is not None
         self._ends.add(task)
+        self.connections += 1
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
                 while await self._exchange(reader, writer):
@@ -150,7 +162,7 @@ class ModelServer:
         headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:] if line)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         name, _, rest = path.lstrip("/").partition("/")
-        wire = {"v1/responses": "responses", "v1/chat/completions": "chat"}.get(rest, "")
+        wire = next((wire for ending, wire in WIRE_OF.items() if rest.partition("?")[0].endswith(ending)), "")
         if name not in self._scripts or not wire:
             writer.write(_whole(404, "application/json", json.dumps({"error": {"message": f"no route {path}"}})))
             return True
@@ -198,7 +210,7 @@ class ModelServer:
         if "raw" in answer:
             status, kind, pieces = answer["status"], answer["content_type"], [answer["raw"]]
         else:
-            make = responses_answer if wire == "responses" else chat_answer
+            make = ANSWERS[wire]
             status, (kind, pieces) = 200, make(request.body, answer, f"{request.turn}_{next(self._serial):06d}")
         keep = int((fault or {}).get("cut_after", (fault or {}).get("hangs", len(pieces))))
         writer.write(_head(status, kind, {"Transfer-Encoding": "chunked"}))

@@ -57,8 +57,8 @@ def output_cap(log: Log, limits: Limits, model: Model, fixed: int = 0, wasted: i
     if limits.cost_microusd is None:
         return model.max_output
     sent = sent_tokens(log, fixed)
-    base = model.cost(Usage(input_tokens=sent))
-    full = model.cost(Usage(input_tokens=sent, output_tokens=model.max_output))
+    base = worst_cost(model, sent, 0)
+    full = worst_cost(model, sent, model.max_output)
     if base is None or full is None:
         raise InputError(
             f"the price of {model.name} is not known, so --max-cost cannot be kept",
@@ -70,6 +70,16 @@ def output_cap(log: Log, limits: Limits, model: Model, fixed: int = 0, wasted: i
     if left <= base or full == base:
         return 0
     return int(model.max_output * (left - base) / (full - base))
+
+
+def worst_cost(model: Model, sent: int, output: int) -> int | None:
+    """The most that a call may cost; None when the price is not known. Writing the provider's cache may cost more than
+    plain input, and how much of the input is written is the provider's to say."""
+    costs = [
+        model.cost(Usage(input_tokens=sent, cache_write_tokens=written, output_tokens=output)) for written in (0, sent)
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return max(known) if len(known) == len(costs) else None
 
 
 def sent_tokens(log: Log, fixed: int) -> int:

@@ -110,7 +110,7 @@ class History:
         self.usage += body.usage
         self.cost_microusd += body.cost_microusd or 0
         self.cost_known = self.cost_known and body.cost_microusd is not None
-        self.items.append(Replied(body.wire, body.text, body.calls, body.items))
+        self.items.append(Replied(body.wire, body.text, body.calls, body.items, body.model))
         self._tail_bytes, self._sent = 0, body.usage.total
         self._open = {call.id: call for call in body.calls}
         self._started = set()

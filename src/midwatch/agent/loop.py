@@ -18,7 +18,7 @@ from midwatch.agent import budget, compaction, context
 from midwatch.agent.log import Log
 from midwatch.agent.requests import Requests
 from midwatch.domain.codec import to_json
-from midwatch.domain.conversation import Delta, Reply, ToolCall, Usage, View
+from midwatch.domain.conversation import Delta, Reply, ToolCall, View
 from midwatch.domain.errors import ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
 from midwatch.domain.observer import Observer
@@ -181,7 +181,7 @@ async def _call(log: Log, place: Workplace, view: View) -> _Answer | None:
     if reply is None:
         await log.append(LimitReached("cost", "answers that broke off have used up the rest of the money limit"))
         return None
-    cost = place.model.cost(reply.usage)
+    cost = place.model.cost(reply.usage) if reply.cost_microusd is None else reply.cost_microusd
     latency = round((time.monotonic() - began) * 1000)
     return _Answer(reply, None if cost is None else cost + purse.wasted, latency)
 
@@ -205,7 +205,7 @@ class Purse:
             return True
         self._answering = False
         sent = budget.sent_tokens(self._log, self._place.fixed)
-        self.wasted += model.cost(Usage(input_tokens=sent, output_tokens=self.cap)) or 0
+        self.wasted += budget.worst_cost(model, sent, self.cap) or 0
         return budget.output_cap(self._log, limits, model, self._place.fixed, self.wasted) >= self.cap
 
 

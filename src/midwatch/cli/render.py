@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from midwatch.cli import words
 from midwatch.cli.screen import Look
+from midwatch.domain.conversation import Usage
 from midwatch.domain.evidence import CheckRun, Evidence, FileChange
 from midwatch.domain.pull_request import PullRequest
 from midwatch.domain.task import Task
@@ -263,11 +264,12 @@ def _others(report: Report, look: Look) -> list[str]:
 def cost_line(report: Report, look: Look) -> str:
     """Turns, tokens, money, time; of all attempts together."""
     attempts = report.attempts
-    tokens = sum(a.usage.total for a in attempts)
+    usage = sum((a.usage for a in attempts), Usage())
     costs = [a.cost_microusd for a in attempts]
     known = [c for c in costs if c is not None]
     facts = [words.count(sum(a.turns for a in attempts), "turn")]
-    facts += [f"{tokens:,} tokens"] if tokens else []
+    cached = f" ({usage.cached_percent} % of the input cached)" if usage.cached_percent else ""
+    facts += [f"{usage.total:,} tokens{cached}"] if usage.total else []
     facts += [words.price(report.task.model, sum(known) if len(known) == len(costs) else None)]
     facts += [words.duration(sum(a.seconds for a in attempts))]
     return look.dot.join(facts)

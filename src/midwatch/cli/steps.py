@@ -9,8 +9,8 @@ from midwatch.cli import words
 from midwatch.cli.screen import Look
 from midwatch.domain.events import (
     Checked,
-    EnvironmentReady,
     Compacted,
+    EnvironmentReady,
     Failed,
     LimitReached,
     Message,
@@ -137,7 +137,8 @@ def _reply(body: ModelReplied) -> Step:
         said = "asks for " + ", ".join(words.line(call.name) for call in body.calls) if body.calls else "says nothing"
     facts = [words.milliseconds(body.latency_ms)] if body.latency_ms >= 50 else []
     if body.usage.total:
-        facts.append(f"{words.compact(body.usage.total)} tokens")
+        cached = f", {body.usage.cached_percent} % cached" if body.usage.cached_percent else ""
+        facts.append(f"{words.compact(body.usage.total)} tokens{cached}")
     if body.cost_microusd:
         facts.append(words.money(body.cost_microusd))
     return Step(None, f"{words.line(body.model)}: {said}", tuple(facts))

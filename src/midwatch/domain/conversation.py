@@ -19,6 +19,9 @@ class ToolSpec:
     name: str
     description: str
     parameters: Mapping[str, Any]
+    grammar: str = ""
+    """Lark grammar of the tool's one argument, for models that take a text instead of an object; the call then comes
+    with the arguments `{"input": TEXT}`. Empty: always an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +57,28 @@ class Usage:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
 
+    @property
+    def cached_percent(self) -> int:
+        """How much of the input the provider read from its cache, rounded down."""
+        return 100 * self.cached_input_tokens // self.input_tokens if self.input_tokens else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture as a model is shown it."""
+
+    media_type: str
+    """`image/png`, `image/jpeg`, `image/gif` or `image/webp`: what every provider takes."""
+    data: str = field(repr=False)
+    """Base64."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """Words of a person (or of the harness on a person's behalf)."""
 
     text: str
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,8 @@ class Replied:
     text: str
     calls: tuple[ToolCall, ...]
     items: tuple[Mapping[str, Any], ...]
+    model: str = ""
+    """Who said it; empty when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +101,8 @@ class Answered:
     tool: str
     output: str
     ok: bool
+    images: tuple[Image, ...] = ()
+    """What a tool has to show besides its output."""
 
 
 Item = Said | Replied | Answered
@@ -116,6 +139,8 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     stop: str = "end"
     """`end`, `calls`, `length` (cut short) or `refusal`."""
+    cost_microusd: int | None = None
+    """Its price where not the model that was asked gave it (a fall-back); None: what `Model.cost` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class Model(Protocol):
     name: str
     """As in the settings: `repair`, `openai/gpt-5`, …"""
     wire: str
-    """The form of `Replied.items` that it reads back: `responses`, `chat`, `repair`, `replay`, `fake`."""
+    """The form of `Replied.items` that it reads back: `responses`, `chat`, `messages`, `repair`, `replay`, …"""
     window: int
     """Tokens that fit into one request and its reply together."""
     max_output: int
@@ -36,7 +36,8 @@ class Model(Protocol):
 
     def cost(self, usage: Usage) -> int | None:
         """The price of that usage in millionths of a US dollar, rounded up; None when the price is not known.
-        0 for a model that costs nothing."""
+        0 for a model that costs nothing. Where several models may answer it is the dearest one's, and the reply holds
+        its own price."""
 
     async def close(self) -> None:
         """Release connections. May be called twice."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from midwatch.domain.conversation import Replied, ToolSpec, Usage, View
+from midwatch.domain.conversation import Image, Replied, ToolSpec, Usage, View
 from midwatch.models.prices import Pricing
 
 
@@ -35,6 +35,23 @@ class Card:
     """Ask for usage in the stream (Chat Completions)."""
     return_reasoning: bool = True
     """Give a reply's plain reasoning back with it (Chat Completions)."""
+    thinking: str = ""
+    """How thinking is asked for (Messages): `adaptive`, or by a budget of tokens where an effort is set."""
+    cache_marks: str = "none"
+    """Who places cache marks: `automatic` (the provider), `blocks` (we do; Messages), `none`."""
+    custom_tools: bool = False
+    """It takes tools whose argument is text after a grammar (Responses)."""
+    images: bool = False
+    """It takes pictures; to one that does not they are told in words."""
+    path: str = ""
+    """Instead of the wire's own path; `{model}` in it stands for the model, which the body then does not name."""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of each request."""
+
+    def head(self) -> dict[str, Any]:
+        """The beginning of each body."""
+        named = {} if "{model}" in self.path else {"model": self.model}
+        return {**named, "stream": True, **self.body}
 
 
 def dumps(value: Any) -> str:
@@ -58,6 +75,25 @@ def cache_key(card: Card, view: View, tools: Sequence[ToolSpec]) -> str:
     first = view.items[0] if view.items else ""
     known = [card.model, view.instructions, [tool.name for tool in tools], view.brief.workdir, str(first)]
     return hashlib.sha256(dumps(known).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def settled(items: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """Native items with their keys in the order in which a log gives them back: a process that goes on from the log
+    writes the same bytes as the one that received them."""
+    return tuple(json.loads(json.dumps(list(items), sort_keys=True)))
+
+
+def shown(card: Card, text: str, images: Sequence[Image]) -> tuple[str, Sequence[Image]]:
+    """The text and the pictures as this model takes them."""
+    if not images or card.images:
+        return text, images
+    number = "an image" if len(images) == 1 else f"{len(images)} images"
+    return f"{text}\n[{number} left out: this model is not known to take images]".lstrip("\n"), ()
+
+
+def data_url(image: Image) -> str:
+    """The picture inside a URL."""
+    return f"data:{image.media_type};base64,{image.data}"
 
 
 class CallIds:

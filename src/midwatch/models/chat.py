@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
-from midwatch.domain.conversation import Answered, Delta, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
-from midwatch.models.card import CallIds, cache_key, count, dumps, estimated, is_object, request
+from midwatch.domain.conversation import Answered, Delta, Image, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
+from midwatch.models.card import CallIds, cache_key, count, data_url, dumps, estimated, is_object, request, shown
 from midwatch.models.gather import Gathered
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
@@ -34,7 +34,9 @@ class ChatModel(WireModel):
 
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
         card = self._card
-        head: dict[str, Any] = {"model": card.model, "stream": True}
+        head = card.head()
+        if card.cache_marks == "automatic":
+            head["cache_control"] = {"type": "ephemeral"}
         if card.ask_usage:
             head["stream_options"] = {"include_usage": True}
         if card.effort:
@@ -47,17 +49,32 @@ class ChatModel(WireModel):
         return request(head, "messages", messages, {card.output_field: max_output})
 
     def _messages(self, view: View) -> Iterator[Mapping[str, Any]]:
+        pictures: list[Image] = []  # a tool's message holds text alone, and nothing may come between two of them
         for item in view.items:
+            if pictures and not isinstance(item, Answered):
+                yield self._said("What the calls above show:", pictures)
+                pictures = []
             if isinstance(item, Said):
-                yield {"role": "user", "content": item.text}
+                yield self._said(item.text, item.images)
             elif isinstance(item, Answered):
-                yield {"role": "tool", "tool_call_id": item.call_id, "content": item.output}
-            elif item.wire == WIRE and item.items:
+                text, images = shown(self._card, item.output, item.images)
+                pictures += images
+                yield {"role": "tool", "tool_call_id": item.call_id, "content": text}
+            elif self._is_own(item):
                 hidden = () if self._card.return_reasoning else _REASONING_FIELDS
                 for message in item.items:
                     yield _readable({key: value for key, value in message.items() if key not in hidden})
             else:
                 yield _converted(item)
+        if pictures:
+            yield self._said("What the calls above show:", pictures)
+
+    def _said(self, text: str, images: Sequence[Image]) -> Mapping[str, Any]:
+        text, images = shown(self._card, text, images)
+        if not images:
+            return {"role": "user", "content": text}
+        parts = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in images]
+        return {"role": "user", "content": [{"type": "text", "text": text}, *parts]}
 
     async def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
         """Deltas as they come; the reply when a reason to finish has come, and the usage if it comes soon after."""

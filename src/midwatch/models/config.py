@@ -1,6 +1,7 @@
 """Which models there are: the built-in providers, the settings file, the environment (which wins).
 
-The shape of the file is in sections.py. Nothing here opens a connection; `build` only makes the object.
+The providers are in providers.py, the shape of the file in sections.py. Nothing here opens a connection; `build` only
+makes the object.
 """
 
 from __future__ import annotations
@@ -8,73 +9,35 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from midwatch.domain.errors import InputError
 from midwatch.models.base import Model
 from midwatch.models.endpoint import Endpoint, RetryPolicy, is_local
+from midwatch.models.keys import KeyCommand, is_sendable
+from midwatch.models.pace import Pace
 from midwatch.models.prices import Price, Pricing
+from midwatch.models.providers import BUILT_IN, WIRES, Provider
+from midwatch.models.trace import Trace
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
+    from midwatch.models.catalog import Family
+
 EMBEDDED = "repair"
 """The model that needs no endpoint; also the default."""
 
-KEYS = ("model", "providers", "prices")
+KEYS = ("model", "fallback", "providers", "prices")
 """The top-level names of the settings file that belong to models."""
 
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An endpoint, before a model is chosen. None: not said, so the default of the model or of Midwatch."""
-
-    base_url: str = ""
-    wire: str = "chat"
-    api_key_env: str = ""
-    base_url_env: str = ""
-    """A variable of the provider's own that moves its address."""
-    key_optional: bool = False
-    free: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    window: int | None = None
-    max_output: int | None = None
-    reasoning_effort: str = ""
-    encrypted_reasoning: bool | None = None
-    prompt_cache_key: bool = False
-    output_field: str = "max_tokens"
-    stream_usage: bool = True
-    return_reasoning: bool = True
-    attempts: int = 5
-    retry_seconds: float = 2.0
-    idle_seconds: float = 300.0
-
-
-def _local(port: int, variable: str = "") -> Provider:
-    return Provider(f"http://127.0.0.1:{port}/v1", api_key_env=variable, key_optional=True, free=True)
-
-
-BUILT_IN: Mapping[str, Provider] = MappingProxyType(
-    {
-        "openai": Provider(
-            "https://api.openai.com/v1", "responses", "OPENAI_API_KEY", "OPENAI_BASE_URL",
-            prompt_cache_key=True, output_field="max_completion_tokens",
-        ),
-        "openrouter": Provider("https://openrouter.ai/api/v1", "chat", "OPENROUTER_API_KEY"),
-        "deepseek": Provider("https://api.deepseek.com/v1", "chat", "DEEPSEEK_API_KEY"),
-        "gemini": Provider("https://generativelanguage.googleapis.com/v1beta/openai", "chat", "GEMINI_API_KEY"),
-        "mistral": Provider("https://api.mistral.ai/v1", "chat", "MISTRAL_API_KEY", stream_usage=False),
-        "ollama": _local(11434),
-        "vllm": _local(8000, "VLLM_API_KEY"),
-        "llamacpp": _local(8080, "LLAMA_API_KEY"),
-    }
-)  # fmt: skip
+_OF_THE_CHOSEN = ("MIDWATCH_BASE_URL", "MIDWATCH_API_KEY", "MIDWATCH_WIRE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +46,13 @@ class ModelSettings:
 
     model: str
     """The model when the command names none."""
+    fallback: str
+    """The model that is asked where the chosen one is down; empty: none."""
     providers: Mapping[str, Provider]
     prices: Mapping[str, Price]
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    paces: dict[str, Pace] = field(default_factory=dict, repr=False, compare=False)
+    """By provider: what is built from the same settings is asked at one pace."""
 
 
 def settings_path(environ: Mapping[str, str]) -> Path:
@@ -115,32 +82,52 @@ def load_models(
 ) -> ModelSettings:
     """What is set about models. `file_values` may hold the names of KEYS alone; `source` names the file in messages.
     Raises InputError for what is unknown or has the wrong form."""
-    model, providers, prices = file_values.get("model"), dict(BUILT_IN), dict[str, Price]()
+    model, fallback, providers, prices = file_values.get("model"), None, dict(BUILT_IN), dict[str, Price]()
     if set(file_values) - {"model"} or not isinstance(model, str | None):
-        model, given, prices = _sections(file_values, source)
+        model, fallback, given, prices = _sections(file_values, source)
         for name, fields in given.items():
             _check_provider(name, fields, source)
             providers[name] = dataclasses.replace(providers.get(name, Provider()), **fields)
     chosen = environ.get("MIDWATCH_MODEL") or model or EMBEDDED
-    return ModelSettings(chosen.strip(), providers, prices, dict(environ))
+    second = environ.get("MIDWATCH_FALLBACK_MODEL") or fallback or ""
+    return ModelSettings(chosen.strip(), second.strip(), providers, prices, dict(environ))
 
 
 def build(name: str, settings: ModelSettings) -> Model:
-    """The model `PROVIDER/MODEL`. Opens nothing. Raises InputError for an unknown provider, a missing key or an
-    address that is none."""
+    """The model `PROVIDER/MODEL`, with the fall-back of the settings behind it. Opens nothing. Raises InputError for an
+    unknown provider, a missing key or an address that is none."""
+    if settings.fallback in ("", name):
+        return _build(name, settings)
+    from midwatch.models.fallback import FallbackModel
+
+    # What the environment says of "the model" is meant for the first: no key of one endpoint may go to the other.
+    own = {name: value for name, value in settings.environ.items() if name not in _OF_THE_CHOSEN}
+    try:
+        second = _build(settings.fallback, dataclasses.replace(settings, environ=own))
+    except InputError as error:
+        raise InputError(f"the fall-back model: {error.message}", error.mend) from None
+    return FallbackModel(_build(name, settings), second)
+
+
+def _build(name: str, settings: ModelSettings) -> Model:
     provider_name, model = split(name, settings)
     provider = settings.providers[provider_name]
     base_url, said_in = _base_url(provider_name, provider, settings.environ)
     wire = settings.environ.get("MIDWATCH_WIRE") or provider.wire
-    if wire not in ("responses", "chat"):
-        raise InputError(f"MIDWATCH_WIRE is {wire!r}", "set it to responses or chat, or unset it")
+    if wire not in WIRES:
+        raise InputError(f"MIDWATCH_WIRE is {wire!r}", f"set it to one of {', '.join(WIRES)}, or unset it")
     _check_url(base_url, said_in)
     # what serves on this machine is free, but a proxy to a paid provider is not
     local = is_local(base_url) and (provider.free or provider_name not in BUILT_IN)
     free = local or (provider.free and base_url == provider.base_url)
-    key, variable = _key(provider_name, provider, base_url, settings.environ)
+    key, variable, header = _key(provider_name, provider, base_url, settings.environ)
+    command = None if key or not provider.api_key_command else KeyCommand(provider.api_key_command)
     retry = RetryPolicy(attempts=provider.attempts, base_seconds=_retry_seconds(provider, settings.environ))
-    endpoint = Endpoint(base_url, key, variable, provider.headers, provider.idle_seconds, retry)
+    trace = Trace(settings.environ.get("MIDWATCH_TRACE", ""))
+    pace = settings.paces.setdefault(provider_name, Pace(provider.requests_per_minute, provider.tokens_per_minute))
+    endpoint = Endpoint(
+        base_url, key, header, variable, provider.headers, provider.idle_seconds, retry, pace, command, trace
+    )
     pricing = Pricing(provider_name, model, settings.prices.get(name), free)
     return _make(wire, name, provider, endpoint, pricing)
 
@@ -181,22 +168,60 @@ def _make(wire: str, name: str, provider: Provider, endpoint: Endpoint, pricing:
         output_field=provider.output_field,
         ask_usage=provider.stream_usage,
         return_reasoning=provider.return_reasoning,
+        thinking=known.thinking,
+        cache_marks=_cache_marks(wire, provider, pricing.model),
+        custom_tools=_custom_tools(wire, provider, known),
+        images=known.images if provider.images is None else provider.images,
+        path=provider.path,
+        body=provider.body,
     )
     if wire == "responses":
         from midwatch.models.responses import ResponsesModel
 
         return ResponsesModel(card, endpoint)
+    if wire == "messages":
+        from midwatch.models.messages import MessagesModel
+
+        return MessagesModel(card, endpoint)
     from midwatch.models.chat import ChatModel
 
     return ChatModel(card, endpoint)
 
 
+def _cache_marks(wire: str, provider: Provider, model: str) -> str:
+    """Over Chat Completions only a router to Anthropic's models knows of marks, and places them itself."""
+    if wire == "messages":
+        return provider.cache_marks
+    return "automatic" if wire == "chat" and provider.cache_marks == "automatic" and "claude" in model else "none"
+
+
+def _custom_tools(wire: str, provider: Provider, known: Family) -> bool:
+    if wire != "responses":
+        return False
+    return known.custom_tools if provider.custom_tools is None else provider.custom_tools
+
+
 def _base_url(name: str, provider: Provider, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The address, and where it was said."""
-    for variable in ("MIDWATCH_BASE_URL", provider.base_url_env):
-        if variable and environ.get(variable):
-            return environ[variable].strip().rstrip("/"), variable
-    return provider.base_url.strip().rstrip("/"), f"base_url of [providers.{name}]"
+    """The address, and where it was said. Raises InputError where a variable that it names is not set."""
+    if environ.get("MIDWATCH_BASE_URL"):
+        return environ["MIDWATCH_BASE_URL"].strip().rstrip("/"), "MIDWATCH_BASE_URL"
+    own = provider.base_url_env
+    if own and environ.get(own):
+        url = environ[own].strip().rstrip("/")
+        return url if url.endswith(provider.version_path) else url + provider.version_path, own
+    said_in = f"base_url of [providers.{name}]"
+    if own and not provider.base_url:
+        raise InputError(f"{name} has no address of its own and {own} is not set", f"export {own}=…, or set {said_in}")
+
+    def filled(match: re.Match[str]) -> str:
+        value = environ.get(match[1], "").strip()
+        if not value:
+            raise InputError(
+                f"the address of {name} needs {match[1]}, which is not set", f"export {match[1]}=…, or set {said_in}"
+            )
+        return value
+
+    return re.sub(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", filled, provider.base_url).strip().rstrip("/"), said_in
 
 
 def _check_url(url: str, said_in: str) -> None:
@@ -208,26 +233,28 @@ def _check_url(url: str, said_in: str) -> None:
         fine = False
     if not fine or not url.isascii() or not url.isprintable() or " " in url:
         raise InputError(f"{said_in} is no address: {url!r}", "write one like http://127.0.0.1:8000/v1")
-    for ending in ("/responses", "/chat/completions"):
+    for ending in ("/responses", "/chat/completions", "/messages"):
         if url.endswith(ending):
             raise InputError(f"{said_in} ends in {ending}", f"leave that off: {url.removesuffix(ending)}")
 
 
-def _key(name: str, provider: Provider, base_url: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The key (empty: none) and the variable that it is, or would be, read from."""
-    own = provider.api_key_env
+def _key(name: str, provider: Provider, base_url: str, environ: Mapping[str, str]) -> tuple[str, str, str]:
+    """The key (empty: none), the variable that it is, or would be, read from, and the header that carries it."""
+    own, header = provider.api_key_env, provider.key_header
     variable = "MIDWATCH_API_KEY" if environ.get("MIDWATCH_API_KEY") or not own else own
+    if provider.token_env and not environ.get(variable) and environ.get(provider.token_env):
+        variable, header = provider.token_env, "Authorization"
     key = environ.get(variable, "").strip()
-    if not key and own and not provider.key_optional and not is_local(base_url):
+    if not key and own and not (provider.key_optional or provider.api_key_command or is_local(base_url)):
         raise InputError(
             f"{name} needs a key and {own} is not set",
             f"export {own}=…, or choose a model that needs none (`--model {EMBEDDED}`, or one of ollama/…)",
         )
-    if not key.isascii() or not key.isprintable() or " " in key:
+    if not is_sendable(key):
         raise InputError(
             f"the key in {variable} holds a space, a line end or a character that no key has", "copy it anew"
         )
-    return key, variable
+    return key, variable, header
 
 
 def _retry_seconds(provider: Provider, environ: Mapping[str, str]) -> float:
@@ -241,8 +268,10 @@ def _retry_seconds(provider: Provider, environ: Mapping[str, str]) -> float:
     return seconds
 
 
-def _sections(values: Mapping[str, Any], source: str) -> tuple[str | None, dict[str, dict[str, Any]], dict[str, Price]]:
-    """The file's model, its providers' fields as far as they are given, and its prices."""
+def _sections(
+    values: Mapping[str, Any], source: str
+) -> tuple[str | None, str | None, dict[str, dict[str, Any]], dict[str, Price]]:
+    """The file's model and fall-back, its providers' fields as far as they are given, and its prices."""
     from pydantic import ValidationError
 
     from midwatch.models.sections import ModelSections
@@ -252,7 +281,12 @@ def _sections(values: Mapping[str, Any], source: str) -> tuple[str | None, dict[
     except ValidationError as error:
         raise _misread(error, source) from None
     providers = {name: given.model_dump(exclude_none=True) for name, given in read.providers.items()}
-    return read.model, providers, {name: Price(**price.model_dump()) for name, price in read.prices.items()}
+    return (
+        read.model,
+        read.fallback,
+        providers,
+        {name: Price(**price.model_dump()) for name, price in read.prices.items()},
+    )
 
 
 def _check_provider(name: str, fields: Mapping[str, Any], source: str) -> None:
@@ -268,6 +302,9 @@ def _check_provider(name: str, fields: Mapping[str, Any], source: str) -> None:
             raise InputError(
                 f"{source}: the header {header!r} of [providers.{name}] holds characters that are not allowed"
             )
+    taken = sorted({"model", "stream", "messages", "input", "tools"} & fields.get("body", {}).keys())
+    if taken:
+        raise InputError(f"{source}: body of [providers.{name}] holds {taken[0]!r}", "leave it out: Midwatch sets it")
 
 
 def _misread(error: ValidationError, source: str) -> InputError:

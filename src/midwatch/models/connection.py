@@ -41,8 +41,10 @@ class Answer:
 class Connections:
     """Made without connecting; `close` may be called twice, and a request after it connects anew."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
+        """`headers` go with each request; those of the endpoint win over them."""
         self._endpoint = endpoint
+        self._common = headers
         self._pool: httpcore2.AsyncConnectionPool | None = None
 
     @asynccontextmanager
@@ -56,14 +58,15 @@ class Connections:
             httpcore2.ProxyError, httpcore2.UnsupportedProtocol,
         )  # fmt: skip
         idle = self._endpoint.idle_seconds
+        headers = self._headers(await self._endpoint.current_key())
         limits = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "read": idle}
         try:
             async with self._connected().stream(
-                "POST", self._url(path), headers=self._headers(), content=body, extensions={"timeout": limits}
+                "POST", self._url(path), headers=headers, content=body, extensions={"timeout": limits}
             ) as response:
-                headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in response.headers}
-                async with aclosing(_plain(response, headers)) as chunks:
-                    yield Answer(response.status, headers, chunks)
+                told = {name.decode("latin1").lower(): value.decode("latin1") for name, value in response.headers}
+                async with aclosing(_plain(response, told)) as chunks:
+                    yield Answer(response.status, told, chunks)
         except known as error:
             raise self._meaning(error) from None
 
@@ -79,22 +82,26 @@ class Connections:
         query = f"?{parts.query}" if parts.query else ""
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{query}"
 
-    def _headers(self) -> dict[bytes | str, bytes | str]:
+    def _headers(self, key: str) -> dict[bytes | str, bytes | str]:
         # Compressed event streams are held back by some servers until a block is full.
-        headers: dict[bytes | str, bytes | str] = {
+        headers = {
             "User-Agent": "midwatch",
             "Content-Type": "application/json",
             "Accept": "text/event-stream, application/json",
             "Accept-Encoding": "identity",
+            **self._common,
         }
         user = urlsplit(self._endpoint.base_url)
-        if self._endpoint.key:
-            headers["Authorization"] = f"Bearer {self._endpoint.key}"
+        if key:
+            bearer = self._endpoint.key_header.lower() == "authorization"
+            headers[self._endpoint.key_header] = f"Bearer {key}" if bearer else key
         elif user.username:
             pair = f"{unquote(user.username)}:{unquote(user.password or '')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        headers.update((name, value) for name, value in self._endpoint.headers.items())
-        return headers
+        given = {name.lower() for name in self._endpoint.headers}
+        kept: dict[bytes | str, bytes | str] = {n: v for n, v in headers.items() if n.lower() not in given}
+        kept.update((name, value) for name, value in self._endpoint.headers.items())
+        return kept
 
     def _connected(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:

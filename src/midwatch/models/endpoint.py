@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
+from midwatch.models.keys import KeyCommand
+from midwatch.models.pace import Pace
+from midwatch.models.trace import Trace
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  (compared with, not bound to)
 
 
@@ -27,18 +31,25 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An OpenAI-compatible endpoint. Never shows its key, also not in a repr."""
+    """An endpoint. Never shows its key, also not in a repr."""
 
     base_url: str
     """Without a slash at the end; the wire's path is added to it."""
     key: str = field(default="", repr=False)
-    """Empty: no Authorization header is sent."""
+    """Empty: no key is sent."""
+    key_header: str = "Authorization"
+    """The header that carries it; in `Authorization` it is a bearer token."""
     key_variable: str = ""
     """The environment variable that the key is read from, for messages."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     idle_seconds: float = 300.0
     """The longest silence of a stream, and the longest wait for its first byte."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    pace: Pace = field(default_factory=Pace, repr=False, compare=False)
+    """Shared by all endpoints of one provider."""
+    key_command: KeyCommand | None = None
+    """Where the key comes from instead, if it is one that does not last."""
+    trace: Trace = field(default_factory=lambda: Trace(""), repr=False, compare=False)
 
     @property
     def shown(self) -> str:
@@ -50,9 +61,14 @@ class Endpoint:
         """Whether it is on this machine: then no proxy is used and a call costs nothing."""
         return is_local(self.base_url)
 
+    async def current_key(self) -> str:
+        """The key to send now; empty when there is none. Raises InputError when the command that prints it fails."""
+        return await self.key_command.key() if self.key_command else self.key
+
     def scrub(self, text: str) -> str:
         """The text without the key and without the values of the headers that were set for this endpoint."""
-        for secret in (self.key, *self.headers.values()):
+        printed = self.key_command.last if self.key_command else ""
+        for secret in (self.key, printed, *self.headers.values()):
             if len(secret) >= 8:
                 text = text.replace(secret, "[hidden]")
         return text

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from midwatch.domain.conversation import Usage
 
-_LISTED_AS = {"gemini": "google"}
-"""Providers whose name in the price list is another one."""
+_LISTED_AS = {"gemini": ("google",), "vertex": ("google",), "bedrock": ("aws",), "azure": ("azure", "openai")}
+"""Providers whose name in the price list is another one; the first that has the model counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,13 @@ def by_list(usage: Usage, provider: str, model: str) -> int | None:
         cache_write_tokens=min(usage.cache_write_tokens, usage.input_tokens - cached),
         output_tokens=usage.output_tokens,
     )
-    try:
-        found = genai_prices.calc_price(counted, model, provider_id=_LISTED_AS.get(provider, provider))
-    except (LookupError, ValueError):
-        return None
-    return math.ceil(found.total_price * 1_000_000)
+    for listed in _LISTED_AS.get(provider, (provider,)):
+        try:
+            found = genai_prices.calc_price(counted, model, provider_id=listed)
+        except (LookupError, ValueError):
+            continue
+        return math.ceil(found.total_price * 1_000_000)
+    return None
 
 
 @dataclass(frozen=True, slots=True)

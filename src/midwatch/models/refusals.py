@@ -19,15 +19,30 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 _UNKNOWN_MODEL = re.compile(
-    r"model_not_found|unknown model|no such model|invalid model|not a valid model|"
+    r"model_not_found|not_found_error model:|unknown model|no such model|invalid model|not a valid model|"
     r"model .{0,120}(?:not found|does not exist)",
     re.IGNORECASE,
 )
 _PASSING_CODES = frozenset(
     {"rate_limit_exceeded", "server_error", "server_is_overloaded", "overloaded", "overloaded_error", "slow_down",
-     "internal_server_error", "service_unavailable", "timeout", "rate_limit_error", "vector_store_timeout"}
+     "internal_server_error", "service_unavailable", "api_error", "timeout", "timeout_error", "rate_limit_error",
+     "vector_store_timeout"}
 )  # fmt: skip
-_SPENT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits"})
+_SPENT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits", "billing_error"})
+_SPENT_WORDS = re.compile(r"credit balance is too low", re.IGNORECASE)
+
+
+_HABITS = {
+    "cache_control": 'cache_marks = "none" (or "blocks")',
+    "encrypted_content": "encrypted_reasoning = false",
+    "prompt_cache_key": "prompt_cache_key = false",
+    "stream_options": "stream_usage = false",
+    "max_completion_tokens": 'output_field = "max_completion_tokens"',
+    "custom": "custom_tools = false",
+    "reasoning_content": "return_reasoning = false",
+    "effort": "another reasoning_effort, or none,",
+}
+"""What a server names when it refuses a part of a request, and the setting that changes that part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +63,12 @@ def from_status(asked: Asked, status: int, headers: Mapping[str, str], body: byt
         target = asked.endpoint.scrub(headers.get("location", "another address"))
         return ModelError(
             f"{where} redirects to {target}, and the key is not sent on",
-            "if that address is right, set it as base_url (without the last part, /responses or /chat/completions)",
+            "if that address is right, set it as base_url (without its last part, such as /responses)",
         )
     if status in (401, 403):
         return _key_refused(asked, status, text)
-    if code in _SPENT_CODES or status == 402:
-        return ModelError(f"{where} refuses: the account has no credit left ({text or code})", "top up the account")
+    if _spent(code, text) or status == 402:
+        return _empty(asked, text or code)
     if known := _about_request(asked, code, text):
         return known
     if status in (404, 405):
@@ -62,7 +77,7 @@ def from_status(asked: Asked, status: int, headers: Mapping[str, str], body: byt
         said = f": {text}" if text else ""
         wait = asked_wait(headers, text)
         return Passing(f"{where} answered {status} ({_word(status)}){said}", wait=wait)
-    return ModelError(f"{where} answered {status}: {text or 'no reason given'}", _mend_request(asked))
+    return ModelError(f"{where} answered {status}: {text or 'no reason given'}", _mend_request(asked, text))
 
 
 def from_event(asked: Asked, error: Any) -> Passing | ModelError:
@@ -70,8 +85,8 @@ def from_event(asked: Asked, error: Any) -> Passing | ModelError:
     code, text = _from_object(error)
     text = asked.endpoint.scrub(text)
     where = asked.endpoint.shown
-    if code in _SPENT_CODES:
-        return ModelError(f"{where} refuses: the account has no credit left ({text or code})", "top up the account")
+    if _spent(code, text):
+        return _empty(asked, text or code)
     if known := _about_request(asked, code, text):
         return known
     if code.isdigit() and int(code) in (401, 403):
@@ -80,13 +95,22 @@ def from_event(asked: Asked, error: Any) -> Passing | ModelError:
         return Passing(
             f"{where} failed while answering: {text or code or 'no reason given'}", wait=asked_wait({}, text)
         )
-    return ModelError(f"{where} refused the request: {text or code}", _mend_request(asked))
+    return ModelError(f"{where} refused the request: {text or code}", _mend_request(asked, text))
+
+
+def _spent(code: str, text: str) -> bool:
+    return code in _SPENT_CODES or bool(_SPENT_WORDS.search(text))
+
+
+def _empty(asked: Asked, text: str) -> ModelError:
+    where = asked.endpoint.shown
+    return ModelError(f"{where} refuses: the account has no credit left ({text})", "top up the account", retryable=True)
 
 
 def _about_request(asked: Asked, code: str, text: str) -> ModelError | None:
     """The two refusals that are recognised whatever their status is."""
     both = f"{code} {text}"
-    if _CONTEXT.search(both):
+    if _CONTEXT.search(both) or code == "request_too_large":
         return ContextTooLong(
             f"the conversation is too long for {asked.model}: {text or code}",
             "set `window` of the provider to what the server really takes",
@@ -100,7 +124,10 @@ def _about_request(asked: Asked, code: str, text: str) -> ModelError | None:
 
 
 def _key_refused(asked: Asked, status: int, text: str) -> ModelError:
-    where, variable = asked.endpoint.shown, asked.endpoint.key_variable
+    where, variable, command = asked.endpoint.shown, asked.endpoint.key_variable, asked.endpoint.key_command
+    if command is not None:
+        said = f": {text}" if text and status != 401 else ""
+        return ModelError(f"the key that api_key_command prints was refused by {where}{said}", "log in anew with it")
     if not asked.endpoint.key:
         name = variable or "MIDWATCH_API_KEY"
         return ModelError(f"{where} wants a key and none is set", f"put the key into {name}")
@@ -115,14 +142,17 @@ def _key_refused(asked: Asked, status: int, text: str) -> ModelError:
 
 def _not_there(asked: Asked, status: int, text: str) -> ModelError:
     said = f" ({text})" if text else ""
-    other = "chat" if asked.wire == "responses" else "responses"
+    other = "responses" if asked.wire == "chat" else "chat"
     return ModelError(
         f"{asked.endpoint.shown} answered {status}: no model {asked.model!r} there, or nothing at that base_url{said}",
         f'check the model\'s name and base_url (it usually ends in /v1), or set wire = "{other}" for that provider',
     )
 
 
-def _mend_request(asked: Asked) -> str:
+def _mend_request(asked: Asked, text: str) -> str:
+    for words, setting in _HABITS.items():
+        if words in text:
+            return f"set {setting} for the provider of {asked.model}"
     return f"it does not take the request as it is: check the settings of the provider of {asked.model}"
 
 

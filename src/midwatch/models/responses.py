@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
-from midwatch.domain.conversation import Answered, Delta, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
-from midwatch.models.card import CallIds, cache_key, count, dumps, estimated, request
+from midwatch.domain.conversation import Answered, Delta, Image, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
+from midwatch.models.card import CallIds, cache_key, count, data_url, dumps, estimated, request, shown
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
 from midwatch.models.transport import Events
@@ -36,7 +36,7 @@ class ResponsesModel(WireModel):
 
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
         card = self._card
-        head: dict[str, Any] = {"model": card.model, "stream": True, "store": False}
+        head = {**card.head(), "store": False}
         if card.reasoning:
             head["include"] = ["reasoning.encrypted_content"]
         if card.effort:
@@ -46,8 +46,29 @@ class ResponsesModel(WireModel):
         head["instructions"] = view.instructions
         if tools:
             head["parallel_tool_calls"] = True
-            head["tools"] = [_tool(tool) for tool in tools]
-        return request(head, "input", list(_input(view)), {"max_output_tokens": max_output})
+            head["tools"] = [_custom(tool) if card.custom_tools and tool.grammar else _tool(tool) for tool in tools]
+        return request(head, "input", list(self._input(view)), {"max_output_tokens": max_output})
+
+    def _input(self, view: View) -> Iterator[Mapping[str, Any]]:
+        """The history as input items."""
+        custom: set[str] = set()
+        for item in view.items:
+            if isinstance(item, Said):
+                yield {"type": "message", "role": "user", "content": self._parts(item.text, item.images)}
+            elif isinstance(item, Answered):
+                kind = "custom_tool_call_output" if item.call_id in custom else "function_call_output"
+                output = self._parts(item.output, item.images) if item.images else item.output
+                yield {"type": kind, "call_id": item.call_id, "output": output}
+            elif self._is_own(item):
+                custom |= {str(one.get("call_id")) for one in item.items if one.get("type") == "custom_tool_call"}
+                yield from _native(item)
+            else:
+                yield from _converted(item)
+
+    def _parts(self, text: str, images: Sequence[Image]) -> list[dict[str, Any]]:
+        text, images = shown(self._card, text, images)
+        parts: list[dict[str, Any]] = [{"type": "input_text", "text": text}]
+        return parts + [{"type": "input_image", "image_url": data_url(one), "detail": "auto"} for one in images]
 
     async def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
         """Deltas as they come; the reply when the terminal event has come."""
@@ -117,20 +138,9 @@ def _tool(tool: ToolSpec) -> dict[str, Any]:
     }
 
 
-def _input(view: View) -> Iterator[Mapping[str, Any]]:
-    """The history as input items."""
-    custom: set[str] = set()
-    for item in view.items:
-        if isinstance(item, Said):
-            yield {"type": "message", "role": "user", "content": [{"type": "input_text", "text": item.text}]}
-        elif isinstance(item, Answered):
-            kind = "custom_tool_call_output" if item.call_id in custom else "function_call_output"
-            yield {"type": kind, "call_id": item.call_id, "output": item.output}
-        elif item.wire == WIRE:
-            custom |= {str(one.get("call_id")) for one in item.items if one.get("type") == "custom_tool_call"}
-            yield from _native(item)
-        else:
-            yield from _converted(item)
+def _custom(tool: ToolSpec) -> dict[str, Any]:
+    form = {"type": "grammar", "syntax": "lark", "definition": tool.grammar}
+    return {"type": "custom", "name": tool.name, "description": tool.description, "format": form}
 
 
 def _native(reply: Replied) -> Iterator[Mapping[str, Any]]:
@@ -148,7 +158,7 @@ def _native(reply: Replied) -> Iterator[Mapping[str, Any]]:
 def _converted(reply: Replied) -> Iterator[Mapping[str, Any]]:
     """A reply that came over another wire."""
     if reply.text:
-        yield {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": reply.text}]}
+        yield {"type": "message", "role": "assistant", "content": reply.text}
     for call in reply.calls:
         yield {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
 
@@ -170,7 +180,7 @@ def _said(message: Mapping[str, Any]) -> tuple[str, bool]:
     content = message.get("content")
     if isinstance(content, str):
         return content, False
-    parts = [part for part in content or [] if isinstance(part, Mapping)]
+    parts = [part for part in (content if isinstance(content, list) else ()) if isinstance(part, Mapping)]
     text = "".join(str(part.get("text") or part.get("refusal") or "") for part in parts)
     return text, any(part.get("type") == "refusal" for part in parts)
 

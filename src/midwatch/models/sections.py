@@ -5,7 +5,7 @@ Loaded only when the file says more than `model`, because pydantic takes 0.1 s.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,10 +17,19 @@ class ProviderSettings(BaseModel):
 
     base_url: str | None = None
     """Address of the endpoint, up to and with its version: `https://api.openai.com/v1`."""
-    wire: Literal["responses", "chat"] | None = None
-    """`responses` (OpenAI Responses API) or `chat` (Chat Completions; the default of a provider of your own)."""
+    wire: Literal["responses", "chat", "messages"] | None = None
+    """`responses` (OpenAI Responses API), `messages` (Anthropic Messages) or `chat` (Chat Completions; the default of a
+    provider of your own)."""
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     """The environment variable that holds the key. Keys do not belong into this file."""
+    api_key_command: str | None = Field(default=None, min_length=1)
+    """A shell command that prints a key, for keys that do not last; run where the variable is not set."""
+    key_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]+$")
+    """The header that carries the key (`Authorization`, as a bearer token)."""
+    path: str | None = Field(default=None, pattern=r"^/[!-~]*$")
+    """Added to base_url instead of the wire's own path; `{model}` in it stands for the model's name."""
+    body: dict[str, Any] | None = None
+    """Further fields of each request."""
     headers: dict[str, str] | None = None
     """Further headers of each request."""
     window: int | None = Field(default=None, ge=1024)
@@ -31,6 +40,12 @@ class ProviderSettings(BaseModel):
     """`low`, `medium`, `high`, …: sent as it is; not sent when not set."""
     encrypted_reasoning: bool | None = None
     """Ask for encrypted reasoning and give it back (wire `responses`); otherwise by the model's name."""
+    custom_tools: bool | None = None
+    """Offer tools whose argument is text after a grammar (wire `responses`); otherwise by the model's name."""
+    images: bool | None = None
+    """Show pictures to the model; otherwise by the model's name."""
+    cache_marks: Literal["automatic", "blocks", "none"] | None = None
+    """Who places the marks of the cache (wire `messages`): the provider, we, nobody."""
     prompt_cache_key: bool | None = None
     """Send a key that is the same for all requests of an attempt (true for `openai`)."""
     output_field: Literal["max_tokens", "max_completion_tokens"] | None = None
@@ -45,6 +60,10 @@ class ProviderSettings(BaseModel):
     """The pause before the second request; each further pause is twice as long (2)."""
     idle_seconds: float | None = Field(default=None, gt=0)
     """The longest silence of the endpoint (300)."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Requests that a process sends within a minute, all attempts together (no limit)."""
+    tokens_per_minute: int | None = Field(default=None, ge=1000)
+    """Tokens of requests and replies within a minute, all attempts together (no limit)."""
 
 
 class PriceSettings(BaseModel):
@@ -69,6 +88,8 @@ class ModelSections(BaseModel):
 
     model: str | None = None
     """The model when the command does not name one: `repair` (the default), or `PROVIDER/MODEL`."""
+    fallback: str | None = None
+    """A second model, asked where the chosen one is down: `PROVIDER/MODEL` (none)."""
     providers: dict[str, ProviderSettings] = Field(default_factory=dict)
     """Endpoints by name; a name of your own makes a new provider."""
     prices: dict[str, PriceSettings] = Field(default_factory=dict)

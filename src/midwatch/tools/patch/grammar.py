@@ -26,6 +26,20 @@ HEADER = "@@"
 
 KEPT, GONE, NEW = " ", "-", "+"
 
+LARK = r"""start: "*** Begin Patch" NL operation+ "*** End Patch" NL?
+operation: add | delete | update
+add: "*** Add File: " REST NL ("+" REST? NL)*
+delete: "*** Delete File: " REST NL
+update: "*** Update File: " REST NL (move changes? | changes)
+move: "*** Move to: " REST NL
+changes: lines chunk* | chunk+
+chunk: ("@@" NL | "@@ " REST NL)+ lines
+lines: (/[ +-]/ REST? NL)+ ("*** End of File" NL)?
+REST: /[^\n]+/
+NL: /\n/
+"""
+"""The same as a grammar for models that write by one: only the strict form, of which parse.py forgives much."""
+
 
 class PatchError(Exception):
     """The patch cannot be applied, and nothing was changed. The text tells the model what is wrong and what to do."""

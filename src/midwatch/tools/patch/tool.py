@@ -11,7 +11,7 @@ from midwatch.tools import arguments as given
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.cut import harmless
 from midwatch.tools.patch.apply import apply_patch
-from midwatch.tools.patch.grammar import PatchError
+from midwatch.tools.patch.grammar import LARK, PatchError
 
 _DESCRIPTION = """\
 Edit files of the workspace. The patch is text:
@@ -45,7 +45,7 @@ _LETTERS = {"Add": "A", "Update": "M", "Delete": "D"}
 class ApplyPatch:
     """Applies a patch in the `*** Begin Patch` format, all or nothing."""
 
-    spec = ToolSpec("apply_patch", _DESCRIPTION, _SCHEMA)
+    spec = ToolSpec("apply_patch", _DESCRIPTION, _SCHEMA, LARK)
 
     def summary(self, arguments: str) -> str:
         """`apply_patch: M a.py, A b.py`."""
