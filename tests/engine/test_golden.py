@@ -38,7 +38,13 @@ def test_a_stored_log_still_loads_and_its_chain_still_holds(path: Path) -> None:
     assert history.task is not None
     assert view(history, history.task, "/workspace").items
     report = attempt_report(records[0].attempt, history, running=False)
-    expected = {"proposed": "done", "open-call": "interrupted", "limit": "no change", "environment": "done"}
+    expected = {
+        "proposed": "done",
+        "open-call": "interrupted",
+        "limit": "no change",
+        "environment": "done",
+        "compacted": "no change",
+    }
     assert report.status == expected[path.stem]
 
 
