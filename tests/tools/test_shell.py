@@ -36,6 +36,11 @@ async def test_a_command_without_output_says_so(table: Bench) -> None:
     assert result.output.endswith("\n(no output)")
 
 
+async def test_what_was_left_in_the_background_is_named(table: Bench) -> None:
+    result = await run(table, "sleep 987 & echo started")
+    assert result.output.endswith("started\n\n[ended with the command: sleep 987]")
+
+
 async def test_the_full_output_is_kept_as_bytes_and_shown_live(box: WatchedBox, tmp_path: Path) -> None:
     live = bytearray()
     blobs = Blobs(tmp_path / "blobs")

@@ -134,7 +134,7 @@ def _result(request: _Request, result: ExecResult, blob: Blob, shortened: str, b
         status = f"{result.ended} · {seconds}"
     return ToolResult(
         ok=result.exit_code == 0,
-        output=f"{status}\n{cut.text or '(no output)'}",
+        output=f"{status}\n{cut.text or '(no output)'}{_left(result)}",
         ended=result.ended,
         duration_ms=result.duration_ms,
         command=request.command,
@@ -144,6 +144,15 @@ def _result(request: _Request, result: ExecResult, blob: Blob, shortened: str, b
         lines=blob.lines,
         truncated=cut.truncated,
     )
+
+
+def _left(result: ExecResult) -> str:
+    """What was still running in the background, in a line; the model may have meant it to go on."""
+    if not result.left:
+        return ""
+    lines = [harmless(line, newlines=False)[:100] for line in result.left[:5]]
+    more = len(result.left) - len(lines)
+    return "\n[ended with the command: " + "; ".join(lines) + (f" and {more} more]" if more else "]")
 
 
 def _request(arguments: str, root: str) -> _Request:
