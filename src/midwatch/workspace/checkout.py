@@ -52,6 +52,9 @@ class Workspace:
         """How it was made: `overlay`, `fuse-overlayfs`, `reflink` or `copy`; all but the first after `restore`."""
         self.skipped: tuple[str, ...] = ()
         """What the last `save` could not keep: path and reason, a sentence each."""
+        self.exact = True
+        """Whether nothing but ignored files lies there beside what the last `save` kept: no file as it was known before
+        because it could not be read, none that git cannot hold, no change in a submodule."""
         self._overlay = overlay
         self._fuse = fuse
         self._wanted = wanted
@@ -113,7 +116,7 @@ class Workspace:
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
         self._layers, self._saver, self._memory, self._checkpoint = layers, saver, memory, start
-        self.skipped = ()
+        self.skipped, self.exact = (), True
         await discard(*left)
         return start
 
@@ -125,7 +128,8 @@ class Workspace:
             saved = await asyncio.to_thread(self._saver.save, self.checkpoint, self._memory)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
-        self._checkpoint, self._memory, self.skipped = saved.checkpoint, saved.memory, saved.skipped
+        self._checkpoint, self._memory = saved.checkpoint, saved.memory
+        self.skipped, self.exact = saved.skipped, saved.exact
         return saved.checkpoint
 
     async def remove(self) -> None:
