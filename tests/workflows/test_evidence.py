@@ -14,6 +14,7 @@ from midwatch.domain.events import NetworkRequested
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.models.fake import FakeModel, calls, says
+from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.sandbox.results import ExecResult
 from midwatch.sandbox.served import ServedBox
 from midwatch.tools.toolset import default_tools
@@ -21,7 +22,7 @@ from midwatch.workflows.solve import Parts, solve
 from midwatch.workspace.config import EnvironmentSettings
 from tests.sandbox.egress.ground import raw_serving
 from tests.support.place import Place, make_repository
-from tests.workflows.test_environment import Lab
+from tests.workflows.test_environment import Copying, Lab
 
 ADD = calls("shell", command="echo one >> count.txt")
 LINT = "#!/bin/sh\ngrep -q never count.txt\n"
@@ -39,12 +40,21 @@ PLANTS = {
         "deep=$(yes x | head -252 | tr '\\n' /); mkdir -p $deep && touch $deep/found",
         "find . | grep -q /found",
     ),
+    "in git's folder": (
+        "git rm -q --cached lint.sh && git config alias.x '!true'",
+        "git x || ! git ls-files | grep -q lint.sh",
+    ),
+    "instead of git's folder": ("rm -r .git && ln -s /tmp .git", "test -L .git"),
     "no file": ("mkfifo found", "find . | grep -q /found"),
 }
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-async def test_a_check_cannot_leave_the_next_what_a_checkpoint_does_not_show(place: Place, plant: str) -> None:
+@pytest.mark.parametrize("sandbox", [Bubblewrap, Copying])
+async def test_a_check_cannot_leave_the_next_what_a_checkpoint_does_not_show(
+    place: Place, plant: str, sandbox: type[Bubblewrap]
+) -> None:
+    place.sandbox = sandbox()
     task = await place.task(list(PLANTS[plant]))
     report = await place.solve(task, FakeModel([ADD, says("Done.")]))
     assert report.chosen.evidence is not None
