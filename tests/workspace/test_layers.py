@@ -15,7 +15,7 @@ from midwatch.domain.evidence import Checkpoint
 from midwatch.sandbox.spec import Overlay
 from midwatch.workspace import part
 from midwatch.workspace.checkout import Workspace
-from midwatch.workspace.deletion import discarded
+from midwatch.workspace.deletion import delete, discarded
 from midwatch.workspace.fused import possible
 from midwatch.workspace.repository import Repository
 from tests.support.insides import Inside
@@ -107,6 +107,24 @@ async def test_permissions_are_set_through_no_link_of_a_lower_layer(
     await plain.restore(work.base, saved, layers=(layer,))
     assert stat.S_IMODE((outside / "big").stat().st_mode) == 0o600
     await plain.remove()
+
+
+@pytest.mark.skipif(not possible(), reason="fuse-overlayfs cannot be had here")
+async def test_what_fuse_overlayfs_has_mounted_below_is_unmounted_before_it_is_deleted(
+    work: Opened, tmp_path: Path
+) -> None:
+    outer = Workspace(work.repository, tmp_path / "attempts" / "o d\nd", overlay=True)
+    await outer.restore(work.base)
+    inner = Workspace(work.repository, outer.folder / "check", fuse=True)
+    await inner.restore(work.base)
+    assert (inner.tree / "a.txt").read_text()
+    await outer.remove()
+    await discarded()
+    assert not outer.folder.exists()
+    inner = Workspace(work.repository, tmp_path / "left", fuse=True)
+    await inner.restore(work.base)
+    delete(inner.folder)
+    assert not inner.folder.exists()
 
 
 async def test_what_is_neither_file_nor_link_hides_the_base_and_is_said(work: Opened) -> None:
