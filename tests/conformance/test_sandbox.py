@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.domain.errors import InputError, SandboxLost
+from midwatch.domain.errors import InputError, OperationError, SandboxLost
 from midwatch.sandbox.base import Sandbox
 from tests.sandbox.boxes import Bench, alive, opened, token, until
 from tests.support.drivers import DRIVERS, Driver
@@ -202,6 +202,13 @@ async def test_home_and_temporary_files_last_as_long_as_the_private_folder(sandb
         spec = bench.spec
     async with sandbox.open(spec) as box:
         assert (await Bench(box, spec, None).run("sh", "-c", 'cat "$HOME/a" "$TMPDIR/b"'))[1] == "kept\nkept\n"
+
+
+async def test_a_folder_that_cannot_be_made_is_an_error_in_words(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OperationError, match="file/private"):
+        async with opened(sandbox, tmp_path, private=tmp_path / "file" / "private"):
+            pass
 
 
 async def test_cancelling_kills_the_command_and_goes_on(bench: Bench) -> None:

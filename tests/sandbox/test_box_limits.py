@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from midwatch.sandbox import cgroups, workers
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.sandbox.cgroups import Group, Hierarchy
 from midwatch.sandbox.spec import BoxLimits
+from midwatch.sandbox.usage import Usage
 from tests.sandbox.boxes import alive, opened, token, until
 
 MIB = 1 << 20
@@ -83,6 +85,26 @@ time.sleep(60)
         result, _ = await bench.run("python3", "-I", "-c", code)
         assert result.ended == "disk limit of 64 MiB"
         assert (await bench.run("rm", "-r", "d"))[0].ended == "exit 0"
+
+
+async def test_a_look_that_fails_neither_ends_the_looking_nor_keeps_a_box_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, looks = Usage.verdict, []
+
+    async def sometimes(self: Usage) -> str:
+        looks.append(1)
+        if len(looks) == 1:
+            raise OSError(errno.EMFILE, "no handle left")
+        return await there(self)
+
+    monkeypatch.setattr(Usage, "verdict", sometimes)
+    mark = token()
+    async with opened(Bubblewrap(), tmp_path) as bench:
+        session = await bench.box.start(["sleep", mark], output_bytes=100)
+        await until(lambda: len(looks) > 1, "another look after the one that failed")
+        assert await session.poll() is None
+    assert alive(mark) == []
 
 
 async def test_the_time_of_a_box_is_limited(tmp_path: Path) -> None:

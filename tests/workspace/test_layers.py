@@ -13,8 +13,10 @@ import pytest
 from midwatch.domain.errors import OperationError
 from midwatch.domain.evidence import Checkpoint
 from midwatch.sandbox.spec import Overlay
+from midwatch.workspace import part
 from midwatch.workspace.checkout import Workspace
-from midwatch.workspace.deletion import discarded
+from midwatch.workspace.deletion import delete, discarded
+from midwatch.workspace.fused import possible
 from midwatch.workspace.repository import Repository
 from tests.support.insides import Inside
 from tests.support.insides import overlay as overlay
@@ -80,6 +82,49 @@ async def test_links_lead_neither_reading_nor_writing_out_of_the_upper_folder(wo
     await work.workspace.restore(work.base, saved)
     assert sorted(path.name for path in outside.iterdir()) == [".gitignore", "one"]
     assert (outside / "one").read_text() == "secret"
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+async def test_permissions_are_set_through_no_link_of_a_lower_layer(
+    work: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fuse: bool
+) -> None:
+    if fuse and not possible():
+        pytest.skip("fuse-overlayfs cannot be had here")
+    outside, layer = tmp_path / "outside", tmp_path / "layer"
+    outside.mkdir()
+    layer.mkdir()
+    (outside / "big").write_text("secret")
+    (outside / "big").chmod(0o600)
+    (layer / "link").symlink_to(outside)
+    plain = Workspace(work.repository, tmp_path / "attempts" / "two", fuse=fuse)
+    await plain.restore(work.base, layers=(layer,))
+    (plain.tree / "link").unlink()
+    UserRepository(plain.tree).write(".gitignore", "link/\n")
+    UserRepository(plain.tree).write("link/big", "larger than what is kept of ignored files", 0o666)
+    monkeypatch.setattr(part, "LARGEST_IGNORED", 20)
+    saved = await plain.save()
+    assert any("link/big" in line for line in plain.skipped)
+    await plain.restore(work.base, saved, layers=(layer,))
+    assert stat.S_IMODE((outside / "big").stat().st_mode) == 0o600
+    await plain.remove()
+
+
+@pytest.mark.skipif(not possible(), reason="fuse-overlayfs cannot be had here")
+async def test_what_fuse_overlayfs_has_mounted_below_is_unmounted_before_it_is_deleted(
+    work: Opened, tmp_path: Path
+) -> None:
+    outer = Workspace(work.repository, tmp_path / "attempts" / "o d\nd", overlay=True)
+    await outer.restore(work.base)
+    inner = Workspace(work.repository, outer.folder / "check", fuse=True)
+    await inner.restore(work.base)
+    assert (inner.tree / "a.txt").read_text()
+    await outer.remove()
+    await discarded()
+    assert not outer.folder.exists()
+    inner = Workspace(work.repository, tmp_path / "left", fuse=True)
+    await inner.restore(work.base)
+    delete(inner.folder)
+    assert not inner.folder.exists()
 
 
 async def test_what_is_neither_file_nor_link_hides_the_base_and_is_said(work: Opened) -> None:

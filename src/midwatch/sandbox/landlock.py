@@ -30,7 +30,7 @@ from midwatch.sandbox.owners import box_owner
 from midwatch.sandbox.process import plain_folder
 from midwatch.sandbox.served import ServedBox
 from midwatch.sandbox.trial_box import try_box
-from midwatch.sandbox.wording import merged
+from midwatch.sandbox.wording import merged, not_opened
 
 _LAUNCHER = Path(__file__).with_name("landlock_launch.py")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -60,7 +60,10 @@ class Landlock:
         version = _version()
         owner = self.owner(spec.id)
         workspace = plain_folder(spec, self.name)
-        await asyncio.to_thread(_make_private, spec.private, owner)
+        try:
+            await asyncio.to_thread(_make_private, spec.private, owner)
+        except OSError as error:
+            raise not_opened(error) from error
         launch = _Launch(spec, workspace, version, owner)
         box = ServedBox(spec, launch, launch.view())
         try:

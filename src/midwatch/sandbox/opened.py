@@ -107,10 +107,10 @@ class OpenBox:
         return asyncio.shield(self._ending)
 
     async def _end(self) -> SandboxLost | None:
-        await self.watch.end()
-        self.channel.close()
-        self._started.kill()
         try:
+            await self.watch.end()
+            self.channel.close()
+            self._started.kill()
             return await self._started.gone()
         finally:
             if self._proxy is not None:

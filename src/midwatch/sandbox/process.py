@@ -26,7 +26,7 @@ from midwatch.sandbox.running import start
 from midwatch.sandbox.served import ServedBox
 from midwatch.sandbox.spec import Overlay
 from midwatch.sandbox.staging import Start
-from midwatch.sandbox.wording import merged
+from midwatch.sandbox.wording import merged, not_opened
 
 
 class Process:
@@ -49,8 +49,11 @@ class Process:
     @contextlib.asynccontextmanager
     async def _open(self, spec: BoxSpec) -> AsyncIterator[Box]:
         workspace = plain_folder(spec, "process")
-        for name in ("tmp", "home"):
-            (spec.private / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            for name in ("tmp", "home"):
+                (spec.private / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise not_opened(error) from error
         mark = f"{workers.me()}-{secrets.token_hex(8)}"
         support = str(spec.support) if spec.support is not None else ""
         view = View(str(workspace), support, {**_environment(spec, support), MARK: mark}, counted=False)

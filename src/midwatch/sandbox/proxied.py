@@ -35,17 +35,21 @@ class Proxied:
 
     @classmethod
     async def start(cls, listener: socket.socket, spec: BoxSpec) -> Proxied:
-        """Start it on the socket that the box listens on. Raises OperationError."""
+        """Start it on the socket that the box listens on. Raises OperationError, OSError."""
         from midwatch.sandbox.egress.serve import start_proxy
 
         assert spec.network is not None
-        folder = shown_folder(spec)
         proxy = await start_proxy(listener, spec.network)
-        for path, content in proxy.files.items():
-            place = folder / path.removeprefix(FOLDER + "/")
-            assert place.parent == folder, f"the proxy's file {path} is not in {FOLDER}"
-            place.write_bytes(content)
-            place.chmod(0o644)
+        try:
+            folder = shown_folder(spec)
+            for path, content in proxy.files.items():
+                place = folder / path.removeprefix(FOLDER + "/")
+                assert place.parent == folder, f"the proxy's file {path} is not in {FOLDER}"
+                place.write_bytes(content)
+                place.chmod(0o644)
+        except BaseException:
+            await proxy.close()
+            raise
         return cls(proxy)
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ from midwatch.sandbox.results import ExecResult, OutputSink
 from midwatch.sandbox.running import refused_result, to_the_end
 from midwatch.sandbox.sessions import EndedSession, RemoteSession
 from midwatch.sandbox.spec import BoxSpec
-from midwatch.sandbox.wording import absolute, entries, refusal
+from midwatch.sandbox.wording import absolute, entries, not_opened, refusal
 
 
 class ServedBox:
@@ -148,11 +148,17 @@ class ServedBox:
             with theirs:
                 try:
                     started = await self._launch(theirs)
+                except OSError as error:
+                    ours.close()
+                    raise not_opened(error) from error
                 except BaseException:
                     ours.close()
                     raise
             now = OpenBox(self._spec, self._view, started, Channel(ours), self._stop_all)
-            await now.greet()
+            try:
+                await now.greet()
+            except OSError as error:
+                raise not_opened(error) from error
             self._now = now
             return now
 

@@ -53,11 +53,10 @@ class Watch:
         """Stop looking. May be called twice."""
         if self._last is not None:
             self._last.cancel()
-        if self._looking is not None:
-            self._looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._looking
-            self._looking = None
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
     @property
     def over(self) -> str:
@@ -79,9 +78,12 @@ class Watch:
         while await self._any.wait():
             began = time.monotonic()
             looks += 1
-            reason = self._memory()
-            if not reason and looks % _DISK_EVERY == 0:
-                reason = await self._usage.verdict()
+            reason = ""
+            # no process or handle is to be had at the moment: what was not seen is seen by the next look
+            with contextlib.suppress(OSError):
+                reason = self._memory()
+                if not reason and looks % _DISK_EVERY == 0:
+                    reason = await self._usage.verdict()
             if reason:
                 self._stop(reason)
             await asyncio.sleep(max(_EVERY, 10 * (time.monotonic() - began)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Mapping
 
-from midwatch.domain.errors import InputError
+from midwatch.domain.errors import InputError, OperationError
 
 
 def refusal(argv: Iterable[str]) -> str:
@@ -18,6 +19,16 @@ def refusal(argv: Iterable[str]) -> str:
     if words[0].startswith("-"):
         return f"midwatch: {words[0]}: not found\n"
     return ""
+
+
+def not_opened(error: OSError) -> OperationError:
+    """What keeps a box's folders from being made or filled."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return OperationError(
+        f"the box cannot be opened: {where}{error.strerror or error}",
+        "free some space on that disk" if full else "check the owner and the mode of the state folder",
+    )
 
 
 def absolute(cwd: str, workdir: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from midwatch.domain.errors import InputError
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Base, Task, Terms
+from midwatch.engine.disk import full_or_broken
 from midwatch.engine.store.records import now
 from midwatch.sandbox.arguments import HOME
 from midwatch.sandbox.base import WORKDIR, Box, BoxSpec, Sandbox
@@ -93,12 +94,16 @@ async def equip(
     if network is not None and decided is not None:
         network = replace(network, decided=decided)
     layered = isinstance(spec.workspace, Overlay)
-    if environment.home and not layered:
-        await asyncio.to_thread(copy_home, environment.home, spec.private, owner)
+    try:
+        if environment.home and not layered:
+            await asyncio.to_thread(copy_home, environment.home, spec.private, owner)
+        root = writable(environment.root, spec.private / "root", owner) if environment.root else None
+    except OSError as error:
+        raise full_or_broken(spec.private, error) from error
     return replace(
         spec,
         home=environment.home if layered else (),
-        root=writable(environment.root, spec.private / "root", owner) if environment.root else None,
+        root=root,
         path=(*environment.path, *spec.path),
         environment={**spec.environment, **dict(environment.variables)},
         limits=environment.limits,
@@ -152,11 +157,14 @@ async def set_up(environment: Environment, box: Box, log: Path, observer: Observ
     Raises OperationError for a command that fails."""
     if environment.commands:
         observer.phase("running the setup of the environment")
-        writer = SetupLog(log, observer)
         try:
-            await run_commands(box, environment.commands, environment.seconds, writer, "setup")
-        finally:
-            writer.close()
+            writer = SetupLog(log, observer)
+            try:
+                await run_commands(box, environment.commands, environment.seconds, writer, "setup")
+            finally:
+                writer.close()
+        except OSError as error:
+            raise full_or_broken(log, error) from error
 
 
 def network_of(hosts: tuple[str, ...], terms: Terms, means: Means) -> Network | None:

@@ -26,8 +26,10 @@ async def check(site: Site, box_id: str, folder: Path, final: Checkpoint, parts:
     runs: list[CheckRun] = []
     checks = site.task.checks
     for number, command in enumerate(checks, 1):
-        if runs and (await tree.save()).tree != final.tree:
+        if runs and ((await tree.save()).tree != final.tree or not tree.exact):
             await site.restore(tree, final, work_only=True)  # what the check before changed is not what is offered
+        elif runs:
+            await tree.renew_git()
         parts.observer.phase(f"check {number} of {len(checks)}: {command}")
         async with site.box(tree, box_id, parts.requests.note) as box:
             runs.append(await _run(site.task, box, command, parts))

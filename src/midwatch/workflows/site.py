@@ -14,6 +14,7 @@ from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
+from midwatch.engine.disk import full_or_broken
 from midwatch.sandbox.base import Box, BoxSpec, Protections, Sandbox
 from midwatch.sandbox.network import Decision
 from midwatch.workflows.environment import (
@@ -66,7 +67,11 @@ class Site:
     ) -> AsyncIterator[Box]:
         """A box on a restored workspace, with a new /tmp and home. `decided` is told what the proxy does. Raises as
         `Sandbox.open`, and OperationError for a setup that fails in it."""
-        await discard(*filter(None, [await asyncio.to_thread(set_aside, tree.folder / PRIVATE)]))
+        try:
+            left = await asyncio.to_thread(set_aside, tree.folder / PRIVATE)
+        except OSError as error:
+            raise full_or_broken(tree.folder, error) from error
+        await discard(*filter(None, [left]))
         owner = self.sandbox.owner(box_id)
         spec = await equip(self.environment, self._spec(tree, box_id, support), owner, decided)
         async with self.sandbox.open(spec) as box:

@@ -165,9 +165,18 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     parts.observer.phase("preparing the workspace")
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
-    async with place.box(tree, log.attempt, requests.note, parts.support) as box:
-        bench = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests)
-        await work(log, bench)
+    try:
+        async with place.box(tree, log.attempt, requests.note, parts.support) as box:
+            bench = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests)
+            await work(log, bench)
+    finally:
+        await _tell(log, requests)
+
+
+async def _tell(log: Log, requests: Requests) -> None:
+    """Add what is left: a connection may last until its box is closed, and is told of then."""
+    if left := requests.take():
+        await log.append(*left)
 
 
 async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
@@ -179,11 +188,14 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     requests = Requests("check")
     bench = CheckParts(parts.blobs, parts.observer, requests)
     folder = work_folder(parts.state, log.attempt) / "check"
-    evidence = await check(place, f"{log.attempt}.check", folder, final, bench)
+    try:
+        evidence = await check(place, f"{log.attempt}.check", folder, final, bench)
+    finally:
+        await _tell(log, requests)
     when = log.events[-1].time
     message = describe.commit_message(task, log, evidence)
     commit = await parts.repository.commit(final.tree, task.base.commit, message, when)
-    await log.append(*requests.take(), Checked(evidence, commit))
+    await log.append(Checked(evidence, commit))
 
 
 async def _offer(task: Task, logs: Sequence[Log], parts: Parts) -> None:

@@ -15,7 +15,7 @@ from midwatch.workspace import fused
 from midwatch.workspace.base_checkout import BaseCheckout, base_checkout
 from midwatch.workspace.checkpoint import Memory, Saver
 from midwatch.workspace.copies import copy_layers, hand_over, untouched
-from midwatch.workspace.deletion import discard, set_aside
+from midwatch.workspace.deletion import delete, discard, set_aside
 from midwatch.workspace.extras import NOTHING, Wanted
 from midwatch.workspace.found import Lower
 from midwatch.workspace.importing import sweep
@@ -52,6 +52,9 @@ class Workspace:
         """How it was made: `overlay`, `fuse-overlayfs`, `reflink` or `copy`; all but the first after `restore`."""
         self.skipped: tuple[str, ...] = ()
         """What the last `save` could not keep: path and reason, a sentence each."""
+        self.exact = True
+        """Whether nothing but ignored files lies there beside what the last `save` kept: no file as it was known before
+        because it could not be read, none that git cannot hold, no change in a submodule."""
         self._overlay = overlay
         self._fuse = fuse
         self._wanted = wanted
@@ -113,7 +116,7 @@ class Workspace:
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
         self._layers, self._saver, self._memory, self._checkpoint = layers, saver, memory, start
-        self.skipped = ()
+        self.skipped, self.exact = (), True
         await discard(*left)
         return start
 
@@ -125,8 +128,28 @@ class Workspace:
             saved = await asyncio.to_thread(self._saver.save, self.checkpoint, self._memory)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
-        self._checkpoint, self._memory, self.skipped = saved.checkpoint, saved.memory, saved.skipped
+        self._checkpoint, self._memory = saved.checkpoint, saved.memory
+        self.skipped, self.exact = saved.skipped, saved.exact
         return saved.checkpoint
+
+    async def renew_git(self) -> None:
+        """Make the `.git` inside anew, as `restore` does: what a box did to it shows in no checkpoint. No box may be
+        open. Raises OperationError."""
+        assert self._base is not None, "restore comes first"
+        try:
+            await asyncio.to_thread(self._renew_git, self._base)
+        except OSError as error:
+            raise full_or_broken(self.folder, error) from error
+
+    def _renew_git(self, shared: BaseCheckout) -> None:
+        top = self.folder / "upper" if self._overlay else self.tree
+        files = Files(top, self._owner, (*self._layers, shared.tree))
+        delete(top / ".git")
+        if not self._overlay:
+            copy_layers((shared.tree / ".git",), top / ".git")
+        self._furnish(files, shared)
+        if not self._overlay and self._owner is not None:
+            hand_over(top / ".git", self._owner)
 
     async def remove(self) -> None:
         """Delete the folder and all in it; what is large goes on being deleted in the background. May be called

@@ -48,6 +48,9 @@ class Saved:
     checkpoint: Checkpoint
     memory: Memory
     skipped: tuple[str, ...]
+    exact: bool
+    """Whether the checkpoint says all of the work: nothing that could not be looked at or kept, or lies in a
+    submodule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,13 @@ class _Save:
         checkpoint = self._last
         if made and (made[-1][1] != self._last.tree or second != before.aside):
             checkpoint = Checkpoint(tree=made[-1][1], commit=made[-1][0])
-        return Saved(checkpoint, Memory(files, ignored, deleted, self._listing, second), found.sentences())
+        memory = Memory(files, ignored, deleted, self._listing, second)
+        return Saved(checkpoint, memory, found.sentences(), self._exact())
+
+    def _exact(self) -> bool:
+        found, links = self._found, tuple(path + b"/" for path in self._saver.lower.gitlinks)
+        inside = links and any(path.startswith(links) for path in (*found.ignored, *found.deleted))
+        return not (found.hidden or found.unseen or inside)
 
     def _ignored(self) -> dict[bytes, Kept]:
         """The commit of what is kept beside, where that has changed."""

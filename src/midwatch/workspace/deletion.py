@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
+from midwatch.workspace import fused
 from midwatch.workspace.names import shown
 
 _PATIENCE = 1.0
@@ -24,6 +25,7 @@ def delete(path: Path) -> None:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         if done.returncode == 0:
             return
+        fused.unmount_below(path)
         # a folder that forbids its owner to look inside; never needed for root, who is forbidden nothing
         subprocess.run(
             ["chmod", "-R", "u+rwX", "--", os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False

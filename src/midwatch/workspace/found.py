@@ -59,6 +59,8 @@ class Found:
     """Path and reason. Words are only made of those that are said: a box can make very many."""
     hidden: set[bytes] = field(default_factory=set)
     """Paths and folders (with a slash at the end) that could not be looked at: what was known of them stands."""
+    unseen: bool = False
+    """Something of the work lies there that no checkpoint can have."""
     rules_left: int = field(default_factory=lambda: RULES)
 
     def hides(self, path: bytes) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -52,6 +53,17 @@ def unmount(tree: Path) -> None:
         _run("umount", "--lazy", "--", os.fspath(tree))
     else:
         _run("fusermount3", "-u", "-z", "--", os.fspath(tree))
+
+
+def unmount_below(folder: Path) -> None:
+    """Undo every `mount` at the folder or below it, also those of programs that were killed. Blocks. Raises
+    OperationError."""
+    top = os.path.realpath(folder)
+    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
+        fields = line.split(b" ")
+        place = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), fields[4]))
+        if b"fuse.fuse-overlayfs" in fields and (place == top or place.startswith(f"{top}/")):
+            unmount(Path(place))
 
 
 def _run(*command: str) -> None:

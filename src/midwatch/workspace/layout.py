@@ -118,7 +118,10 @@ class Files:
         self._own(path)
 
     def permissions(self, path: bytes, mode: int) -> None:
-        """Set them, on what only a layer has by copying it up; nothing happens where there is a link or nothing."""
+        """Set them, on what only a layer has by copying it up; nothing happens where there is a link or nothing, or
+        below a link, which may lead anywhere on this machine."""
+        if not self.within(path):
+            return
         if _status(self.at(path)) is None:
             self._copy_up(path)
         status = _status(self.at(path))
@@ -128,7 +131,7 @@ class Files:
 
     def _copy_up(self, path: bytes) -> None:
         shown = self.in_layers(path)
-        if not shown or any(not _is_folder(self.at(folder)) for folder in self.made(path)):
+        if not shown:
             return
         if _is_folder(shown[0]):
             self.folder(path)
@@ -137,9 +140,15 @@ class Files:
             shutil.copy2(shown[0], self.at(path))
             self._own(path)
 
-    def made(self, path: bytes) -> list[bytes]:
-        """Those of the folders above the path that are here."""
-        return [folder for folder in above(path) if os.path.lexists(self.at(folder))]
+    def within(self, path: bytes) -> bool:
+        """Whether all that is here of the way to the path are folders, and no file or link."""
+        for folder in above(path):
+            status = _status(self.at(folder))
+            if status is None:
+                return True
+            if not stat.S_ISDIR(status.st_mode):
+                return False
+        return True
 
     def _finish(self, path: bytes, mode: int) -> None:
         self._own(path)
@@ -159,7 +168,7 @@ class Upper:
 
     def erase(self, path: bytes) -> None:
         """See Target."""
-        if any(not _is_folder(self.files.at(folder)) for folder in self.files.made(path)):
+        if not self.files.within(path):
             return  # a file has taken the place of a folder above
         if self.files.in_layers(path):
             self.files.whiteout(path)
@@ -169,7 +178,7 @@ class Upper:
     def close_up(self, folder: bytes, wanted: bool) -> bool:
         """See Target."""
         place = self.files.at(folder)
-        if not _is_folder(place):
+        if not self.files.within(folder) or not _is_folder(place):
             return False
         here = os.listdir(place)
         whiteouts = {name for name in here if _is_whiteout(place + b"/" + name)}
@@ -194,12 +203,14 @@ class Plain:
 
     def erase(self, path: bytes) -> None:
         """See Target."""
-        if all(_is_folder(self.files.at(folder)) for folder in above(path)):
+        if self.files.within(path):
             self.files.clear(path)
 
     def close_up(self, folder: bytes, wanted: bool) -> bool:
         """See Target."""
-        if wanted or not _is_folder(self.files.at(folder)) or os.listdir(self.files.at(folder)):
+        if wanted or not self.files.within(folder) or not _is_folder(self.files.at(folder)):
+            return False
+        if os.listdir(self.files.at(folder)):
             return False
         self.files.clear(folder)
         return True

@@ -80,11 +80,11 @@ class Part:
         for path in sorted(changed):  # in one order, so that the same files are kept when they are too much
             stamp, entry = now[path], before.get(path)
             if self._largest is not None and stamp.size > self._largest:
-                found.skipped.append((path, f"ignored, and larger than {self._largest >> 20} MiB"))
+                self._left(path, f"ignored, and larger than {self._largest >> 20} MiB")
             elif path in self._source.restless:
-                found.skipped.append((path, "it kept changing while it was read"))
+                self._left(path, "it kept changing while it was read")
             elif stamp.size > left:
-                found.skipped.append((path, f"more than {self._most >> 30} GiB of changes at once"))
+                self._left(path, f"more than {self._most >> 30} GiB of changes at once")
             else:
                 left -= stamp.size
                 entry = self._entry(path, stamp, entry)
@@ -103,12 +103,18 @@ class Part:
                 with opened(folder, name) as handle:
                     return self._file(handle, path, stamp, same)
         except PermissionError as error:
-            self._source.found.skipped.append((path, str(error.strerror)))
+            self._left(path, str(error.strerror))
             return before
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL):
                 raise
             raise Moved(path) from error
+
+    def _left(self, path: bytes, why: str) -> None:
+        """It stays as it was known."""
+        self._source.found.skipped.append((path, why))
+        if self._largest is None:
+            self._source.found.hidden.add(path)
 
     def _file(self, handle: int, path: bytes, stamp: Stamp, same: str) -> Kept:
         status = os.fstat(handle)

@@ -136,6 +136,10 @@ class _Walk:
         self.result.hidden.add(path)
         self.result.skipped.append((shown, str(error.strerror)))
 
+    def _skip(self, shown: bytes, why: str, *, aside: bool) -> None:
+        self.result.skipped.append((shown, why))
+        self.result.unseen |= not aside
+
     def _absent(self, folder: _Folder, name: bytes) -> None:
         """Nothing is there that is kept: what the layers have under this name is gone."""
         path = folder.prefix + name
@@ -166,7 +170,7 @@ class _Walk:
         aside = not tracked and (folder.aside or inner or folder.rules.ignores(name, folder=False))
         bucket = self.result.ignored if aside else self.result.files
         if why := self._refusal(name, path, status, aside=aside):
-            self.result.skipped.append((path if len(path) <= LONGEST else path[:80] + _MORE, why))
+            self._skip(path if len(path) <= LONGEST else path[:80] + _MORE, why, aside=aside)
             self._absent(folder, name)
         elif status.st_size > LARGEST or len(bucket) >= bounds.MOST_FILES:
             many = f"more than {bounds.MOST_FILES} files"
@@ -201,12 +205,12 @@ class _Walk:
         aside = folder.aside or name == b".git" or path in self.lower.gitlinks
         aside = aside or folder.rules.ignores(name, folder=True)
         if refused(name) and not aside:
-            self.result.skipped.append((inner, "git refuses this name"))
+            self._skip(inner, "git refuses this name", aside=False)
             self._absent(folder, name)
             return False
         if folder.depth >= DEEPEST or len(inner) > LONGEST:
             why = f"more than {DEEPEST} folders deep or {LONGEST} bytes long"
-            self.result.skipped.append((inner[:80] + _MORE, why))
+            self._skip(inner[:80] + _MORE, why, aside=aside)
             return False
         if folder.base is not None and _is_other(look(folder.base, name)):
             self.result.deleted.add(path)  # a file or link of the base, whose name the folder has taken

@@ -131,7 +131,7 @@ class Keeper:
                 return False
             if pid == 0:
                 return True
-            if pid == self._main:
+            if pid == self._main and self._ended is None:  # its number may be another's by now
                 self._ended = os.waitstatus_to_exitcode(status)
 
     def _kill_all(self) -> None:
