@@ -140,6 +140,7 @@ for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, si
         _unlike_a_kill,
         bare=Bare.NEVER,
         inside=True,
+        at_large=True,
     ),
     Probe(
         "processes: killing everything",
@@ -157,6 +158,7 @@ print("the child", os.waitpid(pid, 0))
         lambda trial: _hurt(trial) or _left(trial),
         bare=Bare.NEVER,
         inside=True,
+        at_large=True,
     ),
     Probe(
         "processes: killing the keeper",
@@ -194,6 +196,7 @@ for name in os.listdir("/proc"):
         _left,
         bare=Bare.NEVER,
         inside=True,
+        at_large=True,
         seconds=5,
     ),
     Probe(
@@ -209,6 +212,19 @@ if G["setuid"]:
 """,
         "no_new_privs; bound folders are nosuid",
         lambda trial: said_open(trial) or ("a setuid program made it root" if "setuid 0\n" in trial.said else ""),
+    ),
+    Probe(
+        "processes: another user",
+        "become another user, whose processes and files it could then touch, or of another group",
+        """
+for uid in (0, 1, 2, 1000, 65534):
+    if uid != os.getuid():
+        child(lambda: attempt(os.setresuid, uid, uid, uid))
+        child(lambda: attempt(os.setresgid, uid, uid, uid))
+        child(lambda: attempt(os.setgroups, [uid]))
+""",
+        "no capabilities; one user id in the namespace",
+        bare=Bare.AS_ROOT,
     ),
     Probe(
         "processes: capabilities",
