@@ -44,31 +44,34 @@ def _open(why: str) -> Expected:
 
 _ITS_OWN = "in gVisor's own kernel, which is a program that is confined itself; nothing of the host's kernel is reached"
 
+_NOTED = "gVisor notes it and does not act on it; on the host all of the box has the priority that it was started with"
+
 OTHERWISE: dict[str, dict[str, Expected]] = {
     "gvisor": {
         "secrets: disks": _open(f"/dev/fuse is there {_ITS_OWN}"),
         "secrets: paths of the host": Expected(Verdict.STOPPED, "gVisor's own mounts are shown"),
         "network: tunnels": _open(f"/dev/net/tun is there {_ITS_OWN}"),
-        "processes: regaining privileges": _open("commands are user 0 inside; on the host they are the box's user"),
         "resources: processes": Expected(Verdict.STOPPED, "they are counted from outside, and the command is ended"),
         "resources: threads": _open("gVisor does not count threads; the limits of memory and time hold"),
-        "resources: priority": _open(_ITS_OWN),
-        "resources: last to be killed": _open(_ITS_OWN),
-        "files: owners": _open("commands are user 0 inside; on the host the files stay the box's"),
+        "resources: priority": _open(_NOTED),
+        "resources: last to be killed": _open(_NOTED),
     },
     "landlock": {
         "secrets: paths of the host": Expected(
             Verdict.EITHER, "no mounts of its own: the host's are shown, nothing that is in them"
         ),
         "secrets: arguments of processes": _open(
-            "no process namespace: the command lines of the host's processes can be read, not their environments"
+            "no process namespace, and /proc is one folder to Landlock: command lines of the host's processes can be"
+            " read, their environments cannot"
         ),
         "secrets: the host's name": _open("no host name namespace"),
         "network: interfaces": Expected(
             Verdict.EITHER, "/proc/net is the host's, which may have a loopback only; no socket can be made"
         ),
         "network: connections of the host": _open("/proc/net is the host's; no socket can be made"),
-        "processes: capabilities": _open("the bounding set stays; no_new_privs makes it worth nothing"),
+        "processes: capabilities": _open(
+            "the bounding set stays, since only privileged users may empty it; no_new_privs makes it worth nothing"
+        ),
     },
 }
 """By driver and probe: where a driver differs from bubblewrap."""
