@@ -44,48 +44,34 @@ def _open(why: str) -> Expected:
 
 _ITS_OWN = "in gVisor's own kernel, which is a program that is confined itself; nothing of the host's kernel is reached"
 
-_LOST = (
-    "gVisor keeps no process's descriptors from others of the same user: a command can write to the server's, and end"
-    " its own box; whether it can answer for it is open, so take no evidence from it"
-)
-
-_ENDED = "the box was lost when it was tried, and the host was told so"
+_NOTED = "gVisor notes it and does not act on it; on the host all of the box has the priority that it was started with"
 
 OTHERWISE: dict[str, dict[str, Expected]] = {
     "gvisor": {
         "secrets: disks": _open(f"/dev/fuse is there {_ITS_OWN}"),
         "secrets: paths of the host": Expected(Verdict.STOPPED, "gVisor's own mounts are shown"),
         "network: tunnels": _open(f"/dev/net/tun is there {_ITS_OWN}"),
-        "network: netlink beyond routes": _open(f"one more family is there {_ITS_OWN}"),
-        "processes: tracing its child": _open(_ITS_OWN),
-        "kernel: user namespace by unshare": _open(_ITS_OWN),
-        "kernel: user namespace by clone": _open(_ITS_OWN),
-        "kernel: other namespaces": _open(_ITS_OWN),
-        "kernel: io_uring": Expected(Verdict.EITHER, _ITS_OWN),
-        "kernel: typing into a terminal": _open("the call is not refused; gVisor does not know it"),
-        "processes: regaining privileges": _open("commands are user 0 inside; on the host they are the box's user"),
-        "later: programs for the next command": Expected(Verdict.NOT_TRIED, _ENDED),
-        "evidence: an exit code by another's descriptors": Expected(Verdict.NOT_TRIED, _LOST),
-        "evidence: the next command's output": Expected(Verdict.NOT_TRIED, _LOST),
-        "resources: processes": Expected(Verdict.NOT_TRIED, _ENDED),
+        "resources: processes": Expected(Verdict.STOPPED, "they are counted from outside, and the command is ended"),
         "resources: threads": _open("gVisor does not count threads; the limits of memory and time hold"),
-        "resources: priority": _open(_ITS_OWN),
-        "resources: last to be killed": _open(_ITS_OWN),
-        "files: owners": _open("commands are user 0 inside; on the host the files stay the box's"),
+        "resources: priority": _open(_NOTED),
+        "resources: last to be killed": _open(_NOTED),
     },
     "landlock": {
         "secrets: paths of the host": Expected(
             Verdict.EITHER, "no mounts of its own: the host's are shown, nothing that is in them"
         ),
         "secrets: arguments of processes": _open(
-            "no process namespace: the command lines of the host's processes can be read, not their environments"
+            "no process namespace, and /proc is one folder to Landlock: command lines of the host's processes can be"
+            " read, their environments cannot"
         ),
         "secrets: the host's name": _open("no host name namespace"),
         "network: interfaces": Expected(
             Verdict.EITHER, "/proc/net is the host's, which may have a loopback only; no socket can be made"
         ),
         "network: connections of the host": _open("/proc/net is the host's; no socket can be made"),
-        "processes: capabilities": _open("the bounding set stays; no_new_privs makes it worth nothing"),
+        "processes: capabilities": _open(
+            "the bounding set stays, since only privileged users may empty it; no_new_privs makes it worth nothing"
+        ),
     },
 }
 """By driver and probe: where a driver differs from bubblewrap."""

@@ -74,6 +74,8 @@ class Probe:
     """The weakening of bubblewrap under which it is open; see `weaker.WEAKENINGS`."""
     inside: bool = False
     """Whether the code has a control of its own: the same means on what is allowed."""
+    at_large: bool = False
+    """Whether it signals whatever it can; not run with a driver that might let it out."""
     open: bool = False
     """Whether it is open in bubblewrap, by design."""
     seconds: float = 30

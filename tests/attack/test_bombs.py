@@ -18,6 +18,7 @@ from tests.support.drivers import DRIVERS, Driver
 
 MIB = 1 << 20
 ISOLATING = [driver for driver in DRIVERS if driver.isolates]
+KEEPING_SIGNALS = [driver for driver in ISOLATING if driver.keeps_signals()]
 
 
 @pytest.fixture(params=ISOLATING, ids=lambda driver: driver.name)
@@ -248,6 +249,7 @@ async def test_busy_processes_do_not_keep_others_from_working(sandbox: Sandbox, 
         assert result.ended == "time limit of 2 s"
 
 
+@pytest.mark.parametrize("sandbox", KEEPING_SIGNALS, ids=lambda driver: driver.name, indirect=True)
 async def test_what_stops_itself_or_all_others_ends_at_the_time_limit(sandbox: Sandbox, tmp_path: Path) -> None:
     mark = token()
     code = """
@@ -263,6 +265,7 @@ os.kill(os.getpid(), signal.SIGSTOP)
         assert alive(mark) == []
 
 
+@pytest.mark.parametrize("sandbox", KEEPING_SIGNALS, ids=lambda driver: driver.name, indirect=True)
 async def test_signals_to_the_first_process_do_not_end_the_box(sandbox: Sandbox, tmp_path: Path) -> None:
     code = """
 for number in range(1, 65):

@@ -22,6 +22,7 @@ TRIED = [
     for driver in DRIVERS
     for probe in PROBES
     if expected(probe, driver.name, root=ROOT).verdict is not Verdict.NOT_TRIED
+    and (driver.keeps_signals() or not probe.at_large)
 ]
 WEAKENED = [probe for probe in PROBES if probe.weak and (ROOT or not WEAKENINGS[probe.weak].as_root)]
 

@@ -63,6 +63,35 @@ async def test_output_that_nobody_takes_any_more_holds_nothing_up(bench: Bench) 
     assert (await bench.run("echo", "next"))[1] == "next\n"
 
 
+async def test_programs_can_open_their_own_streams_by_name(bench: Bench) -> None:
+    _, said = await bench.run("sh", "-c", "cat /dev/stdin; echo out >/dev/stdout; echo err >/dev/stderr", stdin=b"in\n")
+    assert said == "in\nout\nerr\n"
+
+
+async def test_nothing_that_leads_to_the_host_can_be_opened_by_a_command(bench: Bench) -> None:
+    code = """
+import os
+own = {os.fstat(number).st_ino for number in range(3)}
+null = os.stat(os.devnull).st_ino
+for pid in os.listdir("/proc"):
+    for number in range(32) if pid.isdecimal() and int(pid) != os.getpid() else ():
+        for way in (os.O_RDONLY, os.O_WRONLY):
+            try:
+                found = os.fstat(os.open(f"/proc/{pid}/fd/{number}", way | os.O_NONBLOCK))
+            except OSError:
+                continue
+            print("opened" if found.st_ino not in (*own, null) else "its own", pid, number)
+"""
+    said = await bench.python(code)
+    assert "its own" in said
+    assert "opened" not in said
+
+
+async def test_the_probe_says_when_ls_does_not_work(bench: Bench) -> None:
+    works = (await bench.run("ls", "/"))[0].ended == "exit 0"
+    assert ("`ls`" not in (await Gvisor().probe()).words[0]) == works
+
+
 async def test_nothing_of_it_is_left_after_closing(bench: Bench, tmp_path: Path) -> None:
     assert alive(str(tmp_path)) or alive("runsc") != []
     await bench.box.close()

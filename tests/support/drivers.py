@@ -12,6 +12,7 @@ from functools import cache
 import pytest
 
 from midwatch.domain.errors import OperationError
+from midwatch.sandbox import landlock_orders
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.sandbox.container import Container
@@ -33,6 +34,11 @@ class Driver:
     isolates: bool = True
     optional: bool = False
     """A machine may lack it: its tests are left out then, which the end of the run says."""
+
+    def keeps_signals(self) -> bool:
+        """Whether what a box signals by a pid or at large is surely the box's own: else such a test could end the
+        person's session."""
+        return self.name != "landlock" or landlock_orders.version() >= landlock_orders.SCOPED
 
     def available(self) -> str:
         """Empty, or what to install. Really tries, once."""

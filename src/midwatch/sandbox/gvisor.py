@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
-from midwatch.sandbox import arguments, gvisor_filter, oci_bundle, runtime, workers
+from midwatch.sandbox import arguments, gvisor_filter, oci_bundle, runtime, seccomp, workers
 from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, Protections
-from midwatch.sandbox.grouped import Grouped, nice
+from midwatch.sandbox.grouped import nice
 from midwatch.sandbox.gvisor_tunnel import Tunnel
 from midwatch.sandbox.oci_bundle import Bound, Identity
 from midwatch.sandbox.opened import View
@@ -37,6 +37,10 @@ _RELAY = Path(__file__).with_name("gvisor_inside.py")
 _INSIDE = f"{runtime.HOST}/gvisor.py"
 _FILTER = f"{runtime.HOST}/filter"
 _PLATFORMS = ("systrap", "ptrace")
+_OLD = "; `ls` and `stat` fail in it with `Invalid argument`: this runsc is too old for them, take one from gvisor.dev"
+_KEEPERS = 1
+"""The user and group of relay and server inside, as `gvisor_inside` has it."""
+_FIRST = ("CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Program:
 
     path: str
     platform: str
+    lists: bool = True
+    """Whether `ls` works in it."""
 
 
 class Gvisor:
@@ -63,11 +69,13 @@ class Gvisor:
         owner = self.owner("probe")
         return Protections(
             (
-                f"gVisor ({program.path}, platform {program.platform}): system calls are answered by its own kernel",
+                f"gVisor ({program.path}, platform {program.platform}): system calls are answered by its own kernel"
+                + ("" if program.lists else _OLD),
                 "own processes, ipc and host name; no network but loopback",
+                f"system call filter for {seccomp.machine()} before it; the box's server is another user than commands",
                 "no capabilities" + (f"; boxes run as their own user, here {owner[0]}" if owner is not None else ""),
                 "read-only system, private home and temporary files, synthetic users and hosts",
-                "memory is watched from outside; the number of processes is not limited",
+                "memory and the number of processes are watched from outside, threads are not counted",
             )
         )
 
@@ -102,11 +110,11 @@ class Gvisor:
         complaints = []
         for platform in _PLATFORMS:
             try:
-                await try_box(Gvisor(Program(path, platform)))
+                lists = await try_box(Gvisor(Program(path, platform)), ("ls", "/"))
             except OperationError as error:
                 complaints.append(error)
                 continue
-            self._program = Program(path, platform)
+            self._program = Program(path, platform, lists)
             return self._program
         raise complaints[-1]
 
@@ -123,7 +131,7 @@ class _Launch:
         process, handles, held = await loop.run_in_executor(stage().executor, self._start)
         to_box, from_box, complaint = handles
         tunnel = Tunnel(channel.dup(), to_box, from_box)
-        return Sandboxed(process, complaint, tunnel, Grouped(self.spec.limits), held)
+        return Sandboxed(process, complaint, tunnel, self.spec.limits, held)
 
     def _start(self) -> tuple[subprocess.Popen[bytes], tuple[int, int, int], contextlib.ExitStack]:
         with contextlib.ExitStack() as held:
@@ -180,12 +188,18 @@ class _Launch:
             else one
             for one in bound
         ]
-        config = oci_bundle.configuration(shown(folder / "rootfs"), Identity(0, 0, (), ()), visible, argv)
+        # Whose the first process is, theirs are its streams, which lead to the host: no command's.
+        who = Identity(_KEEPERS, _KEEPERS, (), ())
+        config = oci_bundle.configuration(shown(folder / "rootfs"), who, visible, argv)
         linux = config["linux"]
         assert isinstance(linux, dict)
         # runsc makes its own user namespace, in which 0 is the user that starts it.
         linux["namespaces"] = [one for one in linux["namespaces"] if one["type"] != "user"]
         del linux["uidMappings"], linux["gidMappings"]
+        process = config["process"]
+        assert isinstance(process, dict)
+        # To begin with. The bounding set stays empty, so no program that is executed has any.
+        process["capabilities"] |= {kind: list(_FIRST) for kind in ("effective", "permitted")}
         (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
         if self.owner is not None:
             for place in (folder, folder / "state"):

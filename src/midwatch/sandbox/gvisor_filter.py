@@ -1,9 +1,9 @@
-"""The system call filter inside gVisor: not for its border, but between a box's commands and its server."""
+"""The system call filter inside gVisor: between a box's commands and its server, and before gVisor's own kernel."""
 
 from __future__ import annotations
 
 from midwatch.sandbox import landlock_filter, seccomp
-from midwatch.sandbox.bpf import ALLOW, RETURN, op, prologue
+from midwatch.sandbox.bpf import ALLOW, RETURN, op
 
 SERVER, RELAY = landlock_filter.SERVER, landlock_filter.GUARD
 """Placeholders for the pids inside, which the relay replaces."""
@@ -12,6 +12,4 @@ SERVER, RELAY = landlock_filter.SERVER, landlock_filter.GUARD
 def program() -> bytes:
     """The filter. Raises KeyError for an architecture that is not supported."""
     arch = seccomp.machine()
-    code = prologue(arch)
-    code += landlock_filter.signals(arch)
-    return b"".join([*code, op(RETURN, ALLOW)])
+    return b"".join([seccomp.body(arch), *landlock_filter.signals(arch), op(RETURN, ALLOW)])

@@ -3,22 +3,28 @@
 gVisor passes no descriptors through its own border. So this program holds the host's end of a channel inside, makes
 pipes where the host has handles, and sends what goes through them as frames over its standard input and output:
 a kind (one byte), a stream's number and a length (4 bytes each, big-endian), and the content.
+
+Who writes there speaks for the box. Not every gVisor keeps the descriptors of an undumpable process from others of its
+user, so what commands must not touch belongs to another: commands are user 0 without capabilities, the relay and its
+pipes are `_KEEPERS`. Server and keepers are `_KEEPERS` but for their effective id, by which they make the box's files;
+what they hold is `_KEEPERS`' too, or a socket, which cannot be opened through /proc. None of them can be traced.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import select
 import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 sys.path.insert(0, sys.argv[1])
-from boxd import files, system, tree, wire  # type: ignore[import-not-found]
+from boxd import command, files, system, tree, wire  # type: ignore[import-not-found]
 from boxd.main import main as serve  # type: ignore[import-not-found]
 
 MESSAGE, DATA, END, TAKEN = range(4)
@@ -28,6 +34,9 @@ _DRAIN_MS = 2000
 _LISTED = 20
 _TICK = 0.002
 _NO_NEW_PRIVS, _SECCOMP, _FILTER = 38, 22, 2
+_COMMANDS, _KEEPERS = 0, 1
+_CAPABILITY_VERSION = 0x20080522
+_SEAL, _SEALS = 1033, 0xF
 
 
 class Relay:
@@ -90,11 +99,12 @@ class Relay:
     def _request(self, count: int, content: bytes) -> None:
         """Pass a request on. It begins with its streams: a number, and whether the server reads it or writes to it."""
         message = content[5 * count :]
-        name = wire.unpack(message)[1] if count else b""
+        kind, name = wire.unpack(message)[:2] if count else (b"", b"")
         handles = []
         for place in range(count):
             stream, reads = struct.unpack_from("!I?", content, 5 * place)
-            reading, writing = os.pipe()
+            with _effective(_COMMANDS if kind == b"run" else _KEEPERS):  # programs open /dev/stdout
+                reading, writing = os.pipe()
             handles.append(reading if reads else writing)
             if reads:
                 os.set_blocking(writing, False)
@@ -105,11 +115,12 @@ class Relay:
                 self._of_request.setdefault(name, []).append(reading)
         given = list(handles)
         if len(message) > wire.LONGEST:
-            long = os.memfd_create("request")
+            long = os.memfd_create("request", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
             view = memoryview(message)
             while view:
                 view = view[os.write(long, view) :]
             os.lseek(long, 0, os.SEEK_SET)
+            fcntl.fcntl(long, _SEAL, _SEALS)  # another command could write to the server's handle of it
             given.insert(0, long)
             handles.append(long)
             message = wire.pack(wire.LONG)
@@ -148,7 +159,8 @@ class Relay:
                 return lines[:_LISTED]
             for pid in orphans:
                 lines += [line for line in [tree.command_line(pid)] if line]
-                tree.kill(tree.descendants(pid))
+                with _effective(_COMMANDS):
+                    tree.kill(tree.descendants(pid))
             time.sleep(_TICK)
 
     def _fetch(self, handle: int) -> None:
@@ -203,6 +215,44 @@ def _filter(code: bytes, server: int) -> None:
         raise OSError(ctypes.get_errno(), "the system call filter cannot be loaded")
 
 
+@contextlib.contextmanager
+def _effective(uid: int) -> Iterator[None]:
+    """Be this user for what is done meanwhile: whose a pipe is, and who may be signalled."""
+    before = os.geteuid()
+    other = _COMMANDS + _KEEPERS - before
+    os.setresuid(_KEEPERS, uid, before if uid == other else other)
+    try:
+        yield
+    finally:
+        os.setresuid(_KEEPERS, before, other)
+
+
+def _become(effective: int) -> None:
+    """One of the keepers, for good; the saved id is the one of the two that the effective is not. Raises OSError."""
+    os.setresgid(_COMMANDS, _COMMANDS, _COMMANDS)
+    os.setresuid(_KEEPERS, effective, _COMMANDS + _KEEPERS - effective)
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.capset(struct.pack("=Ii", _CAPABILITY_VERSION, 0), bytes(24)) != 0:
+        raise OSError(ctypes.get_errno(), "capabilities cannot be dropped")
+
+
+def _spawned(path: bytes, argv: list[bytes], environment: dict[bytes, bytes], **how: object) -> int:
+    """As `os.posix_spawn`, in a keeper: what is started takes its real id, which is the commands' for this moment."""
+    os.setresuid(_COMMANDS, _KEEPERS, _KEEPERS)
+    try:
+        return os.posix_spawn(path, argv, environment, resetids=True, **how)  # type: ignore[arg-type]
+    finally:
+        os.setresuid(_KEEPERS, _COMMANDS, _KEEPERS)
+
+
+class _ChildWatch(system.ChildWatch):  # type: ignore[misc]
+    """Its pipe belongs to the keepers, so that commands cannot take from it."""
+
+    def __init__(self) -> None:
+        with _effective(_KEEPERS):
+            super().__init__()
+
+
 def _subreaper(really: Callable[[], None] = system.subreaper) -> None:
     """Only later versions of gVisor know it."""
     with contextlib.suppress(OSError):
@@ -220,12 +270,16 @@ def run(filter_path: str) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)
+        _become(_COMMANDS)
         _filter(code, os.getpid())
         system.subreaper = _subreaper
+        system.ChildWatch = _ChildWatch
+        command.start = _spawned
         # Without this flag gVisor follows a link to a folder in spite of O_NOFOLLOW.
         files._FOLDER |= os.O_PATH
         serve(theirs.detach())
     theirs.close()
+    _become(_KEEPERS)
     Relay(ours, server).run()
     os._exit(0)
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from dataclasses import replace
 
 from midwatch.domain.errors import SandboxLost
 from midwatch.sandbox.boxd import tree
@@ -14,7 +15,12 @@ from midwatch.sandbox.grouped import Grouped
 from midwatch.sandbox.gvisor_tunnel import Tunnel
 from midwatch.sandbox.handles import read_available
 from midwatch.sandbox.running import until_gone
+from midwatch.sandbox.spec import BoxLimits
 from midwatch.sandbox.staging import stage
+
+_OWN = 16
+_GVISORS = 8
+"""Its own processes, and those of relay, server and keepers, about."""
 
 
 class Sandboxed:
@@ -25,7 +31,7 @@ class Sandboxed:
         process: subprocess.Popen[bytes],
         complaint: int,
         tunnel: Tunnel,
-        group: Grouped,
+        limits: BoxLimits,
         held: contextlib.ExitStack,
     ) -> None:
         """`complaint`: ours from now on; the read end of a pipe that does not block. `held`: all that is to be let go
@@ -36,7 +42,9 @@ class Sandboxed:
         self._complaint = complaint
         self._tunnel = tunnel
         self._held = held
-        self._group = group
+        # gVisor ends when it cannot start a thread of its own, and it has a dozen for a process of the box.
+        self._group = Grouped(replace(limits, processes=_OWN * limits.processes))
+        self._processes = limits.processes
         self._over = False
 
     async def begun(self) -> None:
@@ -44,8 +52,15 @@ class Sandboxed:
         self._group.enter(self.pid)
 
     def verdict(self) -> str | None:
-        """As `Started.verdict`."""
-        return self._group.verdict()
+        """As `Started.verdict`. The number of processes is not limited by gVisor, so it is looked at here."""
+        found = self._group.verdict()
+        if found or self._over:
+            return found
+        return f"limit of {self._processes} processes" if self._crowded() else found
+
+    def _crowded(self) -> bool:
+        """Each address space inside is a process outside, below gVisor's own."""
+        return len(tree.descendants(self.pid)) > self._processes + _GVISORS
 
     def kill(self) -> None:
         """As `Started.kill`."""

@@ -112,6 +112,11 @@ def supported(arch: str) -> bool:
 
 def program(arch: str) -> bytes:
     """The filter as an array of struct sock_filter. Raises KeyError for an architecture that is not supported."""
+    return body(arch) + op(RETURN, ALLOW)
+
+
+def body(arch: str) -> bytes:
+    """The filter without its end: what it has nothing against goes on behind it. Raises as `program`."""
     column = column_of(arch)
     code = prologue(arch)
     for table, error in ((ABSENT, ENOSYS), (DENIED, EPERM)):
@@ -123,7 +128,6 @@ def program(arch: str) -> bytes:
     code += when(_SOCKET[column], _socket())
     code += when(_IOCTL[column], [argument(1), *only_if(TERMINAL_INPUT, EPERM)])
     code += when(_PERSONALITY[column], _personality())
-    code.append(op(RETURN, ALLOW))
     return b"".join(code)
 
 

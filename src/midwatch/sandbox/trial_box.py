@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from midwatch.domain.errors import MidwatchError, OperationError
@@ -13,11 +14,12 @@ from midwatch.sandbox.spec import Overlay
 _COMMAND = ("/bin/sh", "-c", "echo ran >file && cat file")
 
 
-async def try_box(sandbox: Sandbox) -> None:
-    """Open a box with an empty workspace, let it write a file, and close it. Raises OperationError when that fails."""
+async def try_box(sandbox: Sandbox, also: Sequence[str] = ()) -> bool:
+    """Open a box with an empty workspace, let it write a file, and close it. Raises OperationError when that fails.
+    Whether the command `also` succeeds in it."""
     with tempfile.TemporaryDirectory(prefix="midwatch-") as name:
         (workspace,) = _make(Path(name), sandbox.owner("trial"), "workspace")
-        await _try(sandbox, workspace, Path(name))
+        return await _try(sandbox, workspace, Path(name), also)
 
 
 async def takes_layers(sandbox: Sandbox) -> bool:
@@ -26,19 +28,23 @@ async def takes_layers(sandbox: Sandbox) -> bool:
         (lower,) = _make(Path(name), None, "lower")
         upper, work = _make(Path(name), sandbox.owner("trial"), "upper", "work")
         try:
-            await _try(sandbox, Overlay((lower,), upper, work), Path(name))
+            await _try(sandbox, Overlay((lower,), upper, work), Path(name), ())
         except MidwatchError:
             return False
         return (upper / "file").exists()
 
 
-async def _try(sandbox: Sandbox, workspace: Path | Overlay, folder: Path) -> None:
+async def _try(sandbox: Sandbox, workspace: Path | Overlay, folder: Path, also: Sequence[str]) -> bool:
     said: list[bytes] = []
+    second = None
     async with sandbox.open(BoxSpec(id="trial", workspace=workspace, private=folder / "private")) as box:
         result = await box.exec(_COMMAND, timeout=30, output_bytes=4096, sink=said.append)
+        if also:
+            second = await box.exec(also, timeout=30, output_bytes=1 << 16)
     if result.ended != "exit 0" or b"".join(said) != b"ran\n":
         text = b"".join(said).decode("utf-8", "replace").strip()
         raise OperationError(f"a command in a box of the sandbox {sandbox.name} fails: {result.ended} {text}")
+    return second is not None and second.exit_code == 0
 
 
 def _make(folder: Path, owner: tuple[int, int] | None, *names: str) -> list[Path]:

@@ -26,6 +26,25 @@ def _next_forged(trial: Trial) -> str:
     return "" if expected in trial.said else f"the next command: {trial.said.rpartition('next:')[2]}"
 
 
+_FORGE = """
+def pack(*fields):
+    return b"".join(len(one).to_bytes(4, "big") + one for one in fields)
+messages = [pack(b"ended", str(n).encode(), b"0") for n in range(40)]
+framed = b"".join(bytes(5) + len(one).to_bytes(4, "big") + one for one in messages)
+def forge(handle):
+    pipe = stat.S_ISFIFO(os.fstat(handle).st_mode)
+    for message in [framed] if pipe else [framed, *messages, pack(b"ended", b"0")]:
+        try:
+            os.write(handle, message)
+        except OSError:
+            pass
+def others():
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal() and int(name) != os.getpid()]
+"""
+"""What host and box say to each other, for one who would speak for the box: `boxd.wire`, and the frames of gVisor's
+relay."""
+
+
 def _folder(where: str) -> tuple[str, str]:
     """Code that leaves a file in a folder, and code that looks for it."""
     name = f"""os.path.join({where}, ".left-" + G["mark"])"""
@@ -174,6 +193,61 @@ os._exit(7)
 """,
         "processes of ours are not dumpable, or /proc is read-only",
         _forged,
+        bare=Bare.NEVER,
+        inside=True,
+    ),
+    Probe(
+        "evidence: an answer in the server's place",
+        "tell the host in its own language that the command ended with 0, through every descriptor that it can get from"
+        " the box's other processes (/proc/PID/fd, pidfd_getfd), and fail",
+        _FORGE
+        + """
+print("CONTROL", len(framed))
+finish()
+for pid in others():
+    for number in range(64):
+        try:
+            forge(os.open(f"/proc/{pid}/fd/{number}", os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            pass
+    handle = call(434, 434, pid, 0)
+    for number in range(64) if handle >= 0 else ():
+        taken = call(438, 438, handle, number, 0)
+        if taken >= 0:
+            forge(taken)
+time.sleep(0.5)
+os._exit(7)
+""",
+        "processes of ours are not dumpable, or /proc is read-only; the system call filter",
+        _forged,
+        bare=Bare.NEVER,
+        inside=True,
+    ),
+    Probe(
+        "evidence: another's memory",
+        "write to the memory of the box's other processes (/proc/PID/mem, process_vm_writev), or trace them",
+        """
+me, mine = os.getpid(), ctypes.create_string_buffer(b"mine", 8)
+with open("/proc/self/mem", "rb", buffering=0) as memory:
+    memory.seek(ctypes.addressof(mine))
+    print("CONTROL", memory.read(4))
+def vector(address, size):
+    return struct.pack("PN", address, size)
+def places(pid):
+    with open(f"/proc/{pid}/maps") as maps:
+        rows = [line.split() for line in maps]
+    return [int(row[0].split("-")[0], 16) for row in rows if row[1].startswith("rw")][:3]
+for pid in {int(name) for name in os.listdir("/proc") if name.isdecimal()} - {me}:
+    for path in (f"/proc/{pid}/mem", f"/proc/{pid}/task/{pid}/mem"):
+        attempt(lambda: os.close(os.open(path, os.O_RDWR)) or path)
+        attempt(lambda: os.pread(os.open(path, os.O_RDONLY), 8, places(pid)[0]))
+    judged(call(101, 117, 0x4206, pid, None, None))
+    for place in [4096]:
+        there = vector(place, 8)
+        judged(call(310, 270, pid, vector(ctypes.addressof(mine), 8), 1, there, 1, 0), errno.EFAULT)
+        judged(call(311, 271, pid, vector(ctypes.addressof(mine), 8), 1, there, 1, 0), errno.EFAULT)
+""",
+        "processes of ours are not dumpable; the system call filter",
         bare=Bare.NEVER,
         inside=True,
     ),

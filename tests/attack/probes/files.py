@@ -225,7 +225,7 @@ attempt(lambda: os.chmod("tool", 0o6755))
         "give a file of the workspace to root or another user",
         """
 open("mine", "w").close()
-for uid in (0, 1, 1001, 65534):
+for uid in {0, 1, 1001, 65534} - {os.getuid()}:
     attempt(lambda: os.chown("mine", uid, -1) or uid)
 """,
         "no capabilities; one user id in the namespace",

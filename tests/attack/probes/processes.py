@@ -140,6 +140,7 @@ for number in (signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, si
         _unlike_a_kill,
         bare=Bare.NEVER,
         inside=True,
+        at_large=True,
     ),
     Probe(
         "processes: killing everything",
@@ -157,6 +158,7 @@ print("the child", os.waitpid(pid, 0))
         lambda trial: _hurt(trial) or _left(trial),
         bare=Bare.NEVER,
         inside=True,
+        at_large=True,
     ),
     Probe(
         "processes: killing the keeper",
@@ -194,21 +196,34 @@ for name in os.listdir("/proc"):
         _left,
         bare=Bare.NEVER,
         inside=True,
+        at_large=True,
         seconds=5,
     ),
     Probe(
         "processes: regaining privileges",
         "run a setuid program (no_new_privs must be on for good)",
         """
-status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
-if status.get("NoNewPrivs", "").strip() == "0":
+if call(157, 167, 39, 0, 0, 0, 0) == 0:
     print("OPEN no_new_privs is off")
 print(call(157, 167, 38, 0, 0, 0, 0))
 if G["setuid"]:
-    print("setuid", subprocess.run([G["setuid"], "-u"], capture_output=True, text=True).stdout)
+    became = subprocess.run([G["setuid"], "-u"], capture_output=True, text=True).stdout
+    print("OPEN a setuid program made it root" if became == "0\\n" and os.getuid() != 0 else "stayed", became)
 """,
         "no_new_privs; bound folders are nosuid",
-        lambda trial: said_open(trial) or ("a setuid program made it root" if "setuid 0\n" in trial.said else ""),
+    ),
+    Probe(
+        "processes: another user",
+        "become another user, whose processes and files it could then touch, or of another group",
+        """
+for uid in (0, 1, 2, 1000, 65534):
+    if uid != os.getuid():
+        child(lambda: attempt(os.setresuid, uid, uid, uid))
+        child(lambda: attempt(os.setresgid, uid, uid, uid))
+        child(lambda: attempt(os.setgroups, [uid]))
+""",
+        "no capabilities; one user id in the namespace",
+        bare=Bare.AS_ROOT,
     ),
     Probe(
         "processes: capabilities",

@@ -11,6 +11,9 @@ from . import system
 _DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 
 
+start = os.posix_spawn
+"""What makes a process; to be replaced where that takes more."""
+
 Action = tuple[object, ...]
 """A change of descriptors in a new process, as `os.posix_spawn` takes it."""
 
@@ -73,7 +76,7 @@ class Command:
         return self._spawned(b"/bin/sh", [b"sh", path, *self.argv[1:]], actions)
 
     def _spawned(self, path: bytes, argv: list[bytes], actions: list[Action]) -> int:
-        return os.posix_spawn(
+        return start(
             path,
             argv,
             self.environment,
