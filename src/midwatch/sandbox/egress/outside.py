@@ -123,7 +123,10 @@ class Outside:
             raise Unreachable(f"the name {host} has no address")
         for address in found:
             if not is_public(address):
-                raise Refused(f"{host} has the address {address}, which is not of the public internet")
+                raise Refused(
+                    f"{host} has the address {address}, which is not of the public internet; "
+                    "only the settings of the person can allow it (environments.addresses)"
+                )
         return found
 
     async def _dial(self, name: str, addresses: tuple[tuple[str, int], ...], clock: Clock) -> SocketStream:
