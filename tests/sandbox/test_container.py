@@ -16,9 +16,9 @@ from midwatch.sandbox.oci_bundle import Bound
 from tests.sandbox.boxes import opened, spec_below
 from tests.sandbox.layers import tree
 from tests.sandbox.test_seccomp import ARCHES, verdict
-from tests.support.drivers import DRIVERS
+from tests.support.drivers import EVERY
 
-CONTAINER = next(driver for driver in DRIVERS if driver.name == "container")
+CONTAINER = next(driver for driver in EVERY if driver.name == "container")
 ALLOW, ERRNO = 0x7FFF0000, 0x50000
 
 

@@ -11,9 +11,9 @@ from midwatch.domain.errors import OperationError
 from midwatch.sandbox import gvisor
 from midwatch.sandbox.gvisor import Gvisor
 from tests.sandbox.boxes import Bench, alive, opened
-from tests.support.drivers import DRIVERS
+from tests.support.drivers import EVERY
 
-GVISOR = next(driver for driver in DRIVERS if driver.name == "gvisor")
+GVISOR = next(driver for driver in EVERY if driver.name == "gvisor")
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from midwatch.sandbox.landlock import Landlock
 from midwatch.sandbox.network import Network
 from tests.sandbox.boxes import Bench, alive, opened, spec_below, token, until
 from tests.sandbox.test_seccomp import ARCHES, run
-from tests.support.drivers import DRIVERS
+from tests.support.drivers import EVERY
 
-LANDLOCK = next(driver for driver in DRIVERS if driver.name == "landlock")
+LANDLOCK = next(driver for driver in EVERY if driver.name == "landlock")
 SERVER, GUARD = landlock_filter.SERVER, landlock_filter.GUARD
 EPERM, EOPNOTSUPP, EAFNOSUPPORT = (ERRNO | number for number in (1, 95, 97))
 

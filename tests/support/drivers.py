@@ -53,13 +53,18 @@ class Driver:
         return self.make()
 
 
-DRIVERS = (
+ONLY = "TEST_DRIVERS"
+"""The variable that names the drivers for the tests that run over all of them, separated by commas; without it all. CI
+runs those over the slow ones once, as root."""
+
+EVERY = (
     Driver("bubblewrap", Bubblewrap),
     Driver("process", Process, isolates=False),
     Driver("container", Container, optional=True),
     Driver("gvisor", Gvisor, optional=True),
     Driver("landlock", Landlock, optional=True),
 )
+DRIVERS = tuple(driver for driver in EVERY if driver.name in os.environ.get(ONLY, driver.name).split(","))
 
 
 @cache
