@@ -1,3 +1,3 @@
 """Midwatch: a task and a repository in, a tested pull request out."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
