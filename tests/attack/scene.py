@@ -89,7 +89,7 @@ def scene(owner: Callable[[str], tuple[int, int] | None]) -> Iterator[Scene]:
                 made.callback(shutil.rmtree, planted[name])
         planted["folder"] = folder / "inner"
         _fill(planted["folder"], secret)
-        box_id = f"box-{mark}"
+        box_id = f"box-{secrets.token_hex(8)}"  # not the mark: drivers have it in paths, and those in command lines
         victim = made.enter_context(_victim(secret, planted["folder"], owner(box_id)))
         made.callback(victim.kill)
         set_up = Scene(secret, mark, folder, planted, box_id, victim)
