@@ -25,6 +25,7 @@ from midwatch.workspace.copies import copy_layers, hand_over
 from midwatch.workspace.extras import Wanted
 from midwatch.workspace.layers.cache import Layers, Record
 from midwatch.workspace.layers.harvest import Harvest, Own, harvest, stamps
+from midwatch.workspace.layers.key import Tracked
 from midwatch.workspace.recipe import FILE
 from midwatch.workspace.repository import Repository
 
@@ -129,7 +130,7 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
         await tree.restore(plan.base, layers=() if below is None else below.part("workspace"))
         spec = await asyncio.to_thread(_spec, tree, box_id, plan, builder, below)
         spec = replace(spec, network=builder.network(log.decided))
-        own = await _own(plan, tree, spec)
+        own = await own_files(plan.held, tree, spec)
         builder.observer.phase(f"running the {what} of the environment")
         async with builder.sandbox.open(spec) as box:
             try:
@@ -137,7 +138,7 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
             except CommandFailed as error:
                 error.mend = f"the whole log is {builder.log}; {error.mend}"
                 raise
-        found = await asyncio.to_thread(_gather, folder, spec, own, below is not None)
+        found = await asyncio.to_thread(gather, folder, spec, own, above=below is not None)
         left_out = [sentence for each in found for sentence in each.sentences()]
         for sentence in left_out:
             log.line(f"# not kept: {sentence}")
@@ -202,14 +203,15 @@ def copy_home(layers: tuple[Path, ...], private: Path, owner: tuple[int, int] | 
         hand_over(private / "home", owner)
 
 
-async def _own(plan: Plan, tree: Workspace, spec: BoxSpec) -> Own:
-    """What of the workspace is the repository's, not the setup's."""
+async def own_files(held: Tracked, tree: Workspace, spec: BoxSpec) -> Own:
+    """What of a restored workspace is the repository's (`held`), not the setup's that is about to run in it."""
     before = {} if isinstance(spec.workspace, Overlay) else await asyncio.to_thread(stamps, tree.tree)
-    return Own(plan.held.files, plan.held.folders, plan.held.gitlinks, before)
+    return Own(held.files, held.folders, held.gitlinks, before)
 
 
-def _gather(folder: Path, spec: BoxSpec, own: Own, above: bool) -> list[Harvest]:
-    """Make the layers; the box is closed."""
+def gather(folder: Path, spec: BoxSpec, own: Own, *, above: bool) -> list[Harvest]:
+    """Make layers in `folder` of what a box has left; it is closed, and its workspace is gone then. `above`: it had
+    layers of a setup below it. Blocks. Raises OSError."""
     plain = isinstance(spec.workspace, Path)
     top = spec.workspace if isinstance(spec.workspace, Path) else spec.workspace.upper
     above = above and not plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from midwatch.domain.errors import InputError
@@ -28,9 +28,14 @@ from midwatch.workflows.environment import (
     set_up,
 )
 from midwatch.workflows.plan import Means
+from midwatch.workflows.setup import gather, own_files
 from midwatch.workspace.checkout import PRIVATE, Workspace
 from midwatch.workspace.deletion import discard, set_aside
+from midwatch.workspace.layers import key as keys
 from midwatch.workspace.repository import Repository
+
+_KEPT = "setup"
+"""In a workspace's folder: the layers of a setup that was run in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +55,67 @@ class Site:
         self, folder: Path, box_id: str, start: Checkpoint | None, *, work_only: bool = False
     ) -> Workspace:
         """The files of a checkpoint (of the base when None) in `folder`, for the box of that name; `work_only`:
-        without those that git ignores."""
+        without those that git ignores. Raises OperationError for a setup that is run here and fails."""
         owner = self.sandbox.owner(box_id)
-        extras = extras_of(self.task.terms)
-        tree = Workspace(self.repository, folder, owner, overlay=self.protections.overlay, wanted=extras)
+        extras, here = extras_of(self.task.terms), bool(self.environment.commands)
+        tree = Workspace(
+            self.repository,
+            folder,
+            owner,
+            overlay=self.protections.overlay,
+            fuse=False if here else None,
+            wanted=extras,
+        )
+        if here:
+            await self._set_up(tree, box_id)
         await self.restore(tree, start, work_only=work_only)
         return tree
 
+    async def _set_up(self, tree: Workspace, box_id: str) -> None:
+        """Run the setup that could not be kept for all boxes on the base, in the very folder, and make layers of what
+        it leaves, so that nothing that it did to the repository's own files is taken for work or checked."""
+        base, kept = self.task.base, tree.folder / _KEPT
+        await self._afresh(kept)
+        await tree.restore(base)
+        held = await keys.tracked(self.repository.git, base.commit, base.tree)
+        spec = await equip(self.environment, self._spec(tree, box_id, None), self.sandbox.owner(box_id))
+        own = await own_files(held, tree, spec)
+        async with self.sandbox.open(spec) as box:
+            await set_up(self.environment, box, tree.folder / "setup.log", self.observer)
+        try:
+            await asyncio.to_thread(kept.mkdir)
+            await asyncio.to_thread(gather, kept, spec, own, above=False)
+        except OSError as error:
+            raise full_or_broken(kept, error) from error
+
     async def restore(self, tree: Workspace, start: Checkpoint | None, *, work_only: bool = False) -> None:
         """Put a workspace back to a checkpoint; no box may be open on it."""
-        await tree.restore(self.task.base, start, self.environment.workspace, work_only=work_only)
+        layers = (*self.environment.workspace, *self._left(tree, "workspace"))
+        await tree.restore(self.task.base, start, layers, work_only=work_only)
 
     @asynccontextmanager
     async def box(
         self, tree: Workspace, box_id: str, decided: Callable[[Decision], None], support: Path | None = None
     ) -> AsyncIterator[Box]:
         """A box on a restored workspace, with a new /tmp and home. `decided` is told what the proxy does. Raises as
-        `Sandbox.open`, and OperationError for a setup that fails in it."""
-        try:
-            left = await asyncio.to_thread(set_aside, tree.folder / PRIVATE)
-        except OSError as error:
-            raise full_or_broken(tree.folder, error) from error
-        await discard(*filter(None, [left]))
-        owner = self.sandbox.owner(box_id)
-        spec = await equip(self.environment, self._spec(tree, box_id, support), owner, decided)
+        `Sandbox.open`."""
+        await self._afresh(tree.folder / PRIVATE)
+        environment = replace(self.environment, home=(*self.environment.home, *self._left(tree, "home")))
+        spec = await equip(environment, self._spec(tree, box_id, support), self.sandbox.owner(box_id), decided)
         async with self.sandbox.open(spec) as box:
-            await set_up(self.environment, box, tree.folder / "setup.log", self.observer)
             yield box
+
+    def _left(self, tree: Workspace, part: str) -> tuple[Path, ...]:
+        """The layer of what a setup has left in this folder."""
+        return (tree.folder / _KEPT / part,) if (tree.folder / _KEPT / part).is_dir() else ()
+
+    async def _afresh(self, folder: Path) -> None:
+        """Let nothing be there."""
+        try:
+            left = await asyncio.to_thread(set_aside, folder)
+        except OSError as error:
+            raise full_or_broken(folder, error) from error
+        await discard(*filter(None, [left]))
 
     def _spec(self, tree: Workspace, box_id: str, support: Path | None) -> BoxSpec:
         assert tree.objects is not None
