@@ -92,6 +92,15 @@ async def test_the_probe_says_when_ls_does_not_work(bench: Bench) -> None:
     assert ("`ls`" not in (await Gvisor().probe()).words[0]) == works
 
 
+async def test_nearly_as_many_processes_as_are_allowed_do_not_end_the_box(tmp_path: Path) -> None:
+    GVISOR.required()
+    code = "import os, signal\nfor _ in range(40):\n    if os.fork() == 0: signal.pause()\nprint('all')"
+    async with opened(Gvisor(), tmp_path, processes=64) as bench:
+        result, said = await bench.run("python3", "-I", "-c", code)
+        assert (result.ended, said) == ("exit 0", "all\n")
+        assert (await bench.run("echo", "next"))[1] == "next\n"
+
+
 async def test_nothing_of_it_is_left_after_closing(bench: Bench, tmp_path: Path) -> None:
     assert alive(str(tmp_path)) or alive("runsc") != []
     await bench.box.close()

@@ -5,9 +5,10 @@ pipes where the host has handles, and sends what goes through them as frames ove
 a kind (one byte), a stream's number and a length (4 bytes each, big-endian), and the content.
 
 Who writes there speaks for the box. Not every gVisor keeps the descriptors of an undumpable process from others of its
-user, so what commands must not touch belongs to another: commands are user 0 without capabilities, the relay and its
-pipes are `_KEEPERS`. Server and keepers are `_KEEPERS` but for their effective id, by which they make the box's files;
-what they hold is `_KEEPERS`' too, or a socket, which cannot be opened through /proc. None of them can be traced.
+user, so what commands must not touch belongs to another: commands are user 0 without capabilities, the relay and what
+leads to the host are `_KEEPERS`. So are server and keepers but for their effective id, by which they make the box's
+files; what they hold is `_KEEPERS`' too, or a socket, which cannot be opened through /proc, or a stream of a command.
+None of them can be traced or, but for the moment in which a keeper starts its command, signalled.
 """
 
 from __future__ import annotations

@@ -189,7 +189,11 @@ for flag in (0x0400000, 0x0100000, 0x0200000, 6):
         "put input into a terminal (TIOCSTI), and paste into a console (TIOCLINUX)",
         """
 import pty
-controller, terminal = pty.openpty()
+try:
+    controller, terminal = pty.openpty()
+except OSError as error:  # where there are none, it is told apart by the error whether the call gets through
+    print("no terminal:", error)
+    terminal = os.open(os.devnull, os.O_RDWR)
 for request in (0x5412, 0x541C):
     try:
         fcntl.ioctl(terminal, request, b"\\x03")
