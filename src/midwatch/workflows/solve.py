@@ -190,12 +190,13 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     folder = work_folder(parts.state, log.attempt) / "check"
     try:
         evidence = await check(place, f"{log.attempt}.check", folder, final, bench)
-    finally:
+    except BaseException:
         await _tell(log, requests)
+        raise
     when = log.events[-1].time
     message = describe.commit_message(task, log, evidence)
     commit = await parts.repository.commit(final.tree, task.base.commit, message, when)
-    await log.append(Checked(evidence, commit))
+    await log.append(*requests.take(), Checked(evidence, commit))
 
 
 async def _offer(task: Task, logs: Sequence[Log], parts: Parts) -> None:
