@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from midwatch.workflows.evidence import CheckParts, check
 from midwatch.workflows.plan import Means
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.start import work_folder
+from midwatch.workspace.base_checkout import collect
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
 
@@ -76,6 +77,15 @@ async def solve(task: Task, parts: Parts) -> None:
         for name in names:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
         parts.blobs.sweep()
+        await _tidy(parts)
+
+
+async def _tidy(parts: Parts) -> None:
+    """Delete shared checkouts that nobody has used for long. What goes wrong with that is no matter of the task's."""
+    kept = parts.means.settings
+    size, seconds = int(kept.keep_gib * (1 << 30)), kept.keep_days * 86400.0
+    with suppress(MidwatchError, OSError):
+        await asyncio.to_thread(collect, parts.state, keep_bytes=size, keep_seconds=seconds)
 
 
 async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
