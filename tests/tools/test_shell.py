@@ -37,7 +37,7 @@ async def test_a_command_without_output_says_so(table: Bench) -> None:
 
 
 async def test_what_was_left_in_the_background_is_named(table: Bench) -> None:
-    result = await run(table, "sleep 987 & echo started")
+    result = await run(table, "sleep 987 & sleep 0.3; echo started")
     assert result.output.endswith("started\n\n[ended with the command: sleep 987]")
 
 

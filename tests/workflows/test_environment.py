@@ -15,6 +15,7 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.limits import Limits
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
+from midwatch.sandbox import workers
 from midwatch.sandbox.base import Box, BoxSpec, Protections, Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.sandbox.process import Process
@@ -294,6 +295,18 @@ async def test_nothing_of_a_look_around_is_left(tmp_path: Path) -> None:
     assert await lab.look("echo x > new; cat new") == "x\n"
     assert await lab.look("ls new 2>&1 >/dev/null | wc -l") == "1\n"
     assert os.listdir(tmp_path / "state/shells") == []
+
+
+async def test_what_a_look_around_that_was_killed_has_left_goes_with_the_next(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    lab.make("")
+    shells = tmp_path / "state" / "shells"
+    dead, alive = workers.me().split("-"), f"shell-{workers.me()}-x"
+    dead[1] = "1"
+    for name in (f"shell-{'-'.join(dead)}-x", alive):
+        (shells / name / "upper").mkdir(parents=True)
+    assert await lab.look("cat app.txt") == "app\n"
+    assert [path.name for path in shells.iterdir()] == [alive]
 
 
 async def test_hosts_that_a_driver_cannot_let_through_are_said(tmp_path: Path) -> None:

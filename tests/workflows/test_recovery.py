@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -54,6 +55,19 @@ async def test_a_sandbox_that_fails_at_the_start_loses_nothing(place: Place) -> 
     assert "Count further" in first.text
     assert isinstance((await place.history(task)).events[0].body, TaskStarted)
     assert await _faults(place, task) == ""
+
+
+async def test_checkouts_that_nobody_has_used_for_long_are_deleted_at_the_end_of_a_task(place: Place) -> None:
+    old = await place.task([PASSES])
+    await place.solve(old, FakeModel([ADD, says("Done.")]))
+    (lock,) = (place.state / "bases").glob(f"*/{old.base.commit}.lock")
+    os.utime(lock, (0, 0))
+    (place.repository / "more").write_text("more")
+    git(place.repository, "add", "more")
+    git(place.repository, "commit", "-q", "-m", "More")
+    new = await place.task([PASSES])
+    await place.solve(new, FakeModel([ADD, says("Done.")]))
+    assert {path.name for path in lock.parent.iterdir()} == {new.base.commit, f"{new.base.commit}.lock"}
 
 
 async def test_a_check_cannot_prepare_the_ground_for_the_next(place: Place) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from midwatch.sandbox import workers
 from midwatch.sandbox.base import Box, BoxSpec
 from midwatch.workflows.environment import EnvironmentParts, Wanted, environment_layers, equip, extras_of, set_up
 from midwatch.workspace.checkout import Workspace
+from midwatch.workspace.deletion import delete
 
 
 @asynccontextmanager
@@ -20,7 +23,8 @@ async def looking_around(wanted: Wanted, parts: EnvironmentParts) -> AsyncIterat
     `environment_layers` and `Sandbox.open`. The folder is deleted at the end."""
     shells = parts.means.state / "shells"
     await asyncio.to_thread(shells.mkdir, mode=0o700, parents=True, exist_ok=True)
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="shell-", dir=shells))
+    await asyncio.to_thread(_sweep, shells)
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=f"shell-{workers.me()}-", dir=shells))
     box_id = f"shell.{secrets.token_hex(6)}"
     owner = parts.sandbox.owner(box_id)
     extras = extras_of(wanted.terms)
@@ -44,3 +48,11 @@ async def looking_around(wanted: Wanted, parts: EnvironmentParts) -> AsyncIterat
                 yield box, environment.notes
     finally:
         await tree.remove()
+
+
+def _sweep(shells: Path) -> None:
+    """Delete what programs that were killed have left."""
+    for left in shells.iterdir():
+        named = re.fullmatch(rf"shell-({workers.NAME})-.*", left.name)
+        if named and not workers.alive(named[1]):
+            delete(left)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,8 @@ async def solve(task: Task, parts: Parts) -> None:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
         parts.blobs.sweep()
     settings = parts.means.settings
-    await tidy(parts.state, settings.keep_gib, settings.keep_days)
+    with suppress(MidwatchError, OSError):  # what goes wrong with that is no matter of the task's
+        await tidy(parts.state, settings.keep_gib, settings.keep_days)
 
 
 async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
