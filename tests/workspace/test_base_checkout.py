@@ -45,6 +45,17 @@ async def test_what_a_killed_builder_left_is_not_used(user: UserRepository, tmp_
     assert sorted(path.name for path in place.iterdir()) == [base.commit, f"{base.commit}.lock"]
 
 
+async def test_what_a_power_cut_left_is_made_anew(user: UserRepository, tmp_path: Path) -> None:
+    repository = await Repository.open(tmp_path / "state", str(user.path))
+    base = await repository.resolve(None)
+    made = await base_checkout(repository, base)
+    made.release()
+    (made.tree.parent / "about.json").write_bytes(b"")
+    again = await base_checkout(repository, base)
+    assert (again.tree / "a.txt").is_file()
+    again.release()
+
+
 async def test_a_builder_that_fails_leaves_nothing(user: UserRepository, tmp_path: Path) -> None:
     repository, base = await at(user, tmp_path)
     await base_checkout(repository, base)  # the objects that a box sees are there from now on

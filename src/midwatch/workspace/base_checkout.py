@@ -75,6 +75,14 @@ def bases_folder(repository: Repository) -> Path:
     return store.parent.parent / "bases" / store.name.removesuffix(".git")
 
 
+def _whole(folder: Path) -> bool:
+    """Whether there is one; what a power cut has left of one is none, and made anew."""
+    try:
+        return isinstance(json.loads((folder / _ABOUT).read_bytes()), dict)
+    except (OSError, ValueError):
+        return False
+
+
 async def base_checkout(repository: Repository, base: Base, wanted: Wanted = NOTHING) -> BaseCheckout:
     """The checkout of that commit, with what is `wanted` besides; made when it is not there, and when many ask at once,
     by one of them. Costs nothing that grows with the repository when it is there. Raises OperationError when the files
@@ -86,7 +94,7 @@ async def base_checkout(repository: Repository, base: Base, wanted: Wanted = NOT
         while True:
             lease = await _locked(folder, fcntl.LOCK_SH)
             try:
-                if (folder / _ABOUT).is_file():
+                if _whole(folder):
                     os.utime(lease)  # the last use
                     return BaseCheckout(folder, lease, visible / "objects", furnishing)
             except BaseException:
@@ -95,7 +103,7 @@ async def base_checkout(repository: Repository, base: Base, wanted: Wanted = NOT
             os.close(lease)
             lease = await _locked(folder, fcntl.LOCK_EX)
             try:
-                if not (folder / _ABOUT).is_file():
+                if not _whole(folder):
                     await _Build(repository, base, wanted, folder, visible, furnishing).run()
             finally:
                 os.close(lease)
@@ -267,7 +275,7 @@ def collect(state: Path, *, keep_bytes: int, keep_seconds: float) -> int:
 def _size(folder: Path) -> int:
     try:
         return int(json.loads((folder / _ABOUT).read_bytes())["bytes"])
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return 0
 
 
