@@ -44,6 +44,8 @@ def _open(why: str) -> Expected:
 
 _ITS_OWN = "in gVisor's own kernel, which is a program that is confined itself; nothing of the host's kernel is reached"
 
+_COUNTED = "they are counted from time to time: there may be more for a moment, then the command is ended"
+
 _NOTED = "gVisor notes it and does not act on it; on the host all of the box has the priority that it was started with"
 
 OTHERWISE: dict[str, dict[str, Expected]] = {
@@ -51,10 +53,8 @@ OTHERWISE: dict[str, dict[str, Expected]] = {
         "secrets: disks": _open(f"/dev/fuse is there {_ITS_OWN}"),
         "secrets: paths of the host": Expected(Verdict.STOPPED, "gVisor's own mounts are shown"),
         "network: tunnels": _open(f"/dev/net/tun is there {_ITS_OWN}"),
-        "resources: processes": Expected(
-            Verdict.EITHER, "they are counted from outside: many at once may be more for a moment, then they are ended"
-        ),
-        "resources: threads": _open("gVisor does not count threads; the limits of memory and time hold"),
+        "resources: processes": Expected(Verdict.EITHER, _COUNTED),
+        "resources: threads": Expected(Verdict.EITHER, _COUNTED),
         "resources: priority": _open(_NOTED),
         "resources: last to be killed": _open(_NOTED),
     },

@@ -92,6 +92,16 @@ async def test_the_probe_says_when_ls_does_not_work(bench: Bench) -> None:
     assert ("`ls`" not in (await Gvisor().probe()).words[0]) == works
 
 
+async def test_a_box_with_too_many_processes_is_told_and_goes_on_without_them(tmp_path: Path) -> None:
+    GVISOR.required()
+    code = "import os, signal\nfor _ in range(60):\n    if os.fork() == 0: signal.pause()\nsignal.pause()"
+    async with opened(Gvisor(), tmp_path, processes=24) as bench:
+        result, _ = await bench.run("python3", "-I", "-c", code)
+        assert (result.exit_code, result.ended) == (None, "limit of 24 processes")
+        result, said = await bench.run("sh", "-c", "sleep 0.5; echo next")
+        assert (result.ended, said) == ("exit 0", "next\n")
+
+
 async def test_nearly_as_many_processes_as_are_allowed_do_not_end_the_box(tmp_path: Path) -> None:
     GVISOR.required()
     code = "import os, signal\nfor _ in range(40):\n    if os.fork() == 0: signal.pause()\nprint('all')"

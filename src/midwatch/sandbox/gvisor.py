@@ -75,7 +75,7 @@ class Gvisor:
                 f"system call filter for {seccomp.machine()} before it; the box's server is another user than commands",
                 "no capabilities" + (f"; boxes run as their own user, here {owner[0]}" if owner is not None else ""),
                 "read-only system, private home and temporary files, synthetic users and hosts",
-                "memory and the number of processes are watched from outside, threads are not counted",
+                "memory is watched from outside, the number of processes and threads inside",
             )
         )
 
@@ -171,7 +171,7 @@ class _Launch:
         state = folder / "state"
         shutil.rmtree(state, ignore_errors=True)
         state.mkdir(mode=0o700)
-        argv = [*server.python, "-I", "-S", _INSIDE, runtime.HOST, _FILTER, workers.mark()]
+        argv = [*server.python, "-I", "-S", _INSIDE, runtime.HOST, _FILTER, str(spec.limits.processes), workers.mark()]
         return self._command(folder, bound, argv, held)
 
     def _command(self, folder: Path, bound: list[Bound], argv: list[str], held: contextlib.ExitStack) -> list[str]:

@@ -28,12 +28,15 @@ sys.path.insert(0, sys.argv[1])
 from boxd import command, files, system, tree, wire  # type: ignore[import-not-found]
 from boxd.main import main as serve  # type: ignore[import-not-found]
 
-MESSAGE, DATA, END, TAKEN = range(4)
+MESSAGE, DATA, END, TAKEN, CROWDED = range(5)
 HEADER = struct.Struct("!BII")
 _PIECE = 64 << 10
 _DRAIN_MS = 2000
 _LISTED = 20
 _TICK = 0.002
+_LOOK_MS = 50
+_TASKS = 80
+"""Where struct sysinfo has the number of processes and threads."""
 _NO_NEW_PRIVS, _SECCOMP, _FILTER = 38, 22, 2
 _COMMANDS, _KEEPERS = 0, 1
 _CAPABILITY_VERSION = 0x20080522
@@ -43,7 +46,9 @@ _SEAL, _SEALS = 1033, 0xF
 class Relay:
     """Between the host's frames and the server's channel."""
 
-    def __init__(self, channel: socket.socket, server: int) -> None:
+    def __init__(self, channel: socket.socket, server: int, processes: int) -> None:
+        """`processes`: how many, threads too, the box may have at once. gVisor has no limit of them: the host is told
+        when there are more, and when there are not any longer."""
         self._channel = channel
         self._server = server
         self._received = b""
@@ -54,6 +59,10 @@ class Relay:
         self._numbers: dict[int, int] = {}
         """Our handle of the pipe of an input, by the stream's number."""
         self._of_request: dict[bytes, list[int]] = {}
+        self._running: set[bytes] = set()
+        self._library = ctypes.CDLL(None)
+        self._most = processes
+        self._crowded = False
 
     def run(self) -> None:
         """Until the host or the server closes."""
@@ -66,7 +75,10 @@ class Relay:
                     poller.register(handle, select.POLLOUT)
             for handle in self._outputs:
                 poller.register(handle, select.POLLIN)
-            for handle, _ in poller.poll():
+            ready = poller.poll(_LOOK_MS if self._running else None)
+            if self._running:
+                self._count()
+            for handle, _ in ready:
                 if handle == 0:
                     if not self._listen():
                         return
@@ -101,6 +113,8 @@ class Relay:
         """Pass a request on. It begins with its streams: a number, and whether the server reads it or writes to it."""
         message = content[5 * count :]
         kind, name = wire.unpack(message)[:2] if count else (b"", b"")
+        if kind == b"run":
+            self._running.add(name)
         handles = []
         for place in range(count):
             stream, reads = struct.unpack_from("!I?", content, 5 * place)
@@ -143,8 +157,20 @@ class Relay:
         for handle in self._of_request.pop(fields[1], []) if len(fields) > 1 else []:
             while handle in self._outputs and _readable(handle, _DRAIN_MS):
                 self._fetch(handle)
+        self._running.difference_update(fields[1:2])
+        if self._crowded:
+            self._count()
         self._send(MESSAGE, 0, message)
         return True
+
+    def _count(self) -> None:
+        information = ctypes.create_string_buffer(128)
+        self._library.sysinfo(information)
+        tasks = struct.unpack_from("=H", information, _TASKS)[0]
+        ours = 2 + len(self._running)  # server and relay, and the keepers
+        if (tasks > self._most + ours) != self._crowded:
+            self._crowded = not self._crowded
+            self._send(CROWDED, int(self._crowded), b"")
 
     def _sweep(self) -> list[bytes]:
         """End what was orphaned: where gVisor has no subreapers, it comes to this process. Its command lines."""
@@ -260,7 +286,7 @@ def _subreaper(really: Callable[[], None] = system.subreaper) -> None:
         really()
 
 
-def run(filter_path: str) -> None:
+def run(filter_path: str, processes: int) -> None:
     """Become relay and server. Does not return."""
     with open(filter_path, "rb") as file:
         code = file.read()
@@ -281,9 +307,9 @@ def run(filter_path: str) -> None:
         serve(theirs.detach())
     theirs.close()
     _become(_KEEPERS)
-    Relay(ours, server).run()
+    Relay(ours, server, processes).run()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    run(sys.argv[2])
+    run(sys.argv[2], int(sys.argv[3]))

@@ -13,7 +13,7 @@ import struct
 
 from midwatch.sandbox.boxd import wire
 
-_MESSAGE, _DATA, _END, _TAKEN = range(4)
+_MESSAGE, _DATA, _END, _TAKEN, _CROWDED = range(5)
 _HEADER = struct.Struct("!BII")
 _PIECE = 64 << 10
 _DESCRIPTORS = 4
@@ -25,6 +25,8 @@ class Tunnel:
 
     def __init__(self, channel: socket.socket, to_box: int, from_box: int) -> None:
         """All three are ours from now on: the server's end of the channel, and pipes to and from the relay inside."""
+        self.crowded = False
+        """The box has more processes and threads than it may, by the relay's own account."""
         self._channel = channel
         self._to_box = to_box
         self._from_box = from_box
@@ -142,6 +144,8 @@ class Tunnel:
             os.close(self._outputs.pop(number))
         elif kind == _TAKEN and number in self._taken:
             self._taken[number].set()
+        elif kind == _CROWDED:
+            self.crowded = bool(number)
 
     async def _send(self, kind: int, number: int, content: bytes) -> None:
         async with self._sending:

@@ -19,8 +19,6 @@ from midwatch.sandbox.spec import BoxLimits
 from midwatch.sandbox.staging import stage
 
 _OWN = 16
-_GVISORS = 8
-"""Its own processes, and those of relay, server and keepers, about."""
 
 
 class Sandboxed:
@@ -52,15 +50,9 @@ class Sandboxed:
         self._group.enter(self.pid)
 
     def verdict(self) -> str | None:
-        """As `Started.verdict`. The number of processes is not limited by gVisor, so it is looked at here."""
+        """As `Started.verdict`. Of the number of processes the relay tells."""
         found = self._group.verdict()
-        if found or self._over:
-            return found
-        return f"limit of {self._processes} processes" if self._crowded() else found
-
-    def _crowded(self) -> bool:
-        """Each address space inside is a process outside, below gVisor's own."""
-        return len(tree.descendants(self.pid)) > self._processes + _GVISORS
+        return f"limit of {self._processes} processes" if self._tunnel.crowded and not found else found
 
     def kill(self) -> None:
         """As `Started.kill`."""

@@ -28,6 +28,7 @@ print("OPEN" if count > G["processes"] else "at most", count)
         "resources: threads",
         "make more threads than the box may have processes",
         """
+finish()
 import threading
 count, stop = 0, threading.Event()
 try:
