@@ -142,7 +142,9 @@ async def test_no_process_of_the_host_is_signalled(driver: Driver, bench: Bench)
     with subprocess.Popen(["sleep", token()]) as outside:
         try:
             await bench.run("kill", "-9", str(outside.pid))
-            reached = outside.poll() is not None or b"Z" in Path(f"/proc/{outside.pid}/stat").read_bytes().split()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # who is hit ends soon, but not at once
+                outside.wait(0.2 if driver.isolates else 30)
+            reached = outside.poll() is not None
         finally:
             outside.kill()
     assert reached == (not driver.isolates)
