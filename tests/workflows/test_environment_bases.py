@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -37,11 +38,24 @@ def archive(folder: Path, target: Path) -> Path:
     return target
 
 
-@pytest.mark.parametrize("form", ["folder", "tar"])
+def image(folder: Path, target: Path) -> Path:
+    """As `podman save` writes it, with one layer."""
+    layer = archive(folder, target.with_suffix(".layer"))
+    about = target.with_suffix(".json")
+    about.write_text(json.dumps([{"Config": "config.json", "Layers": ["layer.tar"]}]))
+    with tarfile.open(target, "w") as file:
+        file.add(about, "manifest.json")
+        file.add(layer, "layer.tar")
+    return target
+
+
+@pytest.mark.parametrize("form", ["folder", "tar", "image"])
 async def test_what_a_setup_adds_to_the_system_is_there_and_the_base_stays_as_it_was(lab: Lab, form: str) -> None:
     base = root_file_system(lab.root / "base", *PROGRAMS)
     if form == "tar":
         base = archive(base, lab.root / "base.tar.gz")
+    elif form == "image":
+        base = image(base, lab.root / "image.tar")
     lab.settings = EnvironmentSettings(bases={"small": str(base)})
     lab.make(RECIPE)
     look = "cat /opt/tool/file ~/note build/out; cat /etc/os-release; ls /usr/bin; echo x > /opt/mine; cat /opt/mine"

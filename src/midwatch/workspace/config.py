@@ -35,7 +35,8 @@ class EnvironmentSettings:
     trusted: tuple[str, ...] = ()
     """Repositories whose recipes may name hosts and secrets: folders (with all below them), or URLs with `*`."""
     bases: Mapping[str, str] = field(default_factory=dict)
-    """Root file systems by the names that recipes use: an unpacked folder, or a tar archive."""
+    """Root file systems by the names that recipes use: an unpacked folder, a tar archive of one, or the
+    archive of a container image."""
     secrets: Mapping[str, SecretSettings] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
     """IP addresses by host name, used instead of asking DNS; they may be private."""

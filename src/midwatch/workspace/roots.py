@@ -16,6 +16,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.engine.disk import full_or_broken
+from midwatch.workspace.images import BadImage, is_image, merge
 from midwatch.workspace.recipe import HOST
 
 _PIECE = 1 << 20
@@ -48,7 +49,7 @@ async def root_of(name: str, bases: Mapping[str, str], state: Path, home: str) -
     if not source.is_absolute():
         raise InputError(
             f"environments.bases.{name}: {given!r} is no absolute path",
-            "name an unpacked folder or a tar archive; `podman export` makes one from an image",
+            "name an unpacked folder, a tar archive of one, or of an image (`podman save`)",
         )
     return await asyncio.to_thread(_look, name, source, state / "roots")
 
@@ -109,6 +110,34 @@ def _digest(archive: Path, cache: Path) -> str:
     return digest.hexdigest()
 
 
+def _extract(archive: Path, new: Path) -> str:
+    """Unpack an archive of files, or of an image, into a new folder; what went wrong, in words."""
+    # all files become the caller's own; devices are the driver's matter, and only root could make them
+    command = ["tar", "--extract", "--directory", str(new), "--no-same-owner", "--preserve-permissions"]
+    command += ["--delay-directory-restore", "--exclude=./dev/*", "--exclude=dev/*", "--file"]
+    if not is_image(archive):
+        done = subprocess.run([*command, archive], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return "" if done.returncode == 0 else _last_line(done.stderr)
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen([*command, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors)
+        assert process.stdin is not None
+        wrong = ""
+        try:
+            with process.stdin:
+                merge(archive, process.stdin)
+        except BadImage as error:
+            wrong = str(error)
+        except BrokenPipeError:
+            pass  # tar says why
+        code = process.wait()
+        errors.seek(0)
+        return wrong or ("" if code == 0 else _last_line(errors.read()))
+
+
+def _last_line(said: bytes) -> str:
+    return said.decode("utf-8", "replace").strip().rpartition("\n")[2] or "tar says nothing"
+
+
 def _unpack(archive: Path, folder: Path) -> Path:
     if folder.is_dir():
         return folder
@@ -116,14 +145,9 @@ def _unpack(archive: Path, folder: Path) -> Path:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(prefix="new-", dir=folder.parent))
         new.chmod(0o755)
-        # all files become the caller's own; devices are the driver's matter, and only root could make them
-        command = ["tar", "--extract", "--file", str(archive), "--directory", str(new), "--no-same-owner"]
-        command += ["--preserve-permissions", "--delay-directory-restore", "--exclude=./dev/*", "--exclude=dev/*"]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        if done.returncode != 0 or not any(
-            (new / shell).is_symlink() or (new / shell).exists() for shell in ("bin/sh",)
-        ):
-            words = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2] or "it has no bin/sh"
+        words = _extract(archive, new)
+        if words or not any((new / shell).is_symlink() or (new / shell).exists() for shell in ("bin/sh",)):
+            words = words or "it has no bin/sh"
             shutil.rmtree(new, ignore_errors=True)
             raise OperationError(f"{archive} cannot be unpacked as a root file system: {words}", "make it anew")
         new.rename(folder)
