@@ -71,6 +71,9 @@ def test_a_patch_with_some_context_gives_the_new_text_or_is_refused_as_ambiguous
 @given(st.lists(st.binary(max_size=6), min_size=1, max_size=6), st.integers(0, 5))
 def test_bytes_around_a_change_stay_whatever_they_are(around: list[bytes], at: int) -> None:
     lines = [line.replace(b"\n", b"n") for line in around]
+    lines = [
+        line[:-1] + b"r" if line.endswith(b"\r") else line for line in lines
+    ]  # with the line's end an end of its own
     at = min(at, len(lines))
     content = b"\n".join([*lines[:at], b"the only one", *lines[at:]])
     patch = "*** Begin Patch\n*** Update File: f\n@@\n-the only one\n+another\n*** End Patch"
