@@ -16,6 +16,7 @@ from midwatch.workspace.config import EnvironmentSettings
 
 if TYPE_CHECKING:
     from midwatch.domain.limits import Limits
+    from midwatch.tools.rules import Rules
     from midwatch.workflows.plan import Means
     from midwatch.workflows.start import Surroundings
 
@@ -42,6 +43,19 @@ class Settings:
         means = self.means(state, environ)
         private = (state, self.folder)
         return Surroundings(model, driver or self.sandbox.driver, self.sandbox.read_only, means, limits, private)
+
+    def rules(self) -> Rules:
+        """The person's rules on commands, `rules.toml` beside the settings file; none when there is no such file.
+        Raises InputError for what is wrong in them."""
+        from midwatch.tools.rules import Rules, parse
+
+        path = self.folder / "rules.toml"
+        try:
+            return parse(path.read_bytes(), str(path))
+        except FileNotFoundError:
+            return Rules()
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}", "mend its mode, or remove it") from None
 
     def means(self, state: Path, environ: Mapping[str, str]) -> Means:
         """What this machine and the settings give to environments."""

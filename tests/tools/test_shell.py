@@ -11,6 +11,7 @@ import pytest
 from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
 from midwatch.tools.base import Bench, ToolResult
+from midwatch.tools.rules import parse
 from midwatch.tools.shell import Shell
 from tests.tools.folder_box import WatchedBox, bench, folder_box
 
@@ -34,6 +35,15 @@ async def test_a_command_without_output_says_so(table: Bench) -> None:
     result = await run(table, "true")
     assert result.ok
     assert result.output.endswith("\n(no output)")
+
+
+async def test_a_command_that_a_rule_forbids_is_not_run_and_says_why(box: WatchedBox, table: Bench) -> None:
+    rules = parse(b'[[rule]]\nprefix = ["touch"]\ndecision = "forbid"\nreason = "make no files"', "rules.toml")
+    result = await Shell(rules).run(json.dumps({"command": "true && touch made"}), table)
+    assert not result.ok
+    assert "forbidden by the rule on `touch`: make no files" in result.output
+    assert box.commands == []
+    assert (await Shell(rules).run(json.dumps({"command": "true"}), table)).ok
 
 
 async def test_what_was_left_in_the_background_is_named(table: Bench) -> None:

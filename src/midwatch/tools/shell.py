@@ -15,6 +15,7 @@ from midwatch.tools import arguments as given
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.cut import fit, harmless
 from midwatch.tools.patch.tool import patch_summary, run_patch
+from midwatch.tools.rules import Rules, Verdict
 
 DEFAULT_SECONDS = 120
 _LONGEST_ARGUMENT = 100_000
@@ -65,6 +66,10 @@ class Shell:
 
     spec = ToolSpec("shell", _DESCRIPTION, _SCHEMA)
 
+    def __init__(self, rules: Rules | None = None) -> None:
+        """`rules`: the person's, on commands; none by default."""
+        self._rules = rules or Rules()
+
     def summary(self, arguments: str) -> str:
         """The command's first line."""
         try:
@@ -90,7 +95,17 @@ class Shell:
         if _PATCH_INSIDE.search(request.command):
             output = "apply_patch is a tool, not a program: call it by itself, then run the rest. Nothing was run."
             return ToolResult(ok=False, output=output, ended="bad arguments")
+        verdict = self._rules.decide(request.command)
+        if verdict.decision != "allow":
+            return _refused(verdict)
         return await _run(request, bench)
+
+
+def _refused(verdict: Verdict) -> ToolResult:
+    """Nobody can be asked while a task runs, so what would need a person's word is refused too."""
+    why = "is forbidden by" if verdict.decision == "forbid" else "needs a person's word, and nobody can be asked, by"
+    output = f"The command {why} {verdict.words()}. Nothing was run. Do without it, or say in the end what is missing."
+    return ToolResult(ok=False, output=output, ended="refused by a rule")
 
 
 async def _run(request: _Request, bench: Bench) -> ToolResult:
