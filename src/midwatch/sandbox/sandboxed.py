@@ -47,7 +47,7 @@ class Sandboxed:
 
     async def begun(self) -> None:
         """As `Started.begun`."""
-        self._group.enter(self.pid)
+        await asyncio.to_thread(self._group.enter, self.pid)  # the kernel may take 10 ms for it
 
     def verdict(self) -> str | None:
         """As `Started.verdict`. Of the number of processes the relay tells."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterator
 from typing import Protocol
 
 PIECE = 1 << 16
@@ -40,13 +39,6 @@ class Clock:
         ):  # a timer for each piece would cost more than it tells
             self._told = now
             self._timeout.reschedule(now + self._slides)
-
-    @contextlib.contextmanager
-    def at_most(self, seconds: float, idle: float) -> Iterator[None]:
-        """A part that must be done in so many seconds; afterwards, something must move every `idle` seconds."""
-        self.within(seconds)
-        yield
-        self.idle(idle)
 
 
 class Stream(Protocol):
