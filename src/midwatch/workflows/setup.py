@@ -108,7 +108,8 @@ def _failed(what: str, number: int, count: int, command: str, result: ExecResult
     which = f"{what} command {number} of {count}" if count > 1 else f"the {what} command"
     return CommandFailed(
         f"{which} failed: `{command}` ended with {result.ended}",
-        f"mend it in {FILE}, commit, and try with `midwatch env build`",
+        f"mend it in {FILE}, commit, and try with `midwatch env build`; a task keeps the recipe "
+        "that it was made with, so make it anew unless only the network failed",
         detail="\n".join(lines),
     )
 
