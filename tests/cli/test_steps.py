@@ -27,7 +27,17 @@ from midwatch.domain.events import (
     TaskStarted,
     ToolStarted,
 )
-from midwatch.domain.evidence import Evidence
+from midwatch.domain.evidence import Checkpoint, Evidence
+from midwatch.domain.interventions import (
+    ApprovalGiven,
+    FilesImported,
+    Forked,
+    HookRan,
+    Interrupted,
+    ModelChosen,
+    SessionEnded,
+    Undone,
+)
 from tests.cli.samples import EVIL, check_run, command, event, task
 
 BODIES = {
@@ -48,6 +58,14 @@ BODIES = {
     "proposed": Proposed("local", 3, "", EVIL, "e" * 40, True),
     "stopped": Stopped("no_change", EVIL),
     "failed": Failed(EVIL, EVIL),
+    "undone": Undone(4, Checkpoint("d" * 40, "e" * 40), EVIL),
+    "forked": Forked(EVIL, 4, "a" * 64, 2),
+    "files_imported": FilesImported(Checkpoint("d" * 40, "e" * 40), (EVIL,)),
+    "interrupted": Interrupted(None, EVIL),
+    "model_chosen": ModelChosen(EVIL),
+    "approval_given": ApprovalGiven("call_1", "shell", EVIL, False, "person", EVIL),
+    "hook_ran": HookRan("before_tool", EVIL, "call_1", 1, EVIL, EVIL, 3, "f" * 64, 4, 1),
+    "session_ended": SessionEnded(1, EVIL, None, EVIL, 3, "f" * 64, 4, 1),
 }
 
 

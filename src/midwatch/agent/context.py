@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 
 from midwatch.agent.log import History
-from midwatch.domain.conversation import Brief, View
+from midwatch.domain.conversation import Brief, Image, Item, Replied, View
 from midwatch.domain.task import Task
+from midwatch.engine.blobs import Blobs
 
 PROMPT_CAP = 64 << 10
 """Characters of a task's prompt that are shown."""
@@ -49,7 +52,18 @@ def _network(task: Task) -> str:
     return f"only these hosts, through the proxy that the environment variables name: {hosts}" if hosts else "none"
 
 
-def view(history: History, task: Task, workdir: str) -> View:
-    """All that the model is shown now. View n+1 starts with view n."""
+def view(history: History, task: Task, workdir: str, blobs: Blobs | None = None) -> View:
+    """All that the model is shown now. View n+1 starts with view n, unless something was undone or compacted. `blobs`
+    have the images; without them they are left out."""
     brief = Brief(task.prompt, workdir, task.checks, task.limits)
-    return View(instructions(), brief, tuple(history.items))
+    return View(instructions(), brief, tuple(_with_images(item, blobs) for item in history.items), history.schema)
+
+
+def _with_images(item: Item, blobs: Blobs | None) -> Item:
+    if isinstance(item, Replied) or not item.images:
+        return item
+    return replace(item, images=tuple(_read(image, blobs) for image in item.images if blobs is not None))
+
+
+def _read(image: Image, blobs: Blobs) -> Image:
+    return replace(image, data=base64.b64encode(blobs.read(image.digest)).decode()) if image.digest else image

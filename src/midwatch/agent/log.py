@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,14 +30,17 @@ from midwatch.domain.events import (
     ToolStarted,
 )
 from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.interventions import FilesImported, Interrupted, ModelChosen, SessionEnded, Undone
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
 
+INTERRUPTED = "Interrupted by a person before it ended; it may have been done in part."
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the agent's work ended: `done` (it asked for nothing more) or `limit`."""
+    """How the agent's work ended: `done` (it asked for nothing more), `limit`, or `interrupted` by a person."""
 
     kind: str
     text: str
@@ -53,6 +56,12 @@ class History:
         self.task: Task | None = None
         self.items: list[Item] = []
         self.commands: list[ToolFinished] = []
+        self.numbers = 0
+        """The highest number of a command's log so far."""
+        self.schema: Mapping[str, Any] = {}
+        """What the last answer must fit, as in `Message`."""
+        self.model = ""
+        """Another model than the task's that answers now; empty for the task's."""
         self.plan: PlanUpdated | None = None
         self.last_reply: ModelReplied | None = None
         self.turns = 0
@@ -80,9 +89,10 @@ class History:
                 self.task = body.task
             case Message() as body:
                 self._opening += self.turns == 0
-                self.items.append(Said(body.text))
+                self.items.append(Said(body.text, body.images))
                 self._tail_bytes += _size(body.text)
-                self.outcome = None
+                self._reopen()
+                self.schema = body.schema if body.author == "person" else self.schema
             case ModelReplied() as body:
                 self._fold_reply(body)
             case ToolStarted() as body:
@@ -102,7 +112,41 @@ class History:
             case Stopped() as body:
                 self.stopped = body
             case _:
+                self._fold_intervention(event.body)
+
+    def _fold_intervention(self, body: Any) -> None:
+        match body:
+            case Undone():
+                self._fold_undo(body)
+            case FilesImported():
+                self.checkpoint = body.checkpoint
+            case Interrupted():
+                for call in self._open.values():
+                    self.items.append(Answered(call.id, call.name, INTERRUPTED, ok=False))
+                self._open = {}
+                self.checkpoint = body.checkpoint or self.checkpoint
+                self.outcome = Outcome("interrupted", body.reason, draft=True)
+            case ModelChosen():
+                self.model = body.model
+            case SessionEnded() if body.number:
+                self.numbers = max(self.numbers, body.number)
+            case _:
                 pass
+
+    def _reopen(self) -> None:
+        """There is something to do again: what was the end of the work is none any more."""
+        self.outcome = self.checked = self.stopped = None
+
+    def _fold_undo(self, body: Undone) -> None:
+        """Be as after event `to`, but for what was spent and for numbers that may have been cited."""
+        before = History(self.events[: body.to])
+        self.items, self.plan, self.last_reply = before.items, before.plan, before.last_reply
+        self._open, self._started = before._open, before._started
+        self._opening, self._tail_bytes, self._sent = before._opening, before._tail_bytes, before._sent
+        self.schema, self.model = before.schema, before.model
+        self.checkpoint = body.checkpoint
+        self._reopen()
+        self.outcome = before.outcome
 
     def _fold_reply(self, body: ModelReplied) -> None:
         self.turns += 1
@@ -121,11 +165,12 @@ class History:
 
     def _fold_result(self, body: ToolFinished) -> None:
         self._open.pop(body.call_id, None)
-        self.items.append(Answered(body.call_id, body.tool, body.output, body.ok))
+        self.items.append(Answered(body.call_id, body.tool, body.output, body.ok, body.images))
         self._tail_bytes += _size(body.output)
         self.checkpoint = body.checkpoint
         if body.number:
             self.commands.append(body)
+            self.numbers = max(self.numbers, body.number)
 
     def _fold_compaction(self, body: Compacted) -> None:
         self.usage += body.usage
@@ -151,7 +196,7 @@ class History:
     @property
     def finished(self) -> bool:
         """Nothing is left to do for this attempt."""
-        return self.proposed is not None or self.stopped is not None
+        return self.stopped is not None or (self.proposed is not None and self.checked is not None)
 
     @property
     def context_tokens(self) -> int:

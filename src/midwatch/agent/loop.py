@@ -12,7 +12,7 @@ import json
 import math
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from midwatch.agent import budget, compaction, context
 from midwatch.agent.log import Log
@@ -26,6 +26,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.models.base import ContextTooLong, Model
 from midwatch.sandbox.base import Box
+from midwatch.tools.approval import Approver, Nobody
 from midwatch.tools.base import Bench, ToolSet
 from midwatch.workspace.checkout import Workspace
 
@@ -46,6 +47,8 @@ class Workplace:
     observer: Observer
     requests: Requests
     """What the box has asked of the network since the last append."""
+    approver: Approver = field(default_factory=Nobody)
+    """Who is asked where a person must decide."""
 
     @property
     def fixed(self) -> int:
@@ -81,7 +84,7 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
         place.observer.phase(f"again, after an interruption: {summary}")
     else:
         await log.append(ToolStarted(call.id, call.name, summary))
-    number = len(log.commands) + 1
+    number = log.numbers + 1
     bench = Bench(
         box=place.box,
         blobs=place.blobs,
@@ -89,6 +92,11 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
         seconds_left=lambda: budget.seconds_left(log, place.task.limits),
         output=place.observer.output,
         command_number=number,
+        call_id=call.id,
+        mode=place.task.mode,
+        folder=place.task.folder,
+        approver=place.approver,
+        commands=log.commands,
     )
     result = await place.tools.run(call, bench)
     skipped = frozenset(place.tree.skipped)
@@ -109,6 +117,8 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
         bytes=result.bytes,
         lines=result.lines,
         truncated=result.truncated,
+        images=result.images,
+        detail=result.detail,
     )
     await log.append(*place.requests.take(), finished, *result.events)
 
@@ -117,7 +127,7 @@ async def _ask(log: Log, place: Workplace) -> None:
     """One model call, its reply appended whole."""
     place.observer.phase(f"asking {place.model.name}")
     try:
-        answer = await _call(log, place, context.view(log, place.task, place.box.workdir))
+        answer = await _call(log, place, context.view(log, place.task, place.box.workdir, place.blobs))
     except ContextTooLong:
         if not compaction.possible(log, place.model):
             raise
@@ -144,7 +154,7 @@ async def _ask(log: Log, place: Workplace) -> None:
 async def _compact(log: Log, place: Workplace) -> None:
     """Replace the middle of the conversation by the model's notes on it."""
     place.observer.phase("making room in the model's window")
-    view = context.view(log, place.task, place.box.workdir)
+    view = context.view(log, place.task, place.box.workdir, place.blobs)
     try:
         answer = await _call(log, place, compaction.question(view))
     except ContextTooLong:

@@ -25,6 +25,16 @@ from midwatch.domain.events import (
     ToolStarted,
 )
 from midwatch.domain.evidence import CheckRun
+from midwatch.domain.interventions import (
+    ApprovalGiven,
+    FilesImported,
+    Forked,
+    HookRan,
+    Interrupted,
+    ModelChosen,
+    SessionEnded,
+    Undone,
+)
 
 LONGEST = 200
 """Columns of a line where there is no terminal to say."""
@@ -112,7 +122,31 @@ class Steps:
                 return Step(False, _stopped(body))
             case Failed():
                 return Step(False, words.line(body.error), (words.line(body.mend),) if body.mend else ())
-        return Step(None, words.line(str(getattr(body, "kind", body))))
+        return _intervention(body)
+
+
+def _intervention(body: Any) -> Step:
+    match body:
+        case Undone():
+            return Step(None, f"undone: back to event {body.to}", (words.line(body.reason),) if body.reason else ())
+        case Forked():
+            return Step(None, f"forked from {words.line(body.attempt)}, event {body.seq}")
+        case FilesImported():
+            return Step(None, f"{words.count(len(body.files), 'file')} changed in your folder")
+        case Interrupted():
+            return Step(False, f"interrupted: {words.line(body.reason)}")
+        case ModelChosen():
+            return Step(None, f"the model is {words.line(body.model)} now")
+        case ApprovalGiven():
+            verb = "allowed" if body.allowed else "refused"
+            return Step(body.allowed, f"{verb} by {words.line(body.author)}: {words.line(body.subject)}")
+        case HookRan():
+            facts = (f"refused: {words.line(body.refused)}",) if body.refused else (words.line(body.ended),)
+            return Step(not body.refused, f"hook {words.line(body.hook)}: {words.line(body.command)}", facts)
+        case SessionEnded():
+            log = f"[{body.number}] " if body.number else ""
+            return Step(None, f"{log}session {body.session} $ {words.line(body.command)}", (words.line(body.ended),))
+    return Step(None, words.line(str(getattr(body, "kind", body))))
 
 
 def _tool(body: ToolFinished, summary: str) -> Step:

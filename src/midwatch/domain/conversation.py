@@ -69,8 +69,10 @@ class Image:
 
     media_type: str
     """`image/png`, `image/jpeg`, `image/gif` or `image/webp`: what every provider takes."""
-    data: str = field(repr=False)
-    """Base64."""
+    data: str = field(default="", repr=False)
+    """Base64. Empty in the log, where `digest` names it in the blob store."""
+    digest: str = ""
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,8 @@ class View:
     instructions: str
     brief: Brief
     items: tuple[Item, ...]
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    """JSON Schema that the last answer must fit; empty: it is free text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ and old logs keep loading (tests/golden).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from midwatch.domain.conversation import ToolCall, Usage
+from midwatch.domain.conversation import Image, ToolCall, Usage
 from midwatch.domain.evidence import Checkpoint, Evidence
+from midwatch.domain.interventions import INTERVENTIONS
 from midwatch.domain.task import Task
 
 
@@ -59,6 +60,9 @@ class Message:
     version: ClassVar[int] = 1
     author: str
     text: str
+    images: tuple[Image, ...] = ()
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    """JSON Schema of the answer that is asked for; empty: free text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,10 @@ class ToolFinished:
     bytes: int = 0
     lines: int = 0
     truncated: bool = False
+    images: tuple[Image, ...] = ()
+    """What the model is shown besides `output`."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """What programs may want to know of the result, by the tool: the files of a patch, what an MCP server answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +255,7 @@ KINDS: dict[str, type[Any]] = {
         Compacted, LimitReached, Checked, Proposing, Proposed, Stopped, Failed,
     )
 }  # fmt: skip
+KINDS |= INTERVENTIONS
 
 
 @dataclass(frozen=True, slots=True)

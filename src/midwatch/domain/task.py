@@ -82,3 +82,12 @@ class Task:
     created: str = ""
     """UTC, ISO 8601."""
     terms: Terms = field(default_factory=Terms)
+    kind: str = "task"
+    """`task` (ends in evidence and a pull request), `conversation` (turns of a person, in their folder), `review`, or
+    `subtask` (part of another attempt's work)."""
+    mode: str = "workspace"
+    """What the agent may do: `read-only`, `workspace` (change the files of the workspace), `full` (no sandbox)."""
+    folder: str = ""
+    """The folder in the repository where the person is; relative, empty for its top."""
+    parent: str = ""
+    """The attempt that opened this subtask; empty for all else."""

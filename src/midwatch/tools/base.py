@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from midwatch.domain.conversation import ToolCall, ToolSpec
+from midwatch.domain.conversation import Image, ToolCall, ToolSpec
+from midwatch.domain.events import ToolFinished
 from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
 from midwatch.sandbox.base import Box
+from midwatch.tools.approval import Approver, Nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,15 @@ class Bench:
     """Shows a command's output live."""
     command_number: int
     """The number that this call gets if it is a command; the full log is cited by it."""
+    call_id: str = ""
+    mode: str = "workspace"
+    """As in `Task`."""
+    folder: str = ""
+    """As in `Task`: relative paths that a model gives start here."""
+    approver: Approver = field(default_factory=Nobody)
+    """Who is asked where a person must decide."""
+    commands: Sequence[ToolFinished] = ()
+    """The commands so far, whose logs can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,10 @@ class ToolResult:
     bytes: int = 0
     lines: int = 0
     truncated: bool = False
+    images: tuple[Image, ...] = ()
+    """What the model is shown besides; in the blob store."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """For programs, as in `ToolFinished`."""
     events: tuple[Any, ...] = ()
     """Further event bodies that belong to the result (`plan_updated`), appended in the same transaction."""
 
@@ -53,6 +68,13 @@ class Tool(Protocol):
 
     def summary(self, arguments: str) -> str:
         """The call in a line of at most 200 characters, for a person; must not raise, whatever the arguments."""
+
+    def reads_only(self, arguments: str) -> bool:
+        """Whether this call changes nothing anywhere, so that it may run beside others; must not raise."""
+
+    def repeatable(self, arguments: str) -> bool:
+        """Whether the call may run again after a crash: all that it does is undone with the workspace. Must not
+        raise."""
 
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Do it. Bad arguments are a result with ok=False that says how to do it right. Raises only what is not the
@@ -74,6 +96,16 @@ class ToolSet:
         """The call in one line."""
         tool = self._tools.get(call.name)
         return tool.summary(call.arguments) if tool else f"unknown tool {call.name!r}"
+
+    def reads_only(self, call: ToolCall) -> bool:
+        """As `Tool.reads_only`; an unknown tool does nothing at all."""
+        tool = self._tools.get(call.name)
+        return tool is None or tool.reads_only(call.arguments)
+
+    def repeatable(self, call: ToolCall) -> bool:
+        """As `Tool.repeatable`."""
+        tool = self._tools.get(call.name)
+        return tool is None or tool.repeatable(call.arguments)
 
     async def run(self, call: ToolCall, bench: Bench) -> ToolResult:
         """Run the call; an unknown tool is a result that names the known ones."""

@@ -54,6 +54,14 @@ class UpdatePlan:
         line = harmless(f"plan: {done} of {len(steps)} done{current}", newlines=False)
         return line if len(line) <= 200 else line[:199] + "…"
 
+    def reads_only(self, arguments: str) -> bool:
+        """No."""
+        return False
+
+    def repeatable(self, arguments: str) -> bool:
+        """Yes: it touches nothing but the workspace."""
+        return True
+
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Nothing but the event."""
         try:

@@ -81,6 +81,14 @@ class Shell:
             return patch_summary(patch["patch"])
         return _line(request.command if request.folder == "." else f"({request.folder}) {request.command}")
 
+    def reads_only(self, arguments: str) -> bool:
+        """No."""
+        return False
+
+    def repeatable(self, arguments: str) -> bool:
+        """Yes: it touches nothing but the workspace."""
+        return True
+
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Run it to its end, or to its limit."""
         try:

@@ -55,6 +55,14 @@ class ApplyPatch:
             text = arguments
         return patch_summary(text)
 
+    def reads_only(self, arguments: str) -> bool:
+        """No."""
+        return False
+
+    def repeatable(self, arguments: str) -> bool:
+        """Yes: it touches nothing but the workspace."""
+        return True
+
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Apply it to the box."""
         try:
