@@ -16,7 +16,6 @@ from midwatch.engine.state import state_folder as state_folder
 from midwatch.engine.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from midwatch.domain.evidence import FileChange
     from midwatch.domain.observer import Observer
     from midwatch.domain.task import Task
     from midwatch.engine.blobs import Blobs
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from midwatch.settings import Settings
     from midwatch.workflows.report import Report
     from midwatch.workflows.start import Request
-    from midwatch.workflows.summary import Summary
-    from midwatch.workflows.verify import Verification
 
 DEFAULT_MODEL = "repair"
 
@@ -131,41 +128,6 @@ async def report(home: Home, task_id: str) -> Report:
     from midwatch.workflows.read import make_report
 
     return await make_report(home.store, home.state, home.forge, task_id)
-
-
-async def reports(home: Home, limit: int = 50) -> Sequence[Summary]:
-    """The newest tasks in a line each."""
-    from midwatch.workflows.summary import summaries
-
-    return await summaries(home.store, home.state, limit)
-
-
-async def diff(home: Home, task_id: str) -> bytes:
-    """The unified diff of the chosen attempt against the base; empty when nothing changed."""
-    from midwatch.workflows import read
-
-    return await read.difference(home.store, home.state, home.forge, task_id)
-
-
-async def mail(home: Home, task_id: str) -> bytes:
-    """The same as one mail that `git am` takes."""
-    from midwatch.workflows import read
-
-    return await read.mail(home.store, home.state, home.forge, task_id)
-
-
-async def apply(home: Home, task_id: str, repository: str | None = None) -> tuple[FileChange, ...]:
-    """Put a task's change into a working tree. Refused whole, with the files named, when it does not fit."""
-    from midwatch.workflows import read
-
-    return await read.apply(home.store, home.state, home.forge, task_id, repository)
-
-
-async def verify(home: Home, task_id: str) -> Verification:
-    """Re-compute a task's chain, blobs and trees."""
-    from midwatch.workflows import verify as verifying
-
-    return await verifying.verify_task(home.store, home.blobs, home.state, home.forge, task_id)
 
 
 async def findings(home: Home) -> Sequence[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from midwatch import wiring
+from midwatch import reading, wiring
 from midwatch.cli import arguments, render, words
 from midwatch.cli.screen import Screen
 from midwatch.domain.codec import to_json
@@ -21,7 +21,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Change the files, all or none; nothing is staged or committed."""
     async with wiring.home(screen.environ) as home:
-        changes = await wiring.apply(home, options.id, options.repo)
+        changes = await reading.apply(home, options.id, options.repo)
         task = (await home.store.find(options.id)).task
     if screen.json:
         screen.emit({"type": "applied", "id": task.id, "changes": to_json(changes)})

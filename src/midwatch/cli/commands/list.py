@@ -6,7 +6,7 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
-from midwatch import wiring
+from midwatch import reading, wiring
 from midwatch.cli import arguments, words
 from midwatch.cli.screen import Look, Screen
 from midwatch.domain.codec import to_json
@@ -25,7 +25,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Print a table; nothing of a log is read."""
     async with wiring.home(screen.environ) as home:
-        summaries = await wiring.reports(home, options.limit)
+        summaries = await reading.reports(home, options.limit)
         numbers = await _numbers(home) if any(s.status == "done" for s in summaries) else {}
     if screen.json:
         screen.emit([_json(s, numbers) for s in summaries], indent=2)

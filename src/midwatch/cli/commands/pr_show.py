@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from midwatch import wiring
+from midwatch import reading, wiring
 from midwatch.cli import arguments, pulls, render, words
 from midwatch.cli.commands.diff import diff_lines
 from midwatch.cli.jsonlines import pull_request_json
@@ -26,7 +26,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
     async with wiring.home(screen.environ) as home:
         request = await pulls.find(home, options.number, options.repo)
         report = await wiring.report(home, request.proposal.task_id)
-        diff = await wiring.diff(home, request.proposal.task_id) if options.diff else None
+        diff = await reading.diff(home, request.proposal.task_id) if options.diff else None
     evidence = report.chosen.evidence
     if screen.json:
         from midwatch.domain.codec import to_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from midwatch import wiring
+from midwatch import reading, wiring
 from midwatch.cli import arguments, words
 from midwatch.cli.screen import Look, Screen
 from midwatch.domain.codec import to_json
@@ -21,7 +21,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Re-compute everything; 1 when anything differs."""
     async with wiring.home(screen.environ) as home:
-        found = await wiring.verify(home, options.id)
+        found = await reading.verify(home, options.id)
     code = 1 if found.faults else 0
     if screen.json:
         screen.emit({"type": "verification", "ok": not found.faults, "exit_code": code, **to_json(found)}, indent=2)
