@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from midwatch import wiring
+from midwatch import reading, wiring
 from midwatch.cli import arguments, words
 from midwatch.cli.render import diffstat_lines
 from midwatch.cli.screen import Look, Screen
@@ -29,7 +29,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
     async with wiring.home(screen.environ) as home:
         if options.stat:
             return _stat((await wiring.report(home, options.id)).changes, options.id, screen)
-        data = await (wiring.mail if options.mail else wiring.diff)(home, options.id)
+        data = await (reading.mail if options.mail else reading.diff)(home, options.id)
     if screen.json:
         screen.emit({"type": "diff", "id": options.id, "diff": data.decode("utf-8", "surrogateescape")})
     elif sys.stdout.isatty():
