@@ -72,7 +72,7 @@ async def test_a_long_output_is_cut_in_the_middle_and_names_the_full_log(table: 
     assert head == [str(n) for n in range(1, len(head) + 1)]
     assert tail == [str(n) for n in range(100_001 - len(tail), 100_001)]
     assert f"{100_000 - len(head) - len(tail):,} lines left out" in note
-    assert "command 7 (`midwatch log <id> --cmd 7`)" in note
+    assert "the full log is command 7: read more of it with the tool `log`" in note
     assert result.lines == 100_000
 
 

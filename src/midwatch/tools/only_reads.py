@@ -39,7 +39,9 @@ def _pipe(command: str) -> list[list[str]] | None:
         if quote:
             if char == quote:
                 quote = ""
-            elif quote == '"' and (char in "$`" or (char == "\\" and command[at + 1 : at + 2] in ("$", "`", '"', "\\"))):
+            elif quote == '"' and (
+                char in "$`" or (char == "\\" and command[at + 1 : at + 2] in ("$", "`", '"', "\\"))
+            ):
                 return None
             else:
                 word = (word or "") + char

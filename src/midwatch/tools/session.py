@@ -19,8 +19,8 @@ _SIGNALS = {"interrupt": 2, "kill": 9}
 _CTRL_C = "\x03"
 
 _DESCRIPTION = """\
-Look at a session that `shell` started in the background: what it wrote since the last look. First `input` is written to \
-it as it is (end lines with \\n) and `signal` is sent. Sessions end when you are done."""
+Look at a session that `shell` started in the background: what it wrote since the last look. First `input` is written \
+to it as it is (end lines with \\n) and `signal` is sent. Sessions end when you are done."""
 
 _SCHEMA = {
     "type": "object",
@@ -158,9 +158,10 @@ def _missing(number: int, bench: Bench) -> ToolResult:
     known = bench.sessions.listed()
     what = f"There is no session {number}"
     if begun is not None and begun.ended == "running":
+        command = harmless(begun.command, newlines=False)[:100]
         what = (
-            f"Session {number} ({harmless(begun.command, newlines=False)[:100]}) is gone: it has ended, or it was ended "
-            "with the turn or with the sandbox. Start the command again if you need it"
+            f"Session {number} ({command}) is gone: it has ended, or it was ended with the turn or with the sandbox. "
+            "Start the command again if you need it"
         )
     output = f"{what}. {f'The sessions are: {known}' if known else 'No session runs'}."
     return ToolResult(ok=False, output=output, ended="no such session")

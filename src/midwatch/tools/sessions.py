@@ -100,9 +100,7 @@ class Sessions:
         if len(self._running) >= MOST:
             raise TooMany(f"there are {MOST} sessions already: {self.listed()}")
         running = Running(number, start, blobs)
-        running.session = await box.start(
-            start.argv, output_bytes=start.output_bytes, pty=start.pty, sink=running.sink
-        )
+        running.session = await box.start(start.argv, output_bytes=start.output_bytes, pty=start.pty, sink=running.sink)
         self._running[number] = running
         return running
 
@@ -128,8 +126,8 @@ class Sessions:
         return found
 
     async def end(self) -> list[tuple[Running, Look]]:
-        """End all of them, and what each wrote since it was last looked at. May be called twice. Raises StoreError; what
-        the box cannot say any more is said in the look."""
+        """End all of them, and what each wrote since it was last looked at. May be called twice. Raises StoreError;
+        what the box cannot say any more is said in the look."""
         gone, self._running = list(self._running.values()), {}
         try:
             looks = await asyncio.gather(*map(_last, gone))

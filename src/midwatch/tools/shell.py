@@ -25,10 +25,10 @@ _LONGEST_ARGUMENT = 100_000
 """Bytes; the kernel takes up to 128 KiB for one argument."""
 
 _DESCRIPTION = f"""\
-Run a command with bash in the sandbox, from the working folder. There is no network; each call is a new shell, and \
-processes left in the background are ended with it. stdout and stderr come back together; of a long output you see the \
-head and the tail. The default time limit is {DEFAULT_SECONDS} s. Edit with apply_patch. For a server or an interactive \
-program set `background`: it goes on as a session."""
+Run a command with bash in the sandbox, from the working folder. There is no network; each call is a new shell, \
+and processes left in the background are ended with it. stdout and stderr come back together; of a long output you \
+see the head and the tail. The default time limit is {DEFAULT_SECONDS} s. Edit with apply_patch. For a server or an \
+interactive program set `background`: it goes on as a session."""
 
 _SCHEMA = {
     "type": "object",
@@ -264,7 +264,9 @@ def _folder(workdir: str, root: str, start: str) -> str:
     absolute = workdir.startswith("/") and root
     folder = posixpath.relpath(workdir, root) if absolute else posixpath.normpath(posixpath.join(start, workdir or "."))
     if "\0" in folder or folder == ".." or folder.startswith("../"):
-        raise given.BadArguments(f'"workdir" {workdir!r} is outside the workspace; give it relative to the working folder')
+        raise given.BadArguments(
+            f'"workdir" {workdir!r} is outside the workspace; give it relative to the working folder'
+        )
     return folder
 
 

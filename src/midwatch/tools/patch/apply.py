@@ -38,6 +38,20 @@ class Plan:
                 rows[kind].append(f"{kind} {path}")
         return [row for kind in rows.values() for row in kind]
 
+    def files(self) -> list[dict[str, str]]:
+        """What changed, for programs: `path` and `kind` (`add`, `update`, `delete`); a renamed file is an update with
+        its new name in `move_path`."""
+        moved = {old: new for new, old in self.moves.items() if self._moved(old, new)}
+        found = []
+        for path, before in self.before.items():
+            after = self.after[path]
+            if path in moved:
+                found.append({"path": path, "kind": "update", "move_path": moved[path]})
+            elif path not in moved.values() and not before is after is None:
+                kind = "add" if before is None else "delete" if after is None else "update"
+                found.append({"path": path, "kind": kind})
+        return found
+
     def _moved(self, old: str, new: str) -> bool:
         return (
             self.before[old] is not None
@@ -47,8 +61,8 @@ class Plan:
         )
 
 
-async def apply_patch(text: str, box: Box, folder: str = "") -> list[str]:
-    """Apply a patch whose paths are relative to `folder` (itself relative to the workspace); returns what changed.
+async def apply_patch(text: str, box: Box, folder: str = "") -> Plan:
+    """Apply a patch whose paths are relative to `folder` (itself relative to the workspace); returns what was done.
     Raises PatchError, with nothing changed. Applying the same patch again usually fails: its old lines are gone."""
     operations = parse(text)
     if not operations:
@@ -57,7 +71,7 @@ async def apply_patch(text: str, box: Box, folder: str = "") -> list[str]:
     for operation in operations:
         await planner.add(operation)
     await _write(planner.plan, box)
-    return planner.plan.changes()
+    return planner.plan
 
 
 def inside(path: str, box_workdir: str, folder: str = "") -> str:
