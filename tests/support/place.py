@@ -19,6 +19,7 @@ from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
+from midwatch.tools.base import ToolSet
 from midwatch.tools.toolset import default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.read import make_report
@@ -94,7 +95,12 @@ class Place:
         return task
 
     async def solve(
-        self, task: Task, model: Model, observer: Observer | None = None, forge: Forge | None = None
+        self,
+        task: Task,
+        model: Model,
+        observer: Observer | None = None,
+        forge: Forge | None = None,
+        tools: ToolSet | None = None,
     ) -> Report:
         """Work on it to its end, and what came of it."""
         async with self.store() as store:
@@ -105,7 +111,7 @@ class Place:
                 repository=await Repository.open(self.state, str(self.repository)),
                 sandbox=self.sandbox,
                 model=model,
-                tools=default_tools(),
+                tools=tools or default_tools(),
                 forge=forge or self.forge,
                 observer=observer or Silent(),
                 support=None,

@@ -76,7 +76,7 @@ async def test_a_command_that_is_not_there_is_said(table: Bench) -> None:
     assert (await log(table, command=1)).output == "There is no command 1: none was run yet."
     table = ran(table, a=b"", b=b"b")
     assert (await log(table, command=9)).output == "There is no command 9: the last one is 2."
-    assert (await log(table, command=1)).output == "command 1: a · exit 0 · 0 lines\n(no such lines)"
+    assert (await log(table, command=1)).output == "command 1: a · exit 0 · 0 lines\n(no output)"
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,9 @@ async def test_an_interrupt_is_ctrl_c(desk: Desk) -> None:
 
 
 async def test_a_terminal_is_given_where_it_is_asked_for(desk: Desk) -> None:
-    await desk.shell("tty >/dev/null && echo is a tty; read -r line; echo got $line; sleep 60", tty=True, wait_seconds=0)
+    await desk.shell(
+        "tty >/dev/null && echo is a tty; read -r line; echo got $line; sleep 60", tty=True, wait_seconds=0
+    )
     assert "is a tty\r\n" in await desk.until(1, "is a tty")
     assert "got typed" in await desk.until(1, "got typed", input="typed\n")
     ended = await desk.session(1, input="\x03", wait_seconds=30)

@@ -80,10 +80,12 @@ class ReadLog:
         if command is None:
             return ToolResult(ok=False, output=_unknown(request.command, bench), ended="no such command")
         head = f"command {command.number}: {_first(command.command)} · {command.ended} · {command.lines:,} lines"
+        if not command.bytes:
+            return ToolResult(ok=True, output=f"{head}\n(no output)", ended="read")
         try:
             path = bench.blobs.path(command.digest)
         except FileNotFoundError:
-            return ToolResult(ok=not command.digest, output=f"{head}\n(no output)", ended="read")
+            return ToolResult(ok=False, output=f"{head}\nThe log is lost.", ended="lost")
         lines: Iterable[tuple[int, bytes]] = _lines(path, request)
         if request.grep:
             found = await _found(path, request, bench)
