@@ -139,6 +139,7 @@ async def test_a_plan_among_reads_is_still_noted(place: Place) -> None:
     task = await place.task()
     await place.solve(task, FakeModel([calls_all(shell, plan, shell), says("Done.")]))
     history = await place.history(task)
+    assert [command.number for command in history.commands] == [1, 2]
     assert moves(history) == ["start 0", "start 1", "start 2", "end 0", "end 1", "end 2"]
     assert history.plan is not None
     kinds = [event.kind for event in history.events]

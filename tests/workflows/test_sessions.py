@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def answers(view: View) -> list[Answered]:
     return [item for item in view.items if isinstance(item, Answered)]
 
 
-def look(number: int, **more: object) -> Reply:
+def look(number: int, **more: Any) -> Reply:
     return calls("session", session=number, **more)
 
 

@@ -42,6 +42,8 @@ UNSAVED_CAP = 2000
 """Characters of a result that name files which the checkpoint could not keep."""
 MOST_BESIDE = 8
 """Calls of one reply that run at the same time."""
+_NO_COMMANDS = frozenset({"update_plan", "log", "view_image"})
+"""Tools that read and never run a command: they are given no number beside others."""
 MAYBE_DONE = (
     "Interrupted before the result was known: it may have happened, wholly or in part, and it was not run again. "
     "Look at what came of it before you do it again."
@@ -122,7 +124,8 @@ async def _answer(log: Log, calls: Sequence[ToolCall], place: Workplace, note: s
     if new:
         await log.append(*new)
     box = place.box if len(calls) == 1 else SharedBox(place.box)
-    benches = [_bench(log, call, place, box, log.numbers + 1 + index) for index, call in enumerate(calls)]
+    taken = itertools.accumulate((call.name not in _NO_COMMANDS for call in calls), initial=log.numbers + 1)
+    benches = [_bench(log, call, place, box, number) for call, number in zip(calls, taken, strict=False)]
     lost = [call for call in again if not place.tools.repeatable(call)]
     results = await _all(
         [
