@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from midwatch.domain.conversation import Answered, Reply, ToolSpec, View
+from midwatch.domain.conversation import Answered, Delta, Reply, Said, ToolSpec, Usage, View
 from midwatch.domain.errors import ModelError
-from midwatch.domain.events import Message, ToolFinished
+from midwatch.domain.events import Message, ToolFinished, ToolStarted
 from midwatch.domain.interventions import SessionEnded
 from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
@@ -173,3 +175,53 @@ async def test_files_that_come_and_go_all_the_time_do_not_stop_the_work(place: P
     assert report.exit_code == 0
     assert git(place.repository, "ls-tree", "-r", "--name-only", task.branch, "count.txt") == "count.txt"
     assert git(place.repository, "show", f"{task.branch}:count.txt").split() == ["zero", *map(str, range(10)), "one"]
+
+
+async def test_a_cancelled_turn_ends_them_and_says_so(place: Place) -> None:
+    begin = calls("shell", command="sleep 600", background=True, wait_seconds=0)
+    wait = look(1, wait_seconds=600)
+    task = await place.task()
+    going = asyncio.create_task(place.solve(task, FakeModel([begin, wait])))
+    while not going.done():
+        await asyncio.sleep(0.05)
+        history = await place.history(task)
+        if sum(isinstance(e.body, ToolStarted) for e in history.events) == 2:
+            break
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+    ended = [e.body for e in (await place.history(task)).events if isinstance(e.body, SessionEnded)]
+    assert [(one.session, one.ended) for one in ended] == [(1, "ended with the turn")]
+
+
+class InOrder(FakeModel):
+    """Plays its replies one after the other, whatever has been left out of the view."""
+
+    def __init__(self, *replies: Reply) -> None:
+        super().__init__([])
+        self.window = 16_000
+        self.left = list(replies)
+
+    async def reply(
+        self, view: View, tools: Sequence[ToolSpec], *, max_output: int | None = None
+    ) -> AsyncGenerator[Delta | Reply]:
+        self.asked.append((view, tuple(tools)))
+        reply = self.left.pop(0)
+        turn = len(self.asked)
+        made = tuple(replace(call, id=f"call_{turn}_{number}") for number, call in enumerate(reply.calls))
+        yield replace(reply, calls=made)
+
+
+async def test_a_compacted_conversation_knows_its_sessions_and_can_read_logs_from_before(place: Place) -> None:
+    begin = calls("shell", command="sleep 600", background=True, wait_seconds=0)
+    long = calls("shell", command="seq 30000")
+    ls = replace(calls("shell", command="ls"), usage=Usage(15_000, output_tokens=10))
+    read = calls("log", command=2, grep="^12345$")
+    model = InOrder(begin, long, ls, says("What I know."), read, says("Done."))
+    task = await place.task()
+    await place.solve(task, model)
+    assert [e.kind for e in (await place.history(task)).events].count("compacted") == 1
+    said = [item.text for item in model.asked[-1][0].items if isinstance(item, Said)]
+    assert "Sessions in the background: 1 (sleep 600)." in said
+    assert "seq 30000" not in str(model.asked[-1][0].items[:-1])
+    assert answers(model.asked[-1][0])[-1].output.endswith(" · exit 0 · 30,000 lines\n12345: 12345")

@@ -105,7 +105,7 @@ def seen(running: Running, look: Look, bench: Bench, note: str = "", *, signalle
         ok=ended is None or signalled or ended.exit_code == 0,
         output=f"{status}{note}\n{text.text or '(no new output)'}",
         ended="running" if ended is None else ended.ended,
-        duration_ms=ended.duration_ms if ended is not None else 0,
+        duration_ms=look.duration_ms,
         command=f"session {running.number}: {running.command}" if look.log is not None else "",
         exit_code=None if ended is None else ended.exit_code,
         digest=text.digest,

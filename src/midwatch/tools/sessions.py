@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ class Look:
     """Of all that it wrote since the look before; None for nothing."""
     ended: ExecResult | None
     """None while it runs."""
+    duration_ms: int = 0
+    """Of the look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,12 @@ class Running:
         """Wait until it ends, `seconds` at most, and take what it has written; `live` is shown it as it comes. Raises
         as `Session.poll`, StoreError."""
         self._live = live
+        began = time.monotonic()
         try:
             ended = await self.session.poll(seconds)
         finally:
             self._live = None
-        return Look(self.take(), ended)
+        return Look(self.take(), ended, round((time.monotonic() - began) * 1000))
 
     def take(self) -> Blob | None:
         """What it wrote since this was asked last, stored. Raises StoreError."""

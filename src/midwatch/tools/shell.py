@@ -183,6 +183,7 @@ async def _begin(request: _Request, bench: Bench) -> ToolResult:
         ok=True,
         output=f"session {running.number} runs; the tool session looks at it\n{text.text or '(no output yet)'}",
         ended="running",
+        duration_ms=look.duration_ms,
         command=request.command,
         digest=text.digest,
         bytes=text.bytes,
