@@ -9,9 +9,9 @@ from random import Random
 
 WORDS = (
     "alpha", "beta", "return x", "    pass", "def f():", "def g(a, b):", "class A:", "class B:", "}", "{", "", "", "  ",
-    "x = 1", "x = 2", "# naïve café", "日本語の行", "“quoted” – dash", "it’s", "a\u00a0b", "tab\there", "- item", "+ plus",
+    "x = 1", "x = 2", "# naïve café", "日本語の行", "“quoted” – dash", "it’s", "a\u00a0b", "tab\there", "- item",
     "@@ at", "*** stars", "trailing  ", "    indented",
-    "emoji 🎉",
+    "emoji 🎉", "+ plus",
 )  # fmt: skip
 TYPED = {"“": '"', "”": '"', "–": "-", "’": "'", "\u00a0": " "}
 NAMES = ("a.txt", "b.py", "src/c.py", "src/deep/d.md", "weird name.txt", "ünï.txt", "e")
