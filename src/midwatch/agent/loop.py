@@ -12,7 +12,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,20 +65,25 @@ class Workplace:
     """What the box has asked of the network since the last append."""
     approver: Approver = field(default_factory=Nobody)
     """Who is asked where a person must decide."""
+    saved: Callable[[Checkpoint], Awaitable[None]] | None = None
+    """Told of every checkpoint once it is in the log; must not raise."""
+    inbox: Callable[[], Sequence[Message]] = tuple
+    """Takes what a person has said meanwhile, for the next model call."""
     sessions: Sessions = field(default_factory=Sessions)
     """Commands that go on in the background; ended when `work` returns."""
 
     @property
     def fixed(self) -> int:
         """Bytes of what every request holds beside the conversation."""
-        return len(context.instructions()) + len(json.dumps(to_json(self.tools.specs)))
+        return len(context.instructions(self.task.kind)) + len(json.dumps(to_json(self.tools.specs)))
 
 
-async def work(log: Log, place: Workplace) -> None:
-    """Until the log has an outcome: make one move. Starting and going on after a crash are the same call. Sessions of
+async def work(log: Log, place: Workplace, *, same_box: bool = False) -> None:
+    """Until the log has an outcome: make one move. Starting and going on after a crash are the same call. `same_box`:
+    the box is the one that all of the log so far was done in, or the model has been told that it is not. Sessions of
     the box last as long as this does."""
     try:
-        await _moves(log, place)
+        await _moves(log, place, context.RESTARTED if log.checkpoint is not None and not same_box else "")
     except BaseException:
         with suppress(MidwatchError):  # the first error says what is wrong
             await _end_sessions(log, place)
@@ -86,8 +91,7 @@ async def work(log: Log, place: Workplace) -> None:
     await _end_sessions(log, place)
 
 
-async def _moves(log: Log, place: Workplace) -> None:
-    note = context.RESTARTED if log.checkpoint is not None else ""
+async def _moves(log: Log, place: Workplace, note: str) -> None:
     guide = Guide(place.tree.repository.git, place.task)
     while log.outcome is None:
         if calls := _next_calls(log, place.tools):
@@ -95,11 +99,13 @@ async def _moves(log: Log, place: Workplace) -> None:
         elif limit := budget.over(log, place.task.limits, place.model, place.fixed):
             await log.append(limit)
         elif compaction.due(log, place.model):
-            await _compact(log, place)
+            await compact(log, place)
         else:
             told = await guide.due(log, place.box.workdir)
-            if told or note:
-                await log.append(*([told] if told else []), *([Message("harness", note)] if note else []))
+            noted = Message("harness", note) if note else None
+            said = (*(message for message in (told, noted) if message is not None), *place.inbox())
+            if said:
+                await log.append(*said)
             await _ask(log, place)
         note = ""
 
@@ -144,6 +150,8 @@ async def _answer(log: Log, calls: Sequence[ToolCall], place: Workplace, note: s
         after = unsaved[:UNSAVED_CAP] + news if call is calls[-1] else ""
         bodies += [dataclasses.replace(finished, output=before + result.output + after), *result.events]
     await log.append(*place.requests.take(), *bodies)
+    if place.saved is not None:
+        await place.saved(checkpoint)
 
 
 def _bench(log: Log, call: ToolCall, place: Workplace, box: Box, number: int) -> Bench:
@@ -248,7 +256,7 @@ async def _ask(log: Log, place: Workplace) -> None:
     await log.append(replied, *([Message("harness", context.CUT_SHORT)] if cut else []))
 
 
-async def _compact(log: Log, place: Workplace) -> None:
+async def compact(log: Log, place: Workplace) -> None:
     """Replace the middle of the conversation by the model's notes on it."""
     place.observer.phase("making room in the model's window")
     view = context.view(log, place.task, place.box.workdir, place.blobs)
