@@ -188,6 +188,8 @@ async def test_a_cancelled_turn_ends_them_and_says_so(place: Place) -> None:
         if sum(isinstance(e.body, ToolStarted) for e in history.events) == 2:
             break
     going.cancel()
+    await asyncio.sleep(0)
+    going.cancel()
     with pytest.raises(asyncio.CancelledError):
         await going
     ended = [e.body for e in (await place.history(task)).events if isinstance(e.body, SessionEnded)]

@@ -86,9 +86,20 @@ async def work(log: Log, place: Workplace, *, same_box: bool = False) -> None:
         await _moves(log, place, context.RESTARTED if log.checkpoint is not None and not same_box else "")
     except BaseException:
         with suppress(MidwatchError):  # the first error says what is wrong
-            await _end_sessions(log, place)
+            await _to_its_end(_end_sessions(log, place))
         raise
-    await _end_sessions(log, place)
+    await _to_its_end(_end_sessions(log, place))
+
+
+async def _to_its_end(doing: Coroutine[Any, Any, None]) -> None:
+    """Do it also when the caller is cancelled meanwhile: nothing may go on in a box that is used again."""
+    task = asyncio.ensure_future(doing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.exception()  # looked at: being cancelled says more
+        raise
 
 
 async def _moves(log: Log, place: Workplace, note: str) -> None:

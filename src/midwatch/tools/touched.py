@@ -12,6 +12,7 @@ from midwatch.tools import arguments as given
 MOST = 200
 """Paths of one call that are looked at."""
 _LONGEST = 100_000
+_DEEPEST = 50
 _BETWEEN_WORDS = re.compile(r"""[\s;|&<>()'"`=,:]+""")
 _PATCHED = re.compile(r"^[ \t]*\*\*\* (?:(?:Add|Update|Delete) File|Move to):(.*)$", re.MULTILINE)
 
@@ -22,11 +23,19 @@ def touched(call: ToolCall, workdir: str, folder: str = "") -> list[str]:
     found: dict[str, None] = {}
     for start, word in _named(call):
         path = posixpath.normpath(posixpath.join(workdir, folder, start, word))
-        if path.startswith(f"{workdir.rstrip('/')}/"):
+        if path.startswith(f"{workdir.rstrip('/')}/") and _can_be(path):
             found[path[len(workdir.rstrip("/")) + 1 :]] = None
         if len(found) >= MOST:
             break
     return list(found)
+
+
+def _can_be(path: str) -> bool:
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in path and path.count("/") <= _DEEPEST
 
 
 def _named(call: ToolCall) -> Iterator[tuple[str, str]]:
