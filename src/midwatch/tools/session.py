@@ -14,6 +14,8 @@ from midwatch.tools.cut import CAP, fit, harmless
 from midwatch.tools.sessions import Look, Running
 
 WAIT_SECONDS = 1.0
+_WRITE_SECONDS = 5.0
+"""Input that is not taken in that time is not going to be read."""
 _LONGEST_INPUT = 1 << 20
 _SIGNALS = {"interrupt": 2, "kill": 9}
 _CTRL_C = "\x03"
@@ -79,7 +81,7 @@ class SessionTool:
         if running is None:
             return _missing(request.session, bench)
         wait = waiting(request.seconds, bench)
-        note = await _act(running, request, wait)
+        note = await _act(running, request)
         look = await running.look(wait, bench.output)
         return seen(running, look, bench, note, signalled=bool(request.signal))
 
@@ -136,21 +138,20 @@ def shown(look: Look, bench: Bench, cap: int = CAP) -> Shown:
     return Shown(cut.text, log.digest, log.bytes, log.lines, cut.truncated)
 
 
-async def _act(running: Running, request: _Request, wait: float) -> str:
-    """Give it the input and the signal; what went wrong, for the model. Input waits for room no longer than `wait`,
-    and a second at least."""
-    signal = request.signal
+async def _act(running: Running, request: _Request) -> str:
+    """Give it the input and the signal; what went wrong, for the model."""
+    signal, note = request.signal, ""
     if request.input == _CTRL_C and not running.pty:
         signal = signal or "interrupt"
     elif request.input:
         try:
-            async with asyncio.timeout(max(wait, 1.0)):
+            async with asyncio.timeout(_WRITE_SECONDS):
                 await running.session.write(request.input.encode("utf-8", "replace"))
         except TimeoutError:
-            return "; it does not read its input: not all of it was taken"
+            note = "; it does not read its input: not all of it was taken"
     if signal:
         await running.session.kill(_SIGNALS[signal])
-    return ""
+    return note
 
 
 def _missing(number: int, bench: Bench) -> ToolResult:
