@@ -6,8 +6,9 @@
 A script is a list of steps. `says`, `calls` and `raw` are turns; `fails`, `spoils`, `hangs`, `garbage` and `cut_after`
 are faults of the turn that follows them, and each happens `times` times (-1: always) before that turn is answered.
 Which turn a request is for is read from its history, so a client that was killed and started again goes on where it
-was; the last turn repeats. Scripts have paths of their own, so any number of conversations can run at once on one server. Steps are
-plain dictionaries, so a script may also be a JSON file (a list of steps, or an object of name to list):
+was; the last turn repeats. Scripts have paths of their own, so any number of conversations can run at once on one
+server. Steps are plain dictionaries, so a script may also be a JSON file (a list of steps, or an object of name to
+list):
 
     python -m tests.support.model_server SCRIPT.json --port 0      prints the port; base_url is http://127.0.0.1:PORT/NAME/v1
 """
