@@ -35,6 +35,9 @@ from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
 
+IMAGE_BYTES = 6000
+"""What an image counts as text: about 1,500 tokens, which is what providers charge for one of a full screen."""
+
 INTERRUPTED = "Interrupted by a person before it ended; it may have been done in part."
 
 
@@ -90,7 +93,7 @@ class History:
             case Message() as body:
                 self._opening += self.turns == 0
                 self.items.append(Said(body.text, body.images))
-                self._tail_bytes += _size(body.text)
+                self._tail_bytes += item_bytes(self.items[-1])
                 self._reopen()
                 self.schema = body.schema if body.author == "person" else self.schema
             case ModelReplied() as body:
@@ -166,7 +169,7 @@ class History:
     def _fold_result(self, body: ToolFinished) -> None:
         self._open.pop(body.call_id, None)
         self.items.append(Answered(body.call_id, body.tool, body.output, body.ok, body.images))
-        self._tail_bytes += _size(body.output)
+        self._tail_bytes += item_bytes(self.items[-1])
         self.checkpoint = body.checkpoint
         if body.number:
             self.commands.append(body)
@@ -270,9 +273,9 @@ def item_bytes(item: Item) -> int:
     """About how much of a request an item takes."""
     match item:
         case Said():
-            return _size(item.text)
+            return _size(item.text) + IMAGE_BYTES * len(item.images)
         case Answered():
-            return _size(item.output)
+            return _size(item.output) + IMAGE_BYTES * len(item.images)
         case Replied():
             calls = sum(_size(call.name) + _size(call.arguments) for call in item.calls)
             return max(_size(item.text) + calls, len(json.dumps(to_json(item.items))))
