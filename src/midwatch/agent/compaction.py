@@ -25,6 +25,7 @@ _LATEST = 12
 _NOTES = "Your notes:\n"
 _PERSON = "What the person has said since the work began, oldest first:\n"
 _PLAN = "Your plan:\n"
+_COMMANDS = "Commands so far"
 
 ASK = (
     "Your context window is nearly full. Write the notes with which you will go on; everything before them is taken "
@@ -80,8 +81,8 @@ def _earlier_notes(log: History) -> str:
     before = log.items[len(log.opening)] if len(log.items) > len(log.opening) else None
     text = before.text if isinstance(before, Said) else ""
     notes = text.partition(_NOTES)[2]
-    for heading in (_PERSON, _PLAN, "\n\nCommands so far"):
-        notes = notes.partition(heading.rstrip("\n"))[0]
+    for heading in (_PERSON, _PLAN, _COMMANDS):
+        notes = notes.partition(f"\n\n{heading}")[0]
     return f"{_NOTES}{notes.strip()}" if notes.strip() else ""
 
 
@@ -122,7 +123,7 @@ def _of_commands(log: History) -> str:
         return "No command was run."
     lines = [_line(command) for command in log.commands[-_LATEST:]]
     more = len(log.commands) - len(lines)
-    head = f"Commands so far ({more} earlier ones left out):" if more else "Commands so far:"
+    head = f"{_COMMANDS} ({more} earlier ones left out):" if more else f"{_COMMANDS}:"
     return "\n".join([head, *lines])
 
 

@@ -106,7 +106,7 @@ class ChatModel(WireModel):
                 raise from_event(self._asked, gathered.failure)
             if gathered.finish and gathered.usage:
                 break
-        if gathered.finish.upper().endswith("MALFORMED_FUNCTION_CALL"):
+        if gathered.finish.lower().endswith("malformed_function_call"):
             raise Passing(f"the model at {self._asked.endpoint.shown} wrote a call that cannot be read")
         if not gathered.finish and (event is None or gathered.empty):
             raise Passing(f"{self._asked.endpoint.shown} ended its stream before the answer was complete")
@@ -120,9 +120,10 @@ class ChatModel(WireModel):
             for call in message.get("tool_calls", ())
         )
         stop = "calls" if calls else "end"
-        if gathered.finish in ("length", "max_tokens", "model_length"):
+        finish = gathered.finish.lower()
+        if finish in ("length", "max_tokens", "model_length"):
             stop = "length"
-        elif gathered.finish.lower().startswith(_FILTERED) or (gathered.refusal and not calls):
+        elif finish.startswith(_FILTERED) or (gathered.refusal and not calls):
             stop = "refusal"
         text = gathered.text or gathered.refusal
         usage = _usage(gathered.usage)
