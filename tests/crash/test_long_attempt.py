@@ -55,7 +55,7 @@ def drive(place: Path, base_url: str, wire: str, window: int, *kill: str) -> sub
     folders = [str(place / "state"), str(place / "repo"), str(place / "task")]
     return subprocess.run(
         [sys.executable, "-m", "tests.crash.long_driver", *folders, base_url, MODELS[wire], str(window), *kill],
-        capture_output=True, text=True, timeout=300, cwd=ROOT, check=False,
+        capture_output=True, text=True, timeout=900, cwd=ROOT, check=False,
     )  # fmt: skip
 
 
