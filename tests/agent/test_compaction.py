@@ -7,7 +7,7 @@ from typing import Any
 
 from midwatch.agent import compaction
 from midwatch.agent.log import History, Log
-from midwatch.domain.conversation import Answered, Brief, Image, Replied, Said, ToolCall, Usage, View
+from midwatch.domain.conversation import Answered, Brief, Replied, Said, ToolCall, Usage, View
 from midwatch.domain.events import Compacted, Message, PlanStep, PlanUpdated
 from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.interventions import Undone
@@ -157,13 +157,6 @@ async def test_of_very_much_that_was_said_the_newest_stays() -> None:
     assert "4 xxx" in short
     assert "characters left out]" in short
     assert len(short) < 5000
-
-
-async def test_images_count_for_the_window() -> None:
-    log = await turns(100)
-    before = log.context_tokens
-    await log.append(dataclasses.replace(samples.person("see"), images=(Image("image/png", digest="a" * 64),) * 4))
-    assert log.context_tokens - before > 4 * 1000
 
 
 def test_the_question_starts_with_the_conversation_as_it_was() -> None:

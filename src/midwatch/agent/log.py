@@ -35,9 +35,6 @@ from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
 
-IMAGE_BYTES = 6000
-"""What an image counts as text: about 1,500 tokens, which is what providers charge for one of a full screen."""
-
 INTERRUPTED = "Interrupted by a person before it ended; it may have been done in part."
 
 
@@ -99,7 +96,7 @@ class History:
                 if body.author == "person" and self.outcome is not None:
                     self.turn_began, self.turns_before = len(self.events) - 1, self.turns
                 self.items.append(Said(body.text, body.images))
-                self._tail_bytes += item_bytes(self.items[-1])
+                self._tail_bytes += _size(body.text)
                 self._reopen()
                 self.schema = body.schema if body.author == "person" else self.schema
             case ModelReplied() as body:
@@ -175,7 +172,7 @@ class History:
     def _fold_result(self, body: ToolFinished) -> None:
         self._open.pop(body.call_id, None)
         self.items.append(Answered(body.call_id, body.tool, body.output, body.ok, body.images))
-        self._tail_bytes += item_bytes(self.items[-1])
+        self._tail_bytes += _size(body.output)
         self.checkpoint = body.checkpoint
         if body.number:
             self.commands.append(body)
@@ -291,9 +288,9 @@ def item_bytes(item: Item) -> int:
     """About how much of a request an item takes."""
     match item:
         case Said():
-            return _size(item.text) + IMAGE_BYTES * len(item.images)
+            return _size(item.text)
         case Answered():
-            return _size(item.output) + IMAGE_BYTES * len(item.images)
+            return _size(item.output)
         case Replied():
             calls = sum(_size(call.name) + _size(call.arguments) for call in item.calls)
             return max(_size(item.text) + calls, len(json.dumps(to_json(item.items))))
