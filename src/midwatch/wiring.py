@@ -109,7 +109,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
             repository=await Repository.open(home.state, task.repository, commit=task.base.commit),
             sandbox=drivers.make(task.sandbox),
             model=model,
-            tools=default_tools(home.settings.rules()),
+            tools=default_tools(home.settings.rules().beside(task.guard.rules)),
             forge=home.forge,
             observer=observer,
             support=Path(__file__).parent / "models/repair/box" if task.model == DEFAULT_MODEL else None,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import resources
 
+from midwatch.agent import data, modes
 from midwatch.agent.log import History
 from midwatch.domain.conversation import Brief, Image, Item, Replied, View
 from midwatch.domain.task import Task
@@ -38,16 +39,20 @@ def opening(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     if len(prompt) > PROMPT_CAP:
         left_out = len(prompt) - PROMPT_CAP
         prompt = f"{prompt[:PROMPT_CAP]}\n[… {left_out} characters left out]"
+    given = "".join(f"\n\n{data.as_data(one.source, one.text)}" for one in task.context)
+    mode = f"mode: {modes.WORDS[task.mode]}\n" if task.mode in modes.WORDS else ""
     origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
     return (
         f"<environment>\nworking folder: {workdir} ({origin})\n"
-        f"network: {_network(task)}\nchecks that the harness runs in the end:\n{checks}\n"
+        f"{mode}network: {_network(task)}\nchecks that the harness runs in the end:\n{checks}\n"
         + "".join(f"note: {note}\n" for note in notes)
-        + f"</environment>\n\n{prompt}"
+        + f"</environment>\n\n{prompt}{given}"
     )
 
 
 def _network(task: Task) -> str:
+    if task.mode == "full":
+        return "the person's own"
     hosts = ", ".join(task.terms.hosts)
     return f"only these hosts, through the proxy that the environment variables name: {hosts}" if hosts else "none"
 

@@ -7,9 +7,10 @@ may do is decided by the harness, so nothing in them can widen it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from midwatch.agent import front
 
 NAMES = ("AGENTS.override.md", "AGENTS.md")
 """In a folder, the first of these counts."""
@@ -18,8 +19,6 @@ BUDGET = 32 << 10
 SKILL_FOLDERS = (".agents/skills", ".midwatch/skills")
 MOST_SKILLS = 50
 _DESCRIPTION = 300
-_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
-_KEY = re.compile(r"(name|description):[ \t]*(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def skills(contents: Mapping[str, bytes]) -> list[Skill]:
     """The skills among the files, by name; one without a description is of no use and left out."""
     found: dict[str, Skill] = {}
     for path in sorted(filter(_is_skill, contents)):
-        facts = _front_matter(contents[path].decode("utf-8", "replace"))
+        facts, _ = front.read(contents[path].decode("utf-8", "replace"), ("name", "description"))
         name = facts.get("name") or path.split("/")[-2]
         if facts.get("description") and name not in found:
             found[name] = Skill(_line(name), _line(facts["description"])[:_DESCRIPTION], path)
@@ -86,28 +85,6 @@ def _is_skill(path: str) -> bool:
         path.startswith(f"{folder}/") and path.endswith("/SKILL.md") and path.count("/") == folder.count("/") + 2
         for folder in SKILL_FOLDERS
     )
-
-
-def _front_matter(text: str) -> dict[str, str]:
-    """`name` and `description` of the block between `---` lines; a value may be quoted or go on, indented, below."""
-    front = _FRONT.match(text)
-    facts: dict[str, list[str]] = {}
-    key = ""
-    for line in front[1].splitlines() if front else ():
-        found = _KEY.fullmatch(line)
-        if found:
-            key = found[1]
-            value = found[2].strip()
-            facts[key] = [] if re.fullmatch(r"[|>][+-]?", value) else [_unquoted(value)]
-        elif key and line[:1] in (" ", "\t"):
-            facts[key].append(line.strip())
-        else:
-            key = ""
-    return {name: " ".join(part for part in parts if part) for name, parts in facts.items()}
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
 
 
 def _listed(found: list[Skill]) -> str:

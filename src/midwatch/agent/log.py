@@ -8,11 +8,13 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from midwatch.agent import data
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Answered, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
@@ -30,7 +32,15 @@ from midwatch.domain.events import (
     ToolStarted,
 )
 from midwatch.domain.evidence import Checkpoint
-from midwatch.domain.interventions import FilesImported, Interrupted, ModelChosen, SessionEnded, Undone
+from midwatch.domain.interventions import (
+    ApprovalGiven,
+    FilesImported,
+    HookRan,
+    Interrupted,
+    ModelChosen,
+    SessionEnded,
+    Undone,
+)
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
@@ -78,6 +88,7 @@ class History:
         self._tail_bytes = 0
         self._sent = 0
         self._opening = 0
+        self._waited = 0.0
         for event in events:
             self.fold(event)
 
@@ -89,8 +100,9 @@ class History:
                 self.task = body.task
             case Message() as body:
                 self._opening += self.turns == 0
-                self.items.append(Said(body.text, body.images))
-                self._tail_bytes += _size(body.text)
+                said = data.told(body.author, body.text)
+                self.items.append(Said(said, body.images))
+                self._tail_bytes += _size(said)
                 self._reopen()
                 self.schema = body.schema if body.author == "person" else self.schema
             case ModelReplied() as body:
@@ -128,6 +140,10 @@ class History:
                 self.outcome = Outcome("interrupted", body.reason, draft=True)
             case ModelChosen():
                 self.model = body.model
+            case ApprovalGiven():
+                self._waited += body.waited_ms / 1000
+            case HookRan() if body.checkpoint is not None:
+                self.checkpoint = body.checkpoint
             case SessionEnded() if body.number:
                 self.numbers = max(self.numbers, body.number)
             case _:
@@ -216,7 +232,8 @@ class History:
 
     @property
     def spent_seconds(self) -> float:
-        """Wall clock of the work so far, from the events' times; time between a crash and its resume not counted."""
+        """Wall clock of the work so far, from the events' times; time between a crash and its resume is not counted,
+        nor what a person took to decide."""
         total, first, last = 0.0, None, None
         for event in self.events:
             moment = datetime.fromisoformat(event.time)
@@ -228,7 +245,7 @@ class History:
             first, last = (event.epoch, moment), moment
         if first is not None and last is not None:
             total += (last - first[1]).total_seconds()
-        return total
+        return max(0.0, total - self._waited)
 
 
 class Log(History):
@@ -242,6 +259,8 @@ class Log(History):
         self._observer = observer
         self._before = 0.0
         self._opened = time.monotonic()
+        self._questions = 0
+        self._asked = 0.0
 
     @classmethod
     async def open(cls, store: Store, attempt: str, observer: Observer) -> Log:
@@ -263,7 +282,21 @@ class Log(History):
 
     def elapsed(self) -> float:
         """Seconds of work so far, this process included."""
-        return self._before + time.monotonic() - self._opened
+        now = self._asked if self._questions else time.monotonic()
+        return self._before + now - self._opened
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A person is being asked: the clock stands still meanwhile."""
+        if not self._questions:
+            self._asked = time.monotonic()
+        self._questions += 1
+        try:
+            yield
+        finally:
+            self._questions -= 1
+            if not self._questions:
+                self._opened += time.monotonic() - self._asked
 
 
 def item_bytes(item: Item) -> int:

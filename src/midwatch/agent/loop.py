@@ -14,13 +14,15 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from midwatch.agent import budget, compaction, context
+from midwatch.agent import budget, compaction, context, hooks, modes
+from midwatch.agent.approvals import Remembering
 from midwatch.agent.log import Log
 from midwatch.agent.requests import Requests
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Delta, Reply, ToolCall, View
 from midwatch.domain.errors import ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
+from midwatch.domain.interventions import HookRan
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
@@ -59,7 +61,10 @@ class Workplace:
 async def work(log: Log, place: Workplace) -> None:
     """Until the log has an outcome: make one move. Starting and going on after a crash are the same call."""
     note = context.RESTARTED if log.checkpoint is not None else ""
-    while log.outcome is None:
+    while log.outcome is None or hooks.due(log, place.task):
+        if log.outcome is not None:
+            await _finish(log, place)
+            continue  # the note is for the model
         if call := log.next_unanswered():
             await _answer(log, call, place, note)
         elif limit := budget.over(log, place.task.limits, place.model, place.fixed):
@@ -85,28 +90,15 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
     else:
         await log.append(ToolStarted(call.id, call.name, summary))
     number = log.numbers + 1
-    bench = Bench(
-        box=place.box,
-        blobs=place.blobs,
-        limits=place.task.limits,
-        seconds_left=lambda: budget.seconds_left(log, place.task.limits),
-        output=place.observer.output,
-        command_number=number,
-        call_id=call.id,
-        mode=place.task.mode,
-        folder=place.task.folder,
-        approver=place.approver,
-        commands=log.commands,
-    )
-    result = await place.tools.run(call, bench)
+    result = await hooks.around(call, place.tools, _bench(log, place, call.id), place.task)
     skipped = frozenset(place.tree.skipped)
-    checkpoint = await place.tree.save()
+    checkpoint, put_back = await modes.save(place.tree, place.box, place.task.mode)
     unsaved = "".join(f"\n[not saved: {line}]" for line in place.tree.skipped if line not in skipped)
     finished = ToolFinished(
         call_id=call.id,
         tool=call.name,
         ok=result.ok,
-        output=(f"[{note}]\n" if note else "") + result.output + unsaved[:UNSAVED_CAP],
+        output=(f"[{note}]\n" if note else "") + result.output + put_back + unsaved[:UNSAVED_CAP],
         ended=result.ended,
         duration_ms=result.duration_ms,
         checkpoint=checkpoint,
@@ -121,6 +113,31 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
         detail=result.detail,
     )
     await log.append(*place.requests.take(), finished, *result.events)
+
+
+def _bench(log: Log, place: Workplace, call_id: str = "") -> Bench:
+    return Bench(
+        box=place.box,
+        blobs=place.blobs,
+        limits=place.task.limits,
+        seconds_left=lambda: budget.seconds_left(log, place.task.limits),
+        output=place.observer.output,
+        command_number=log.numbers + 1,
+        call_id=call_id,
+        mode=place.task.mode,
+        folder=place.task.folder,
+        approver=Remembering(place.approver, log),
+        commands=log.commands,
+    )
+
+
+async def _finish(log: Log, place: Workplace) -> None:
+    """Let the hooks look at the finish. What they change is saved; when one refuses, the model goes on."""
+    place.observer.phase("hooks before the finish")
+    events = await hooks.before_finish(log, place.task, _bench(log, place))
+    checkpoint, _ = await modes.save(place.tree, place.box, place.task.mode)
+    events = [dataclasses.replace(e, checkpoint=checkpoint) if isinstance(e, HookRan) else e for e in events]
+    await log.append(*place.requests.take(), *events)
 
 
 async def _ask(log: Log, place: Workplace) -> None:

@@ -119,7 +119,7 @@ class Steps:
             case LimitReached():
                 return Step(False, words.line(body.text))
             case Stopped():
-                return Step(False, _stopped(body))
+                return Step(body.reason == "answered", _stopped(body))
             case Failed():
                 return Step(False, words.line(body.error), (words.line(body.mend),) if body.mend else ())
         return _intervention(body)
@@ -214,5 +214,5 @@ def check_step(number: int, run: CheckRun) -> Step:
 
 
 def _stopped(body: Stopped) -> str:
-    reasons = {"no_change": "no file was changed", "not_chosen": "not chosen"}
+    reasons = {"no_change": "no file was changed", "not_chosen": "not chosen", "answered": "answered"}
     return f"{reasons.get(body.reason, words.line(body.reason))}: {words.line(body.text)}"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from midwatch.agent import instructions
+from midwatch.agent import hooks, instructions
 from midwatch.agent.context import opening
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
@@ -28,6 +28,7 @@ from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import WORKDIR, Sandbox
+from midwatch.tools.approval import Approver, Nobody
 from midwatch.tools.base import ToolSet
 from midwatch.workflows import describe
 from midwatch.workflows.environment import IN_PLACE
@@ -62,6 +63,8 @@ class Parts:
     """What the settings and the machine give to environments."""
     personal: bytes = b""
     """The person's own instructions for every agent."""
+    approver: Approver = field(default_factory=Nobody)
+    """Who is asked where a person must decide."""
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -130,7 +133,7 @@ async def _attempt(task: Task, log: Log, place: Site, parts: Parts) -> None:
     if log.finished:
         return
     try:
-        if log.outcome is None:
+        if log.outcome is None or hooks.due(log, task):
             await _work(task, log, place, parts)
         if log.stopped is None and log.checked is None:
             await _check(task, log, place, parts)
@@ -169,7 +172,7 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     try:
         async with place.box(tree, log.attempt, requests.note, parts.support) as box:
             bench = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests)
-            await work(log, bench)
+            await work(log, replace(bench, approver=parts.approver))
     finally:
         await _tell(log, requests)
 
@@ -182,6 +185,9 @@ async def _tell(log: Log, requests: Requests) -> None:
 
 async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     final = log.checkpoint
+    if task.mode == "read-only" and log.outcome is not None and log.outcome.kind == "done":
+        await log.append(Stopped("answered", log.outcome.text.strip()))
+        return
     if final is None or final.tree == task.base.tree:
         text = log.outcome.text if log.outcome else ""
         await log.append(Stopped("no_change", text.strip() or "the model ended without changing a file"))
