@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Delta, Reply, ToolCall, View
 from midwatch.domain.errors import ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
+from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.interventions import HookRan
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
@@ -51,16 +53,21 @@ class Workplace:
     """What the box has asked of the network since the last append."""
     approver: Approver = field(default_factory=Nobody)
     """Who is asked where a person must decide."""
+    saved: Callable[[Checkpoint], Awaitable[None]] | None = None
+    """Told of every checkpoint once it is in the log; must not raise."""
+    inbox: Callable[[], Sequence[Message]] = tuple
+    """Takes what a person has said meanwhile, for the next model call."""
 
     @property
     def fixed(self) -> int:
         """Bytes of what every request holds beside the conversation."""
-        return len(context.instructions()) + len(json.dumps(to_json(self.tools.specs)))
+        return len(context.instructions(self.task.kind)) + len(json.dumps(to_json(self.tools.specs)))
 
 
-async def work(log: Log, place: Workplace) -> None:
-    """Until the log has an outcome: make one move. Starting and going on after a crash are the same call."""
-    note = context.RESTARTED if log.checkpoint is not None else ""
+async def work(log: Log, place: Workplace, *, same_box: bool = False) -> None:
+    """Until the log has an outcome: make one move. Starting and going on after a crash are the same call. `same_box`:
+    the box is the one that all of the log so far was done in, or the model has been told that it is not."""
+    note = context.RESTARTED if log.checkpoint is not None and not same_box else ""
     while log.outcome is None or hooks.due(log, place.task):
         if log.outcome is not None:
             await _finish(log, place)
@@ -70,10 +77,11 @@ async def work(log: Log, place: Workplace) -> None:
         elif limit := budget.over(log, place.task.limits, place.model, place.fixed):
             await log.append(limit)
         elif compaction.due(log, place.model):
-            await _compact(log, place)
+            await compact(log, place)
         else:
-            if note:
-                await log.append(Message("harness", note))
+            said = (*((Message("harness", note),) if note else ()), *place.inbox())
+            if said:
+                await log.append(*said)
             await _ask(log, place)
         note = ""
 
@@ -113,6 +121,8 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
         detail=result.detail,
     )
     await log.append(*place.requests.take(), finished, *result.events)
+    if place.saved is not None:
+        await place.saved(checkpoint)
 
 
 def _bench(log: Log, place: Workplace, call_id: str = "") -> Bench:
@@ -138,6 +148,8 @@ async def _finish(log: Log, place: Workplace) -> None:
     checkpoint, _ = await modes.save(place.tree, place.box, place.task.mode)
     events = [dataclasses.replace(e, checkpoint=checkpoint) if isinstance(e, HookRan) else e for e in events]
     await log.append(*place.requests.take(), *events)
+    if place.saved is not None:
+        await place.saved(checkpoint)
 
 
 async def _ask(log: Log, place: Workplace) -> None:
@@ -168,7 +180,7 @@ async def _ask(log: Log, place: Workplace) -> None:
     await log.append(replied, *([Message("harness", context.CUT_SHORT)] if cut else []))
 
 
-async def _compact(log: Log, place: Workplace) -> None:
+async def compact(log: Log, place: Workplace) -> None:
     """Replace the middle of the conversation by the model's notes on it."""
     place.observer.phase("making room in the model's window")
     view = context.view(log, place.task, place.box.workdir, place.blobs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from midwatch.agent import hooks, instructions
@@ -152,12 +152,12 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
     workdir = WORKDIR
     if parts.sandbox.name in IN_PLACE:
         workdir = str(work_folder(parts.state, log.attempt) / "tree")
-    told = await _instructions(task, parts)
+    told = await told_instructions(task, parts)
     first = [Message("repository", told)] if told else []
     await log.append(*ready, *first, Message("person", opening(task, workdir, place.environment.notes)))
 
 
-async def _instructions(task: Task, parts: Parts) -> str:
+async def told_instructions(task: Task, parts: Parts) -> str:
     """What the person and the repository tell every agent, as of the base commit."""
     git = parts.repository.git
     files = instructions.wanted(await objects.files(git, task.base.commit, *instructions.PLACES))
@@ -171,8 +171,10 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     requests = Requests("work")
     try:
         async with place.box(tree, log.attempt, requests.note, parts.support) as box:
-            bench = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests)
-            await work(log, replace(bench, approver=parts.approver))
+            bench = Workplace(
+                task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
+            )
+            await work(log, bench)
     finally:
         await _tell(log, requests)
 

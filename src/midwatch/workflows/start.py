@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,12 +49,14 @@ class Request:
     """Those fields of `Limits` that the person asked for."""
     sandbox: str | None = None
     include_uncommitted: bool = False
+    kind: str = "task"
+    """As in `Task`."""
+    mode: str = ""
+    """As in `Task`; empty for the settings'."""
     trust_recipe: bool = False
     """The person has looked at the recipe: it may name hosts and secrets."""
     trust_project: bool = False
     """The person has looked at `.midwatch/`: its rules, hooks, limits and prompts count."""
-    mode: str | None = None
-    """As in `Task`; None for the settings'."""
     context: tuple[Context, ...] = ()
     """Texts that are not the person's own words."""
     commands: bool = False
@@ -95,7 +98,7 @@ async def resolve(request: Request, repository: Repository, around: Surroundings
     """The base commit, its recipe, checks and toolchain, and what its environment is made from. Asks nothing about
     trust. Raises InputError."""
     base = await repository.resolve(request.base)
-    if request.include_uncommitted:
+    if request.include_uncommitted or request.kind == "conversation":
         base = await repository.include_uncommitted(base)
     recipe, checks, checks_from = await _checks(request.checks, repository, base.commit)
     tools = _tools(recipe, repository, checks, around, from_person=checks_from == "option")
@@ -119,6 +122,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         unread = [prompts.name_of(path) for path in project.unread]
         prompt = prompts.expand(prompt, around.prompts, project.prompts, unread)
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
+    about = notes(found.plan)
     task_id = new_task_id()
     return Task(
         id=task_id,
@@ -136,12 +140,12 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
-        notes=tuple(
-            filter(None, (_note(found), *_WARNINGS.get(mode, ()), *tools.notes, *notes(found.plan), *project.notes))
-        ),
+        notes=tuple(filter(None, (_note(found), *_WARNINGS.get(mode, ()), *tools.notes, *about, *project.notes))),
         created=now(),
         terms=terms(found.plan),
+        kind=request.kind,
         mode=mode,
+        folder=_folder(request.repository, repository),
         guard=project.guard(around.rules, around.hooks),
         context=request.context,
     )
@@ -158,6 +162,15 @@ def _mode(request: Request, around: Surroundings) -> str:
             "leave one of them out",
         )
     return mode
+
+
+def _folder(asked: str, repository: Repository) -> str:
+    """Where in the repository the person is."""
+    place = repository.place
+    if place is None or place.top is None:
+        return ""
+    folder = os.path.relpath(os.path.realpath(Path(asked).expanduser()), place.top)
+    return "" if folder == "." or folder.startswith("..") else folder
 
 
 def _note(found: Resolved) -> str:

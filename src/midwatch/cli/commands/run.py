@@ -16,7 +16,7 @@ from midwatch.domain.guard import MODES, Context
 from midwatch.sandbox.drivers import NAMES
 from midwatch.workflows.start import Request
 
-LARGEST_CONTEXT = 1 << 20
+LARGEST_CONTEXT = 256 << 10
 """Bytes of a file; the model is shown less (`agent.data.CAP`)."""
 USAGE = "midwatch run PROMPT [--repo PATH-OR-URL] [--check CMD]... [--model NAME] [options]"
 
@@ -78,7 +78,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         include_uncommitted=options.include_uncommitted,
         trust_recipe=options.trust_recipe,
         trust_project=options.trust_project,
-        mode=options.mode,
+        mode=options.mode or "",
         context=given_context(options.context, options.prompt),
         commands=options.prompt != "-",
     )
@@ -106,15 +106,16 @@ def _context(name: str) -> Context:
     if name == "-":
         if sys.stdin is None:
             raise InputError("there is no standard input to read --context from", "give a file")
-        return Context("standard input", _text(sys.stdin.buffer.read(LARGEST_CONTEXT + 1)))
-    try:
-        with Path(name).open("rb") as file:
-            data = file.read(LARGEST_CONTEXT + 1)
-    except OSError as error:
-        raise InputError(f"--context {name} cannot be read: {error.strerror}", "give a file that is there") from None
+        data = sys.stdin.buffer.read(LARGEST_CONTEXT + 1)
+    else:
+        try:
+            with Path(name).open("rb") as file:
+                data = file.read(LARGEST_CONTEXT + 1)
+        except OSError as error:
+            raise InputError(f"--context {name} cannot be read: {error.strerror}", "give another file") from None
     if len(data) > LARGEST_CONTEXT:
-        raise InputError(f"--context {name} is larger than {LARGEST_CONTEXT >> 20} MiB", "give the part that matters")
-    return Context(name, _text(data))
+        raise InputError(f"--context {name} is larger than {LARGEST_CONTEXT >> 10} KiB", "give the part that matters")
+    return Context("standard input" if name == "-" else name, _text(data))
 
 
 def _prompt(given: str) -> str:
