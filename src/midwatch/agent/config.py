@@ -53,4 +53,4 @@ def read_hooks(values: Any, where: str) -> tuple[Hook, ...]:
             raise InputError(f"{where}: hook {number} has no usable command", f"a hook looks like this:\n{_EXAMPLE}")
         if hook.tools and hook.event == "before_finish":
             raise InputError(f"{where}: hook {number}: before_finish is about no tool", "take `tools` out")
-    return tuple(Hook(hook.event, hook.command, hook.tools, hook.timeout_seconds) for hook in hooks)
+    return tuple(Hook(hook.event, hook.command, hook.tools, float(hook.timeout_seconds)) for hook in hooks)
