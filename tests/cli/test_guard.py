@@ -96,3 +96,8 @@ def test_rules_and_hooks_of_the_settings_hold_and_a_rule_that_was_added_counts_a
     finished = next(event["body"] for event in events if event["kind"] == "tool_finished")
     assert "nobody can be asked" in finished["output"]
     assert "[a hook objects: minded]" in finished["output"]
+    seq = next(event["seq"] for event in events if event["kind"] == "hook_ran")
+    assert program("log", task["id"], "--hook", str(seq), "--raw").stdout == b"minded\n"
+    wrong = program("log", task["id"], "--hook", "1")
+    assert f"event 1 is no run of a hook\n  → the events that are: {seq}" in wrong.stderr.decode()
+    assert program("verify", task["id"]).returncode == 0

@@ -156,7 +156,7 @@ def _prefix(value: Any, where: str) -> tuple[Word, ...]:
         if isinstance(word, str) and word:
             words.append(word)
         elif isinstance(word, list) and word and all(isinstance(one, str) and one for one in word):
-            words.append(tuple(word))
+            words.append(word[0] if len(word) == 1 else tuple(word))
         else:
             raise InputError(f"{where}: {word!r} in prefix is neither a word nor a list of words", mend)
     return tuple(words)
