@@ -1,6 +1,6 @@
 """Works on a scripted task with the real sandbox, git, store and forge, and kills itself when told.
 
-    python -m tests.crash.driver STATE REPO TASK_FILE [N before|after]
+    python -m tests.crash.driver STATE REPO TASK_FILE [N before|after [hooks|read-only]]
 
 makes the task (once), works on it, and dies by SIGKILL before or after the N-th append of this process. The model's
 commands add to files, so that a step done twice, or half of one kept, changes the final tree.
@@ -14,11 +14,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
 from midwatch.domain.events import Event
+from midwatch.domain.guard import Guard, Hook
 from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
@@ -66,7 +68,7 @@ class ScriptedModel:
     ) -> AsyncGenerator[Delta | Reply]:
         """The next reply of the script."""
         turn = sum(isinstance(item, Replied) for item in view.items)
-        text, calls = SCRIPT[turn]
+        text, calls = SCRIPT[min(turn, len(SCRIPT) - 1)]
         yield Delta("text", text)
         yield Reply(self.name, self.wire, text, calls, (), Usage(10, 0, 0, 5, 0), "calls" if calls else "end")
 
@@ -96,23 +98,32 @@ class DeadlyStore(SqliteStore):
         return events
 
 
-async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
+HOOKS = (
+    Hook("after_tool", "echo hooked >> hooks.txt"),
+    Hook("before_finish", "echo finish >> hooks.txt; test $(grep -c finish hooks.txt) -gt 1 || { echo more; exit 2; }"),
+)
+"""They add to a file too; the first finish is refused."""
+
+
+async def _task(store: SqliteStore, repository: Repository, path: Path, style: str) -> Task:
     if path.exists():
         return (await store.find(path.read_text())).task
     name, prompt = new_task_id(), "Count further"
     base = await repository.resolve(None)
     checks = ("grep -q three count.txt",)
     task = Task(name, prompt, repository.location, base, branch_name(name, prompt), "scripted", checks, "option")
+    if style:
+        task = replace(task, mode="read-only") if style == "read-only" else replace(task, guard=Guard(hooks=HOOKS))
     await store.create(task)
     path.write_text(name)
     return task
 
 
-async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when: str = "") -> None:
+async def main(state: Path, location: str, task_file: Path, kill: tuple[int, str], style: str) -> None:
     """Work on the task until it is done or this process is dead."""
-    store = DeadlyStore(state / "state.db", fatal, when)
+    store = DeadlyStore(state / "state.db", *kill)
     repository = await Repository.open(state, location)
-    task = await _task(store, repository, task_file)
+    task = await _task(store, repository, task_file, style)
     parts = Parts(
         state=state,
         store=store,
@@ -135,4 +146,4 @@ async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     kill = (int(arguments[3]), arguments[4]) if len(arguments) > 3 else (0, "")
-    asyncio.run(main(Path(arguments[0]), arguments[1], Path(arguments[2]), *kill))
+    asyncio.run(main(Path(arguments[0]), arguments[1], Path(arguments[2]), kill, *arguments[5:] or [""]))
