@@ -38,8 +38,12 @@ def instructions(kind: str = "task") -> str:
 def opening(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     """The first message: where the model is and what is asked. Made once, kept in the log. `notes` are what did not go
     as it should in making the environment."""
-    given = (data.as_data(one.source, one.text) for one in task.context)
-    return "\n\n".join((environment(task, workdir, notes), shown_prompt(task.prompt), *given))
+    return "\n\n".join((environment(task, workdir, notes), shown_prompt(task.prompt), *given(task)))
+
+
+def given(task: Task) -> tuple[str, ...]:
+    """What the person gave along, each text marked as data."""
+    return tuple(data.as_data(one.source, one.text) for one in task.context)
 
 
 def shown_prompt(prompt: str) -> str:

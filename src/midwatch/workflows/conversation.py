@@ -151,7 +151,8 @@ class Conversation:
             return []
         told = await told_instructions(self.task, self._parts)
         where = context.environment(self.task, self._bench.box.workdir, self._place.environment.notes)
-        return [*([Message("repository", told)] if told else []), Message("harness", where)]
+        first = "\n\n".join((where, *context.given(self.task)))
+        return [*([Message("repository", told)] if told else []), Message("harness", first)]
 
     def _restarted(self) -> list[Message]:
         """Said once where the box is not the one of earlier turns."""
