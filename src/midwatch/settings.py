@@ -42,8 +42,7 @@ class Settings:
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
     ) -> Surroundings:
         """What this machine and the settings add to a request for `model`, with the `driver` asked for."""
-        from midwatch.workflows.prompts import personal  # listing tasks needs none of these
-        from midwatch.workflows.start import Surroundings
+        from midwatch.workflows.start import Surroundings  # listing tasks needs none of these
 
         return Surroundings(
             model=model,
@@ -55,7 +54,7 @@ class Settings:
             mode=self.agent.mode,
             rules=self.rules(),
             hooks=self.hooks,
-            prompts=personal(self.folder / "prompts"),
+            prompts=self.folder / "prompts",
         )
 
     def rules(self) -> Rules:

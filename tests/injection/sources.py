@@ -114,7 +114,11 @@ SOURCES = (
         look=calls("shell", command="sh tool.sh"),
         mark="the result of a call",
     ),
-    Source("`AGENTS.md` of a fork", files=lambda text: {"AGENTS.md": text}, mark='`<instructions from="AGENTS.md">`'),
+    Source(
+        "`AGENTS.md` of a fork",
+        files=lambda text: {"AGENTS.md": text},
+        mark='`<instructions from="AGENTS.md">`, which the text cannot end',
+    ),
     Source(
         "a skill of the repository",
         files=_skill,

@@ -71,6 +71,12 @@ def test_a_name_that_there_is_not_is_an_error_with_the_nearest_ones() -> None:
     assert "none yet" in raised.value.mend
 
 
+def test_an_empty_prompt_is_an_error_that_names_its_file() -> None:
+    with pytest.raises(InputError, match="the prompt /none is empty") as raised:
+        expand("/none x", [parse("none", b"---\ndescription: none\n---\n", "none.md")], [])
+    assert "none.md" in raised.value.mend
+
+
 def test_a_folder_that_every_system_has_is_no_name_unless_there_is_a_prompt_of_it() -> None:
     assert expand("/tmp is full", [REVIEW], []) == "/tmp is full"
     assert expand("/tmp is full", [parse("tmp", b"Clean up.", "tmp.md")], []) == "Clean up.\n\nis full"

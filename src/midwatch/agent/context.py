@@ -9,13 +9,17 @@ from functools import cache
 from importlib import resources
 
 from midwatch.agent import data, modes
+from midwatch.agent.data import sealed
 from midwatch.agent.log import History
 from midwatch.domain.conversation import Brief, Image, Item, Replied, View
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
+from midwatch.tools.cut import harmless
 
 PROMPT_CAP = 64 << 10
 """Characters of a task's prompt that are shown."""
+CHECK_CAP = 1000
+"""Characters of a check."""
 
 RESTARTED = (
     "The work was interrupted here and the sandbox is new: the repository's files are as they were after your last "
@@ -55,18 +59,20 @@ def shown_prompt(prompt: str) -> str:
 
 def environment(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     """Where the model is."""
-    checks = "\n".join(f"- `{check}`" for check in task.checks) or "- none were given and none were found"
+    # the checks may be the repository's: each stays one line, and none can leave the block
+    listed = (harmless(check, newlines=False)[:CHECK_CAP] for check in task.checks)
+    checks = "\n".join(f"- `{check}`" for check in listed) or "- none were given and none were found"
     heading = "checks that the harness runs in the end" if task.kind == "task" else "checks of the repository"
     start = task.base.branch or task.base.ref
     mode = f"mode: {modes.WORDS[task.mode]}\n" if task.mode in modes.WORDS else ""
     origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
-    return (
-        f"<environment>\nworking folder: {workdir} ({origin})\n"
+    inside = (
+        f"working folder: {workdir} ({origin})\n"
         + (f"folder of the person: {task.folder}\n" if task.folder else "")
         + f"{mode}network: {_network(task)}\n{heading}:\n{checks}\n"
         + "".join(f"note: {note}\n" for note in notes)
-        + "</environment>"
     )
+    return f"<environment>\n{sealed(inside, 'environment')}</environment>"
 
 
 def _network(task: Task) -> str:

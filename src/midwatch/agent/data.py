@@ -12,7 +12,11 @@ TRUSTED = ("person", "harness", "repository")
 """Authors of messages whose words are not wrapped: instructions of a repository have a mark of their own."""
 CAP = 64 << 10
 """Characters of one text."""
-_MARK = re.compile(r"<(?=\s*/?\s*data\b)", re.IGNORECASE)
+
+
+def sealed(text: str, tag: str) -> str:
+    """The text with nothing in it that could end a block `<tag>` or begin another."""
+    return re.sub(rf"<(?=\s*(?:/\s*)?{tag}\b)", "&lt;", text, flags=re.IGNORECASE)
 
 
 def as_data(source: str, text: str) -> str:
@@ -23,7 +27,7 @@ def as_data(source: str, text: str) -> str:
     if len(clean) > CAP:
         half = CAP // 2
         clean = f"{clean[:half]}\n[… {len(clean) - 2 * half} characters left out]\n{clean[-half:]}"
-    return f'<data from="{name}">\n{_MARK.sub("&lt;", clean)}\n</data>'
+    return f'<data from="{name}">\n{sealed(clean, "data")}\n</data>'
 
 
 def told(author: str, text: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from midwatch.agent import front
+from midwatch.agent.data import sealed
 
 NAMES = ("AGENTS.override.md", "AGENTS.md")
 """In a folder, the first of these counts."""
@@ -55,7 +56,7 @@ def told(personal: bytes, contents: Mapping[str, bytes]) -> str:
         text, used = _cut(data, left)
         left -= used
         if text:
-            parts.append(f'<instructions from="{source}">\n{text}\n</instructions>')
+            parts.append(f'<instructions from="{source}">\n{sealed(text, "instructions")}\n</instructions>')
     listed = _listed(skills(contents))
     if listed:
         parts.append(listed)
@@ -66,7 +67,9 @@ def nested(path: str, data: bytes, used: int) -> str:
     """A file below the working folder, told when something beside it was touched. `used`: bytes told so far."""
     text, _ = _cut(data, max(0, BUDGET - used))
     folder = path.rpartition("/")[0]
-    return f'<instructions from="{path}" for="{folder}/">\n{text}\n</instructions>' if text else ""
+    return (
+        f'<instructions from="{path}" for="{folder}/">\n{sealed(text, "instructions")}\n</instructions>' if text else ""
+    )
 
 
 def skills(contents: Mapping[str, bytes]) -> list[Skill]:
@@ -90,7 +93,7 @@ def _is_skill(path: str) -> bool:
 def _listed(found: list[Skill]) -> str:
     if not found:
         return ""
-    lines = "\n".join(f"- {skill.name}: {skill.description} ({skill.path})" for skill in found)
+    lines = sealed("\n".join(f"- {skill.name}: {skill.description} ({skill.path})" for skill in found), "skills")
     return f"<skills>\nRead the file before you do what it is about.\n{lines}\n</skills>"
 
 

@@ -80,6 +80,8 @@ class Steps:
         if isinstance(body, ModelReplied):
             step = _reply(body)
             return [Step(step.ok, step.text.removeprefix(f"{words.line(body.model)}: "), step.facts)]
+        if isinstance(body, HookRan) and not body.refused and body.exit_code == 0:
+            return []
         if isinstance(body, NetworkRequested) and body.allowed:
             return []  # only what was refused may need a person
         if isinstance(body, Checked):

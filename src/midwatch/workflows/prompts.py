@@ -100,6 +100,8 @@ def expand(text: str, personal: Sequence[Prompt], repository: Sequence[Prompt], 
     name, given = call
     known = {prompt.name: prompt for prompt in listed(personal, repository)}
     if name in known:
+        if not known[name].text:
+            raise InputError(f"the prompt /{name} is empty", f"write into {known[name].source} what is to be done")
         return fill(known[name].text, given)
     if name in _FOLDERS:
         return text

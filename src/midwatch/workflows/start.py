@@ -17,7 +17,7 @@ from midwatch.engine.store.records import now
 from midwatch.tools.rules import Rules
 from midwatch.workflows import prompts
 from midwatch.workflows.plan import Means, Plan, lowered, make_plan, notes, terms
-from midwatch.workflows.project import read_project, trusts
+from midwatch.workflows.project import Project, read_project, trusts
 from midwatch.workspace import bases, objects
 from midwatch.workspace.detect import detect
 from midwatch.workspace.recipe import FILE, Recipe
@@ -79,8 +79,8 @@ class Surroundings:
     mode: str = "workspace"
     rules: Rules = field(default_factory=Rules)
     hooks: tuple[Hook, ...] = ()
-    prompts: tuple[prompts.Prompt, ...] = ()
-    """The person's own."""
+    prompts: Path | None = None
+    """The folder of the person's own prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     recipe, tools = found.plan.recipe, found.plan.tools
     trusted = trusts(repository.location, around.means, asked=request.trust_project)
     project = await read_project(repository, found.base.commit, trusted=trusted)
-    prompt = request.prompt
-    if request.commands:
-        unread = [prompts.name_of(path) for path in project.unread]
-        prompt = prompts.expand(prompt, around.prompts, project.prompts, unread)
+    prompt = _prompt(request, around, project)
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
     about = notes(found.plan)
     task_id = new_task_id()
@@ -149,6 +146,14 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         guard=project.guard(around.rules, around.hooks),
         context=request.context,
     )
+
+
+def _prompt(request: Request, around: Surroundings, project: Project) -> str:
+    """What is to be done, a custom prompt filled in."""
+    if not request.commands or prompts.called(request.prompt) is None:
+        return request.prompt
+    own = prompts.personal(around.prompts) if around.prompts else ()
+    return prompts.expand(request.prompt, own, project.prompts, [prompts.name_of(path) for path in project.unread])
 
 
 def _mode(request: Request, around: Surroundings) -> str:
