@@ -109,6 +109,16 @@ async def test_what_is_wrong_in_a_trusted_repository_is_an_error_that_names_it(
     assert raised.value.mend
 
 
+async def test_a_file_that_is_too_large_is_not_passed_over(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\.midwatch/rules\.toml is larger than 1 MiB"):
+        await task_of(place_with(tmp_path, rules="#" * (1 << 20) + "\n"))
+
+
+async def test_less_time_for_the_task_is_less_for_each_command(tmp_path: Path) -> None:
+    task = await task_of(place_with(tmp_path, settings="[limits]\nseconds = 30\n"))
+    assert (task.limits.seconds, task.limits.command_seconds, task.limits.check_seconds) == (30, 30, 30)
+
+
 async def test_a_prompt_of_a_trusted_repository_is_called_by_its_name(tmp_path: Path) -> None:
     task = await task_of(place_with(tmp_path), "/more twice", commands=True)
     assert task.prompt == "Count twice further."

@@ -41,6 +41,7 @@ def test_arguments_are_filled_in_once(text: str, given: str, expected: str) -> N
         ("/review", ("review", "")),
         ("  /review shelf/fees.py  now ", ("review", "shelf/fees.py  now")),
         ("/review\nall of it now", ("review", "all of it now")),
+        ("/review\tx", ("review", "x")),
         ("/review-2 x", ("review-2", "x")),
         ("/etc/hosts is wrong", None),
         ("/Review", None),

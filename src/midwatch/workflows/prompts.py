@@ -16,6 +16,7 @@ FOLDER = ".midwatch/prompts"
 LARGEST = 64 << 10
 """Bytes of a file that is read."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_CALL = re.compile(r"/([a-z0-9][a-z0-9-]*)(?:\s+(.*))?", re.DOTALL)
 _PLACE = re.compile(r"\$(\$|[1-9]|ARGUMENTS\b)")
 _FOLDERS = frozenset(
     ("bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "media", "mnt", "opt", "proc", "root", "run", "sbin",
@@ -83,12 +84,8 @@ def listed(personal: Sequence[Prompt], repository: Sequence[Prompt]) -> tuple[Pr
 def called(text: str) -> tuple[str, str] | None:
     """Name and arguments when the text calls a prompt: its first word is `/` and a name, so it holds no second slash,
     no dot and no capital. `/etc/hosts is wrong` does not."""
-    word, _, rest = text.strip().partition(" ")
-    first, newline, below = word.partition("\n")
-    name = first[1:] if first.startswith("/") else ""
-    if not _NAME.fullmatch(name):
-        return None
-    return name, (below + " " + rest if newline else rest).strip()
+    found = _CALL.fullmatch(text.strip())
+    return (found[1], found[2] or "") if found else None
 
 
 def expand(text: str, personal: Sequence[Prompt], repository: Sequence[Prompt], unread: Sequence[str] = ()) -> str:
