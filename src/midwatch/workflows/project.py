@@ -72,7 +72,10 @@ async def read_project(repository: Repository, commit: str, *, trusted: bool) ->
         return Project(unread=tuple(there))
     contents = await objects.read_files(repository.git, commit, there)
     if large := next((path for path in there if path not in contents), ""):
-        raise InputError(f"{shown(large)} is larger than {objects.LARGEST_READ >> 20} MiB", "nobody wrote that by hand")
+        raise InputError(
+            f"{shown(large)} is larger than {objects.LARGEST_READ >> 20} MiB",
+            "make it smaller, or work without --trust-project",
+        )
     hooks = _toml(contents, HOOKS, ("hooks",)).get("hooks")
     return Project(
         rules=parse_rules(contents[RULES], RULES).rules if RULES in contents else (),
