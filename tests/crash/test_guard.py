@@ -21,14 +21,14 @@ KILLS = [(style, number) for style, appends in APPENDS.items() for number in ran
 
 @pytest.mark.parametrize("style", APPENDS)
 def test_an_undisturbed_run_appends_as_often_as_the_kill_test_believes(place: Place, style: str) -> None:
-    assert place.drive("0", "never", style).stdout.strip() == f"appends {APPENDS[style]}"
+    assert place.drive(script=style).stdout.strip() == f"appends {APPENDS[style]}"
 
 
 @pytest.mark.parametrize(("style", "number"), KILLS)
 def test_killed_at_an_append_the_task_goes_on_as_if_nothing_had_happened(place: Place, style: str, number: int) -> None:
-    killed = place.drive(str(number), "before", style)
+    killed = place.drive(str(number), "before", script=style)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    resumed = place.drive()
+    resumed = place.drive(script=style)
     assert resumed.returncode == 0, resumed.stderr
     events = asyncio.run(_events(place.state, place.task_file.read_text()))
     assert not list((place.state / "attempts").iterdir())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
@@ -11,7 +11,7 @@ from importlib import resources
 from midwatch.agent import data, modes
 from midwatch.agent.data import sealed
 from midwatch.agent.log import History
-from midwatch.domain.conversation import Brief, Image, Item, Replied, View
+from midwatch.domain.conversation import Brief, Image, Item, Replied, Said, View
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.tools.cut import harmless
@@ -20,6 +20,9 @@ PROMPT_CAP = 64 << 10
 """Characters of a task's prompt that are shown."""
 CHECK_CAP = 1000
 """Characters of a check."""
+
+MOST_IMAGES = 20
+"""Pictures in one request; when there are more, the conversation is compacted before the next one."""
 
 RESTARTED = (
     "The work was interrupted here and the sandbox is new: the repository's files are as they were after your last "
@@ -66,11 +69,9 @@ def environment(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     start = task.base.branch or task.base.ref
     mode = f"mode: {modes.WORDS[task.mode]}\n" if task.mode in modes.WORDS else ""
     origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
-    inside = (
-        f"working folder: {workdir} ({origin})\n"
-        + (f"folder of the person: {task.folder}\n" if task.folder else "")
-        + f"{mode}network: {_network(task)}\n{heading}:\n{checks}\n"
-        + "".join(f"note: {note}\n" for note in notes)
+    folder = f"{workdir}/{task.folder}, in {workdir}" if task.folder else workdir
+    inside = f"working folder: {folder} ({origin})\n{mode}network: {_network(task)}\n{heading}:\n{checks}\n" + "".join(
+        f"note: {note}\n" for note in notes
     )
     return f"<environment>\n{sealed(inside, 'environment')}</environment>"
 
@@ -86,15 +87,26 @@ def view(history: History, task: Task, workdir: str, blobs: Blobs | None = None)
     """All that the model is shown now. View n+1 starts with view n, unless something was undone or compacted. `blobs`
     have the images; without them they are left out."""
     brief = Brief(task.prompt, workdir, task.checks, task.limits)
-    return View(
-        instructions(task.kind), brief, tuple(_with_images(item, blobs) for item in history.items), history.schema
-    )
+    items = tuple(_with_images(history.items, blobs))
+    return View(instructions(task.kind), brief, items, history.schema)
 
 
-def _with_images(item: Item, blobs: Blobs | None) -> Item:
-    if isinstance(item, Replied) or not item.images:
-        return item
-    return replace(item, images=tuple(_read(image, blobs) for image in item.images if blobs is not None))
+def _with_images(items: Sequence[Item], blobs: Blobs | None) -> Iterator[Item]:
+    """The first MOST_IMAGES pictures with their data; of further ones only the words: what was shown once stays so."""
+    shown = 0
+    for item in items:
+        if isinstance(item, Replied) or not item.images:
+            yield item
+            continue
+        kept = item.images[: max(0, MOST_IMAGES - shown)]
+        shown += len(item.images)
+        images = tuple(_read(image, blobs) for image in kept if blobs is not None)
+        left = len(item.images) - len(kept)
+        note = f"\n[{left} more left out: at most {MOST_IMAGES} pictures can be shown at once]" if left else ""
+        if isinstance(item, Said):
+            yield replace(item, text=item.text + note, images=images)
+        else:
+            yield replace(item, output=item.output + note, images=images)
 
 
 def _read(image: Image, blobs: Blobs) -> Image:

@@ -41,6 +41,13 @@ def concerning(hooks: Sequence[Hook], event: str, tool: str = "") -> tuple[Hook,
     )
 
 
+def around_it(task: Task, call: ToolCall) -> bool:
+    """Whether there are hooks about this call; it then runs alone, since a hook may change what others read."""
+    return bool(concerning(task.guard.hooks, "before_tool", call.name)) or bool(
+        concerning(task.guard.hooks, "after_tool", call.name)
+    )
+
+
 async def around(call: ToolCall, tools: ToolSet, bench: Bench, task: Task) -> ToolResult:
     """Run a tool call between its hooks. A refusal before it means that it is not run; one after it is added to what
     the model reads. The runs are among the result's events."""
