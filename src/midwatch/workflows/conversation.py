@@ -179,7 +179,7 @@ class Conversation:
     async def _go_to(self, checkpoint: Checkpoint) -> None:
         """Make the files of the copy those of a checkpoint."""
         await self._bench.box.park()
-        await self._place.restore(self._bench.tree, checkpoint)
+        await self._bench.tree.put_back(checkpoint)
         await self._bench.box.unpark()
 
     async def undo(self, to: int, reason: str = "undo") -> tuple[FileChange, ...]:
