@@ -38,6 +38,7 @@ class Bench:
     commands: Sequence[ToolFinished] = ()
     """The commands so far, whose logs can be read."""
     sessions: Sessions = field(default_factory=Sessions)
+    """Commands that go on in the background."""
 
 
 @dataclass(frozen=True, slots=True)

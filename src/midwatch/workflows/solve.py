@@ -161,7 +161,7 @@ async def told_instructions(task: Task, parts: Parts) -> str:
     """What the person and the repository tell every agent, as of the base commit."""
     git = parts.repository.git
     there = await objects.files(git, task.base.commit, *instructions.places(task.folder))
-    contents = await objects.read_files(git, task.base.commit, instructions.wanted(there, task.folder))
+    contents = await objects.read_files(git, task.base.commit, instructions.wanted(there, task.folder), follow=True)
     return instructions.told(parts.personal, contents, task.folder)
 
 
