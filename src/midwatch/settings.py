@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from midwatch.domain.errors import InputError
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
+from midwatch.tools.mcp.config import McpSettings
+from midwatch.tools.mcp.config import check as check_mcp
 from midwatch.workflows.config import LimitSettings
 from midwatch.workspace.config import EnvironmentSettings
 
@@ -33,6 +35,7 @@ class Settings:
     sandbox: SandboxSettings
     limits: LimitSettings
     environments: EnvironmentSettings
+    mcp: McpSettings
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -42,7 +45,9 @@ class Settings:
 
         means = self.means(state, environ)
         private = (state, self.folder)
-        return Surroundings(model, driver or self.sandbox.driver, self.sandbox.read_only, means, limits, private)
+        return Surroundings(
+            model, driver or self.sandbox.driver, self.sandbox.read_only, means, limits, private, self.mcp
+        )
 
     def rules(self) -> Rules:
         """The person's rules on commands, `rules.toml` beside the settings file; none when there is no such file.
@@ -82,7 +87,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     sandbox = _table(SandboxSettings, "sandbox", values.pop("sandbox", None), path)
     limits = _table(LimitSettings, "limits", values.pop("limits", None), path)
     environments = _table(EnvironmentSettings, "environments", values.pop("environments", None), path)
-    return Settings(path.parent, load_models(values, environ, str(path)), sandbox, limits, environments)
+    mcp = check_mcp(_table(McpSettings, "mcp", values.pop("mcp", None), path), str(path))
+    return Settings(path.parent, load_models(values, environ, str(path)), sandbox, limits, environments, mcp)
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:

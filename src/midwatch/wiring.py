@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import __version__
+from midwatch.domain.errors import InputError
 from midwatch.engine.state import state_folder as state_folder
 from midwatch.engine.store.sqlite import SqliteStore
 
@@ -116,11 +117,22 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
             harness=f"midwatch {__version__}",
             means=home.settings.means(home.state, home.environ),
             personal=home.settings.instructions(),
+            mcp=home.settings.mcp,
         )
         await solve(task, parts)
     finally:
         await model.close()
     return await report(home, task.id)
+
+
+async def login(home: Home, server: str, show: Callable[[str], None]) -> bool:
+    """Log in to an MCP server: `show` is told the address to open in a browser. False when it asks for no login."""
+    settings = home.settings.mcp.server(server)
+    try:
+        from midwatch.tools.mcp.oauth import log_in
+    except ImportError as error:
+        raise InputError("the MCP client is not installed", "pip install 'midwatch[mcp]'") from error
+    return await log_in(server, settings, home.state, show)
 
 
 async def report(home: Home, task_id: str) -> Report:

@@ -87,6 +87,10 @@ class ToolSet:
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = {tool.spec.name: tool for tool in tools}
 
+    def plus(self, more: Sequence[Tool]) -> ToolSet:
+        """These and more behind them; of two with one name the first stays."""
+        return ToolSet([*self._tools.values(), *(tool for tool in more if tool.spec.name not in self._tools)])
+
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """In the order in which they were given; the same for every request of an attempt."""
@@ -111,7 +115,6 @@ class ToolSet:
         """Run the call; an unknown tool is a result that names the known ones."""
         tool = self._tools.get(call.name)
         if tool is None:
-            known = ", ".join(self._tools)
-            text = f"There is no tool named {call.name!r}. The tools are: {known}."
+            text = f"There is no tool named {call.name!r}. The tools are: {', '.join(self._tools)}."
             return ToolResult(ok=False, output=text, ended="unknown tool")
         return await tool.run(call.arguments, bench)

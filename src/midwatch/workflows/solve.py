@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from midwatch.agent import instructions
@@ -29,10 +29,12 @@ from midwatch.forges.base import Forge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import WORKDIR, Sandbox
 from midwatch.tools.base import ToolSet
+from midwatch.tools.mcp.config import McpSettings
 from midwatch.workflows import describe
 from midwatch.workflows.environment import IN_PLACE
 from midwatch.workflows.evidence import CheckParts, check
 from midwatch.workflows.plan import Means
+from midwatch.workflows.servers import ServerParts, equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy
@@ -62,6 +64,8 @@ class Parts:
     """What the settings and the machine give to environments."""
     personal: bytes = b""
     """The person's own instructions for every agent."""
+    mcp: McpSettings = field(default_factory=McpSettings)
+    """The MCP servers that a task may name."""
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -167,11 +171,18 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
     try:
-        async with place.box(tree, log.attempt, requests.note, parts.support) as box:
-            bench = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests)
+        async with (
+            place.box(tree, log.attempt, requests.note, parts.support) as box,
+            equipped(task, log, box, parts.tools, _servers(parts)) as tools,
+        ):
+            bench = Workplace(task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests)
             await work(log, bench)
     finally:
         await _tell(log, requests)
+
+
+def _servers(parts: Parts) -> ServerParts:
+    return ServerParts(parts.state, parts.observer, parts.mcp, parts.means.environ)
 
 
 async def _tell(log: Log, requests: Requests) -> None:

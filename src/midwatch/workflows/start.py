@@ -12,6 +12,9 @@ from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Base, Task
 from midwatch.engine.store.records import now
+from midwatch.tools.mcp.choice import chosen
+from midwatch.tools.mcp.choice import note as mcp_note
+from midwatch.tools.mcp.config import McpSettings
 from midwatch.workflows.plan import Means, Plan, lowered, make_plan, notes, terms
 from midwatch.workspace import bases, objects
 from midwatch.workspace.detect import detect
@@ -45,6 +48,8 @@ class Request:
     include_uncommitted: bool = False
     trust_recipe: bool = False
     """The person has looked at the recipe: it may name hosts and secrets."""
+    mcp: tuple[str, ...] = ()
+    """MCP servers, each `NAME` or `NAME:TOOL,TOOL`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Surroundings:
     limits: Limits = field(default_factory=Limits)
     private: tuple[Path, ...] = ()
     """Folders that no box may ever see: state and settings."""
+    mcp: McpSettings = field(default_factory=McpSettings)
+    """The MCP servers that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         raise InputError(f"--attempts {request.attempts} is not possible", f"give a number from 1 to {MOST_ATTEMPTS}")
     found = await resolve(request, repository, around)
     recipe, tools = found.plan.recipe, found.plan.tools
+    servers = chosen(request.mcp, around.mcp)
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
     task_id = new_task_id()
     return Task(
@@ -111,9 +119,19 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
-        notes=tuple(note for note in (_note(found), *tools.notes, *notes(found.plan)) if note),
+        notes=tuple(
+            note
+            for note in (
+                _note(found),
+                *tools.notes,
+                *notes(found.plan),
+                *(mcp_note(use, around.mcp) for use in servers),
+            )
+            if note
+        ),
         created=now(),
         terms=terms(found.plan),
+        mcp=servers,
     )
 
 

@@ -50,6 +50,9 @@ def add_arguments(parser: arguments.Parser) -> None:
     )
     group.add_argument("--attempts", metavar="N", type=arguments.count(1), default=1, help="tries; the best is offered")
     group.add_argument("--trust-recipe", action="store_true", help="let the repository's recipe name hosts and secrets")
+    group.add_argument(
+        "--mcp", metavar="NAME[:TOOL,…]", action="append", default=[], help="an MCP server of your settings; or `none`"
+    )
     group.add_argument("--sandbox", choices=NAMES, help="how commands are isolated; `process` isolates nothing")
     arguments_of_limits(parser)
 
@@ -67,6 +70,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         sandbox=options.sandbox,
         include_uncommitted=options.include_uncommitted,
         trust_recipe=options.trust_recipe,
+        mcp=tuple(options.mcp),
     )
     async with wiring.home(screen.environ) as home:
         try:
