@@ -185,7 +185,7 @@ class Connection:
             )
         if isinstance(error, MCPError) and error.message == _TERMINATED:
             now.enough.set()
-        if isinstance(error, MCPError) and error.message in (_TERMINATED, _CLOSED):
+        if isinstance(error, MCPError) and error.message == _CLOSED and not now.lost:
             await asyncio.wait([now.task], timeout=_CLOSING_SECONDS)
         if now.lost:
             self._reason = await now.line.why() or (_reason(now.task) or said(error))

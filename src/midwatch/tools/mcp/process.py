@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from midwatch.domain.errors import SandboxLost
 from midwatch.sandbox.base import Box, Session
+from midwatch.sandbox.boxd import tree
+from midwatch.sandbox.channel import once
+from midwatch.sandbox.output import Output
 from midwatch.tools.cut import harmless
 from midwatch.tools.mcp.config import ServerSettings
 from midwatch.tools.mcp.inbox import Inbox
@@ -89,77 +93,105 @@ class BoxServer:
 class HostServer:
     """On the host, because the person's settings say that it is trusted."""
 
-    def __init__(self, process: asyncio.subprocess.Process, inbox: Inbox) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], inbox: Inbox) -> None:
+        """`process`: with three pipes, which are ours from now on."""
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
         self._process = process
+        self._input = process.stdin
+        self._pipes = (process.stdin, process.stdout, process.stderr)
+        for pipe in self._pipes:
+            os.set_blocking(pipe.fileno(), False)
         self._words = bytearray()
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._read(inbox)), loop.create_task(self._listen())]
+        self._outputs = (
+            Output(process.stdout.fileno(), OUTPUT_BYTES, inbox.feed, inbox.end),
+            Output(process.stderr.fileno(), OUTPUT_BYTES, self._hear, inbox.end),
+        )
+        self._feeding = asyncio.Lock()
+        self._gone = asyncio.get_running_loop().create_task(self._watch(inbox))
 
     @classmethod
     async def start(cls, settings: ServerSettings, environ: Mapping[str, str], inbox: Inbox) -> HostServer:
         """Raises OSError for a program that cannot be started."""
         names = (*INHERITED, *settings.env_from)
         variables = {name: environ[name] for name in names if name in environ} | dict(settings.env)
-        home = variables.get("HOME", "/")
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            settings.command,
-            *settings.args,
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            env=variables,
-            cwd=home if await asyncio.to_thread(Path(home).is_dir) else "/",
-            start_new_session=True,
-        )
-        return cls(process, inbox)
+        # In a thread it would be lost, and go on, when this is cancelled; it takes milliseconds.
+        return cls(_spawn(settings, variables), inbox)
 
     async def write(self, data: bytes) -> None:
         """As `Server.write`."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            self._process.stdin.write(data)
-            await self._process.stdin.drain()
+        view = memoryview(data)
+        async with self._feeding:
+            while view and not self._gone.done() and not self._input.closed:
+                try:
+                    view = view[os.write(self._input.fileno(), view) :]
+                except BlockingIOError:
+                    await self._room()
+                except OSError:
+                    return
 
     async def stop(self) -> None:
         """As `Server.stop`."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        for number, grace in ((0, _GRACE_SECONDS), (signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, 60.0)):
-            if number:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self._process.pid, number)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await self._process.wait()
-                    break
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # what it left behind
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
+        self._input.close()
+        if not (await asyncio.wait([self._gone], timeout=_GRACE_SECONDS))[0]:
+            _signal(self._process.pid, signal.SIGTERM)
+            if not (await asyncio.wait([self._gone], timeout=_GRACE_SECONDS))[0]:
+                tree.kill(tree.descendants(self._process.pid))
+                await asyncio.wait([self._gone])
+        _signal(self._process.pid, signal.SIGKILL)  # what it has left behind
+        for pipe in self._pipes:
+            pipe.close()
 
     async def last_words(self) -> str:
         """As `Server.last_words`."""
         return harmless(bytes(self._words).decode("utf-8", "replace")).strip()
 
-    async def _read(self, inbox: Inbox) -> None:
-        assert self._process.stdout is not None
-        total = 0
-        try:
-            while chunk := await self._process.stdout.read(1 << 16):
-                total += len(chunk)
-                inbox.feed(chunk)
-                if total > OUTPUT_BYTES:
-                    inbox.end(f"it wrote more than {OUTPUT_BYTES >> 30} GiB")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GRACE_SECONDS):
-                    inbox.end(f"it ended with exit {await self._process.wait()}")
-        finally:
-            inbox.end("it closed its standard output")
+    def _hear(self, chunk: bytes) -> None:
+        self._words += chunk
+        del self._words[:-_LAST_WORDS]
 
-    async def _listen(self) -> None:
-        assert self._process.stderr is not None
-        while chunk := await self._process.stderr.read(1 << 12):
-            self._words += chunk
-            del self._words[:-_LAST_WORDS]
+    async def _room(self) -> None:
+        """Until its standard input takes more, or it has ended."""
+        loop = asyncio.get_running_loop()
+        ready = loop.create_future()
+        handle = self._input.fileno()
+        loop.add_writer(handle, once, ready)
+        try:
+            await asyncio.wait([ready, self._gone], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loop.remove_writer(handle)
+
+    async def _watch(self, inbox: Inbox) -> None:
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        handle = os.pidfd_open(self._process.pid)
+        loop.add_reader(handle, once, ended)
+        try:
+            await ended
+        finally:
+            loop.remove_reader(handle)
+            os.close(handle)
+        code = self._process.wait()
+        for output in self._outputs:
+            output.drain()
+        inbox.end(f"it ended with exit {code}" if code >= 0 else f"it was killed by signal {-code}")
+
+
+def _spawn(settings: ServerSettings, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    home = variables.get("HOME", "/")
+    return subprocess.Popen(
+        [settings.command, *settings.args],
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=variables,
+        cwd=home if Path(home).is_dir() else "/",
+        start_new_session=True,
+    )
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
