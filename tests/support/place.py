@@ -19,6 +19,7 @@ from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
+from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.toolset import default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.read import make_report
@@ -55,6 +56,9 @@ class Place:
     root: Path
     repository: Path
     sandbox: Sandbox = field(default_factory=Bubblewrap)
+    mcp: McpSettings = field(default_factory=McpSettings)
+    read_only: tuple[str, ...] = ()
+    """Folders that boxes may read."""
 
     @property
     def state(self) -> Path:
@@ -82,12 +86,13 @@ class Place:
         attempts: int = 1,
         limits: Limits | None = None,
         prompt: str = "Count further",
+        mcp: Sequence[str] = (),
     ) -> Task:
         """A new task, as a person would make it."""
-        request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts)
+        request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts, mcp=tuple(mcp))
         repository = await Repository.open(self.state, str(self.repository))
         means = Means(self.state, {"PATH": "/usr/bin:/bin", "HOME": str(self.root)})
-        around = Surroundings("fake", self.sandbox.name, (), means, limits or Limits())
+        around = Surroundings("fake", self.sandbox.name, self.read_only, means, limits or Limits(), mcp=self.mcp)
         task = await make_task(request, repository, around)
         async with self.store() as store:
             await store.create(task)
@@ -111,6 +116,7 @@ class Place:
                 support=None,
                 harness="midwatch test",
                 means=Means(self.state),
+                mcp=self.mcp,
             )
             await solve(task, parts)
             return await make_report(store, self.state, self.forge, task.id)
