@@ -119,7 +119,8 @@ async def test_two_real_servers_one_in_the_box_and_one_over_http_are_used_by_a_t
     assert shown[3:] == [tool.name for body in connected for tool in body.tools]
     assert all(specs == model.asked[0][1] for _, specs in model.asked)
     async with place.store() as store:
-        assert (await verify_task(store, Blobs(place.state / "blobs"), place.state, place.forge, task.id)).ok
+        found = await verify_task(store, Blobs(place.state / "blobs"), place.state, place.forge, task.id)
+    assert found.faults == ()
 
 
 async def test_a_task_without_servers_has_none_and_does_not_load_their_library(place: Place) -> None:

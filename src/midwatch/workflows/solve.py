@@ -28,6 +28,7 @@ from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import WORKDIR, Sandbox
+from midwatch.tools.approval import Approver, Nobody
 from midwatch.tools.base import ToolSet
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.workflows import describe
@@ -66,6 +67,13 @@ class Parts:
     """The person's own instructions for every agent."""
     mcp: McpSettings = field(default_factory=McpSettings)
     """The MCP servers that a task may name."""
+    approver: Approver = field(default_factory=Nobody)
+    """Who is asked where a person must decide."""
+
+    @property
+    def servers(self) -> ServerParts:
+        """What opening MCP servers takes."""
+        return ServerParts(self.state, self.observer, self.mcp, self.means.environ)
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -153,12 +161,12 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
     workdir = WORKDIR
     if parts.sandbox.name in IN_PLACE:
         workdir = str(work_folder(parts.state, log.attempt) / "tree")
-    told = await _instructions(task, parts)
+    told = await told_instructions(task, parts)
     first = [Message("repository", told)] if told else []
     await log.append(*ready, *first, Message("person", opening(task, workdir, place.environment.notes)))
 
 
-async def _instructions(task: Task, parts: Parts) -> str:
+async def told_instructions(task: Task, parts: Parts) -> str:
     """What the person and the repository tell every agent, as of the base commit."""
     git = parts.repository.git
     files = instructions.wanted(await objects.files(git, task.base.commit, *instructions.PLACES))
@@ -173,16 +181,14 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     try:
         async with (
             place.box(tree, log.attempt, requests.note, parts.support) as box,
-            equipped(task, log, box, parts.tools, _servers(parts)) as tools,
+            equipped(task, log, box, parts.tools, parts.servers) as tools,
         ):
-            bench = Workplace(task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests)
+            bench = Workplace(
+                task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
+            )
             await work(log, bench)
     finally:
         await _tell(log, requests)
-
-
-def _servers(parts: Parts) -> ServerParts:
-    return ServerParts(parts.state, parts.observer, parts.mcp, parts.means.environ)
 
 
 async def _tell(log: Log, requests: Requests) -> None:

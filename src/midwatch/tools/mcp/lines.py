@@ -54,7 +54,7 @@ class ProcessLine:
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._inbox = Inbox()
-        self._words = ""
+        self._server: Server | None = None
 
     @property
     def over(self) -> bool:
@@ -63,19 +63,21 @@ class ProcessLine:
 
     async def why(self) -> str:
         """As `Line.why`."""
-        return "; ".join(filter(None, [self._inbox.fault, self._words]))
+        # Not before somebody asks: looking at them opens a box that has been parked.
+        words = await self._server.last_words() if self._server else ""
+        return "; ".join(filter(None, [self._inbox.fault, words]))
 
     @asynccontextmanager
     async def streams(self) -> AsyncIterator[TransportStreams]:
         """As `Line.streams`. Raises SandboxLost, or OperationError for a program that cannot be started."""
         try:
-            server = await self._launch(self._inbox)
+            server = self._server = await self._launch(self._inbox)
         except OSError as error:
             raise OperationError(f"it cannot be started: {error.strerror}") from error
         writing, incoming = anyio.create_memory_object_stream[Incoming](0)
         outgoing, reading = anyio.create_memory_object_stream[SessionMessage](0)
         loop = asyncio.get_running_loop()
-        tasks = [loop.create_task(self._receive(writing, server)), loop.create_task(_send(reading, server))]
+        tasks = [loop.create_task(self._receive(writing)), loop.create_task(_send(reading, server))]
         try:
             yield incoming, outgoing
         finally:
@@ -86,13 +88,12 @@ class ProcessLine:
                 stream.close()
             await asyncio.shield(loop.create_task(server.stop()))
 
-    async def _receive(self, stream: MemoryObjectSendStream[Incoming], server: Server) -> None:
+    async def _receive(self, stream: MemoryObjectSendStream[Incoming]) -> None:
         with stream, contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             async for line in self._inbox.lines():
                 with contextlib.suppress(ValueError):  # noise; a server that only makes noise runs into a time limit
                     message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
                     await stream.send(SessionMessage(message))
-            self._words = await server.last_words()  # before the reader is told, who will ask
 
 
 async def _send(stream: MemoryObjectReceiveStream[SessionMessage], server: Server) -> None:
