@@ -209,7 +209,7 @@ async def test_a_description_and_a_schema_without_end_are_capped(table: Bench) -
         (ours("silent", startup_seconds=0.5), "did not answer within 0.5 s"),
         (ServerSettings(command="sh", args=("-c", "echo it is broken >&2; exit 7")), "exit 7; it is broken"),
         (ServerSettings(command="no-such-program"), "no-such-program"),
-        (ServerSettings(command="no-such-program", trusted=True), "cannot be started: No such file"),
+        (ServerSettings(command="no-such-program", trusted=True), "cannot be started: no program 'no-such-program'"),
         (ServerSettings(command="false", trusted=True), "exit 1"),
         (ServerSettings(url="http://127.0.0.1:9/mcp", trusted=True), "cannot be spoken to"),
     ],

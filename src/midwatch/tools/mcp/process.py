@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +33,14 @@ _GRACE_SECONDS = 2.0
 # Standard error would come in between the messages, so it goes to a file of the box.
 _START = 'log="${TMPDIR:-/tmp}/mcp-$0.log"; exec 2>"$log" || exec 2>/dev/null; exec "$@"'
 _TAIL = f'tail -c {_LAST_WORDS} "${{TMPDIR:-/tmp}}/mcp-$0.log"'
+
+# A server must not outlive a process of ours that is killed. Its number is checked in case that has happened already.
+_LAUNCH = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Server(Protocol):
@@ -179,9 +190,11 @@ class HostServer:
 
 
 def _spawn(settings: ServerSettings, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    if shutil.which(settings.command, path=variables.get("PATH")) is None:
+        raise FileNotFoundError(errno.ENOENT, f"no program {settings.command!r}")
     home = variables.get("HOME", "/")
     return subprocess.Popen(
-        [settings.command, *settings.args],
+        [sys.executable, "-ISc", _LAUNCH, str(os.getpid()), settings.command, *settings.args],
         bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
