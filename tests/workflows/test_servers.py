@@ -22,6 +22,8 @@ from midwatch.domain.task import McpUse
 from midwatch.engine.blobs import Blobs
 from midwatch.models.fake import FakeModel, calls, calls_all, says
 from midwatch.tools.mcp.config import McpSettings, ServerSettings
+from midwatch.workflows.conversation import converse
+from midwatch.workflows.start import Request
 from midwatch.workflows.verify import verify_task
 from tests.support import npm
 from tests.support.place import Place, git, make_repository
@@ -236,3 +238,22 @@ async def test_a_server_that_tells_the_model_to_do_evil_is_shown_as_data_and_rea
     (approval,) = [event.body for event in history.events if isinstance(event.body, ApprovalGiven)]
     assert (approval.tool, approval.allowed, approval.author) == ("mcp__host__zeta", False, "harness")
     assert report.status == "no change"
+
+
+async def test_a_conversation_has_its_servers_in_every_turn_also_after_its_box_was_parked(place: Place) -> None:
+    request = Request("talk", str(place.repository), kind="conversation", mcp=("test",))
+    task = await place.begin(request)
+    script = [
+        calls("mcp__test__zeta", line="one"),
+        says("Added."),
+        calls("mcp__test__alpha"),
+        says("Read."),
+    ]
+    model = FakeModel(script)
+    async with place.store() as store, converse(task, await place.parts(store, task, model)) as talk:
+        await talk.turn("add one")
+        assert (place.repository / "count.txt").read_text() == "zero\none\n"
+        (place.repository / "count.txt").write_text("mine\n")
+        await talk.turn("and now?")
+    assert _results(model)["mcp__test__alpha"].output.endswith("\nmine\n")
+    assert all(specs == model.asked[0][1] for _, specs in model.asked)
