@@ -41,7 +41,7 @@ def test_a_task_uses_a_server_and_its_log_tells_of_it(
     assert b"mcp__test__zeta" in done.stdout
     name = program.json("list")[0]["id"]
     log = program("log", name).stdout.decode()
-    assert "MCP server test: 16 tools" in log
+    assert "MCP server test: 19 tools" in log
     requests = server.requests_to(base_url)
     names = [tool.get("name") or tool["function"]["name"] for tool in requests[0].body["tools"]]
     assert names[3:5] == ["mcp__test__again", "mcp__test__alpha"]

@@ -14,6 +14,7 @@ import os
 import pathlib
 import socket
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,9 @@ TOOLS: dict[str, tuple[str, dict[str, Any], dict[str, bool]]] = {
     "hang": ("Never answers.", {}, READS),
     "cancelled": ("What was taken back.", {}, READS),
     "flood": ("Answers with 9 MiB.", {}, READS),
+    "bomb": ("Answers with a million empty lists.", {}, READS),
+    "nan": ("Answers with what is no JSON.", {}, READS),
+    "deaf": ("Reads no more.", {}, READS),
     "long": ("Answers with many lines.", {}, READS),
     "reach": ("Reads a file, and asks a host.", {"path": {"type": "string"}, "port": {"type": "integer"}}, READS),
     "variables": ("Its variables.", {}, READS),
@@ -96,7 +100,7 @@ def reach(path: str, port: int) -> dict[str, Any]:
     return text("\n".join(found) + "\n" + EVIL)
 
 
-def call(name: str, given: dict[str, Any]) -> dict[str, Any] | None:
+def call(name: str, given: dict[str, Any], number: int) -> dict[str, Any] | None:
     """A tool call; None for one that has no answer."""
     count = pathlib.Path("count.txt")
     if name == "zeta":
@@ -112,6 +116,11 @@ def call(name: str, given: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if name == "flood":
         return text("x" * (9 << 20))
+    if name == "bomb":
+        return {"content": [[]] * 1_000_000}
+    if name == "deaf":
+        write({"jsonrpc": "2.0", "id": number, "result": text("good night")})
+        time.sleep(900)
     if name == "long":
         return text("\n".join(f"line {number}" for number in range(20_000)))
     if name == "reach":
@@ -134,6 +143,7 @@ def call(name: str, given: dict[str, Any]) -> dict[str, Any] | None:
                 {"type": "resource_link", "name": "a link", "uri": "file:///etc/passwd"},
             ]
         },
+        "nan": lambda: {**text("no number"), "structuredContent": {"x": float("nan")}},
         "cancelled": lambda: text(json.dumps(CANCELLED)),
     }
     return answers.get(name, lambda: text("done"))()
@@ -158,7 +168,7 @@ def main() -> None:
         elif method == "tools/list":
             result = listed()
         elif method == "tools/call" and message["params"]["name"] != "refuse":
-            answer = call(message["params"]["name"], message["params"].get("arguments") or {})
+            answer = call(message["params"]["name"], message["params"].get("arguments") or {}, number)
             if answer is None:
                 continue
             result = answer

@@ -15,6 +15,7 @@ from midwatch.domain.task import Task
 from midwatch.sandbox.base import Box
 from midwatch.tools.base import ToolSet
 from midwatch.tools.mcp.config import McpSettings
+from midwatch.workflows.environment import OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ async def equipped(task: Task, log: Log, box: Box, tools: ToolSet, parts: Server
         raise InputError(
             "the task uses MCP servers, and the MCP client is not installed", "pip install 'midwatch[mcp]'"
         ) from error
-    ground = Ground(box, bool(task.terms.hosts) or task.mode == "full", parts.environ, parts.state)
+    network = bool(task.terms.hosts) or task.mode == "full" or task.sandbox == OPEN
+    ground = Ground(box, network, parts.environ, parts.state)
     parts.observer.phase("opening MCP servers: " + ", ".join(use.server for use in task.mcp))
     async with connected(task.mcp, parts.settings, _known(log), ground) as servers:
         if servers.new:

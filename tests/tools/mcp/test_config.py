@@ -41,6 +41,7 @@ def test_a_server_is_read_with_its_defaults(tmp_path: Path) -> None:
         ("[mcp.servers.x]\ncommand = 'a'\nseconds = 1\n", "mcp.servers.x.seconds"),
         ("[mcp.servers.'a b']\ncommand = 'a'\n", "cannot be the name of a server"),
         ("[mcp.servers.none]\ncommand = 'a'\n", "cannot be the name of a server"),
+        ("[mcp.servers.a_]\ncommand = 'a'\n", "cannot be the name of a server"),
         ("[mcp.servers.a__b]\ncommand = 'a'\n", "cannot be the name of a server"),
         ("[mcp]\nserver = 1\n", "mcp.server"),
     ],

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.domain.codec import to_json
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.task import McpUse
 from midwatch.engine.blobs import Blobs
 from midwatch.tools.base import Bench
+from midwatch.tools.mcp import connection
 from midwatch.tools.mcp.config import ServerSettings
 from tests.tools.mcp.bench import opened, ours
 
@@ -192,6 +194,37 @@ async def test_a_message_without_end_ends_the_connection_and_not_the_task(table:
         flood = await servers.call("flood")
         assert (flood.ok, flood.ended) == (False, "server gone")
         assert "longer than 8 MiB" in flood.output
+        assert (await servers.call("again")).ok
+
+
+async def test_a_message_that_would_not_fit_in_memory_ends_the_connection(table: Bench) -> None:
+    async with opened(table, ours()) as servers:
+        bomb = await servers.call("bomb")
+        assert (bomb.ok, bomb.ended) == (False, "server gone")
+        assert "more than 50000 parts" in bomb.output
+        assert (await servers.call("again")).ok
+
+
+async def test_a_server_that_reads_no_more_is_left_at_the_time_limit_and_started_anew(
+    table: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_CLOSING_SECONDS", 0.5)
+    async with opened(table, ours(call_seconds=0.5)) as servers:
+        assert (await servers.call("deaf")).ok
+        for _ in range(2):  # the second waits for the first, which fills the pipe
+            assert (await servers.call("again", filler="x" * 200_000)).ended == "time limit"
+        assert (await servers.call("again")).ok
+
+
+async def test_what_is_no_json_is_left_out_of_what_is_kept_and_sent_nowhere(table: Bench) -> None:
+    async with opened(table, ours()) as servers:
+        result = await servers.call("nan")
+        assert (result.ok, result.detail["structured"]) == (True, None)
+        for arguments in ('{"x": NaN}', '{"x": "\\ud800"}', '{"x": ' + "[" * 3000 + "]" * 3000 + "}"):
+            bad = await servers.by_name["mcp__test__again"].run(arguments, servers.bench)
+            assert bad.ended in ("bad arguments", "done")
+            json.dumps(to_json(bad.detail), allow_nan=False)
+        assert bad.ended == "bad arguments"
         assert (await servers.call("again")).ok
 
 

@@ -16,7 +16,7 @@ Positive = Annotated[float, Gt(0)]
 
 NONE = "none"
 """In place of a server's name: no server at all."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,30}[A-Za-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OF_HTTP = ("headers", "bearer_token_env", "oauth_client_id")
 _OF_STDIO = ("args", "env", "env_from")
@@ -93,7 +93,7 @@ def check(settings: McpSettings, source: str) -> McpSettings:
         if not _NAME.fullmatch(name) or name == NONE or "__" in name:
             raise InputError(
                 f"{where}: {name!r} cannot be the name of a server",
-                "use up to 32 letters, digits, single underscores and hyphens; not `none`",
+                "use up to 32 letters and digits, with single underscores or hyphens between them; not `none`",
             )
         if wrong := _wrong(server):
             raise InputError(f"{where}: {wrong[0]}", wrong[1])

@@ -86,9 +86,14 @@ class Connection:
             async with self._lock:
                 now = await self._opened()
                 if now.stale:
-                    now.tools, now.stale = await _list(now.client), False
+                    async with asyncio.timeout(seconds):
+                        now.tools, now.stale = await _list(now.client), False
         except SandboxLost:
             raise
+        except TimeoutError:
+            raise CallFailed(
+                f"The MCP server {self.name} did not list its tools within {seconds:g} s.", "time limit"
+            ) from None
         except (MidwatchError, MCPError, ValidationError) as error:
             text = error.message if isinstance(error, MidwatchError) else said(error)
             raise CallFailed(f"The MCP server {self.name} does not answer: {text}", "server gone") from error
@@ -178,7 +183,9 @@ class Connection:
             self._now.stale = True
 
     async def _failed(self, now: _Opened, error: Exception, seconds: float) -> CallFailed:
-        if isinstance(error, MCPError) and error.code == mcp_types.REQUEST_TIMEOUT:
+        if isinstance(error, TimeoutError):
+            now.enough.set()
+        if isinstance(error, TimeoutError) or (isinstance(error, MCPError) and error.code == mcp_types.REQUEST_TIMEOUT):
             return CallFailed(
                 f"The MCP server {self.name} did not answer within {seconds:g} s; the call was taken back.",
                 "time limit",
@@ -221,7 +228,10 @@ async def _ask(client: Client, tool: str, arguments: dict[str, Any], seconds: fl
     # Not `Client.call_tool`: it checks results against the server's own schema, whose patterns may take for ever.
     params = mcp_types.CallToolRequestParams(name=tool, arguments=arguments)
     request = mcp_types.CallToolRequest(params=params)
-    return await client.session.send_request(request, mcp_types.CallToolResult, request_read_timeout_seconds=seconds)
+    async with asyncio.timeout(seconds + _CLOSING_SECONDS):  # a server that does not even read the call
+        return await client.session.send_request(
+            request, mcp_types.CallToolResult, request_read_timeout_seconds=seconds
+        )
 
 
 async def _list(client: Client) -> dict[str, Listed]:

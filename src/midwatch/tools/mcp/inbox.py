@@ -8,6 +8,17 @@ from collections.abc import AsyncIterator
 
 MESSAGE_BYTES = 8 << 20
 BACKLOG_BYTES = 32 << 20
+PARTS = 50_000
+"""Values and strings of one message. A few megabytes of `[],[],[]…` would take gigabytes once they are objects."""
+
+
+def moderate(message: bytes) -> bool:
+    """Whether a message has no more than `PARTS`; counted on the bytes, before anything is made of it."""
+    bare = message.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if bare.count(b'"') > 2 * PARTS:
+        return False
+    outside = b"".join(bare.split(b'"')[::2])
+    return sum(map(outside.count, (b",", b"[", b"{"))) <= PARTS
 
 
 class Inbox:

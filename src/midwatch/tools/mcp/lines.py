@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -19,10 +20,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.tools.mcp.config import ServerSettings
-from midwatch.tools.mcp.inbox import MESSAGE_BYTES, Inbox
+from midwatch.tools.mcp.inbox import MESSAGE_BYTES, PARTS, Inbox, moderate
 from midwatch.tools.mcp.process import Server
 
 for _name in ("mcp", "client"):
@@ -91,6 +93,9 @@ class ProcessLine:
     async def _receive(self, stream: MemoryObjectSendStream[Incoming]) -> None:
         with stream, contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             async for line in self._inbox.lines():
+                if not moderate(line):
+                    self._inbox.end(f"a message had more than {PARTS} parts")
+                    return
                 with contextlib.suppress(ValueError):  # noise; a server that only makes noise runs into a time limit
                     message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
                     await stream.send(SessionMessage(message))
@@ -108,11 +113,13 @@ class HttpLine:
         self._name = name
         self._url = settings.url
         self._refused = ""
+        context = ssl.create_default_context() if self._url.startswith("https:") else True
         timeout = httpx2.Timeout(30.0, read=settings.call_seconds)
         self._client = httpx2.AsyncClient(
             headers={"Accept-Encoding": "identity", **headers},
             auth=auth,
             timeout=timeout,
+            verify=context,
             event_hooks={"response": [_cap, self._look]},
         )
 
@@ -160,12 +167,14 @@ class _Capped(httpx2.AsyncByteStream):
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = MESSAGE_BYTES
+        whole = bytearray()
         async for chunk in self._stream:
-            left -= len(chunk)
-            if left < 0:
+            whole += chunk
+            if len(whole) > MESSAGE_BYTES:
                 raise TooLong(f"the answer is longer than {MESSAGE_BYTES >> 20} MiB")
-            yield chunk
+        if not moderate(bytes(whole)):
+            raise TooLong(f"the answer has more than {PARTS} parts")
+        yield bytes(whole)
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -175,6 +184,8 @@ def said(error: BaseException) -> str:
     """The innermost reason of what a connection ended with; tasks wrap it in groups."""
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
         error = error.exceptions[0]
+    if isinstance(error, ValidationError):  # its text has a paragraph for each of its errors, which may be thousands
+        return "an answer that cannot be read"
     return str(error) or type(error).__name__
 
 

@@ -18,7 +18,7 @@ from midwatch.tools.cut import CAP, harmless
 IMAGES_CAP = 8
 IMAGE_BYTES = 5 << 20
 DETAIL_CAP = 16_000
-"""Characters of a text, or of the structured content, in `ToolFinished.detail`."""
+"""Characters of all texts together, and of the structured content, in `ToolFinished.detail`."""
 BLOCKS_CAP = 64
 _URI_CAP = 500
 _MAGIC = {
@@ -51,23 +51,25 @@ def shape(result: mcp_types.CallToolResult, blobs: Blobs) -> Shaped:
     texts: list[str] = []
     images: list[Image] = []
     content: list[Mapping[str, Any]] = []
+    left = DETAIL_CAP
     for block in result.content[:BLOCKS_CAP]:
         if isinstance(block, mcp_types.ImageContent):
             _take_image(block, blobs, texts, images, content)
         else:
             text = _text(block)
             texts.append(text)
-            content.append({"type": "text", "text": _capped(text)})
+            content.append({"type": "text", "text": _capped(text, left)})
+            left = max(0, left - len(text))
     if len(result.content) > BLOCKS_CAP:
         texts.append(f"[{len(result.content) - BLOCKS_CAP} further parts left out]")
     structured = result.structured_content
-    as_json = "" if structured is None else _json(structured)
+    as_json = _json(structured)
     if as_json and not any(text.strip() for text in texts) and not images:
         texts.append(as_json)
     whole = "\n".join(texts)
     blob = blobs.put(whole.encode("utf-8", "replace"))
     text, truncated = _fit(whole)
-    kept = structured if len(as_json) <= DETAIL_CAP else {"left out": f"{len(as_json)} characters of JSON"}
+    kept = structured if 0 < len(as_json) <= DETAIL_CAP else None
     return Shaped(text or "(nothing)", blob, truncated, tuple(images), tuple(content), kept)
 
 
@@ -115,14 +117,15 @@ def _name(text: str) -> str:
 
 
 def _json(value: Any) -> str:
+    """Empty for nothing, and for what is no JSON (`NaN`)."""
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return "" if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (ValueError, RecursionError):
         return ""
 
 
-def _capped(text: str) -> str:
-    return text if len(text) <= DETAIL_CAP else f"{text[:DETAIL_CAP]}… [{len(text) - DETAIL_CAP} characters left out]"
+def _capped(text: str, cap: int) -> str:
+    return text if len(text) <= cap else f"{text[:cap]}… [{len(text) - cap} characters left out]"
 
 
 def _fit(text: str) -> tuple[str, bool]:

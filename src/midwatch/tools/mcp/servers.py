@@ -51,14 +51,14 @@ class Connected:
 async def connected(
     uses: Sequence[McpUse], settings: McpSettings, known: Mapping[str, McpConnected], ground: Ground
 ) -> AsyncIterator[Connected]:
-    """Open those servers that are not `known` (by name, as they were first opened); the others when they are called.
-    All end with the context. Raises InputError for one that the settings lack, OperationError for a required one that
-    cannot be opened, SandboxLost."""
+    """Open those servers that are not `known` (by name, as they were first opened) and those that are required; the
+    others when they are called. All end with the context. Raises InputError for one that the settings lack,
+    OperationError for a required one that cannot be opened, SandboxLost."""
     connections = [_connection(use, settings.server(use.server), ground) for use in uses]
     try:
         pairs = zip(uses, connections, strict=True)
-        opening = [_introduced(use, one) for use, one in pairs if use.server not in known]
-        new = await _together(opening)
+        opening = [_introduced(use, one) for use, one in pairs if use.server not in known or one.settings.required]
+        new = [body for body in await _together(opening) if body.server not in known]
         offered = {**{body.server: body for body in new}, **known}
         tools = tuple(
             tool

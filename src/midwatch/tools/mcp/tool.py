@@ -53,8 +53,9 @@ class McpTool:
         """Ask where a person must decide, call, and shape what came of it."""
         try:
             values = given.read(arguments)
-            subject = f"{self._title} {json.dumps(values, ensure_ascii=False)}"
-        except (given.BadArguments, RecursionError) as error:
+            subject = f"{self._title} {json.dumps(values, ensure_ascii=False, allow_nan=False)}"
+            subject.encode()  # half a surrogate pair can be sent nowhere
+        except (given.BadArguments, ValueError, RecursionError) as error:
             return self._refused({}, f"{self.spec.name}: {error}. Nothing was called.", "bad arguments")
         answered: tuple[ApprovalGiven, ...] = ()
         if reason := self._question(bench.mode, subject):
@@ -90,7 +91,7 @@ class McpTool:
         try:
             result = await self._connection.call(self._offered.tool, values, seconds)
         except CallFailed as failed:
-            return self._refused(values, str(failed), failed.ended, events, _since(began))
+            return self._refused(values, harmless(str(failed)), failed.ended, events, _since(began))
         shaped = shape(result, bench.blobs)
         bench.output(shaped.text.encode() + b"\n")
         status = "It reports an error:\n" if result.is_error else ""
