@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -156,16 +156,6 @@ async def _parts(
         )
     finally:
         await model.close()
-
-
-async def login(home: Home, server: str, show: Callable[[str], None]) -> bool:
-    """Log in to an MCP server: `show` is told the address to open in a browser. False when it asks for no login."""
-    settings = home.settings.mcp.server(server)
-    try:
-        from midwatch.tools.mcp.oauth import log_in
-    except ImportError as error:
-        raise InputError("the MCP client is not installed", "pip install 'midwatch[mcp]'") from error
-    return await log_in(server, settings, home.state, show)
 
 
 async def report(home: Home, task_id: str) -> Report:

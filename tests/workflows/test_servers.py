@@ -22,6 +22,7 @@ from midwatch.domain.task import McpUse
 from midwatch.engine.blobs import Blobs
 from midwatch.models.fake import FakeModel, calls, calls_all, says
 from midwatch.tools.mcp.config import McpSettings, ServerSettings
+from midwatch.tools.toolset import default_tools
 from midwatch.workflows.conversation import converse
 from midwatch.workflows.start import Request
 from midwatch.workflows.verify import verify_task
@@ -31,6 +32,19 @@ from tests.tools.mcp.bench import SERVER
 
 INSIDE = ServerSettings(command="python3", args=("tools/server.py",))
 """A server that the repository itself brings."""
+USES = [
+    calls_all(
+        ("mcp__files__read_text_file", {"path": "/workspace/count.txt"}),
+        ("mcp__everything__get-tiny-image", {}),
+        ("mcp__everything__get-sum", {"a": 2, "b": 40}),
+        ("mcp__time__get_current_time", {"timezone": "UTC"}),
+    ),
+    calls("mcp__files__write_file", path="/workspace/count.txt", content="zero\none\n"),
+    calls("mcp__files__list_directory", path="/root"),
+    calls("mcp__everything__toggle-simulated-logging"),
+    says("Count further"),
+]
+"""What a model does with three real servers."""
 TIME = str(Path(sys.executable).with_name("mcp-server-time"))
 
 
@@ -66,6 +80,11 @@ async def everything_over_http() -> AsyncIterator[str]:
         await reading
 
 
+def _names(model: FakeModel) -> list[str]:
+    """The tools of its first request."""
+    return [spec.name for spec in model.asked[0][1]]
+
+
 def _results(model: FakeModel) -> dict[str, Answered]:
     view, _ = model.asked[-1]
     return {item.tool: item for item in view.items if isinstance(item, Answered)}
@@ -83,20 +102,7 @@ async def test_two_real_servers_one_in_the_box_and_one_over_http_are_used_by_a_t
         place.mcp = McpSettings(servers)
         task = await place.task(["grep -q one count.txt"], mcp=("everything", "files", "time:get_current_time"))
         assert "mcp: files (in the sandbox), all its tools" in task.notes
-        model = FakeModel(
-            [
-                calls_all(
-                    ("mcp__files__read_text_file", {"path": "/workspace/count.txt"}),
-                    ("mcp__everything__get-tiny-image", {}),
-                    ("mcp__everything__get-sum", {"a": 2, "b": 40}),
-                    ("mcp__time__get_current_time", {"timezone": "UTC"}),
-                ),
-                calls("mcp__files__write_file", path="/workspace/count.txt", content="zero\none\n"),
-                calls("mcp__files__list_directory", path="/root"),
-                calls("mcp__everything__toggle-simulated-logging"),
-                says("Count further"),
-            ]
-        )
+        model = FakeModel(USES)
         report = await place.solve(task, model)
     assert report.status == "done"
     assert git(place.repository, "show", f"{task.branch}:count.txt") == "zero\none"
@@ -116,9 +122,9 @@ async def test_two_real_servers_one_in_the_box_and_one_over_http_are_used_by_a_t
         ("time", "host"),
     ]
     assert all(body.tools and not body.error for body in connected)
-    shown = [spec.name for spec in model.asked[0][1]]
-    assert shown[:3] == ["shell", "apply_patch", "update_plan"]
-    assert shown[3:] == [tool.name for body in connected for tool in body.tools]
+    shown, offered = _names(model), [tool.name for body in connected for tool in body.tools]
+    assert shown[: -len(offered)] == [spec.name for spec in default_tools().specs]
+    assert shown[-len(offered) :] == offered
     assert all(specs == model.asked[0][1] for _, specs in model.asked)
     async with place.store() as store:
         found = await verify_task(store, Blobs(place.state / "blobs"), place.state, place.forge, task.id)
@@ -136,7 +142,7 @@ async def test_a_task_without_servers_has_none_and_does_not_load_their_library(p
     task = await place.task()
     assert task.mcp == ()
     await place.solve(task, model)
-    assert [spec.name for spec in model.asked[0][1]] == ["shell", "apply_patch", "update_plan"]
+    assert not [name for name in _names(model) if name.startswith("mcp")]
 
 
 async def test_a_server_works_in_the_workspace_and_what_it_leaves_is_saved_and_checked(place: Place) -> None:
@@ -166,7 +172,7 @@ async def test_a_task_that_is_resumed_shows_the_model_the_same_tools_though_the_
         ]
     )
     await place.solve(task, second)
-    assert [spec.name for spec in first.asked[0][1]][3:] == ["mcp__test__alpha", "mcp__test__zeta"]
+    assert _names(first)[-2:] == ["mcp__test__alpha", "mcp__test__zeta"]
     assert all(specs == first.asked[0][1] for _, specs in (*first.asked, *second.asked))
     assert "does not offer alpha any more" in _results(second)["mcp__test__alpha"].output
     history = await place.history(task)
@@ -230,7 +236,7 @@ async def test_a_server_that_tells_the_model_to_do_evil_is_shown_as_data_and_rea
     assert "There is no tool named 'mcp__other__anything'" in results["mcp__other__anything"].output
     (zeta,) = [spec for spec in model.asked[0][1] if spec.name == "mcp__test__zeta"]
     assert zeta.description.startswith("[A tool of the MCP server 'test', which says of it:] ")
-    assert "mcp__host__reach" not in [spec.name for spec in model.asked[0][1]]
+    assert "mcp__host__reach" not in _names(model)
     # nothing was widened: the same tools, the same task, the checks that the person named, and the truth of them
     assert all(specs == model.asked[0][1] for _, specs in model.asked)
     history = await place.history(task)

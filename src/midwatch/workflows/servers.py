@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from midwatch.agent.log import Log
-from midwatch.domain.errors import InputError
 from midwatch.domain.interventions import McpConnected
-from midwatch.domain.observer import Observer
+from midwatch.domain.observer import Observer, Silent
 from midwatch.domain.task import Task
 from midwatch.sandbox.base import Box
 from midwatch.tools.base import ToolSet
+from midwatch.tools.mcp.choice import require_client
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.workflows.environment import OPEN
 
@@ -23,7 +23,7 @@ class ServerParts:
     """What opening servers takes of the person and the machine."""
 
     state: Path
-    observer: Observer
+    observer: Observer = field(default_factory=Silent)
     settings: McpSettings = field(default_factory=McpSettings)
     environ: Mapping[str, str] = field(default_factory=dict)
 
@@ -36,12 +36,9 @@ async def equipped(task: Task, log: Log, box: Box, tools: ToolSet, parts: Server
     if not task.mcp:
         yield tools
         return
-    try:
-        from midwatch.tools.mcp.servers import Ground, connected  # its library takes a second
-    except ImportError as error:
-        raise InputError(
-            "the task uses MCP servers, and the MCP client is not installed", "pip install 'midwatch[mcp]'"
-        ) from error
+    require_client()
+    from midwatch.tools.mcp.servers import Ground, connected  # their library takes a second
+
     network = bool(task.terms.hosts) or task.mode == "full" or task.sandbox == OPEN
     ground = Ground(box, network, parts.environ, parts.state)
     parts.observer.phase("opening MCP servers: " + ", ".join(use.server for use in task.mcp))
@@ -49,6 +46,16 @@ async def equipped(task: Task, log: Log, box: Box, tools: ToolSet, parts: Server
         if servers.new:
             await log.append(*servers.new)
         yield tools.plus(servers.tools)
+
+
+async def log_in(name: str, parts: ServerParts, show: Callable[[str], None]) -> bool:
+    """Log in to a server that is reached over HTTP: `show` is told the address to open in a browser. False when it asks
+    for no login. Waits for the person, some minutes at most. Raises InputError and OperationError."""
+    settings = parts.settings.server(name)
+    require_client()
+    from midwatch.tools.mcp import oauth
+
+    return await oauth.log_in(name, settings, parts.state, show)
 
 
 def _known(log: Log) -> dict[str, McpConnected]:

@@ -9,6 +9,7 @@ import pytest
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import McpUse
 from midwatch.settings import load
+from midwatch.tools.mcp import choice
 from midwatch.tools.mcp.choice import chosen, note
 from midwatch.tools.mcp.config import McpSettings, ServerSettings
 
@@ -85,6 +86,16 @@ def test_what_cannot_be_asked_for_is_said(asked: tuple[str, ...], words: str) ->
     with pytest.raises(InputError) as error:
         chosen(asked, SETTINGS)
     assert words in error.value.message
+
+
+def test_without_the_library_a_person_who_asks_for_a_server_is_told_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    assert chosen(("none",), SETTINGS) == ()
+    with pytest.raises(InputError, match="not installed") as error:
+        chosen(("time",), SETTINGS)
+    assert error.value.mend == "pip install 'midwatch[mcp]'"
 
 
 def test_the_note_for_a_person_says_where_a_server_runs_and_tells_no_secret() -> None:

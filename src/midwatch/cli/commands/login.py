@@ -7,6 +7,7 @@ from argparse import Namespace
 from midwatch import wiring
 from midwatch.cli import arguments, following, words
 from midwatch.cli.screen import Screen
+from midwatch.workflows.servers import ServerParts, log_in
 
 USAGE = "midwatch login SERVER"
 
@@ -24,7 +25,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
 
     async with wiring.home(screen.environ) as home:
         try:
-            done = await following.stoppable(wiring.login(home, options.server, show))
+            parts = ServerParts(home.state, settings=home.settings.mcp)
+            done = await following.stoppable(log_in(options.server, parts, show))
         except following.Interrupted:
             screen.note("midwatch: stopped; nothing was kept")
             return following.STOPPED

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import McpUse
 from midwatch.tools.mcp.config import NONE, McpSettings, ServerSettings
 
 
+def require_client() -> None:
+    """Raises InputError where the library that speaks the protocol is not installed. Does not load it."""
+    if find_spec("mcp") is None or find_spec("mcp_types") is None:  # before 2.0 there was only the first
+        raise InputError("the MCP client is not installed, or too old", "pip install 'midwatch[mcp]'")
+
+
 def chosen(asked: Sequence[str], settings: McpSettings) -> tuple[McpUse, ...]:
     """What `--mcp NAME[:tool,tool]` asks for; without any, the servers that are there by default. Raises InputError."""
+    uses = _chosen(asked, settings)
+    if uses:
+        require_client()
+    return uses
+
+
+def _chosen(asked: Sequence[str], settings: McpSettings) -> tuple[McpUse, ...]:
     if not asked:
         return tuple(McpUse(name) for name, server in settings.servers.items() if server.default)
     if NONE in asked:

@@ -71,7 +71,7 @@ class Connection:
     def identity(self) -> str:
         """Name and version, as it says; empty before it is opened."""
         info = self._now.client.server_info if self._now else None
-        return harmless(f"{info.name} {info.version}", newlines=False)[:100] if info else ""
+        return harmless(f"{info.name} {info.version}", newlines=False)[:100].strip() if info else ""
 
     async def open(self) -> list[Listed]:
         """The tools that it offers now. Raises SandboxLost, InputError, and OperationError for a server that cannot be
