@@ -29,11 +29,13 @@ _CLOSING_SECONDS = 10.0
 
 
 class CallFailed(Exception):
-    """A call that has no result; the text says why, for the model. `ended` in few words."""
+    """A call that has no result; the text says why, for the model."""
 
-    def __init__(self, text: str, ended: str) -> None:
+    def __init__(self, text: str, ended: str, words: str = "") -> None:
+        """`ended`: in few words. `words`: what the server itself says of it."""
         super().__init__(text)
         self.ended = ended
+        self.words = words
 
 
 @dataclass(slots=True)
@@ -95,8 +97,8 @@ class Connection:
                 f"The MCP server {self.name} did not list its tools within {seconds:g} s.", "time limit"
             ) from None
         except (MidwatchError, MCPError, ValidationError) as error:
-            text = error.message if isinstance(error, MidwatchError) else said(error)
-            raise CallFailed(f"The MCP server {self.name} does not answer: {text}", "server gone") from error
+            words = error.message if isinstance(error, MidwatchError) else said(error)
+            raise CallFailed(f"The MCP server {self.name} does not answer.", "server gone", words) from error
         if tool not in now.tools:
             raise CallFailed(f"The MCP server {self.name} does not offer {tool} any more.", "not offered")
         try:
@@ -150,7 +152,7 @@ class Connection:
             await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
-            await asyncio.wait([task])
+            await asyncio.gather(task, return_exceptions=True)
             raise
         if ready.done():
             client, tools = ready.result()
@@ -196,12 +198,10 @@ class Connection:
             await asyncio.wait([now.task], timeout=_CLOSING_SECONDS)
         if now.lost:
             self._reason = await now.line.why() or (_reason(now.task) or said(error))
-            text = f"The MCP server {self.name} ended during the call, which may have been done in part or whole"
-            return CallFailed(harmless(f"{text}: {self._reason}"), "server gone")
+            text = f"The MCP server {self.name} ended during the call, which may have been done in part or whole."
+            return CallFailed(text, "server gone", self._reason)
         if isinstance(error, MCPError):
-            return CallFailed(
-                f"The MCP server {self.name} refused the call: {harmless(error.message)[:2000]}", "refused"
-            )
+            return CallFailed(f"The MCP server {self.name} refused the call.", "refused", error.message)
         return CallFailed(f"The MCP server {self.name} gave an answer that cannot be read.", "unreadable")
 
     async def _close(self) -> None:

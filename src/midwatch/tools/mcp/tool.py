@@ -17,6 +17,7 @@ from midwatch.tools.mcp.results import DETAIL_CAP, marked, shape
 
 _LINE = 200
 _SUBJECT = 4000
+_WORDS = 2000
 
 
 class McpTool:
@@ -34,7 +35,12 @@ class McpTool:
 
     @property
     def _title(self) -> str:
-        return f"{self._connection.name} · {harmless(self._offered.tool, newlines=False)}"
+        return f"{self._connection.name} · {self._name}"
+
+    @property
+    def _name(self) -> str:
+        """As its server calls it."""
+        return harmless(self._offered.tool, newlines=False)
 
     def summary(self, arguments: str) -> str:
         """Server, tool and the arguments."""
@@ -91,13 +97,16 @@ class McpTool:
         try:
             result = await self._connection.call(self._offered.tool, values, seconds)
         except CallFailed as failed:
-            return self._refused(values, harmless(str(failed)), failed.ended, events, _since(began))
+            output = harmless(str(failed))
+            if words := harmless(failed.words[:_WORDS]):
+                output += "\n" + marked(self._connection.name, self._name, words)
+            return self._refused(values, output, failed.ended, events, _since(began))
         shaped = shape(result, bench.blobs)
         bench.output(shaped.text.encode() + b"\n")
         status = "It reports an error:\n" if result.is_error else ""
         return ToolResult(
             ok=not result.is_error,
-            output=marked(self._connection.name, harmless(self._offered.tool, newlines=False), status + shaped.text),
+            output=marked(self._connection.name, self._name, status + shaped.text),
             ended="error" if result.is_error else "done",
             duration_ms=_since(began),
             digest=shaped.blob.digest,
