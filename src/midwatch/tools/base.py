@@ -12,6 +12,7 @@ from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
 from midwatch.sandbox.base import Box
 from midwatch.tools.approval import Approver, Nobody
+from midwatch.tools.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Bench:
     """Who is asked where a person must decide."""
     commands: Sequence[ToolFinished] = ()
     """The commands so far, whose logs can be read."""
+    sessions: Sessions = field(default_factory=Sessions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class ToolResult:
     ended: str = ""
     duration_ms: int = 0
     command: str = ""
-    """The command line, when the tool ran one; empty otherwise."""
+    """The command line, when the tool ran one."""
     exit_code: int | None = None
     digest: str = ""
     bytes: int = 0
@@ -103,8 +105,7 @@ class ToolSet:
 
     def reads_only(self, call: ToolCall) -> bool:
         """As `Tool.reads_only`; an unknown tool does nothing at all."""
-        tool = self._tools.get(call.name)
-        return tool is None or tool.reads_only(call.arguments)
+        return call.name not in self._tools or self._tools[call.name].reads_only(call.arguments)
 
     def repeatable(self, call: ToolCall) -> bool:
         """As `Tool.repeatable`."""
@@ -113,8 +114,7 @@ class ToolSet:
 
     async def run(self, call: ToolCall, bench: Bench) -> ToolResult:
         """Run the call; an unknown tool is a result that names the known ones."""
-        tool = self._tools.get(call.name)
-        if tool is None:
+        if (tool := self._tools.get(call.name)) is None:
             text = f"There is no tool named {call.name!r}. The tools are: {', '.join(self._tools)}."
             return ToolResult(ok=False, output=text, ended="unknown tool")
         return await tool.run(call.arguments, bench)

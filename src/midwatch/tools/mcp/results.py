@@ -14,19 +14,13 @@ import mcp_types
 from midwatch.domain.conversation import Image
 from midwatch.engine.blobs import Blob, Blobs
 from midwatch.tools.cut import CAP, harmless
+from midwatch.tools.pictures import recognise, unfit
 
 IMAGES_CAP = 8
-IMAGE_BYTES = 5 << 20
 DETAIL_CAP = 16_000
 """Characters of all texts together, and of the structured content, in `ToolFinished.detail`."""
 BLOCKS_CAP = 64
 _URI_CAP = 500
-_MAGIC = {
-    "image/png": (b"\x89PNG\r\n\x1a\n",),
-    "image/jpeg": (b"\xff\xd8\xff",),
-    "image/gif": (b"GIF87a", b"GIF89a"),
-    "image/webp": (b"RIFF",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,26 +70,24 @@ def shape(result: mcp_types.CallToolResult, blobs: Blobs) -> Shaped:
 def _take_image(
     block: mcp_types.ImageContent, blobs: Blobs, texts: list[str], images: list[Image], content: list[Mapping[str, Any]]
 ) -> None:
-    kind = block.mime_type.partition(";")[0].strip().lower()
     try:
         data = base64.b64decode(block.data, validate=True)
     except (binascii.Error, ValueError):
         data = b""
-    named = harmless(kind, newlines=False)[:50]
-    wrong = ""
-    if not any(data.startswith(magic) for magic in _MAGIC.get(kind, ())):
-        wrong = f"[a picture that cannot be shown: {named}, {len(data)} bytes]"
-    elif len(data) > IMAGE_BYTES:
-        wrong = f"[a picture that cannot be shown: {len(data)} bytes, more than {IMAGE_BYTES >> 20} MiB]"
+    picture = recognise(data)
+    wrong = unfit(data, picture)
+    if wrong:
+        wrong = f"[a picture that cannot be shown: {wrong}]"
     elif len(images) == IMAGES_CAP:
         wrong = f"[a picture left out: a result shows {IMAGES_CAP} at most]"
-    if wrong:
+    if wrong or picture is None:
         texts.append(wrong)
         content.append({"type": "text", "text": wrong})
         return
     blob = blobs.put(data)
-    images.append(Image(media_type=kind, digest=blob.digest, bytes=blob.bytes))
-    texts.append(f"[picture {len(images)}: {kind}, {blob.bytes} bytes]")
+    kind = picture.media_type
+    images.append(Image(kind, digest=blob.digest, bytes=blob.bytes, width=picture.width, height=picture.height))
+    texts.append(f"[picture {len(images)}: {kind}, {picture.width} x {picture.height} pixels]")
     content.append({"type": "image", "mimeType": kind, "digest": blob.digest, "bytes": blob.bytes})
 
 
