@@ -27,6 +27,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
 from midwatch.workflows.folder import Folder, earlier_trees
+from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.solve import Parts, told_instructions
 from midwatch.workflows.start import work_folder
@@ -240,7 +241,8 @@ async def _bench(task: Task, log: Log, place: Site, parts: Parts) -> AsyncIterat
     parts.observer.phase("preparing the workspace")
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
-    async with place.box(tree, log.attempt, requests.note, parts.support) as box:
-        yield Workplace(
-            task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
-        )
+    async with (
+        place.box(tree, log.attempt, requests.note, parts.support) as box,
+        equipped(task, log, box, parts.tools, parts.servers) as tools,
+    ):
+        yield Workplace(task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver)
