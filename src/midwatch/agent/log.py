@@ -196,7 +196,14 @@ class History:
     @property
     def finished(self) -> bool:
         """Nothing is left to do for this attempt."""
-        return self.stopped is not None or (self.proposed is not None and self.checked is not None)
+        return self.stopped is not None or self.offered
+
+    @property
+    def offered(self) -> bool:
+        """What was checked last is what the pull request has."""
+        if self.proposed is None or self.checked is None:
+            return False
+        return self.proposed.commit == self.checked.commit
 
     @property
     def context_tokens(self) -> int:

@@ -112,6 +112,8 @@ def _ending(report: Report) -> tuple[bool | None, str]:
         return False, f"a limit was reached; the work so far is offered as {name}"
     reached = limit_reached(report)
     nothing = "no file was changed, so there is no pull request"
+    if request is not None:
+        nothing = f"nothing is changed any more; {name} still has what was offered before"
     sentences = {
         "no change": f"{reached}: {nothing}" if reached else nothing,
         "failed": "it could not go on",

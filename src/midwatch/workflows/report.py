@@ -81,7 +81,7 @@ def status_of(history: History, running: bool) -> tuple[str, str, str]:
     if history.stopped is not None:
         words = {"no_change": "no change", "not_chosen": "not chosen"}
         return words.get(history.stopped.reason, history.stopped.reason), history.stopped.text, ""
-    if history.proposed is not None:
+    if history.offered:
         if history.outcome is not None and history.outcome.kind == "limit":
             return "limit", history.outcome.text, ""
         return "done", "", ""

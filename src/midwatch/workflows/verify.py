@@ -14,7 +14,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
-from midwatch.workflows import describe
+from midwatch.workflows import describe, forking
 from midwatch.workspace import objects
 from midwatch.workspace.repository import Repository
 
@@ -57,10 +57,17 @@ async def verify_task(store: Store, blobs: Blobs, state: Path, forge: Forge, pre
         faults += [f"{attempt.attempt}: {fault}" for d in digests if (fault := blobs.verify(d))]
         tree_faults, count = await _trees(row.task, state, log)
         faults += [f"{attempt.attempt}: {fault}" for fault in tree_faults]
-        offers += [History(log)] if any(isinstance(event.body, Proposed) for event in log) else []
+        faults += [f"{attempt.attempt}: {fault}" for fault in await forking.faults(store, log)]
+        offers += _offered(log)
         events, blob_count, trees = events + len(log), blob_count + len(digests), trees + count
     faults += await _pull_request(row.task, state, forge, offers)
     return Verification(row.task.id, events, blob_count, trees, tuple(heads), tuple(faults))
+
+
+def _offered(log: Sequence[Event]) -> list[History]:
+    """The log as it was when its pull request was last made or brought up to date; nothing when it never was."""
+    last = next((event.seq for event in reversed(log) if isinstance(event.body, Proposed)), 0)
+    return [History(log[:last])] if last else []
 
 
 def _digests(log: Sequence[Event]) -> Iterator[str]:

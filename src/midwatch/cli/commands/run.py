@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
 from midwatch import wiring
 from midwatch.cli import arguments, following, render
 from midwatch.cli.jsonlines import task_json
 from midwatch.cli.screen import Screen
-from midwatch.domain.errors import InputError
 from midwatch.sandbox.drivers import NAMES
 from midwatch.workflows.start import Request
 
@@ -57,7 +55,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Make the task, say what it is, do it."""
     request = Request(
-        prompt=_prompt(options.prompt),
+        prompt=arguments.prompt(options.prompt),
         repository=options.repo,
         base=options.base,
         model=options.model,
@@ -79,19 +77,6 @@ async def execute(options: Namespace, screen: Screen) -> int:
         else:
             screen.say([*render.task_lines(task, screen.look()), ""])
         return await following.follow(home, task, screen)
-
-
-def _prompt(given: str) -> str:
-    if given != "-":
-        return _text(given.encode("utf-8", "surrogateescape"))
-    if sys.stdin is None:
-        raise InputError("there is no standard input to read the prompt from", "give the prompt as an argument")
-    return _text(sys.stdin.buffer.read())
-
-
-def _text(data: bytes) -> str:
-    # a prompt ends up in commit messages, which hold neither NUL nor what is not UTF-8
-    return data.decode("utf-8", "replace").replace("\0", "").strip()
 
 
 def _limits(options: Namespace) -> dict[str, int]:

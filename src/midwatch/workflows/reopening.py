@@ -1,0 +1,158 @@
+"""Taking up an attempt that has been worked on before, because a person wants something else of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from midwatch.agent import budget
+from midwatch.agent.course import introduced
+from midwatch.agent.log import History, Log
+from midwatch.domain.errors import InputError
+from midwatch.domain.events import Message
+from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.interventions import Interrupted
+from midwatch.domain.observer import Silent
+from midwatch.domain.task import Task
+from midwatch.engine.lease import hold
+from midwatch.engine.store.base import Store, TaskRow
+from midwatch.forges.base import Forge
+from midwatch.workflows.read import make_report
+from midwatch.workspace.repository import Repository
+
+TOLD = "a person said something else"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where tasks are kept."""
+
+    state: Path
+    store: Store
+    forge: Forge
+
+    async def repository(self, task: Task) -> Repository:
+        """The store of the task's repository; starts no process."""
+        return await Repository.open(self.state, task.repository, refresh=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """An attempt in this process's hands."""
+
+    task: Task
+    log: Log
+
+    @property
+    def files(self) -> Checkpoint:
+        """The files as they are now."""
+        return self.log.checkpoint or start_of(self.task)
+
+
+def start_of(task: Task) -> Checkpoint:
+    """The files before anything was done."""
+    return Checkpoint(task.base.tree, task.base.commit)
+
+
+async def meant(shelf: Shelf, name: str) -> tuple[TaskRow, str]:
+    """The task and the attempt that a person means by an id: `ID.2` its second attempt, `ID` the one that is (or would
+    be) offered. Raises InputError when there is none."""
+    row = await shelf.store.find(name)
+    if "." not in name:
+        return row, (await make_report(shelf.store, shelf.state, shelf.forge, row.task.id)).chosen.attempt
+    wanted = f"{row.task.id}.{name.partition('.')[2]}"
+    known = [attempt.attempt for attempt in row.attempts]
+    if wanted not in known:
+        raise InputError(f"there is no attempt {name}", f"its attempts are: {', '.join(known)}")
+    return row, wanted
+
+
+@asynccontextmanager
+async def reopened(shelf: Shelf, name: str) -> AsyncIterator[Reopened]:
+    """The attempt, held while the context lasts, and what it has come to kept for good. Raises InputError when another
+    process works on the task, when the task has not begun, and for what cannot be taken up again: a part of another
+    attempt, a review, an attempt that was not chosen, a change that a person has merged or refused."""
+    row, attempt = await meant(shelf, name)
+    task = row.task
+    _require_kind(task)
+    with ExitStack() as leases:
+        for state in row.attempts:
+            leases.enter_context(hold(shelf.state / "locks", state.attempt))
+        log = await Log.open(shelf.store, attempt, Silent())
+        require_begun(log, attempt)
+        if log.stopped is not None and log.stopped.reason == "not_chosen":
+            raise InputError(
+                f"attempt {attempt} was not chosen, and another one is offered",
+                f"`midwatch fork {attempt}` makes a task of its own of it",
+            )
+        await _require_unsettled(shelf, task)
+        await keep(shelf, task, attempt, log)
+        yield Reopened(task, log)
+
+
+def require_begun(history: History, attempt: str) -> None:
+    """Raises InputError before the model has been given its task."""
+    if not introduced(history.events):
+        task = attempt.partition(".")[0]
+        raise InputError(f"task {task} has not begun yet", f"`midwatch resume {task}` begins it")
+
+
+def _require_kind(task: Task) -> None:
+    if task.kind == "subtask":
+        raise InputError(
+            f"{task.id} is a part of attempt {task.parent} and goes on with it only",
+            f"name the task: {task.parent.partition('.')[0]}",
+        )
+    if task.kind == "review":
+        raise InputError(f"{task.id} is a review, which has no files of its own", "begin another: `midwatch review`")
+
+
+async def _require_unsettled(shelf: Shelf, task: Task) -> None:
+    request = await shelf.forge.of_task(task.id)
+    if request is not None and request.state != "open":
+        raise InputError(
+            f"pull request {request.number} of task {task.id} is {request.state} already",
+            f"`midwatch fork {task.id}` makes a task of its own of what was done",
+        )
+
+
+async def keep(shelf: Shelf, task: Task, attempt: str, history: History) -> None:
+    """Hold on to the files as they are and to the commit that was offered, whatever git cleans up later: the log still
+    names them when the attempt has gone another way. May be called again."""
+    repository = await shelf.repository(task)
+    number = len(history.events)
+    if history.checkpoint is not None:
+        await repository.keep(f"before/{attempt}/{number}", history.checkpoint.commit)
+    if history.checked is not None:
+        await repository.keep(f"offered/{attempt}/{number}", history.checked.commit)
+
+
+async def tell(shelf: Shelf, name: str, text: str) -> Task:
+    """Give the attempt a further message of the person: it is to be worked on again (`solve`), from where it is, and
+    its pull request brought up to date. Raises as `reopened`, and InputError when the attempt has nothing left of its
+    limits."""
+    if not text.strip():
+        raise InputError("the message is empty", 'say what is to be done: midwatch tell ID "…"')
+    async with reopened(shelf, name) as found:
+        if found.task.kind != "task":
+            raise InputError(f"{found.task.id} is a {found.task.kind}", "only tasks are told things by this command")
+        require_left(found.log, found.task)
+        await found.log.append(*spoken(found.log, text))
+    return found.task
+
+
+def spoken(history: History, text: str) -> list[Interrupted | Message]:
+    """The events of a person's message: calls that have no result yet get none, since a message comes after them."""
+    ended = [Interrupted(history.checkpoint, TOLD)] if history.next_unanswered() else []
+    return [*ended, Message("person", text)]
+
+
+def require_left(log: Log, task: Task) -> None:
+    """Raises InputError when a limit of the attempt forbids any further work."""
+    reached = budget.used_up(log, task.limits)
+    if reached is not None:
+        raise InputError(
+            f"task {task.id} cannot go on: {reached.text}", f"`midwatch fork {task.id}` has limits of its own"
+        )
