@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import __version__
+from midwatch.domain.errors import InputError
 from midwatch.engine.state import state_folder as state_folder
 from midwatch.engine.store.sqlite import SqliteStore
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from midwatch.models.base import Model
     from midwatch.sandbox.probe import Finding
     from midwatch.settings import Settings
+    from midwatch.tools.approval import Approver
+    from midwatch.workflows.conversation import Conversation
     from midwatch.workflows.report import Report
+    from midwatch.workflows.solve import Parts
     from midwatch.workflows.start import Request
 
 DEFAULT_MODEL = "repair"
@@ -77,9 +81,10 @@ async def start(home: Home, request: Request) -> Task:
 
     settings = home.settings
     name = request.model or settings.models.model
-    await (await _model(home, name)).close()  # an unknown model or a missing key is said before anything is made
+    await (await named_model(home, name)).close()  # an unknown model or a missing key is said before anything is made
     limits = settings.limits.fill(request.limits)
-    repository = await Repository.open(home.state, request.repository)
+    plain = request.kind == "conversation"
+    repository = await Repository.open(home.state, request.repository, plain=plain)
     around = settings.surroundings(home.state, home.environ, name, request.sandbox, limits)
     task = await make_task(request, repository, around)
     await home.store.create(task)
@@ -87,40 +92,69 @@ async def start(home: Home, request: Request) -> Task:
 
 
 async def run(home: Home, task_id: str, observer: Observer) -> Report:
-    """Begin a task or go on with it; a finished one answers at once."""
-    from midwatch.sandbox import drivers
-    from midwatch.tools.toolset import default_tools
+    """Begin a task or go on with it; a finished one answers at once. Raises InputError for a conversation."""
     from midwatch.workflows.read import settled
-    from midwatch.workflows.solve import Parts, solve
-    from midwatch.workspace.repository import Repository
+    from midwatch.workflows.solve import solve
 
     task = (await home.store.find(task_id)).task
+    if task.kind == "conversation":
+        raise InputError(f"{task.id} is a conversation", f'say something in it: midwatch exec resume {task.id} "…"')
     if await settled(home.store, home.state, home.forge, task):
         return await report(home, task.id)
-    if (model := await _model(home, task.model)).wire not in ("repair", "replay"):
+    async with _parts(home, task, task.model, observer) as parts:
+        await solve(task, parts)
+    return await report(home, task.id)
+
+
+@asynccontextmanager
+async def converse(home: Home, task_id: str, observer: Observer, approver: Approver) -> AsyncIterator[Conversation]:
+    """A conversation, open while the context lasts. The model that was chosen last answers. Raises as
+    `workflows.conversation.converse`."""
+    from midwatch.agent.log import History
+    from midwatch.workflows.conversation import converse as open_conversation
+
+    row = await home.store.find(task_id)
+    history = History(await home.store.read(row.attempts[0].attempt))
+    async with _parts(home, row.task, history.model or row.task.model, observer, approver) as parts:
+        async with open_conversation(row.task, parts) as conversation:
+            yield conversation
+
+
+@asynccontextmanager
+async def _parts(
+    home: Home, task: Task, model_name: str, observer: Observer, approver: Approver | None = None
+) -> AsyncIterator[Parts]:
+    """What the workflows of a task work with."""
+    from midwatch.sandbox import drivers
+    from midwatch.tools.approval import Nobody
+    from midwatch.tools.toolset import default_tools
+    from midwatch.workflows.solve import Parts
+    from midwatch.workspace.repository import Repository
+
+    if (model := await named_model(home, model_name)).wire not in ("repair", "replay"):
         from midwatch.models.transport import preload
 
         asyncio.get_running_loop().run_in_executor(None, preload)  # while the workspace is being prepared
+    plain = task.kind == "conversation"
     try:
-        parts = Parts(
+        yield Parts(
             state=home.state,
             store=home.store,
             blobs=home.blobs,
-            repository=await Repository.open(home.state, task.repository, commit=task.base.commit),
+            repository=await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
             sandbox=drivers.make(task.sandbox),
             model=model,
             tools=default_tools(home.settings.rules()),
             forge=home.forge,
             observer=observer,
-            support=Path(__file__).parent / "models/repair/box" if task.model == DEFAULT_MODEL else None,
+            support=Path(__file__).parent / "models/repair/box" if model_name == DEFAULT_MODEL else None,
             harness=f"midwatch {__version__}",
             means=home.settings.means(home.state, home.environ),
             personal=home.settings.instructions(),
+            approver=approver or Nobody(),
         )
-        await solve(task, parts)
     finally:
         await model.close()
-    return await report(home, task.id)
 
 
 async def report(home: Home, task_id: str) -> Report:
@@ -135,10 +169,11 @@ async def findings(home: Home) -> Sequence[Finding]:
     from midwatch.doctor import examine
 
     read = (home.store.recent, home.forge.list)
-    return await examine(home.state, lambda: _model(home, home.settings.models.model), read)
+    return await examine(home.state, lambda: named_model(home, home.settings.models.model), read)
 
 
-async def _model(home: Home, name: str) -> Model:
+async def named_model(home: Home, name: str) -> Model:
+    """The model of that name, opened. Raises InputError for one that there is not, or that lacks a key."""
     if name == DEFAULT_MODEL:
         from midwatch.models.repair.model import RepairModel
 

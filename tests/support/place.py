@@ -13,6 +13,7 @@ from midwatch.domain.limits import Limits
 from midwatch.domain.observer import Observer, Silent
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
+from midwatch.engine.store.base import Store
 from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.forges.base import Forge
 from midwatch.forges.local import LocalForge
@@ -85,7 +86,12 @@ class Place:
     ) -> Task:
         """A new task, as a person would make it."""
         request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts)
-        repository = await Repository.open(self.state, str(self.repository))
+        return await self.begin(request, limits)
+
+    async def begin(self, request: Request, limits: Limits | None = None) -> Task:
+        """A new task of any kind."""
+        plain = request.kind == "conversation"
+        repository = await Repository.open(self.state, request.repository, plain=plain)
         means = Means(self.state, {"PATH": "/usr/bin:/bin", "HOME": str(self.root)})
         around = Surroundings("fake", self.sandbox.name, (), means, limits or Limits())
         task = await make_task(request, repository, around)
@@ -98,22 +104,29 @@ class Place:
     ) -> Report:
         """Work on it to its end, and what came of it."""
         async with self.store() as store:
-            parts = Parts(
-                state=self.state,
-                store=store,
-                blobs=Blobs(self.state / "blobs"),
-                repository=await Repository.open(self.state, str(self.repository)),
-                sandbox=self.sandbox,
-                model=model,
-                tools=default_tools(),
-                forge=forge or self.forge,
-                observer=observer or Silent(),
-                support=None,
-                harness="midwatch test",
-                means=Means(self.state),
-            )
+            parts = await self.parts(store, task, model, observer, forge)
             await solve(task, parts)
             return await make_report(store, self.state, self.forge, task.id)
+
+    async def parts(
+        self, store: Store, task: Task, model: Model, observer: Observer | None = None, forge: Forge | None = None
+    ) -> Parts:
+        """What a workflow works with."""
+        plain = task.kind == "conversation"
+        return Parts(
+            state=self.state,
+            store=store,
+            blobs=Blobs(self.state / "blobs"),
+            repository=await Repository.open(self.state, task.repository, plain=plain),
+            sandbox=self.sandbox,
+            model=model,
+            tools=default_tools(),
+            forge=forge or self.forge,
+            observer=observer or Silent(),
+            support=None,
+            harness="midwatch test",
+            means=Means(self.state),
+        )
 
     async def report(self, task: Task) -> Report:
         """What it has come to."""

@@ -45,7 +45,7 @@ def used_up(log: Log, limits: Limits) -> LimitReached | None:
     """The limit of time, turns or tokens of which nothing is left, if there is one."""
     if seconds_left(log, limits) <= 0:
         return out_of_time(limits)
-    if limits.turns is not None and log.turns >= limits.turns:
+    if limits.turns is not None and log.turns - log.turns_before >= limits.turns:
         return LimitReached("turns", f"the limit of {_counted(limits.turns, 'turn')} was reached")
     if limits.tokens is not None and log.usage.total >= limits.tokens:
         return LimitReached("tokens", f"the limit of {limits.tokens} tokens was reached ({log.usage.total} used)")

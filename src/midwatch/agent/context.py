@@ -23,27 +23,42 @@ RESTARTED = (
 CUT_SHORT = "Your last answer was cut off at the length limit. Go on from there, in smaller steps."
 
 
+PROMPTS = {"conversation": "converse"}
+"""Kinds of tasks with instructions of their own."""
+
+
 @cache
-def instructions() -> str:
-    """The same words for every task, so that providers can cache them."""
-    return resources.files("midwatch.agent").joinpath("prompts/solve.md").read_text("utf-8").strip()
+def instructions(kind: str = "task") -> str:
+    """The same words for every task of a kind, so that providers can cache them."""
+    name = f"prompts/{PROMPTS.get(kind, 'solve')}.md"
+    return resources.files("midwatch.agent").joinpath(name).read_text("utf-8").strip()
 
 
 def opening(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     """The first message: where the model is and what is asked. Made once, kept in the log. `notes` are what did not go
     as it should in making the environment."""
+    return f"{environment(task, workdir, notes)}\n\n{shown_prompt(task.prompt)}"
+
+
+def shown_prompt(prompt: str) -> str:
+    """What a person says, within PROMPT_CAP."""
+    if len(prompt) <= PROMPT_CAP:
+        return prompt
+    return f"{prompt[:PROMPT_CAP]}\n[… {len(prompt) - PROMPT_CAP} characters left out]"
+
+
+def environment(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
+    """Where the model is."""
     checks = "\n".join(f"- `{check}`" for check in task.checks) or "- none were given and none were found"
+    heading = "checks that the harness runs in the end" if task.kind == "task" else "checks of the repository"
     start = task.base.branch or task.base.ref
-    prompt = task.prompt
-    if len(prompt) > PROMPT_CAP:
-        left_out = len(prompt) - PROMPT_CAP
-        prompt = f"{prompt[:PROMPT_CAP]}\n[… {left_out} characters left out]"
     origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
     return (
         f"<environment>\nworking folder: {workdir} ({origin})\n"
-        f"network: {_network(task)}\nchecks that the harness runs in the end:\n{checks}\n"
+        + (f"folder of the person: {task.folder}\n" if task.folder else "")
+        + f"network: {_network(task)}\n{heading}:\n{checks}\n"
         + "".join(f"note: {note}\n" for note in notes)
-        + f"</environment>\n\n{prompt}"
+        + "</environment>"
     )
 
 
@@ -56,7 +71,9 @@ def view(history: History, task: Task, workdir: str, blobs: Blobs | None = None)
     """All that the model is shown now. View n+1 starts with view n, unless something was undone or compacted. `blobs`
     have the images; without them they are left out."""
     brief = Brief(task.prompt, workdir, task.checks, task.limits)
-    return View(instructions(), brief, tuple(_with_images(item, blobs) for item in history.items), history.schema)
+    return View(
+        instructions(task.kind), brief, tuple(_with_images(item, blobs) for item in history.items), history.schema
+    )
 
 
 def _with_images(item: Item, blobs: Blobs | None) -> Item:

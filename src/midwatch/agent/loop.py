@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Delta, Reply, ToolCall, View
 from midwatch.domain.errors import ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
+from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
@@ -49,26 +51,32 @@ class Workplace:
     """What the box has asked of the network since the last append."""
     approver: Approver = field(default_factory=Nobody)
     """Who is asked where a person must decide."""
+    saved: Callable[[Checkpoint], Awaitable[None]] | None = None
+    """Told of every checkpoint once it is in the log; must not raise."""
+    inbox: Callable[[], Sequence[Message]] = tuple
+    """Takes what a person has said meanwhile, for the next model call."""
 
     @property
     def fixed(self) -> int:
         """Bytes of what every request holds beside the conversation."""
-        return len(context.instructions()) + len(json.dumps(to_json(self.tools.specs)))
+        return len(context.instructions(self.task.kind)) + len(json.dumps(to_json(self.tools.specs)))
 
 
-async def work(log: Log, place: Workplace) -> None:
-    """Until the log has an outcome: make one move. Starting and going on after a crash are the same call."""
-    note = context.RESTARTED if log.checkpoint is not None else ""
+async def work(log: Log, place: Workplace, *, same_box: bool = False) -> None:
+    """Until the log has an outcome: make one move. Starting and going on after a crash are the same call. `same_box`:
+    the box is the one that all of the log so far was done in, or the model has been told that it is not."""
+    note = context.RESTARTED if log.checkpoint is not None and not same_box else ""
     while log.outcome is None:
         if call := log.next_unanswered():
             await _answer(log, call, place, note)
         elif limit := budget.over(log, place.task.limits, place.model, place.fixed):
             await log.append(limit)
         elif compaction.due(log, place.model):
-            await _compact(log, place)
+            await compact(log, place)
         else:
-            if note:
-                await log.append(Message("harness", note))
+            said = (*((Message("harness", note),) if note else ()), *place.inbox())
+            if said:
+                await log.append(*said)
             await _ask(log, place)
         note = ""
 
@@ -121,6 +129,8 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
         detail=result.detail,
     )
     await log.append(*place.requests.take(), finished, *result.events)
+    if place.saved is not None:
+        await place.saved(checkpoint)
 
 
 async def _ask(log: Log, place: Workplace) -> None:
@@ -151,7 +161,7 @@ async def _ask(log: Log, place: Workplace) -> None:
     await log.append(replied, *([Message("harness", context.CUT_SHORT)] if cut else []))
 
 
-async def _compact(log: Log, place: Workplace) -> None:
+async def compact(log: Log, place: Workplace) -> None:
     """Replace the middle of the conversation by the model's notes on it."""
     place.observer.phase("making room in the model's window")
     view = context.view(log, place.task, place.box.workdir, place.blobs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from midwatch.agent import instructions
@@ -28,6 +28,7 @@ from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import WORKDIR, Sandbox
+from midwatch.tools.approval import Approver, Nobody
 from midwatch.tools.base import ToolSet
 from midwatch.workflows import describe
 from midwatch.workflows.environment import IN_PLACE
@@ -62,6 +63,8 @@ class Parts:
     """What the settings and the machine give to environments."""
     personal: bytes = b""
     """The person's own instructions for every agent."""
+    approver: Approver = field(default_factory=Nobody)
+    """Who is asked where a person must decide."""
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -149,12 +152,12 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
     workdir = WORKDIR
     if parts.sandbox.name in IN_PLACE:
         workdir = str(work_folder(parts.state, log.attempt) / "tree")
-    told = await _instructions(task, parts)
+    told = await told_instructions(task, parts)
     first = [Message("repository", told)] if told else []
     await log.append(*ready, *first, Message("person", opening(task, workdir, place.environment.notes)))
 
 
-async def _instructions(task: Task, parts: Parts) -> str:
+async def told_instructions(task: Task, parts: Parts) -> str:
     """What the person and the repository tell every agent, as of the base commit."""
     git = parts.repository.git
     files = instructions.wanted(await objects.files(git, task.base.commit, *instructions.PLACES))
@@ -168,7 +171,9 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     requests = Requests("work")
     try:
         async with place.box(tree, log.attempt, requests.note, parts.support) as box:
-            bench = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests)
+            bench = Workplace(
+                task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
+            )
             await work(log, bench)
     finally:
         await _tell(log, requests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,10 @@ class Request:
     """Those fields of `Limits` that the person asked for."""
     sandbox: str | None = None
     include_uncommitted: bool = False
+    kind: str = "task"
+    """As in `Task`."""
+    mode: str = "workspace"
+    """As in `Task`."""
     trust_recipe: bool = False
     """The person has looked at the recipe: it may name hosts and secrets."""
 
@@ -77,7 +82,7 @@ async def resolve(request: Request, repository: Repository, around: Surroundings
     """The base commit, its recipe, checks and toolchain, and what its environment is made from. Asks nothing about
     trust. Raises InputError."""
     base = await repository.resolve(request.base)
-    if request.include_uncommitted:
+    if request.include_uncommitted or request.kind == "conversation":
         base = await repository.include_uncommitted(base)
     recipe, checks, checks_from = await _checks(request.checks, repository, base.commit)
     tools = _tools(recipe, repository, checks, around, from_person=checks_from == "option")
@@ -114,7 +119,19 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         notes=tuple(note for note in (_note(found), *tools.notes, *notes(found.plan)) if note),
         created=now(),
         terms=terms(found.plan),
+        kind=request.kind,
+        mode=request.mode,
+        folder=_folder(request.repository, repository),
     )
+
+
+def _folder(asked: str, repository: Repository) -> str:
+    """Where in the repository the person is."""
+    place = repository.place
+    if place is None or place.top is None:
+        return ""
+    folder = os.path.relpath(os.path.realpath(Path(asked).expanduser()), place.top)
+    return "" if folder == "." or folder.startswith("..") else folder
 
 
 def _note(found: Resolved) -> str:

@@ -152,14 +152,19 @@ def _outside_rules(place: Place, configured: str) -> bytes:
 
 async def write_uncommitted(place: Place, store: Path, base: Base) -> tuple[str, int]:
     """The tree of the working tree as it is now, written to the store, and the number of files that differ."""
-    assert place.top is not None
-    git = place.git()
-    head = (await git.run("rev-parse", "--verify", "HEAD")).decode().strip()
+    head = (await place.git().run("rev-parse", "--verify", "HEAD")).decode().strip()
     if head != base.commit:
         raise InputError(
             "the working tree is on another commit than the base, so its changes cannot be included",
             "leave --base or --include-uncommitted out",
         )
+    return await write_working_tree(place, store, base.tree)
+
+
+async def write_working_tree(place: Place, store: Path, against: str) -> tuple[str, int]:
+    """The tree of the working tree as it is now (what is ignored left out), written to the store, and the number of
+    files that differ from the tree `against`. Raises InputError for a file that cannot be read."""
+    assert place.top is not None
     scratch = Path(tempfile.mkdtemp(prefix="index-", dir=store))
     try:
         index = place.git_dir / "index"
@@ -173,10 +178,10 @@ async def write_uncommitted(place: Place, store: Path, base: Base) -> tuple[str,
         if added.code == 1:
             raise InputError(
                 f"a file of the working tree cannot be included: {last_words(added.stderr)}",
-                "make it readable or ignored, or leave --include-uncommitted out",
+                "make it readable, or let git ignore it",
             )
         tree = (await aside.run("write-tree")).decode().strip()
-        changed = await aside.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", base.tree, tree)
+        changed = await aside.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", against, tree)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return tree, sum(1 for name in changed.split(b"\0") if name)

@@ -19,6 +19,10 @@ _ANY_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::?//|[A-Za-z0-9]+::")
 _SCP = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!//).+", re.DOTALL)
 
 
+class NotARepository(InputError):
+    """The folder is there, and no git repository."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A local repository as git sees it."""
@@ -155,7 +159,7 @@ def _unusable(path: Path, answer: Answer) -> InputError:
             f"if you trust it: git config --global --add safe.directory {shlex.quote(str(path))}",
         )
     if "not a git repository" in text:
-        return InputError(
+        return NotARepository(
             f"{where} is not a git repository",
             "name one with --repo, or make it one: `git init`, `git add .`, `git commit`",
         )

@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, OperationError
-from midwatch.domain.evidence import FileChange
+from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import bases, diff, mirror
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.location import Place, is_url, locate, repository_key
+from midwatch.workspace.loose import find
 from midwatch.workspace.names import quoted, shown, without_secret
 from midwatch.workspace.remote import Remote, complete_local
 
@@ -46,7 +47,9 @@ class Repository:
     url: bool
 
     @classmethod
-    async def open(cls, state: Path, location: str, *, refresh: bool = True, commit: str = "") -> Repository:
+    async def open(
+        cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False
+    ) -> Repository:
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
         writable, not trusted by git, git too old), OperationError when a URL cannot be fetched.
@@ -54,7 +57,8 @@ class Repository:
         `refresh=False` is for reading what earlier runs left: it starts no process, and the user's repository may have
         gone; it raises InputError when there is no store.
 
-        `commit` is what a task is known to start from: a URL whose store has it is not fetched again."""
+        `commit` is what a task is known to start from: a URL whose store has it is not fetched again. With `plain` a
+        folder that is no repository is one without history."""
         url = is_url(location)
         if not refresh:
             store = store_of(state, location)
@@ -62,7 +66,7 @@ class Repository:
         if url:
             mirror.require_fetchable(location)
         await require_git()
-        place = None if url else await locate(location)
+        place = None if url else await (find(state, location) if plain else locate(location))
         store = store_of(state, location if place is None else place.name)
         if place is not None:
             await bases.require_commit(place)
@@ -125,15 +129,27 @@ class Repository:
         note = bases.joined(bases.without_uncommitted(base.note), f"uncommitted changes included: {files}")
         return Base(commit=commit, tree=tree, ref=base.ref, branch=base.branch, note=note)
 
+    async def snapshot(self, base: Base, beside: str = "") -> Checkpoint:
+        """The person's working tree as it is now, as a checkpoint on the base; nothing of theirs is touched. `beside`:
+        the checkpoint's commit whose ignored files are to be kept. Raises InputError where there is no working tree or
+        a file of it cannot be read."""
+        if self.place is None or self.place.top is None:
+            raise InputError(f"{without_secret(self.location)} has no working tree", "name a folder that has one")
+        tree, _ = await bases.write_working_tree(self.place, self.git_dir, base.tree)
+        parents = ["-p", base.commit]
+        if beside:
+            kept = await self.git.ask("rev-parse", "--verify", "--quiet", f"{beside}^2")
+            parents += ["-p", kept.stdout.decode().strip()] if kept.code == 0 else []
+        who = Git(git_dir=self.git_dir, cwd=self.git_dir, environment=_author("@0 +0000"))
+        commit = (await who.run("commit-tree", tree, *parents, "-m", "The person's folder")).decode().strip()
+        return Checkpoint(tree, commit)
+
     async def commit(self, tree: str, parent: str, message: str, when: str) -> str:
         """A commit in the store by Midwatch; the same arguments give the same id. `when` is ISO 8601."""
         moment = datetime.fromisoformat(when)
         seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
         stamp = f"@{seconds} +0000"
-        who = {f"GIT_{role}_NAME": NAME for role in ("AUTHOR", "COMMITTER")}
-        who |= {f"GIT_{role}_EMAIL": EMAIL for role in ("AUTHOR", "COMMITTER")}
-        who |= {f"GIT_{role}_DATE": stamp for role in ("AUTHOR", "COMMITTER")}
-        git = Git(git_dir=self.git_dir, cwd=self.git_dir, environment=who)
+        git = Git(git_dir=self.git_dir, cwd=self.git_dir, environment=_author(stamp))
         text = message.replace("\0", "").encode("utf-8", "replace")
         return (await git.run("commit-tree", tree, "-p", parent, "-F", "-", stdin=text or b"\n")).decode().strip()
 
@@ -166,6 +182,11 @@ class Repository:
             return (self.git_dir / "info" / "exclude").read_bytes()
         except OSError:
             return b""
+
+
+def _author(stamp: str) -> dict[str, str]:
+    values = {"NAME": NAME, "EMAIL": EMAIL, "DATE": stamp}
+    return {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in values.items()}
 
 
 def store_of(state: Path, location: str) -> Path:
