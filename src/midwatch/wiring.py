@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from midwatch import __version__
 from midwatch.domain.errors import InputError
+from midwatch.domain.ids import task_of
 from midwatch.engine.state import state_folder as state_folder
 from midwatch.engine.store.sqlite import SqliteStore
 
@@ -99,6 +100,10 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
     task = (await home.store.find(task_id)).task
     if task.kind == "conversation":
         raise InputError(f"{task.id} is a conversation", f'say something in it: midwatch exec resume {task.id} "…"')
+    if task.kind == "subtask":
+        raise InputError(
+            f"{task.id} is a part of attempt {task.parent}", f"go on with that: midwatch resume {task_of(task.parent)}"
+        )
     if await settled(home.store, home.state, home.forge, task):
         return await report(home, task.id)
     async with _parts(home, task, task.model, observer) as parts:

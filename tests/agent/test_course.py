@@ -29,12 +29,12 @@ async def test_what_was_undone_no_longer_counts_and_an_undo_can_be_undone() -> N
     assert [e.seq for e in course.course(log.events)] == list(range(1, 10))
 
 
-async def test_the_task_is_the_earliest_step_and_results_are_the_others() -> None:
+async def test_the_task_is_the_earliest_step_and_results_and_answers_are_the_others() -> None:
     log, _ = await log_of(BODIES)
     assert course.introduced(log.events) == 3
     assert [e.seq for e in course.steps(log.events)] == [3, 6, 9]
     undone, _ = await log_of([*BODIES, _back(6), samples.reply("other")])
-    assert [e.seq for e in course.steps(undone.events)] == [3, 6]
+    assert [e.seq for e in course.steps(undone.events)] == [3, 6, 11]
 
 
 async def test_what_was_appended_with_a_result_is_one_step_with_it() -> None:

@@ -30,6 +30,7 @@ from midwatch.domain.events import (
 from midwatch.domain.evidence import Checkpoint, Evidence
 from midwatch.domain.interventions import (
     ApprovalGiven,
+    Delegated,
     FilesImported,
     Forked,
     HookRan,
@@ -65,6 +66,7 @@ BODIES = {
     "model_chosen": ModelChosen(EVIL),
     "approval_given": ApprovalGiven("call_1", "shell", EVIL, False, "person", EVIL),
     "hook_ran": HookRan("before_tool", EVIL, "call_1", 1, EVIL, EVIL, 3, "f" * 64, 4, 1),
+    "delegated": Delegated("call_1", EVIL, EVIL, 2, Usage(9, 0, 0, 1), None),
     "session_ended": SessionEnded(1, EVIL, None, EVIL, 3, "f" * 64, 4, 1),
 }
 

@@ -13,9 +13,9 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
 from midwatch.domain.events import Event
@@ -25,11 +25,14 @@ from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.forges.local import LocalForge
+from midwatch.models.base import Model
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.tools.toolset import default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.solve import Parts, solve
 from midwatch.workspace.repository import Repository
+
+T = TypeVar("T")
 
 PATCH = """*** Begin Patch
 *** Update File: count.txt
@@ -41,16 +44,16 @@ PATCH = """*** Begin Patch
 *** End Patch"""
 
 
-def _shell(number: int, command: str) -> ToolCall:
+def shell(number: int, command: str) -> ToolCall:
     return ToolCall(f"call_{number}", "shell", json.dumps({"command": command}))
 
 
 SCRIPT: tuple[tuple[str, tuple[ToolCall, ...]], ...] = (
-    ("Look.", (_shell(1, "cat count.txt; echo one >> count.txt; echo $(wc -l < count.txt) lines"),)),
-    ("Patch.", (ToolCall("call_2", "apply_patch", json.dumps({"patch": PATCH})), _shell(3, "echo two >> count.txt"))),
-    ("Fail.", (_shell(4, "echo three >> count.txt; rm keep.txt; false"),)),
+    ("Look.", (shell(1, "cat count.txt; echo one >> count.txt; echo $(wc -l < count.txt) lines"),)),
+    ("Patch.", (ToolCall("call_2", "apply_patch", json.dumps({"patch": PATCH})), shell(3, "echo two >> count.txt"))),
+    ("Fail.", (shell(4, "echo three >> count.txt; rm keep.txt; false"),)),
     ("Plan.", (ToolCall("call_5", "update_plan", '{"plan": [{"step": "count", "status": "completed"}]}'),)),
-    ("Read.", (_shell(6, "cat count.txt new/file.txt; test -e keep.txt && echo still here"),)),
+    ("Read.", (shell(6, "cat count.txt new/file.txt; test -e keep.txt && echo still here"),)),
     ("Count further\n\nAdded lines.", ()),
 )
 
@@ -85,15 +88,22 @@ class DeadlyStore(SqliteStore):
         super().__init__(path)
         self._fatal, self._when, self._count = fatal, when, 0
 
+    async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
+        """See `Store.create`; counts when it brings events."""
+        await self._counting(lambda: SqliteStore.create(self, task, begun), counts=bool(begun))
+
     async def append(self, attempt: str, epoch: int, bodies: Sequence[Any]) -> Sequence[Event]:
         """See `Store.append`."""
-        self._count += 1
-        if (self._count, self._when) == (self._fatal, "before"):
+        return await self._counting(lambda: SqliteStore.append(self, attempt, epoch, bodies))
+
+    async def _counting(self, write: Callable[[], Awaitable[T]], *, counts: bool = True) -> T:
+        self._count += counts
+        if counts and (self._count, self._when) == (self._fatal, "before"):
             os.kill(os.getpid(), signal.SIGKILL)
-        events = await super().append(attempt, epoch, bodies)
-        if (self._count, self._when) == (self._fatal, "after"):
+        done = await write()
+        if counts and (self._count, self._when) == (self._fatal, "after"):
             os.kill(os.getpid(), signal.SIGKILL)
-        return events
+        return done
 
 
 async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
@@ -108,8 +118,10 @@ async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
     return task
 
 
-async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when: str = "") -> None:
+async def main(arguments: Sequence[str], model: Model | None = None) -> None:
     """Work on the task until it is done or this process is dead."""
+    state, location, task_file = Path(arguments[0]), arguments[1], Path(arguments[2])
+    fatal, when = (int(arguments[3]), arguments[4]) if len(arguments) > 3 else (0, "")
     store = DeadlyStore(state / "state.db", fatal, when)
     repository = await Repository.open(state, location)
     task = await _task(store, repository, task_file)
@@ -119,7 +131,7 @@ async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when
         blobs=Blobs(state / "blobs"),
         repository=repository,
         sandbox=Bubblewrap(),
-        model=ScriptedModel(),
+        model=model or ScriptedModel(),
         tools=default_tools(),
         forge=LocalForge(state),
         observer=Silent(),
@@ -133,6 +145,4 @@ async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when
 
 
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    kill = (int(arguments[3]), arguments[4]) if len(arguments) > 3 else (0, "")
-    asyncio.run(main(Path(arguments[0]), arguments[1], Path(arguments[2]), *kill))
+    asyncio.run(main(sys.argv[1:]))

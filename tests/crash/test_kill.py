@@ -29,11 +29,11 @@ class Place:
     repository: Path
     task_file: Path
 
-    def drive(self, *kill: str) -> subprocess.CompletedProcess[str]:
+    def drive(self, *kill: str, driver: str = "driver") -> subprocess.CompletedProcess[str]:
         """Run the driver to its end or its death."""
         arguments = [str(self.state), str(self.repository), str(self.task_file), *kill]
         return subprocess.run(
-            [sys.executable, "-m", "tests.crash.driver", *arguments],
+            [sys.executable, "-m", f"tests.crash.{driver}", *arguments],
             capture_output=True,
             text=True,
             timeout=120,

@@ -193,14 +193,22 @@ async def test_what_is_merged_while_the_work_goes_on_is_said_and_nothing_is_clai
     assert await faults(place, task) == ()
 
 
-async def test_a_message_is_refused_before_the_beginning_while_it_runs_and_past_a_limit(place: Place) -> None:
+async def test_turns_count_anew_from_a_message(place: Place) -> None:
     task = await place.task([PASSES], limits=Limits(turns=2))
+    await place.solve(task, FakeModel(SCRIPT))
+    await tell(place, task.id, "now two")
+    report = await place.solve(task, FakeModel(SCRIPT))
+    assert (report.status, report.chosen.turns) == ("done", 4)
+
+
+async def test_a_message_is_refused_before_the_beginning_while_it_runs_and_past_a_limit(place: Place) -> None:
+    task = await place.task([PASSES], limits=Limits(tokens=220))
     with pytest.raises(InputError, match="has not begun"):
         await tell(place, task.id, "now two")
     await place.solve(task, FakeModel(SCRIPT))
     with hold(place.state / "locks", f"{task.id}.1"), pytest.raises(InputError, match="being worked on"):
         await tell(place, task.id, "now two")
-    with pytest.raises(InputError, match="limit of 2 turns"):
+    with pytest.raises(InputError, match="has used up its 220 tokens"):
         await tell(place, task.id, "now two")
     with pytest.raises(InputError, match="the message is empty"):
         await tell(place, task.id, " ")

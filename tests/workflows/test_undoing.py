@@ -184,6 +184,8 @@ async def test_a_fork_has_the_limits_of_its_origin_for_itself(place: Place) -> N
     assert (new.limits.turns, new.limits.tokens) == (4, 10_220)
     report = await place.solve(new, FakeModel(SCRIPT))
     assert (report.status, report.chosen.turns) == ("done", 3)
+    told = await fork(place, new.id, "", "and more")  # turns count from the message on
+    assert (told.limits.turns, told.limits.tokens) == (4, 10_220 + 330)
 
 
 async def test_a_fork_of_a_fork_and_of_what_was_undone_holds_only_what_counts(place: Place) -> None:

@@ -31,24 +31,17 @@ def out_of_time(limits: Limits) -> LimitReached:
 
 def over(log: Log, limits: Limits, model: Model, fixed: int = 0) -> LimitReached | None:
     """The limit that forbids another move, if one does. `fixed` as in `output_cap`."""
-    if (reached := used_up(log, limits)) is not None:
-        return reached
-    if log.context_tokens > model.window * WINDOW_SHARE and not compaction.possible(log, model):
-        return LimitReached("context", f"the conversation no longer fits the model's window of {model.window} tokens")
-    if limits.cost_microusd is not None and output_cap(log, limits, model, fixed) < min(LEAST_OUTPUT, model.max_output):
-        spent, cap = log.cost_microusd / 1e6, limits.cost_microusd / 1e6
-        return LimitReached("cost", f"the next call could exceed the limit of ${cap:.6g} (${spent:.6g} spent)")
-    return None
-
-
-def used_up(log: Log, limits: Limits) -> LimitReached | None:
-    """The limit of time, turns or tokens of which nothing is left, if there is one."""
     if seconds_left(log, limits) <= 0:
         return out_of_time(limits)
     if limits.turns is not None and log.turns - log.turns_before >= limits.turns:
         return LimitReached("turns", f"the limit of {_counted(limits.turns, 'turn')} was reached")
     if limits.tokens is not None and log.usage.total >= limits.tokens:
         return LimitReached("tokens", f"the limit of {limits.tokens} tokens was reached ({log.usage.total} used)")
+    if log.context_tokens > model.window * WINDOW_SHARE and not compaction.possible(log, model):
+        return LimitReached("context", f"the conversation no longer fits the model's window of {model.window} tokens")
+    if limits.cost_microusd is not None and output_cap(log, limits, model, fixed) < min(LEAST_OUTPUT, model.max_output):
+        spent, cap = log.cost_microusd / 1e6, limits.cost_microusd / 1e6
+        return LimitReached("cost", f"the next call could exceed the limit of ${cap:.6g} (${spent:.6g} spent)")
     return None
 
 

@@ -29,7 +29,12 @@ def introduced(events: Sequence[Event]) -> int:
 
 def is_step(event: Event) -> bool:
     """Whether the state right after the event is whole: files and conversation belong together there."""
-    return isinstance(event.body, Message | ToolFinished | PlanUpdated | FilesImported)
+    body = event.body
+    return isinstance(body, Message | ToolFinished | PlanUpdated | FilesImported) or _is_answer(body)
+
+
+def _is_answer(body: object) -> bool:
+    return isinstance(body, ModelReplied) and not body.calls and body.stop != "length"
 
 
 def steps(events: Sequence[Event]) -> list[Event]:

@@ -30,7 +30,7 @@ from midwatch.domain.events import (
     ToolStarted,
 )
 from midwatch.domain.evidence import Checkpoint
-from midwatch.domain.interventions import FilesImported, Interrupted, ModelChosen, SessionEnded, Undone
+from midwatch.domain.interventions import Delegated, FilesImported, Interrupted, ModelChosen, SessionEnded, Undone
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
@@ -134,6 +134,9 @@ class History:
                 self.outcome = Outcome("interrupted", body.reason, draft=True)
             case ModelChosen():
                 self.model = body.model
+            case Delegated():
+                self.turns += body.turns
+                self._spend(body.usage, body.cost_microusd)
             case SessionEnded() if body.number:
                 self.numbers = max(self.numbers, body.number)
             case _:
@@ -157,9 +160,7 @@ class History:
     def _fold_reply(self, body: ModelReplied) -> None:
         self.turns += 1
         self.last_reply = body
-        self.usage += body.usage
-        self.cost_microusd += body.cost_microusd or 0
-        self.cost_known = self.cost_known and body.cost_microusd is not None
+        self._spend(body.usage, body.cost_microusd)
         self.items.append(Replied(body.wire, body.text, body.calls, body.items, body.model))
         self._tail_bytes, self._sent = 0, body.usage.total
         self._open = {call.id: call for call in body.calls}
@@ -178,10 +179,13 @@ class History:
             self.commands.append(body)
             self.numbers = max(self.numbers, body.number)
 
+    def _spend(self, usage: Usage, cost_microusd: int | None) -> None:
+        self.usage += usage
+        self.cost_microusd += cost_microusd or 0
+        self.cost_known = self.cost_known and cost_microusd is not None
+
     def _fold_compaction(self, body: Compacted) -> None:
-        self.usage += body.usage
-        self.cost_microusd += body.cost_microusd or 0
-        self.cost_known = self.cost_known and body.cost_microusd is not None
+        self._spend(body.usage, body.cost_microusd)
         tail = self.items[len(self.items) - body.kept :]
         self.items = [*self.opening, Said(body.summary), *tail]
         self._sent, self._tail_bytes = 0, sum(map(item_bytes, self.items))

@@ -27,6 +27,7 @@ from midwatch.domain.events import (
 from midwatch.domain.evidence import CheckRun
 from midwatch.domain.interventions import (
     ApprovalGiven,
+    Delegated,
     FilesImported,
     Forked,
     HookRan,
@@ -143,6 +144,10 @@ def _intervention(body: Any) -> Step:
         case HookRan():
             facts = (f"refused: {words.line(body.refused)}",) if body.refused else (words.line(body.ended),)
             return Step(not body.refused, f"hook {words.line(body.hook)}: {words.line(body.command)}", facts)
+        case Delegated():
+            tokens = [f"{words.compact(body.usage.total)} tokens"] if body.usage.total else []
+            told = (words.line(body.status), words.count(body.turns, "turn"), *tokens)
+            return Step(body.status == "done", f"subtask {words.line(body.task)}", told)
         case SessionEnded():
             log = f"[{body.number}] " if body.number else ""
             return Step(None, f"{log}session {body.session} $ {words.line(body.command)}", (words.line(body.ended),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from midwatch.domain.conversation import Usage
 from midwatch.domain.evidence import Checkpoint
 
 
@@ -122,9 +123,26 @@ class SessionEnded:
     lines: int
 
 
+@dataclass(frozen=True, slots=True)
+class Delegated:
+    """What a subtask has spent since this was last told of it; it counts towards the limits of this attempt."""
+
+    kind: ClassVar[str] = "delegated"
+    version: ClassVar[int] = 1
+    call_id: str
+    task: str
+    """The subtask's id."""
+    status: str
+    """`done`, `limit`, or `interrupted` when it has not come to its end."""
+    turns: int
+    usage: Usage
+    cost_microusd: int | None
+    """None when the price is not known."""
+
+
 INTERVENTIONS: dict[str, type[Any]] = {
     body.kind: body
     for body in (
-        Undone, Forked, FilesImported, Interrupted, ModelChosen, ApprovalGiven, HookRan, SessionEnded,
+        Undone, Forked, FilesImported, Interrupted, ModelChosen, ApprovalGiven, HookRan, SessionEnded, Delegated,
     )
 }  # fmt: skip

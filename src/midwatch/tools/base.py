@@ -92,6 +92,10 @@ class ToolSet:
         """In the order in which they were given; the same for every request of an attempt."""
         return tuple(tool.spec for tool in self._tools.values())
 
+    def plus(self, *tools: Tool) -> ToolSet:
+        """These tools and, after them, others."""
+        return ToolSet((*self._tools.values(), *tools))
+
     def summary(self, call: ToolCall) -> str:
         """The call in one line."""
         tool = self._tools.get(call.name)
@@ -111,7 +115,6 @@ class ToolSet:
         """Run the call; an unknown tool is a result that names the known ones."""
         tool = self._tools.get(call.name)
         if tool is None:
-            known = ", ".join(self._tools)
-            text = f"There is no tool named {call.name!r}. The tools are: {known}."
+            text = f"There is no tool named {call.name!r}. The tools are: {', '.join(self._tools)}."
             return ToolResult(ok=False, output=text, ended="unknown tool")
         return await tool.run(call.arguments, bench)

@@ -45,13 +45,13 @@ async def fork(shelf: Shelf, name: str, at: str, message: str, harness: str) -> 
     require_begun(History(events), attempt)
     seq = step(events, at) if at else len(events)
     bodies = copies(events[:seq])
-    task = _task(row.task, message, attempt, seq, bodies)
     then = _folded(bodies)
+    bodies_told = [*bodies, *(spoken(then, message) if message.strip() else [])]
+    task = _task(row.task, message, (attempt, seq), _limits(row.task.limits, _folded(bodies_told)))
     begun = [
         replace(events[0].body, task=task, attempt=1, harness=harness),
         Forked(attempt, seq, events[seq - 1].hash, len(bodies)),
-        *bodies,
-        *(spoken(then, message) if message.strip() else []),
+        *bodies_told,
     ]
     if then.checkpoint is not None:
         repository = await shelf.repository(task)
@@ -87,20 +87,20 @@ def _folded(bodies: Sequence[Any]) -> History:
     return History([Event("", seq, "2000-01-01T00:00:00.000Z", 0, body, "", "") for seq, body in enumerate(bodies, 1)])
 
 
-def _task(of: Task, message: str, attempt: str, seq: int, bodies: Sequence[Any]) -> Task:
+def _task(of: Task, message: str, origin: tuple[str, int], limits: Limits) -> Task:
     name = new_task_id()
     return replace(
         of,
         id=name,
         branch=branch_name(name, message or of.prompt),
         attempts=1,
-        limits=_limits(of.limits, _folded(bodies)),
-        notes=(*of.notes, f"forked from {attempt} at event {seq}"),
+        limits=limits,
+        notes=(*of.notes, f"forked from {origin[0]} at event {origin[1]}"),
         created=now(),
     )
 
 
-def _limits(limits: Limits, copied: History) -> Limits:
+def _limits(limits: Limits, begun: History) -> Limits:
     """The same again, on top of what the copies say was spent."""
 
     def more(cap: int | None, spent: int) -> int | None:
@@ -108,7 +108,7 @@ def _limits(limits: Limits, copied: History) -> Limits:
 
     return replace(
         limits,
-        turns=more(limits.turns, copied.turns),
-        tokens=more(limits.tokens, copied.usage.total),
-        cost_microusd=more(limits.cost_microusd, copied.cost_microusd),
+        turns=more(limits.turns, begun.turns - begun.turns_before),
+        tokens=more(limits.tokens, begun.usage.total),
+        cost_microusd=more(limits.cost_microusd, begun.cost_microusd),
     )

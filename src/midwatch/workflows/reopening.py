@@ -7,7 +7,6 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from midwatch.agent import budget
 from midwatch.agent.course import introduced
 from midwatch.agent.log import History, Log
 from midwatch.domain.errors import InputError
@@ -88,7 +87,7 @@ async def reopened(shelf: Shelf, name: str) -> AsyncIterator[Reopened]:
                 f"`midwatch fork {attempt}` makes a task of its own of it",
             )
         await _require_unsettled(shelf, task)
-        await keep(shelf, task, attempt, log)
+        await keep(await shelf.repository(task), attempt, log)
         yield Reopened(task, log)
 
 
@@ -118,10 +117,9 @@ async def _require_unsettled(shelf: Shelf, task: Task) -> None:
         )
 
 
-async def keep(shelf: Shelf, task: Task, attempt: str, history: History) -> None:
+async def keep(repository: Repository, attempt: str, history: History) -> None:
     """Hold on to the files as they are and to the commit that was offered, whatever git cleans up later: the log still
     names them when the attempt has gone another way. May be called again."""
-    repository = await shelf.repository(task)
     number = len(history.events)
     if history.checkpoint is not None:
         await repository.keep(f"before/{attempt}/{number}", history.checkpoint.commit)
@@ -149,10 +147,11 @@ def spoken(history: History, text: str) -> list[Interrupted | Message]:
     return [*ended, Message("person", text)]
 
 
-def require_left(log: Log, task: Task) -> None:
-    """Raises InputError when a limit of the attempt forbids any further work."""
-    reached = budget.used_up(log, task.limits)
-    if reached is not None:
-        raise InputError(
-            f"task {task.id} cannot go on: {reached.text}", f"`midwatch fork {task.id}` has limits of its own"
-        )
+def require_left(history: History, task: Task) -> None:
+    """Raises InputError when nothing is left of the attempt's tokens or money; turns and time count anew from each
+    request."""
+    limits, mend = task.limits, f"`midwatch fork {task.id}` has limits of its own"
+    if limits.tokens is not None and history.usage.total >= limits.tokens:
+        raise InputError(f"task {task.id} has used up its {limits.tokens} tokens", mend)
+    if limits.cost_microusd is not None and history.cost_microusd >= limits.cost_microusd:
+        raise InputError(f"task {task.id} has used up its ${limits.cost_microusd / 1e6:.6g}", mend)

@@ -85,6 +85,9 @@ def status_of(history: History, running: bool) -> tuple[str, str, str]:
         if history.outcome is not None and history.outcome.kind == "limit":
             return "limit", history.outcome.text, ""
         return "done", "", ""
+    ended = _ended(history)
+    if ended:
+        return ended, history.outcome.text if history.outcome and ended == "limit" else "", ""
     if running:
         return "running", "", ""
     if last is None:
@@ -92,6 +95,13 @@ def status_of(history: History, running: bool) -> tuple[str, str, str]:
     if isinstance(last, Failed):
         return "failed", last.error, last.mend
     return "interrupted", "", ""
+
+
+def _ended(history: History) -> str:
+    """How an attempt that has no pull request to offer came to its end; empty when it is another kind, or has not."""
+    if history.task is None or history.task.kind != "subtask" or history.outcome is None:
+        return ""
+    return history.outcome.kind
 
 
 def attempt_report(attempt: str, history: History, running: bool) -> AttemptReport:

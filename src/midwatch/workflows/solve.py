@@ -9,10 +9,12 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from midwatch.agent import instructions
 from midwatch.agent.context import opening
+from midwatch.agent.delegate import Parent, with_subtasks
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
 from midwatch.agent.requests import Requests
@@ -172,9 +174,11 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     try:
         async with place.box(tree, log.attempt, requests.note, parts.support) as box:
             bench = Workplace(
-                task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
-            )
-            await work(log, bench)
+                task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver,
+                go_to=partial(place.go_to, tree, box),
+            )  # fmt: skip
+            parent = Parent(log, parts.tools, parts.store, parts.state / "locks", lambda: bench)
+            await work(log, with_subtasks(bench, parent))
     finally:
         await _tell(log, requests)
 
