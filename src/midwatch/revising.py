@@ -3,16 +3,21 @@ for; `wiring.run` then goes on with the task."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from midwatch import __version__
+from midwatch.domain.errors import InputError
+from midwatch.wiring import DEFAULT_MODEL, named_model, parts_of
 
 if TYPE_CHECKING:
-    from midwatch.domain.events import Event
+    from midwatch.domain.events import Event, Stopped
+    from midwatch.domain.interventions import Reviewed
+    from midwatch.domain.observer import Observer
     from midwatch.domain.task import Task
     from midwatch.wiring import Home
     from midwatch.workflows.reopening import Shelf
+    from midwatch.workflows.reviewed import Wish
     from midwatch.workflows.undoing import WentBack
 
 
@@ -35,6 +40,36 @@ async def undo(home: Home, name: str, to: str) -> WentBack:
     from midwatch.workflows import undoing
 
     return await undoing.undo(_shelf(home), name, to)
+
+
+async def start_review(home: Home, wish: Wish, model: str | None, limits: Mapping[str, int]) -> Task:
+    """Make a review, durable when this returns. Raises InputError for what cannot be reviewed, and for a model that
+    cannot."""
+    from midwatch.models.providers import BUILT_IN
+    from midwatch.workflows.reviewed import make_review
+    from midwatch.workspace.repository import Repository
+
+    settings = home.settings
+    name = model or settings.models.model
+    if name == DEFAULT_MODEL:
+        raise InputError(
+            f"the embedded model {name!r} searches for edits; it cannot review",
+            f"name a language model: --model PROVIDER/MODEL; providers are {', '.join(BUILT_IN)}",
+        )
+    await (await named_model(home, name)).close()
+    repository = await Repository.open(home.state, wish.repository)
+    around = settings.surroundings(home.state, home.environ, name, wish.sandbox, settings.limits.fill(limits))
+    task = await make_review(wish, repository, around)
+    await home.store.create(task)
+    return task
+
+
+async def review(home: Home, task: Task, observer: Observer) -> Reviewed | Stopped:
+    """Begin a review or go on with it; a finished one answers at once. `Stopped` when it came to no result."""
+    from midwatch.workflows.review import review as work_on
+
+    async with parts_of(home, task, task.model, observer) as parts:
+        return await work_on(task, parts)
 
 
 async def fork(home: Home, name: str, at: str, message: str) -> Task:

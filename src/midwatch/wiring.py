@@ -106,7 +106,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
         )
     if await settled(home.store, home.state, home.forge, task):
         return await report(home, task.id)
-    async with _parts(home, task, task.model, observer) as parts:
+    async with parts_of(home, task, task.model, observer) as parts:
         await solve(task, parts)
     return await report(home, task.id)
 
@@ -120,13 +120,13 @@ async def converse(home: Home, task_id: str, observer: Observer, approver: Appro
 
     row = await home.store.find(task_id)
     history = History(await home.store.read(row.attempts[0].attempt))
-    async with _parts(home, row.task, history.model or row.task.model, observer, approver) as parts:
+    async with parts_of(home, row.task, history.model or row.task.model, observer, approver) as parts:
         async with open_conversation(row.task, parts) as conversation:
             yield conversation
 
 
 @asynccontextmanager
-async def _parts(
+async def parts_of(
     home: Home, task: Task, model_name: str, observer: Observer, approver: Approver | None = None
 ) -> AsyncIterator[Parts]:
     """What the workflows of a task work with."""

@@ -30,7 +30,15 @@ from midwatch.domain.events import (
     ToolStarted,
 )
 from midwatch.domain.evidence import Checkpoint
-from midwatch.domain.interventions import Delegated, FilesImported, Interrupted, ModelChosen, SessionEnded, Undone
+from midwatch.domain.interventions import (
+    Delegated,
+    FilesImported,
+    Interrupted,
+    ModelChosen,
+    Reviewed,
+    SessionEnded,
+    Undone,
+)
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
@@ -77,6 +85,7 @@ class History:
         self.checked: Checked | None = None
         self.proposed: Proposed | None = None
         self.stopped: Stopped | None = None
+        self.reviewed: Reviewed | None = None
         self._open: dict[str, ToolCall] = {}
         self._started: set[str] = set()
         self._tail_bytes = 0
@@ -137,6 +146,8 @@ class History:
             case Delegated():
                 self.turns += body.turns
                 self._spend(body.usage, body.cost_microusd)
+            case Reviewed():
+                self.reviewed = body
             case SessionEnded() if body.number:
                 self.numbers = max(self.numbers, body.number)
             case _:
@@ -206,7 +217,7 @@ class History:
     @property
     def finished(self) -> bool:
         """Nothing is left to do for this attempt."""
-        return self.stopped is not None or self.offered
+        return self.stopped is not None or self.reviewed is not None or self.offered
 
     @property
     def offered(self) -> bool:

@@ -33,6 +33,7 @@ from midwatch.domain.interventions import (
     HookRan,
     Interrupted,
     ModelChosen,
+    Reviewed,
     SessionEnded,
     Undone,
 )
@@ -148,6 +149,10 @@ def _intervention(body: Any) -> Step:
             tokens = [f"{words.compact(body.usage.total)} tokens"] if body.usage.total else []
             told = (words.line(body.status), words.count(body.turns, "turn"), *tokens)
             return Step(body.status == "done", f"subtask {words.line(body.task)}", told)
+        case Reviewed():
+            dropped = [f"{len(body.dropped)} dropped"] if body.dropped else []
+            told = (words.count(len(body.findings), "finding"), *dropped)
+            return Step(body.verdict == "correct", f"reviewed: {words.line(body.explanation)}", told)
         case SessionEnded():
             log = f"[{body.number}] " if body.number else ""
             return Step(None, f"{log}session {body.session} $ {words.line(body.command)}", (words.line(body.ended),))

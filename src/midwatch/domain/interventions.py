@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from midwatch.domain.conversation import Usage
 from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.review import Dropped, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,25 @@ class Delegated:
     """None when the price is not known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What a review has come to; its end."""
+
+    kind: ClassVar[str] = "reviewed"
+    version: ClassVar[int] = 1
+    findings: tuple[Finding, ...]
+    """The gravest first."""
+    verdict: str
+    """`correct` or `incorrect`: whether the change can be taken."""
+    explanation: str
+    dropped: tuple[Dropped, ...] = ()
+    """What the model named that is not in the reviewed files."""
+
+
 INTERVENTIONS: dict[str, type[Any]] = {
     body.kind: body
     for body in (
         Undone, Forked, FilesImported, Interrupted, ModelChosen, ApprovalGiven, HookRan, SessionEnded, Delegated,
+        Reviewed,
     )
 }  # fmt: skip

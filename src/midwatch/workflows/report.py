@@ -79,7 +79,7 @@ def status_of(history: History, running: bool) -> tuple[str, str, str]:
     """Status, detail and mend of an attempt."""
     last = history.events[-1].body if history.events else None
     if history.stopped is not None:
-        words = {"no_change": "no change", "not_chosen": "not chosen"}
+        words = {"no_change": "no change", "not_chosen": "not chosen", "no_review": "no result"}
         return words.get(history.stopped.reason, history.stopped.reason), history.stopped.text, ""
     if history.offered:
         if history.outcome is not None and history.outcome.kind == "limit":
@@ -99,6 +99,8 @@ def status_of(history: History, running: bool) -> tuple[str, str, str]:
 
 def _ended(history: History) -> str:
     """How an attempt that has no pull request to offer came to its end; empty when it is another kind, or has not."""
+    if history.reviewed is not None:
+        return "done"
     if history.task is None or history.task.kind != "subtask" or history.outcome is None:
         return ""
     return history.outcome.kind

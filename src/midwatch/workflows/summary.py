@@ -33,7 +33,7 @@ def _summary(row: TaskRow, state: Path) -> Summary:
 
 
 def _quick_status(attempt: AttemptState, state: Path) -> str:
-    ended = {"proposed": "done", "stopped": "no change"}
+    ended = {"proposed": "done", "reviewed": "done", "stopped": "no change"}
     if attempt.last_kind in ended:
         return ended[attempt.last_kind]
     if holder(state / "locks", attempt.attempt) is not None:
