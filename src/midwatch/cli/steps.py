@@ -77,6 +77,8 @@ class Steps:
             return []
         if isinstance(body, ModelReplied) and not body.text.strip() and body.calls:
             return []  # its calls show themselves
+        if isinstance(body, ModelReplied) and not body.calls and body.text.lstrip().startswith("{"):
+            return []  # an answer for a program, which shows it in its own way
         if isinstance(body, ToolFinished) and body.ok and body.tool == "update_plan":
             return []  # so does the plan
         if isinstance(body, ModelReplied):
