@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from midwatch import __version__
 from midwatch.domain.errors import InputError
-from midwatch.wiring import DEFAULT_MODEL, named_model, parts_of
+from midwatch.domain.observer import Silent
+from midwatch.tools.approval import Nobody
+from midwatch.wiring import DEFAULT_MODEL, converse, named_model, parts_of
 
 if TYPE_CHECKING:
     from midwatch.domain.events import Event, Stopped
@@ -36,10 +38,19 @@ async def choices(home: Home, name: str) -> tuple[Task, str, Sequence[Event]]:
 
 
 async def undo(home: Home, name: str, to: str) -> WentBack:
-    """Go back to a step: `start`, `cmd:7`, or an event's number."""
+    """Go back to a step: `start`, `cmd:7`, or an event's number; in a conversation the person's folder goes back too.
+    Raises as `undoing.undo`."""
     from midwatch.workflows import undoing
 
-    return await undoing.undo(_shelf(home), name, to)
+    shelf = _shelf(home)
+    task, _, events = await undoing.choices(shelf, name)
+    if task.kind != "conversation":
+        return await undoing.undo(shelf, name, to)
+    seq = undoing.later_than(events, to)
+    async with converse(home, task.id, Silent(), Nobody()) as conversation:
+        before = tuple(conversation.log.events)
+        files = await conversation.undo(seq, undoing.ASKED)
+        return undoing.went_back(task, conversation.log, before, files)
 
 
 async def start_review(home: Home, wish: Wish, model: str | None, limits: Mapping[str, int]) -> Task:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
+from midwatch import wiring
+from midwatch.domain.observer import Silent
+from midwatch.tools.approval import Nobody
+from midwatch.workflows.start import Request
 from tests.cli.conftest import Program, mending
 from tests.support.model_server import ModelServer, calls, says
 
@@ -40,7 +45,8 @@ def test_undo_lists_the_steps_goes_back_and_says_what_changed_back(program: Prog
     assert "[1] $ cat calc.py" in listed
     assert "apply_patch: " in listed
     value = program.json("undo", task_id)
-    assert [step["kind"] for step in value["steps"]] == ["message", "plan_updated", "tool_finished", "tool_finished"]
+    kinds = [step["kind"] for step in value["steps"]]
+    assert kinds == ["message", "plan_updated", "tool_finished", "tool_finished", "model_replied"]
     done = program("undo", task_id, "--to", "cmd:1")
     assert done.returncode == 0, done.stderr.decode()
     text = done.stdout.decode()
@@ -66,3 +72,30 @@ def test_a_fork_gets_a_pull_request_of_its_own(program: Program, server: ModelSe
     assert f"forked from {task_id}.1, event" in program("log", new).stdout.decode()
     assert program("log", new, "--cmd", "1", "--raw").stdout == program("log", task_id, "--cmd", "1", "--raw").stdout
     assert program("verify", new).returncode == 0
+
+
+def test_in_a_conversation_the_folder_goes_back_and_a_fork_waits(program: Program, server: ModelServer) -> None:
+    program.base_url = server.script(*MORE, says("Nothing else."))
+
+    async def talk() -> str:
+        async with wiring.home(program.env()) as home:
+            request = Request(
+                "talk", str(program.repo), model="openai/scripted", sandbox="process", kind="conversation"
+            )
+            task = await wiring.start(home, request)
+            async with wiring.converse(home, task.id, Silent(), Nobody()) as conversation:
+                await conversation.turn("add a remark")
+            return task.id
+
+    task_id = asyncio.run(talk())
+    assert (program.repo / "calc.py").read_text().endswith("# more\n")
+    forked = program("fork", task_id)
+    assert forked.returncode == 0, forked.stderr.decode()
+    assert b"midwatch exec resume" in forked.stdout
+    assert b"is a conversation" in program("fork", task_id, "more").stderr
+    assert b"is a conversation" in program("tell", task_id, "more").stderr
+    back = program("undo", task_id, "--to", "start")
+    assert back.returncode == 0, back.stderr.decode()
+    assert f"midwatch exec resume {task_id}" in back.stdout.decode()
+    assert not (program.repo / "calc.py").read_text().endswith("# more\n")
+    assert b"nothing came after" in program("undo", task_id, "--to", "start").stderr

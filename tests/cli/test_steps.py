@@ -36,9 +36,11 @@ from midwatch.domain.interventions import (
     HookRan,
     Interrupted,
     ModelChosen,
+    Reviewed,
     SessionEnded,
     Undone,
 )
+from midwatch.domain.review import Dropped
 from tests.cli.samples import EVIL, check_run, command, event, task
 
 BODIES = {
@@ -67,6 +69,7 @@ BODIES = {
     "approval_given": ApprovalGiven("call_1", "shell", EVIL, False, "person", EVIL),
     "hook_ran": HookRan("before_tool", EVIL, "call_1", 1, EVIL, EVIL, 3, "f" * 64, 4, 1),
     "delegated": Delegated("call_1", EVIL, EVIL, 2, Usage(9, 0, 0, 1), None),
+    "reviewed": Reviewed((), "incorrect", EVIL, (Dropped(EVIL, EVIL, 1, 2, EVIL),)),
     "session_ended": SessionEnded(1, EVIL, None, EVIL, 3, "f" * 64, 4, 1),
 }
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ class Pair(FakeModel):
             yield piece
 
 
-def hand_over(**more: object) -> Reply:
+def hand_over(**more: Any) -> Reply:
     return calls("delegate", prompt="Count to one.\nIn count.txt.", **more)
 
 
@@ -200,7 +201,7 @@ async def test_after_an_undo_the_same_call_is_another_subtask(place: Place) -> N
     ],
 )
 async def test_bad_arguments_are_a_result_that_says_how_it_is_done(
-    place: Place, arguments: dict[str, object], word: str
+    place: Place, arguments: dict[str, Any], word: str
 ) -> None:
     task = await place.task([PASSES])
     await place.solve(task, Pair([calls("delegate", **arguments), ONE, says("Done.")], []))

@@ -41,6 +41,8 @@ async def fork(shelf: Shelf, name: str, at: str, message: str, harness: str) -> 
     row, attempt = await meant(shelf, name)
     if row.task.kind in ("subtask", "review"):
         raise InputError(f"{row.task.id} is a {row.task.kind}, which cannot be forked", "fork a task")
+    if row.task.kind == "conversation" and message.strip():
+        raise InputError(f"{row.task.id} is a conversation", "leave the message out, and say it in the new one")
     events = await shelf.store.read(attempt)
     require_begun(History(events), attempt)
     seq = step(events, at) if at else len(events)

@@ -135,7 +135,9 @@ async def tell(shelf: Shelf, name: str, text: str) -> Task:
         raise InputError("the message is empty", 'say what is to be done: midwatch tell ID "…"')
     async with reopened(shelf, name) as found:
         if found.task.kind != "task":
-            raise InputError(f"{found.task.id} is a {found.task.kind}", "only tasks are told things by this command")
+            raise InputError(
+                f"{found.task.id} is a conversation", f'say it there: midwatch exec resume {found.task.id} "…"'
+            )
         require_left(found.log, found.task)
         await found.log.append(*spoken(found.log, text))
     return found.task

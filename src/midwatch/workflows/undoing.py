@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from midwatch.agent.course import course, introduced, is_step, steps
-from midwatch.agent.log import History
+from midwatch.agent.log import History, Log
 from midwatch.domain.errors import InputError
 from midwatch.domain.events import Event, ToolFinished
 from midwatch.domain.evidence import Checkpoint, FileChange
@@ -48,16 +48,26 @@ async def undo(shelf: Shelf, name: str, to: str, reason: str = ASKED) -> WentBac
     came after it."""
     async with reopened(shelf, name) as found:
         log, task = found.log, found.task
-        seq = step(log.events, to)
-        before = course(log.events)
-        if before[-1].seq == seq:
-            raise InputError(f"nothing came after event {seq}", "there is nothing to undo")
-        then = History(log.events[:seq])
-        files, now = then.checkpoint or start_of(task), found.files
+        seq, before = later_than(log.events, to), tuple(log.events)
+        files, now = History(before[:seq]).checkpoint or start_of(task), found.files
         changes = await (await shelf.repository(task)).stat(now.tree, files.tree)
         await log.append(Undone(seq, files, reason))
-        left = _commands(before) - _commands(course(log.events))
-    return WentBack(task, log.attempt, seq, files, changes, max(0, left))
+    return went_back(task, log, before, changes)
+
+
+def later_than(events: Sequence[Event], to: str) -> int:
+    """As `step`; also raises InputError when nothing came after it."""
+    seq = step(events, to)
+    if course(events)[-1].seq == seq:
+        raise InputError(f"nothing came after event {seq}", "there is nothing to undo")
+    return seq
+
+
+def went_back(task: Task, log: Log, before: Sequence[Event], files: tuple[FileChange, ...]) -> WentBack:
+    """What the `undone` at the end of a log has done; `before`: the events that were there then."""
+    undone = log.events[-1].body
+    left = _commands(course(before)) - _commands(course(log.events))
+    return WentBack(task, log.attempt, undone.to, undone.checkpoint, files, max(0, left))
 
 
 def step(events: Sequence[Event], wanted: str) -> int:

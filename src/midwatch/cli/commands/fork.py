@@ -35,4 +35,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
             screen.emit(task_json(task))
         else:
             screen.say([*render.task_lines(task, screen.look()), ""])
+        if task.kind == "conversation":
+            screen.say(f"go on with {screen.look().command(f'midwatch exec resume {task.id} MESSAGE')}")
+            return 0
         return await following.follow(home, task, screen)

@@ -74,5 +74,7 @@ def undone_lines(back: WentBack, look: Look) -> list[str]:
     gone = f"; {words.count(back.commands, 'command')} no longer counted" if back.commands else ""
     lines = [f"{look.mark(True)} {look.bold(f'{back.attempt} is as it was after event {back.to}{gone}')}"]
     lines += diffstat_lines(back.files, look) if back.files else ["  no file changes back"]
+    if back.task.kind == "conversation":
+        return [*lines, "", f"  go on    {look.command(f'midwatch exec resume {back.task.id} MESSAGE')}"]
     lines += ["", f"  go on as it is        {look.command(f'midwatch resume {back.task.id}')}"]
     return [*lines, f"  say what to do now    {look.command(f'midwatch tell {back.task.id} MESSAGE')}"]
