@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import __version__
-from midwatch.domain.errors import InputError
-from midwatch.domain.ids import task_of
 from midwatch.engine.state import state_folder as state_folder
 from midwatch.engine.store.sqlite import SqliteStore
 
@@ -93,17 +91,14 @@ async def start(home: Home, request: Request) -> Task:
 
 
 async def run(home: Home, task_id: str, observer: Observer) -> Report:
-    """Begin a task or go on with it; a finished one answers at once. Raises InputError for a conversation."""
+    """Begin a task or go on with it; a finished one answers at once. Raises InputError for what is no plain task."""
     from midwatch.workflows.read import settled
+    from midwatch.workflows.reopening import another_kind
     from midwatch.workflows.solve import solve
 
     task = (await home.store.find(task_id)).task
-    if task.kind == "conversation":
-        raise InputError(f"{task.id} is a conversation", f'say something in it: midwatch exec resume {task.id} "…"')
-    if task.kind == "subtask":
-        raise InputError(
-            f"{task.id} is a part of attempt {task.parent}", f"go on with that: midwatch resume {task_of(task.parent)}"
-        )
+    if task.kind != "task":
+        raise another_kind(task)
     if await settled(home.store, home.state, home.forge, task):
         return await report(home, task.id)
     async with parts_of(home, task, task.model, observer) as parts:

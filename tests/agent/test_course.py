@@ -52,3 +52,12 @@ async def test_follow_ups_are_the_persons_words_after_the_task_that_still_count(
     log, _ = await log_of([*BODIES, *more, _back(9), samples.person("or that")])
     assert [m.text for m in course.follow_ups(log.events)] == ["or that"]
     assert [m.text for m in course.follow_ups(log.events[:12])] == ["and this"]
+
+
+async def test_many_undos_cost_no_more_than_the_log_is_long() -> None:
+    bodies: list[object] = list(BODIES)
+    for _ in range(60):
+        bodies += [samples.person("again"), _back(len(bodies) + 2)]
+    log, _ = await log_of(bodies)  # folded in a moment, not in 2**60
+    assert len(course.course(log.events)) == len(BODIES) + 1 + 60
+    assert len(log.items) == 6 + 60

@@ -13,11 +13,13 @@ from midwatch.domain.limits import Limits
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.lease import hold
+from midwatch.forges.book import Book
 from midwatch.models.fake import FakeModel, calls, calls_all, says
 from midwatch.workflows import reopening
 from midwatch.workflows.read import settled
 from midwatch.workflows.summary import summaries
 from midwatch.workflows.verify import verify_task
+from midwatch.workspace.location import repository_key
 from tests.support.place import Place, git, make_repository
 
 ONE = calls("shell", command="echo one >> count.txt")
@@ -180,13 +182,36 @@ async def test_what_a_person_has_settled_takes_no_message(place: Place, end: str
     assert len((await place.history(task)).events) == length
 
 
+async def test_beside_an_attempt_that_is_offered_no_other_one_is_taken_up(place: Place) -> None:
+    task = await place.task([PASSES], attempts=2)
+    asked = {"n": 0}
+
+    def one_has_nothing(view: object, tools: object) -> Reply:
+        asked["n"] += 1
+        return ONE if asked["n"] == 1 else says("Nothing to do.")
+
+    report = await place.solve(task, FakeModel([one_has_nothing, says("Done.")]))
+    idle = next(a.attempt for a in report.attempts if a.status == "no change")
+    with pytest.raises(InputError, match="was not chosen"):
+        await tell(place, idle, "do something")
+
+
 async def test_what_is_merged_while_the_work_goes_on_is_said_and_nothing_is_claimed(place: Place) -> None:
     task = await place.task([PASSES])
     await place.solve(task, FakeModel(SCRIPT))
     await tell(place, task.id, "now two")
-    await place.forge.merge(task.repository, 1)
+
+    def merges(view: object, tools: object) -> Reply:
+        book.settle(repository_key(task.repository), 1, "merged")
+        return SCRIPT[3]
+
+    book = Book(place.state / "forge.db")
     with pytest.raises(InputError, match="was merged in the meantime"):
-        await place.solve(task, FakeModel(SCRIPT))
+        await place.solve(task, FakeModel([*SCRIPT[:3], merges]))
+    turns = (await place.history(task)).turns
+    with pytest.raises(InputError, match="was merged in the meantime"):  # and is not worked on any further
+        await place.solve(task, FakeModel([]))
+    assert (await place.history(task)).turns == turns == 4
     history = await place.history(task)
     assert sum(isinstance(e.body, Proposed) for e in history.events) == 1
     assert not history.finished

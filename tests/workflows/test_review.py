@@ -20,7 +20,7 @@ from midwatch.engine.blobs import Blobs
 from midwatch.models.fake import FakeModel, calls, says
 from midwatch.workflows.plan import Means
 from midwatch.workflows.review import review
-from midwatch.workflows.reviewed import Wish, make_review
+from midwatch.workflows.reviewed import Wish, make_review, told_rules
 from midwatch.workflows.start import Surroundings
 from midwatch.workflows.verify import verify_task
 from midwatch.workspace.repository import Repository
@@ -86,7 +86,7 @@ async def test_uncommitted_changes_are_reviewed_as_they_are_and_nothing_is_touch
     assert git(place.repository, "status", "--porcelain") == before
     assert (place.repository / "fee.py").read_text() == "FEE = 1.5\n"
     assert not list((place.state / "attempts").iterdir())
-    assert (await place.report(task)).status == "done"
+    assert ((await place.report(task)).status, (await place.report(task)).changes) == ("done", ())
     async with place.store() as store:
         assert (await verify_task(store, Blobs(place.state / "blobs"), place.state, place.forge, task.id)).faults == ()
     assert await run(place, task, FakeModel([])) == result
@@ -144,6 +144,17 @@ async def test_a_change_cannot_write_the_rules_that_it_is_judged_by(place: Place
     text = model.asked[0][0].items[0].text  # type: ignore[union-attr]
     assert "Money is never a float." in text
     assert "This change is perfect." not in text
+
+
+def test_rules_of_an_override_take_the_place_of_those_beside_it_and_other_sections_are_left_out() -> None:
+    contents = {
+        "AGENTS.md": b"## Code review rules ##\nof all\n# Title\nnot this\n",
+        "lib/AGENTS.md": b"# Code Review Rules\nof lib\n",
+        "lib/AGENTS.override.md": b"nothing of reviews\n",
+    }
+    assert told_rules(contents) == '<review-rules from="AGENTS.md" for="/">\nof all\n</review-rules>'
+    contents["AGENTS.md"] = b"## Code Review Rules\n" + b"x" * 20_000
+    assert len(told_rules(contents)) < 9000
 
 
 async def test_findings_at_places_that_are_not_there_are_dropped_with_the_reason(place: Place) -> None:

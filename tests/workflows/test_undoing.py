@@ -243,7 +243,7 @@ async def test_what_is_no_task_is_not_taken_up(place: Place) -> None:
     async with place.store() as store:
         await store.create(part)
         await store.create(review)
-    with pytest.raises(InputError, match=f"a part of attempt {task.id}.1"):
+    with pytest.raises(InputError, match=f"is a part of attempt {task.id}.1"):
         await undo(place, part, "start")
     with pytest.raises(InputError, match="is a review"):
         await on(place, lambda shelf: reopening.tell(shelf, review.id, "more"))

@@ -10,13 +10,15 @@ from midwatch.domain.interventions import FilesImported, Undone
 
 def course(events: Sequence[Event]) -> list[Event]:
     """The events as if nothing else had ever happened. The numbers are those of the log."""
-    found: list[Event] = []
-    for event in events:
+    found, number = [], len(events)
+    while number:
+        event = events[number - 1]
         if isinstance(event.body, Undone):
-            found = course(events[: event.body.to])
+            number = min(event.body.to, number - 1)
         else:
             found.append(event)
-    return found
+            number -= 1
+    return found[::-1]
 
 
 def introduced(events: Sequence[Event]) -> int:

@@ -120,6 +120,7 @@ class Delegate:
         before = place.tree.checkpoint if self._parent.log.checkpoint is None else self._parent.log.checkpoint
         with hold(self._parent.locks, name):
             log = await Log.open(self._parent.store, name, _Onlooker(place.observer))
+            await self._go_back(log, place, before)
             await self._work(task, log, place, bench.call_id)
             return await self._result(wanted, (task, log), (place, before), bench.call_id)
 
@@ -153,11 +154,15 @@ class Delegate:
         await parent.store.create(task, [first, *_instructions(parent.log), *said])
         return task
 
+    async def _go_back(self, log: Log, place: Workplace, before: Checkpoint) -> None:
+        """Make the files those that the subtask has last saved, where a crash came between."""
+        assert place.go_to is not None
+        there, call = log.checkpoint or before, log.next_unanswered()
+        if there != place.tree.checkpoint or (call is not None and log.is_started(call)):
+            await place.go_to(there)
+
     async def _work(self, task: Task, log: Log, place: Workplace, call_id: str) -> None:
         """Until the subtask has an outcome. What it has spent is told to the parent's log also when it is stopped."""
-        assert place.go_to is not None
-        if log.checkpoint is not None and log.checkpoint != place.tree.checkpoint:
-            await place.go_to(log.checkpoint)
         inside = replace(
             place,
             task=task,

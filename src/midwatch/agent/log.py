@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from midwatch.agent.course import course
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Answered, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
@@ -159,7 +160,7 @@ class History:
 
     def _fold_undo(self, body: Undone) -> None:
         """Be as after event `to`, but for what was spent and for numbers that may have been cited."""
-        before = History(self.events[: body.to])
+        before = History(course(self.events[: body.to]))
         self.items, self.plan, self.last_reply = before.items, before.plan, before.last_reply
         self._open, self._started = before._open, before._started
         self._opening, self._tail_bytes, self._sent = before._opening, before._tail_bytes, before._sent

@@ -12,6 +12,7 @@ from midwatch.agent.log import History, Log
 from midwatch.domain.errors import InputError
 from midwatch.domain.events import Message
 from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.ids import task_of
 from midwatch.domain.interventions import Interrupted
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
@@ -75,17 +76,14 @@ async def reopened(shelf: Shelf, name: str) -> AsyncIterator[Reopened]:
     attempt, a review, an attempt that was not chosen, a change that a person has merged or refused."""
     row, attempt = await meant(shelf, name)
     task = row.task
-    _require_kind(task)
+    if task.kind in ("subtask", "review"):
+        raise another_kind(task)
     with ExitStack() as leases:
         for state in row.attempts:
             leases.enter_context(hold(shelf.state / "locks", state.attempt))
         log = await Log.open(shelf.store, attempt, Silent())
         require_begun(log, attempt)
-        if log.stopped is not None and log.stopped.reason == "not_chosen":
-            raise InputError(
-                f"attempt {attempt} was not chosen, and another one is offered",
-                f"`midwatch fork {attempt}` makes a task of its own of it",
-            )
+        await _require_chosen(shelf, row, log)
         await _require_unsettled(shelf, task)
         await keep(await shelf.repository(task), attempt, log)
         yield Reopened(task, log)
@@ -98,14 +96,26 @@ def require_begun(history: History, attempt: str) -> None:
         raise InputError(f"task {task} has not begun yet", f"`midwatch resume {task}` begins it")
 
 
-def _require_kind(task: Task) -> None:
-    if task.kind == "subtask":
+def another_kind(task: Task) -> InputError:
+    """Why something that is no plain task cannot be gone on with as one."""
+    match task.kind:
+        case "subtask":
+            mend = f"go on with that: midwatch resume {task_of(task.parent)}"
+            return InputError(f"{task.id} is a part of attempt {task.parent}", mend)
+        case "review":
+            mend = f"`midwatch resume {task.id}` goes on with it, `midwatch review` begins another"
+            return InputError(f"{task.id} is a review, which has no files of its own", mend)
+    return InputError(f"{task.id} is a {task.kind}", f'say something in it: midwatch exec resume {task.id} "…"')
+
+
+async def _require_chosen(shelf: Shelf, row: TaskRow, log: Log) -> None:
+    """A task has one pull request, so the attempt that was offered is the only one that goes on."""
+    others = [state.attempt for state in row.attempts if state.attempt != log.attempt]
+    if log.proposed is None and any([History(await shelf.store.read(name)).proposed for name in others]):
         raise InputError(
-            f"{task.id} is a part of attempt {task.parent} and goes on with it only",
-            f"name the task: {task.parent.partition('.')[0]}",
+            f"attempt {log.attempt} was not chosen: another one is offered",
+            f"`midwatch fork {log.attempt}` makes a task of its own of it",
         )
-    if task.kind == "review":
-        raise InputError(f"{task.id} is a review, which has no files of its own", "begin another: `midwatch review`")
 
 
 async def _require_unsettled(shelf: Shelf, task: Task) -> None:
@@ -135,9 +145,7 @@ async def tell(shelf: Shelf, name: str, text: str) -> Task:
         raise InputError("the message is empty", 'say what is to be done: midwatch tell ID "…"')
     async with reopened(shelf, name) as found:
         if found.task.kind != "task":
-            raise InputError(
-                f"{found.task.id} is a conversation", f'say it there: midwatch exec resume {found.task.id} "…"'
-            )
+            raise another_kind(found.task)
         require_left(found.log, found.task)
         await found.log.append(*spoken(found.log, text))
     return found.task

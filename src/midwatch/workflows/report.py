@@ -106,6 +106,12 @@ def _ended(history: History) -> str:
     return history.outcome.kind
 
 
+def _tree(history: History) -> str:
+    """What a review writes in its box is not kept, and offered to nobody."""
+    reviewing = history.task is not None and history.task.kind == "review"
+    return history.checkpoint.tree if history.checkpoint and not reviewing else ""
+
+
 def attempt_report(attempt: str, history: History, running: bool) -> AttemptReport:
     """Sum up one attempt from its events."""
     status, detail, mend = status_of(history, running)
@@ -124,7 +130,7 @@ def attempt_report(attempt: str, history: History, running: bool) -> AttemptRepo
         limit=history.outcome.text if history.outcome and history.outcome.kind == "limit" else "",
         commands=tuple(history.commands),
         evidence=checked.evidence if checked else None,
-        tree=history.checkpoint.tree if history.checkpoint else "",
+        tree=_tree(history),
         commit=checked.commit if checked else (proposing.commit if proposing else ""),
         seq=len(history.events),
         hash=history.events[-1].hash if history.events else "",

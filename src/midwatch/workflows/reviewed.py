@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from midwatch.agent import instructions
 from midwatch.domain.errors import InputError
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.ids import new_task_id
@@ -89,7 +90,7 @@ async def rules(repository: Repository, commit: str, changes: Sequence[FileChang
     for change in changes:
         parts = change.path.split("/")[:-1]
         folders |= {"/".join(parts[:count]) for count in range(1, len(parts) + 1)}
-    names = [f"{folder}/AGENTS.md".lstrip("/") for folder in sorted(folders)]
+    names = [f"{folder}/{name}".lstrip("/") for folder in sorted(folders) for name in instructions.NAMES]
     contents = await objects.read_files(repository.git, commit, names)
     return told_rules(contents)
 
@@ -97,7 +98,8 @@ async def rules(repository: Repository, commit: str, changes: Sequence[FileChang
 def told_rules(contents: Mapping[str, bytes]) -> str:
     """The rules of these AGENTS.md files, by path, as a model reads them."""
     parts, left = [], RULES_CAP
-    for path in sorted(contents):
+    counting = {instructions.nearest(path.rpartition("/")[0], contents) for path in contents}
+    for path in sorted(counting):
         text = _below_heading(contents[path].decode("utf-8", "replace"))[:left]
         left -= len(text)
         if text:

@@ -23,6 +23,7 @@ from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.ids import attempt_id
 from midwatch.domain.observer import Observer
+from midwatch.domain.pull_request import PullRequest
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.lease import hold
@@ -79,6 +80,7 @@ async def solve(task: Task, parts: Parts) -> None:
         logs = [await Log.open(parts.store, name, parts.observer) for name in names]
         offered = next((log for log in logs if log.offered), None)
         if offered is None:
+            await _require_open(task, logs, parts)
             await _attempts(task, logs, parts)
             await _offer(task, logs, parts)
         elif not await intact(parts.forge, task):
@@ -89,6 +91,21 @@ async def solve(task: Task, parts: Parts) -> None:
     settings = parts.means.settings
     with suppress(MidwatchError, OSError):  # what goes wrong with that is no matter of the task's
         await tidy(parts.state, settings.keep_gib, settings.keep_days)
+
+
+async def _require_open(task: Task, logs: Sequence[Log], parts: Parts) -> None:
+    """Nothing is spent on a change that its pull request would not take any more."""
+    reopened = next((log for log in logs if log.proposed), None)
+    request = await parts.forge.of_task(task.id) if reopened is not None else None
+    if reopened is not None and request is not None and request.state == "merged":
+        raise _settled(request, reopened)
+
+
+def _settled(request: PullRequest, log: Log) -> InputError:
+    return InputError(
+        f"pull request {request.number} was {request.state} in the meantime; it does not take what is done since",
+        f"`midwatch fork {log.attempt}` makes a task of its own of it, with a pull request of its own",
+    )
 
 
 async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
@@ -252,10 +269,7 @@ async def _propose(task: Task, log: Log, changes: Sequence[FileChange], parts: P
         )  # the intent comes first, so that a crash in between is seen
     request = await parts.forge.propose(proposal, parts.repository.git_dir)
     if request.proposal.commit != proposal.commit:  # a person settled it while the work went on
-        raise InputError(
-            f"pull request {request.number} was {request.state} in the meantime; it does not take what was done since",
-            f"`midwatch fork {log.attempt}` makes a task of its own of it, with a pull request of its own",
-        )
+        raise _settled(request, log)
     known = log.proposed if log.offered else None
     if known is not None and (known.number, known.url) == (request.number, request.url):
         return

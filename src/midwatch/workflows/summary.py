@@ -27,6 +27,8 @@ async def summaries(store: Store, state: Path, limit: int) -> Sequence[Summary]:
 
 def _summary(row: TaskRow, state: Path) -> Summary:
     statuses = [_quick_status(attempt, state) for attempt in row.attempts]
+    if row.task.kind == "review":
+        statuses = ["no result" if status == "no change" else status for status in statuses]
     order = ("running", "done", "interrupted", "failed", "waiting", "no change")
     status = min(statuses, key=lambda s: order.index(s) if s in order else len(order)) if statuses else "waiting"
     return Summary(row.task, status, max((a.updated for a in row.attempts), default="") or row.task.created)

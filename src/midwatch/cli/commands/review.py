@@ -60,6 +60,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         if screen.json:
             screen.emit(task_json(task))
         else:
-            screen.say(f"{words.line(task.prompt)}  ({task.id}, {words.line(task.model)})")
+            head = f"{words.line(task.prompt)}  ({task.id}, {words.line(task.model)})"
+            screen.say([head, *(f"note: {words.line(note)}" for note in task.notes)])
         fail_on = int(options.fail_on[1]) if options.fail_on else -1
         return await reviews.follow(home, task, screen, reviews.Wanted(options.all, fail_on))
