@@ -7,6 +7,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from midwatch.agent.context import shown_prompt
 from midwatch.agent.course import introduced
 from midwatch.agent.log import History, Log
 from midwatch.domain.errors import InputError
@@ -154,7 +155,7 @@ async def tell(shelf: Shelf, name: str, text: str) -> Task:
 def spoken(history: History, text: str) -> list[Interrupted | Message]:
     """The events of a person's message: calls that have no result yet get none, since a message comes after them."""
     ended = [Interrupted(history.checkpoint, TOLD)] if history.next_unanswered() else []
-    return [*ended, Message("person", text)]
+    return [*ended, Message("person", shown_prompt(text))]
 
 
 def require_left(history: History, task: Task) -> None:
