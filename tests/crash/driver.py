@@ -1,6 +1,6 @@
 """Works on a scripted task with the real sandbox, git, store and forge, and kills itself when told.
 
-    python -m tests.crash.driver STATE REPO TASK_FILE [N before|after]
+    python -m tests.crash.driver STATE REPO TASK_FILE [SCRIPT [N before|after]]
 
 makes the task (once), works on it, and dies by SIGKILL before or after the N-th append of this process. The model's
 commands add to files, so that a step done twice, or half of one kept, changes the final tree.
@@ -44,11 +44,12 @@ PATCH = """*** Begin Patch
 *** End Patch"""
 
 
-def shell(number: int, command: str) -> ToolCall:
-    return ToolCall(f"call_{number}", "shell", json.dumps({"command": command}))
+def shell(number: int, command: str, **more: object) -> ToolCall:
+    return ToolCall(f"call_{number}", "shell", json.dumps({"command": command, **more}))
 
 
-SCRIPT: tuple[tuple[str, tuple[ToolCall, ...]], ...] = (
+Script = tuple[tuple[str, tuple[ToolCall, ...]], ...]
+STEPS: Script = (
     ("Look.", (shell(1, "cat count.txt; echo one >> count.txt; echo $(wc -l < count.txt) lines"),)),
     ("Patch.", (ToolCall("call_2", "apply_patch", json.dumps({"patch": PATCH})), shell(3, "echo two >> count.txt"))),
     ("Fail.", (shell(4, "echo three >> count.txt; rm keep.txt; false"),)),
@@ -56,20 +57,41 @@ SCRIPT: tuple[tuple[str, tuple[ToolCall, ...]], ...] = (
     ("Read.", (shell(6, "cat count.txt new/file.txt; test -e keep.txt && echo still here"),)),
     ("Count further\n\nAdded lines.", ()),
 )
+_LOOK = json.dumps({"session": 1, "input": "asked\n", "wait_seconds": 0.2})
+BESIDE: Script = (
+    ("Begin.", (shell(1, 'while read -r line; do echo "$line"; done', background=True, wait_seconds=0),)),
+    (
+        "Look at all.",
+        (
+            shell(2, "cat count.txt"),
+            shell(3, "grep -c zero count.txt"),
+            shell(4, "ls | wc -l"),
+            shell(5, "echo three >> count.txt"),
+            shell(6, "tail -n 1 count.txt"),
+        ),
+    ),
+    ("Ask the session.", (ToolCall("call_7", "session", _LOOK), shell(8, "cat keep.txt"))),
+    ("Count further\n\nAdded a line.", ()),
+)
+"""A session goes on, and calls of one reply run beside each other."""
+SCRIPTS = {"steps": STEPS, "beside": BESIDE}
 
 
 class ScriptedModel:
-    """Plays SCRIPT by the number of replies in the view."""
+    """Plays a script by the number of replies in the view."""
 
     name = wire = "scripted"
     window, max_output = 1_000_000, 1000
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
 
     async def reply(
         self, view: View, tools: Sequence[ToolSpec], *, max_output: int | None = None
     ) -> AsyncGenerator[Delta | Reply]:
         """The next reply of the script."""
         turn = sum(isinstance(item, Replied) for item in view.items)
-        text, calls = SCRIPT[turn]
+        text, calls = self._script[turn]
         yield Delta("text", text)
         yield Reply(self.name, self.wire, text, calls, (), Usage(10, 0, 0, 5, 0), "calls" if calls else "end")
 
@@ -119,10 +141,10 @@ async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
 
 
 async def main(arguments: Sequence[str], model: Model | None = None) -> None:
-    """Work on the task until it is done or this process is dead."""
+    """Work on the task until it is done or this process is dead. `model` instead of one that plays a script."""
     state, location, task_file = Path(arguments[0]), arguments[1], Path(arguments[2])
-    fatal, when = (int(arguments[3]), arguments[4]) if len(arguments) > 3 else (0, "")
-    store = DeadlyStore(state / "state.db", fatal, when)
+    played = SCRIPTS[arguments[3] if len(arguments) > 3 else "steps"]
+    store = DeadlyStore(state / "state.db", *death(arguments))
     repository = await Repository.open(state, location)
     task = await _task(store, repository, task_file)
     parts = Parts(
@@ -131,7 +153,7 @@ async def main(arguments: Sequence[str], model: Model | None = None) -> None:
         blobs=Blobs(state / "blobs"),
         repository=repository,
         sandbox=Bubblewrap(),
-        model=model or ScriptedModel(),
+        model=model or ScriptedModel(played),
         tools=default_tools(),
         forge=LocalForge(state),
         observer=Silent(),
@@ -142,6 +164,11 @@ async def main(arguments: Sequence[str], model: Model | None = None) -> None:
     await solve(task, parts)
     print(f"appends {store._count}")
     await store.close()
+
+
+def death(arguments: Sequence[str]) -> tuple[int, str]:
+    """At which append to die, and when."""
+    return (int(arguments[4]), arguments[5]) if len(arguments) > 4 else (0, "")
 
 
 if __name__ == "__main__":

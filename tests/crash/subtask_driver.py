@@ -8,27 +8,25 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
-from tests.crash.driver import ScriptedModel, main, shell
-
-Turn = tuple[str, tuple[ToolCall, ...]]
+from tests.crash.driver import Script, ScriptedModel, main, shell
 
 
 def _hand_over(number: int, **arguments: object) -> ToolCall:
     return ToolCall(f"call_{number}", "delegate", json.dumps(arguments))
 
 
-TASK: tuple[Turn, ...] = (
+TASK: Script = (
     ("Begin.", (shell(1, "echo one >> count.txt"),)),
     ("Share.", (_hand_over(2, prompt="count two parts"), shell(3, "echo three >> count.txt; cat count.txt"))),
     ("Ask.", (_hand_over(4, prompt="look, and spoil it", read_only=True),)),
     ("Count in parts", ()),
 )
-COUNTS: tuple[Turn, ...] = (
+COUNTS: Script = (
     ("First.", (shell(1, "echo part one >> count.txt; echo $(wc -l < count.txt) lines"),)),
     ("Second.", (shell(2, "echo part two >> count.txt; rm keep.txt; false"),)),
     ("Two parts counted.", ()),
 )
-SPOILS: tuple[Turn, ...] = (
+SPOILS: Script = (
     ("Spoil.", (shell(1, "rm count.txt; echo bad > bad.txt"),)),
     ("All looks well.", ()),
 )
@@ -42,11 +40,11 @@ class ScriptedPair(ScriptedModel):
     ) -> AsyncGenerator[Delta | Reply]:
         """The next reply of the script."""
         prompt = view.brief.prompt
-        script = COUNTS if prompt == "count two parts" else SPOILS if prompt.startswith("look") else TASK
+        script = COUNTS if prompt == "count two parts" else SPOILS if prompt.startswith("look") else self._script
         text, calls = script[sum(isinstance(item, Replied) for item in view.items)]
         yield Delta("text", text)
         yield Reply(self.name, self.wire, text, calls, (), Usage(10, 0, 0, 5, 0), "calls" if calls else "end")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:], ScriptedPair()))
+    asyncio.run(main(sys.argv[1:], ScriptedPair(TASK)))

@@ -32,6 +32,7 @@ from midwatch.engine.store.base import Store
 from midwatch.tools import arguments as given
 from midwatch.tools.base import Bench, ToolResult, ToolSet
 from midwatch.tools.cut import harmless
+from midwatch.tools.sessions import Sessions
 
 ANSWER_CAP = 20_000
 """Characters of a subtask's last words that its parent reads."""
@@ -170,6 +171,7 @@ class Delegate:
             observer=_Onlooker(place.observer),
             saved=None,
             inbox=tuple,
+            sessions=Sessions(),
         )
         try:
             await work(log, inside)
@@ -218,7 +220,7 @@ class Delegate:
 
 def with_subtasks(place: Workplace, parent: Parent) -> Workplace:
     """The place with the tool `delegate` beside the parent's tools."""
-    return replace(place, tools=parent.tools.plus(Delegate(parent)))
+    return replace(place, tools=ToolSet((Delegate(parent),), parent.tools))
 
 
 def share(log: Log, limits: Limits, turns: int | None = None) -> Limits | None:

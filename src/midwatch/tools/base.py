@@ -12,6 +12,7 @@ from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
 from midwatch.sandbox.base import Box
 from midwatch.tools.approval import Approver, Nobody
+from midwatch.tools.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Bench:
     """Who is asked where a person must decide."""
     commands: Sequence[ToolFinished] = ()
     """The commands so far, whose logs can be read."""
+    sessions: Sessions = field(default_factory=Sessions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class ToolResult:
     ended: str = ""
     duration_ms: int = 0
     command: str = ""
-    """The command line, when the tool ran one; empty otherwise."""
+    """The command line, when the tool ran one."""
     exit_code: int | None = None
     digest: str = ""
     bytes: int = 0
@@ -84,17 +86,14 @@ class Tool(Protocol):
 class ToolSet:
     """The tools of an attempt, by name."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
-        self._tools = {tool.spec.name: tool for tool in tools}
+    def __init__(self, tools: Sequence[Tool], first: ToolSet | None = None) -> None:
+        """`first`: tools that come before these."""
+        self._tools = {**(first._tools if first else {}), **{tool.spec.name: tool for tool in tools}}
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """In the order in which they were given; the same for every request of an attempt."""
         return tuple(tool.spec for tool in self._tools.values())
-
-    def plus(self, *tools: Tool) -> ToolSet:
-        """These tools and, after them, others."""
-        return ToolSet((*self._tools.values(), *tools))
 
     def summary(self, call: ToolCall) -> str:
         """The call in one line."""
