@@ -88,7 +88,7 @@ class ToolSet:
 
     def __init__(self, tools: Sequence[Tool], first: ToolSet | None = None) -> None:
         """`first`: tools that come before these."""
-        self._tools = {**(first._tools if first else {}), **{tool.spec.name: tool for tool in tools}}
+        self._tools: dict[str, Tool] = {**(first._tools if first else {}), **{tool.spec.name: tool for tool in tools}}
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
