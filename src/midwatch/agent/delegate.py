@@ -22,6 +22,7 @@ from midwatch.domain.conversation import Delta, ToolSpec, Usage
 from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreError
 from midwatch.domain.events import Event, Failed, Message, ModelReplied, ToolStarted
 from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.guard import Guard
 from midwatch.domain.ids import attempt_id, task_id_at
 from midwatch.domain.interventions import Delegated
 from midwatch.domain.limits import Limits
@@ -56,7 +57,6 @@ _SCHEMA = {
 }
 
 _FORM = '{"prompt": "Find where fees are computed; answer with files and lines.", "read_only": true}'
-_RENEWED = "What it changed was put back; /tmp and the home folder are new, and nothing runs in the background."
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Delegate:
             log = await Log.open(self._parent.store, name, _Onlooker(place.observer))
             await self._go_back(log, place, before)
             await self._work(task, log, place, bench.call_id)
-            return await self._result(wanted, (task, log), (place, before), bench.call_id)
+            return await self._result((task, log), (place, before), bench.call_id)
 
     async def _task(self, wanted: _Wanted, call_id: str) -> Task | None:
         """The subtask of this call: the one that is there after a crash, else a new one; None when too little is left
@@ -149,6 +149,7 @@ class Delegate:
             notes=(),
             created=started.time,
             mode="read-only" if wanted.read_only else place.task.mode,
+            guard=_guard(place.task.guard),
         )
         first = replace(parent.log.events[0].body, task=task, attempt=1)
         said = [Message("agent", context.opening(task, place.box.workdir))]
@@ -182,22 +183,16 @@ class Delegate:
                 await self._parent.log.append(self._spent(task, log, call_id))
             raise
 
-    async def _result(
-        self, wanted: _Wanted, done: tuple[Task, Log], where: tuple[Workplace, Checkpoint], call_id: str
-    ) -> ToolResult:
+    async def _result(self, done: tuple[Task, Log], where: tuple[Workplace, Checkpoint], call_id: str) -> ToolResult:
         (task, log), (place, before) = done, where
         assert log.outcome is not None
-        assert place.go_to is not None
         notes = []
         now = await place.tree.save()
         changes = await place.tree.repository.stat(before.tree, now.tree)
         files = [f"{change.path} ({change.status})" for change in changes[:MOST_FILES]]
         if len(changes) > MOST_FILES:
             files.append(f"and {len(changes) - MOST_FILES} more")
-        if wanted.read_only and changes:
-            await place.go_to(before)
-            notes.append(_RENEWED)
-        elif files:
+        if files:
             notes.append(f"Files changed: {', '.join(files)}")
         spent = self._spent(task, log, call_id)
         text = log.outcome.text.strip() or "It ended without a word."
@@ -270,6 +265,11 @@ def _id(attempt: str, started: Event) -> str:
     digest = hashlib.sha256(f"{attempt} {started.seq} {started.hash}".encode()).digest()
     seconds = int(datetime.fromisoformat(started.time).timestamp())
     return task_id_at(seconds, int.from_bytes(digest[:4], "big"))
+
+
+def _guard(guard: Guard) -> Guard:
+    """The parent's, but for what is asked before a task finishes: a part of it is not its finish."""
+    return replace(guard, hooks=tuple(hook for hook in guard.hooks if hook.event != "before_finish"))
 
 
 def _instructions(log: Log) -> list[Message]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from midwatch.agent import instructions
+from midwatch.agent import hooks, instructions
 from midwatch.agent.context import opening
 from midwatch.agent.delegate import Parent, with_subtasks
 from midwatch.agent.log import Log
@@ -152,7 +152,7 @@ async def _attempt(task: Task, log: Log, place: Site, parts: Parts) -> None:
     if log.finished:
         return
     try:
-        if log.outcome is None:
+        if log.outcome is None or hooks.due(log, task):
             await _work(task, log, place, parts)
         if log.stopped is None and log.checked is None:
             await _check(task, log, place, parts)
@@ -208,6 +208,9 @@ async def _tell(log: Log, requests: Requests) -> None:
 
 async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     final = log.checkpoint
+    if task.mode == "read-only" and log.outcome is not None and log.outcome.kind == "done":
+        await log.append(Stopped("answered", log.outcome.text.strip()))
+        return
     if final is None or final.tree == task.base.tree:
         text = log.outcome.text.strip() if log.outcome else ""
         await log.append(Stopped("no_change", text or "the model ended without changing a file"))
