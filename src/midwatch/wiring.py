@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import __version__
-from midwatch.domain.errors import InputError
 from midwatch.engine.state import state_folder as state_folder
 from midwatch.engine.store.sqlite import SqliteStore
 
@@ -92,16 +91,17 @@ async def start(home: Home, request: Request) -> Task:
 
 
 async def run(home: Home, task_id: str, observer: Observer) -> Report:
-    """Begin a task or go on with it; a finished one answers at once. Raises InputError for a conversation."""
+    """Begin a task or go on with it; a finished one answers at once. Raises InputError for what is no plain task."""
     from midwatch.workflows.read import settled
+    from midwatch.workflows.reopening import another_kind
     from midwatch.workflows.solve import solve
 
     task = (await home.store.find(task_id)).task
-    if task.kind == "conversation":
-        raise InputError(f"{task.id} is a conversation", f'say something in it: midwatch exec resume {task.id} "…"')
+    if task.kind != "task":
+        raise another_kind(task)
     if await settled(home.store, home.state, home.forge, task):
         return await report(home, task.id)
-    async with _parts(home, task, task.model, observer) as parts:
+    async with parts_of(home, task, task.model, observer) as parts:
         await solve(task, parts)
     return await report(home, task.id)
 
@@ -115,13 +115,13 @@ async def converse(home: Home, task_id: str, observer: Observer, approver: Appro
 
     row = await home.store.find(task_id)
     history = History(await home.store.read(row.attempts[0].attempt))
-    async with _parts(home, row.task, history.model or row.task.model, observer, approver) as parts:
+    async with parts_of(home, row.task, history.model or row.task.model, observer, approver) as parts:
         async with open_conversation(row.task, parts) as conversation:
             yield conversation
 
 
 @asynccontextmanager
-async def _parts(
+async def parts_of(
     home: Home, task: Task, model_name: str, observer: Observer, approver: Approver | None = None
 ) -> AsyncIterator[Parts]:
     """What the workflows of a task work with."""

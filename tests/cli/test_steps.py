@@ -30,6 +30,7 @@ from midwatch.domain.events import (
 from midwatch.domain.evidence import Checkpoint, Evidence
 from midwatch.domain.interventions import (
     ApprovalGiven,
+    Delegated,
     FilesImported,
     Forked,
     HookRan,
@@ -37,9 +38,11 @@ from midwatch.domain.interventions import (
     McpConnected,
     ModelChosen,
     OfferedTool,
+    Reviewed,
     SessionEnded,
     Undone,
 )
+from midwatch.domain.review import Dropped
 from tests.cli.samples import EVIL, check_run, command, event, task
 
 BODIES = {
@@ -68,6 +71,8 @@ BODIES = {
     "approval_given": ApprovalGiven("call_1", "shell", EVIL, False, "person", EVIL),
     "hook_ran": HookRan("before_tool", EVIL, "call_1", 1, EVIL, EVIL, 3, "f" * 64, 4, 1),
     "mcp_connected": McpConnected(EVIL, EVIL, EVIL, (OfferedTool(EVIL, EVIL, EVIL, {}, True, True),), EVIL),
+    "delegated": Delegated("call_1", EVIL, EVIL, 2, Usage(9, 0, 0, 1), None),
+    "reviewed": Reviewed((), "incorrect", EVIL, (Dropped(EVIL, EVIL, 1, 2, EVIL),)),
     "session_ended": SessionEnded(1, EVIL, None, EVIL, 3, "f" * 64, 4, 1),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,27 @@ async def test_a_task_made_twice_is_there_once(store: Store) -> None:
     assert [a.attempt for a in row.attempts] == [f"{task.id}.{n}" for n in (1, 2, 3)]
     assert [(a.seq, a.epoch, a.hash) for a in row.attempts] == [(0, 0, GENESIS)] * 3
     assert len(await store.recent()) == 1
+
+
+async def test_a_task_can_come_with_its_first_events_and_only_once(store: Store) -> None:
+    task = samples.task()
+    bodies = [samples.started(task), samples.person("do it")]
+    await store.create(task, bodies)
+    await store.create(task, bodies)
+    attempt = f"{task.id}.1"
+    assert [e.body for e in await store.read(attempt)] == bodies
+    assert await store.verify(attempt) == []
+    await store.append(attempt, await store.take(attempt), [samples.reply("ok")])
+    assert (await store.state(attempt)).seq == 3
+
+
+async def test_subtasks_are_found_by_their_id_and_listed_nowhere(store: Store) -> None:
+    task = samples.task('say "kind":"subtask" twice')
+    part = replace(samples.task(), kind="subtask", parent=f"{task.id}.1")
+    for made in (task, part):
+        await store.create(made)
+    assert [row.task.id for row in await store.recent()] == [task.id]
+    assert (await store.find(part.id)).task == part
 
 
 async def test_events_are_numbered_chained_and_read_back_as_written(store: Store) -> None:

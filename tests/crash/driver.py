@@ -13,10 +13,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
 from midwatch.domain.events import Event
@@ -27,11 +27,14 @@ from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.forges.local import LocalForge
+from midwatch.models.base import Model
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.tools.toolset import default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.solve import Parts, solve
 from midwatch.workspace.repository import Repository
+
+T = TypeVar("T")
 
 PATCH = """*** Begin Patch
 *** Update File: count.txt
@@ -43,33 +46,33 @@ PATCH = """*** Begin Patch
 *** End Patch"""
 
 
-def _shell(number: int, command: str, **more: object) -> ToolCall:
+def shell(number: int, command: str, **more: object) -> ToolCall:
     return ToolCall(f"call_{number}", "shell", json.dumps({"command": command, **more}))
 
 
 Script = tuple[tuple[str, tuple[ToolCall, ...]], ...]
 STEPS: Script = (
-    ("Look.", (_shell(1, "cat count.txt; echo one >> count.txt; echo $(wc -l < count.txt) lines"),)),
-    ("Patch.", (ToolCall("call_2", "apply_patch", json.dumps({"patch": PATCH})), _shell(3, "echo two >> count.txt"))),
-    ("Fail.", (_shell(4, "echo three >> count.txt; rm keep.txt; false"),)),
+    ("Look.", (shell(1, "cat count.txt; echo one >> count.txt; echo $(wc -l < count.txt) lines"),)),
+    ("Patch.", (ToolCall("call_2", "apply_patch", json.dumps({"patch": PATCH})), shell(3, "echo two >> count.txt"))),
+    ("Fail.", (shell(4, "echo three >> count.txt; rm keep.txt; false"),)),
     ("Plan.", (ToolCall("call_5", "update_plan", '{"plan": [{"step": "count", "status": "completed"}]}'),)),
-    ("Read.", (_shell(6, "cat count.txt new/file.txt; test -e keep.txt && echo still here"),)),
+    ("Read.", (shell(6, "cat count.txt new/file.txt; test -e keep.txt && echo still here"),)),
     ("Count further\n\nAdded lines.", ()),
 )
 _LOOK = json.dumps({"session": 1, "input": "asked\n", "wait_seconds": 0.2})
 BESIDE: Script = (
-    ("Begin.", (_shell(1, 'while read -r line; do echo "$line"; done', background=True, wait_seconds=0),)),
+    ("Begin.", (shell(1, 'while read -r line; do echo "$line"; done', background=True, wait_seconds=0),)),
     (
         "Look at all.",
         (
-            _shell(2, "cat count.txt"),
-            _shell(3, "grep -c zero count.txt"),
-            _shell(4, "ls | wc -l"),
-            _shell(5, "echo three >> count.txt"),
-            _shell(6, "tail -n 1 count.txt"),
+            shell(2, "cat count.txt"),
+            shell(3, "grep -c zero count.txt"),
+            shell(4, "ls | wc -l"),
+            shell(5, "echo three >> count.txt"),
+            shell(6, "tail -n 1 count.txt"),
         ),
     ),
-    ("Ask the session.", (ToolCall("call_7", "session", _LOOK), _shell(8, "cat keep.txt"))),
+    ("Ask the session.", (ToolCall("call_7", "session", _LOOK), shell(8, "cat keep.txt"))),
     ("Count further\n\nAdded a line.", ()),
 )
 """A session goes on, and calls of one reply run beside each other."""
@@ -110,15 +113,22 @@ class DeadlyStore(SqliteStore):
         super().__init__(path)
         self._fatal, self._when, self._count = fatal, when, 0
 
+    async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
+        """See `Store.create`; counts when it brings events."""
+        await self._counting(lambda: SqliteStore.create(self, task, begun), counts=bool(begun))
+
     async def append(self, attempt: str, epoch: int, bodies: Sequence[Any]) -> Sequence[Event]:
         """See `Store.append`."""
-        self._count += 1
-        if (self._count, self._when) == (self._fatal, "before"):
+        return await self._counting(lambda: SqliteStore.append(self, attempt, epoch, bodies))
+
+    async def _counting(self, write: Callable[[], Awaitable[T]], *, counts: bool = True) -> T:
+        self._count += counts
+        if counts and (self._count, self._when) == (self._fatal, "before"):
             os.kill(os.getpid(), signal.SIGKILL)
-        events = await super().append(attempt, epoch, bodies)
-        if (self._count, self._when) == (self._fatal, "after"):
+        done = await write()
+        if counts and (self._count, self._when) == (self._fatal, "after"):
             os.kill(os.getpid(), signal.SIGKILL)
-        return events
+        return done
 
 
 HOOKS = (
@@ -144,9 +154,11 @@ async def _task(store: SqliteStore, repository: Repository, path: Path, played: 
     return task
 
 
-async def main(state: Path, location: str, task_file: Path, played: str, death: tuple[int, str]) -> None:
-    """Work on the task until it is done or this process is dead."""
-    store = DeadlyStore(state / "state.db", *death)
+async def main(arguments: Sequence[str], model: Model | None = None) -> None:
+    """Work on the task until it is done or this process is dead. `model` instead of one that plays a script."""
+    state, location, task_file = Path(arguments[0]), arguments[1], Path(arguments[2])
+    played = arguments[3] if len(arguments) > 3 else "steps"
+    store = DeadlyStore(state / "state.db", *death(arguments))
     repository = await Repository.open(state, location)
     task = await _task(store, repository, task_file, played)
     parts = Parts(
@@ -155,7 +167,7 @@ async def main(state: Path, location: str, task_file: Path, played: str, death: 
         blobs=Blobs(state / "blobs"),
         repository=repository,
         sandbox=Bubblewrap(),
-        model=ScriptedModel(SCRIPTS[played]),
+        model=model or ScriptedModel(SCRIPTS[played]),
         tools=default_tools(),
         forge=LocalForge(state),
         observer=Silent(),
@@ -168,8 +180,10 @@ async def main(state: Path, location: str, task_file: Path, played: str, death: 
     await store.close()
 
 
+def death(arguments: Sequence[str]) -> tuple[int, str]:
+    """At which append to die, and when."""
+    return (int(arguments[4]), arguments[5]) if len(arguments) > 4 else (0, "")
+
+
 if __name__ == "__main__":
-    arguments = sys.argv[1:]
-    played = arguments[3] if len(arguments) > 3 else "steps"
-    kill = (int(arguments[4]), arguments[5]) if len(arguments) > 4 else (0, "")
-    asyncio.run(main(Path(arguments[0]), arguments[1], Path(arguments[2]), played, kill))
+    asyncio.run(main(sys.argv[1:]))

@@ -31,11 +31,11 @@ class Place:
     repository: Path
     task_file: Path
 
-    def drive(self, *kill: str, script: str = "steps") -> subprocess.CompletedProcess[str]:
+    def drive(self, *kill: str, script: str = "steps", driver: str = "driver") -> subprocess.CompletedProcess[str]:
         """Run the driver to its end or its death."""
         arguments = [str(self.state), str(self.repository), str(self.task_file), script, *kill]
         return subprocess.run(
-            [sys.executable, "-m", "tests.crash.driver", *arguments],
+            [sys.executable, "-m", f"tests.crash.{driver}", *arguments],
             capture_output=True,
             text=True,
             timeout=120,

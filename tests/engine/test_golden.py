@@ -46,6 +46,8 @@ def test_a_stored_log_still_loads_and_its_chain_still_holds(path: Path) -> None:
         "compacted": "no change",
         "interventions": "interrupted",
         "mcp": "interrupted",
+        "subtask": "interrupted",
+        "review": "done",
     }
     assert report.status == expected[path.stem]
 
@@ -64,6 +66,18 @@ def test_a_stored_log_gives_the_same_report_and_words() -> None:
     text = body(history.task, history, history.checked.evidence, ())
     assert "time limit of 5 s" in text
     assert history.events[-3].hash in text
+
+
+def test_what_a_stored_subtask_spent_counts_for_its_parent() -> None:
+    history = History(_events(GOLDEN / "log-v3/subtask.jsonl"))
+    assert (history.turns, history.usage.total, history.cost_microusd, history.cost_known) == (3, 36, 120, False)
+
+
+def test_a_stored_review_still_has_its_findings() -> None:
+    reviewed = History(_events(GOLDEN / "log-v3/review.jsonl")).reviewed
+    assert reviewed is not None
+    assert [(f.file, f.first_line, f.priority, f.confidence) for f in reviewed.findings] == [("fees.py", 3, 1, 0.9)]
+    assert [d.reason for d in reviewed.dropped] == ["there is no such file"]
 
 
 async def test_a_crashed_log_goes_on_where_it_stopped(tmp_path: Path) -> None:

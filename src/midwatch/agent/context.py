@@ -31,7 +31,7 @@ RESTARTED = (
 CUT_SHORT = "Your last answer was cut off at the length limit. Go on from there, in smaller steps."
 
 
-PROMPTS = {"conversation": "converse"}
+PROMPTS = {"conversation": "converse", "subtask": "subtask", "review": "review"}
 """Kinds of tasks with instructions of their own."""
 
 

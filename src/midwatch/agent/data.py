@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-TRUSTED = ("person", "harness", "repository")
-"""Authors of messages whose words are not wrapped: instructions of a repository have a mark of their own."""
+TRUSTED = ("person", "harness", "repository", "agent")
+"""Authors of messages whose words are not wrapped: instructions of a repository have a mark of their own, and `agent`
+is the attempt that a subtask is a part of, whose wishes reach no further than it does itself."""
 CAP = 64 << 10
 """Characters of one text."""
 

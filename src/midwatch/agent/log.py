@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from midwatch.agent import data
+from midwatch.agent.course import course
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Answered, Image, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
@@ -34,10 +35,12 @@ from midwatch.domain.events import (
 from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.interventions import (
     ApprovalGiven,
+    Delegated,
     FilesImported,
     HookRan,
     Interrupted,
     ModelChosen,
+    Reviewed,
     SessionEnded,
     Undone,
 )
@@ -89,6 +92,7 @@ class History:
         self.checked: Checked | None = None
         self.proposed: Proposed | None = None
         self.stopped: Stopped | None = None
+        self.reviewed: Reviewed | None = None
         self._open: dict[str, ToolCall] = {}
         self._started: set[str] = set()
         self._tail_bytes = 0
@@ -146,6 +150,11 @@ class History:
                 self.outcome = Outcome("interrupted", body.reason, draft=True)
             case ModelChosen():
                 self.model = body.model
+            case Delegated():
+                self.turns += body.turns
+                self._spend(body.usage, body.cost_microusd)
+            case Reviewed():
+                self.reviewed = body
             case HookRan() if body.checkpoint is not None:
                 self.checkpoint = body.checkpoint
             case SessionEnded() if body.number:
@@ -159,7 +168,7 @@ class History:
 
     def _fold_undo(self, body: Undone) -> None:
         """Be as after event `to`, but for what was spent and for numbers that may have been cited."""
-        before = History(self.events[: body.to])
+        before = History(course(self.events[: body.to]))
         self.items, self.plan, self.last_reply = before.items, before.plan, before.last_reply
         self.told = before.told
         self._open, self._started = before._open, before._started
@@ -172,9 +181,7 @@ class History:
     def _fold_reply(self, body: ModelReplied) -> None:
         self.turns += 1
         self.last_reply = body
-        self.usage += body.usage
-        self.cost_microusd += body.cost_microusd or 0
-        self.cost_known = self.cost_known and body.cost_microusd is not None
+        self._spend(body.usage, body.cost_microusd)
         self.items.append(Replied(body.wire, body.text, body.calls, body.items, body.model))
         self._tail_bytes, self._sent = 0, body.usage.total
         self._open = {call.id: call for call in body.calls}
@@ -192,14 +199,17 @@ class History:
             self.commands.append(body)
             self.numbers = max(self.numbers, body.number)
 
+    def _spend(self, usage: Usage, cost_microusd: int | None) -> None:
+        self.usage += usage
+        self.cost_microusd += cost_microusd or 0
+        self.cost_known = self.cost_known and cost_microusd is not None
+
     def _add(self, item: Said | Answered) -> None:
         self.items.append(item)
         self._tail_bytes += item_bytes(item)
 
     def _fold_compaction(self, body: Compacted) -> None:
-        self.usage += body.usage
-        self.cost_microusd += body.cost_microusd or 0
-        self.cost_known = self.cost_known and body.cost_microusd is not None
+        self._spend(body.usage, body.cost_microusd)
         tail = self.items[len(self.items) - body.kept :]
         self.items = [*self.opening, Said(body.summary), *tail]
         texts = {item.text for item in self.items if isinstance(item, Said)}
@@ -231,7 +241,14 @@ class History:
     @property
     def finished(self) -> bool:
         """Nothing is left to do for this attempt."""
-        return self.stopped is not None or (self.proposed is not None and self.checked is not None)
+        return self.stopped is not None or self.reviewed is not None or self.offered
+
+    @property
+    def offered(self) -> bool:
+        """What was checked last is what the pull request has."""
+        if self.proposed is None or self.checked is None:
+            return False
+        return self.proposed.commit == self.checked.commit
 
     @property
     def context_tokens(self) -> int:

@@ -71,6 +71,9 @@ class Workplace:
     """Told of every checkpoint once it is in the log; must not raise."""
     inbox: Callable[[], Sequence[Message]] = tuple
     """Takes what a person has said meanwhile, for the next model call."""
+    go_to: Callable[[Checkpoint], Awaitable[None]] | None = None
+    """Makes the files those of another checkpoint, with the box parked; /tmp and the home folder are new then. None:
+    they cannot be made so, and there are no subtasks."""
     sessions: Sessions = field(default_factory=Sessions)
     """Commands that go on in the background; ended when `work` returns."""
 

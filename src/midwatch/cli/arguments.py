@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -80,6 +81,20 @@ def microusd(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a sum of US dollars: write 2 or 0.50")
     return value
+
+
+def prompt(given: str) -> str:
+    """Words for a model: as they are given, or those of standard input for `-`. Raises InputError without one."""
+    if given != "-":
+        return _storable(given.encode("utf-8", "surrogateescape"))
+    if sys.stdin is None:
+        raise InputError("there is no standard input to read the prompt from", "give the prompt as an argument")
+    return _storable(sys.stdin.buffer.read())
+
+
+def _storable(data: bytes) -> str:
+    # a prompt ends up in commit messages, which hold neither NUL nor what is not UTF-8
+    return data.decode("utf-8", "replace").replace("\0", "").strip()
 
 
 def line_range(text: str) -> tuple[int, int | None]:

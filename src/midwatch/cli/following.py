@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -88,10 +88,8 @@ def _children() -> list[int]:
 
 async def follow(home: wiring.Home, task: Task, screen: Screen) -> int:
     """Work on the task with somebody looking on, then say what it has come to; the exit code."""
-    screen.task_id = task.id
     try:
-        async with _observer(home, task, screen) as observer:
-            report = await stoppable(wiring.run(home, task.id, observer))
+        report = await watched(home, task, screen, lambda observer: wiring.run(home, task.id, observer))
     except Interrupted:
         return stopped(screen, task.id)
     if screen.json:
@@ -99,6 +97,15 @@ async def follow(home: wiring.Home, task: Task, screen: Screen) -> int:
     else:
         screen.say(["", *render.report_lines(report, screen.look(), current_folder())])
     return report.exit_code
+
+
+async def watched(
+    home: wiring.Home, task: Task, screen: Screen, work: Callable[[Observer], Coroutine[Any, Any, T]]
+) -> T:
+    """Work on the task with somebody looking on. Raises as `stoppable`."""
+    screen.task_id = task.id
+    async with _observer(home, task, screen) as observer:
+        return await stoppable(work(observer))
 
 
 def stopped(screen: Screen, task_id: str) -> int:

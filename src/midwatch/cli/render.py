@@ -104,6 +104,8 @@ def headline(report: Report, look: Look) -> list[str]:
 
 
 def _ending(report: Report) -> tuple[bool | None, str]:
+    if report.task.kind in _WITHOUT_REQUEST:
+        return _ending_without_request(report)
     evidence, request = report.chosen.evidence, report.pull_request
     name = f"pull request #{request.number}" if request else "the pull request"
     if report.status == "done":
@@ -121,6 +123,8 @@ def _ending(report: Report) -> tuple[bool | None, str]:
         return False, f"a limit was reached; the work so far is offered as {name}"
     reached = limit_reached(report)
     nothing = "no file was changed, so there is no pull request"
+    if request is not None:
+        nothing = f"nothing is changed any more; {name} still has what was offered before"
     sentences = {
         "no change": f"{reached}: {nothing}" if reached else nothing,
         "failed": "it could not go on",
@@ -132,6 +136,20 @@ def _ending(report: Report) -> tuple[bool | None, str]:
     return (False if report.status in ("no change", "failed", "not chosen") else None), sentences.get(
         report.status, words.line(report.status)
     )
+
+
+_WITHOUT_REQUEST = {
+    "review": "the review is done; `midwatch resume {id}` shows its findings again",
+    "subtask": "done, as a part of attempt {parent}",
+}
+"""Kinds of tasks that open no pull request, and what is said of one that is done."""
+
+
+def _ending_without_request(report: Report) -> tuple[bool | None, str]:
+    task, status = report.task, report.status
+    if status == "done":
+        return True, _WITHOUT_REQUEST[task.kind].format(id=task.id, parent=task.parent)
+    return False if status in ("failed", "limit", "no result") else None, words.line(report.chosen.detail or status)
 
 
 def limit_reached(report: Report) -> str:

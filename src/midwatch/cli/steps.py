@@ -27,12 +27,14 @@ from midwatch.domain.events import (
 from midwatch.domain.evidence import CheckRun
 from midwatch.domain.interventions import (
     ApprovalGiven,
+    Delegated,
     FilesImported,
     Forked,
     HookRan,
     Interrupted,
     McpConnected,
     ModelChosen,
+    Reviewed,
     SessionEnded,
     Undone,
 )
@@ -76,6 +78,8 @@ class Steps:
             return []
         if isinstance(body, ModelReplied) and not body.text.strip() and body.calls:
             return []  # its calls show themselves
+        if isinstance(body, ModelReplied) and not body.calls and body.text.lstrip().startswith("{"):
+            return []  # an answer for a program, which shows it in its own way
         if isinstance(body, ToolFinished) and body.ok and body.tool == "update_plan":
             return []  # so does the plan
         if isinstance(body, ModelReplied):
@@ -146,6 +150,14 @@ def _intervention(body: Any) -> Step:
         case HookRan():
             facts = (f"refused: {words.line(body.refused)}",) if body.refused else (words.line(body.ended),)
             return Step(not body.refused, f"hook {words.line(body.hook)}: {words.line(body.command)}", facts)
+        case Delegated():
+            tokens = [f"{words.compact(body.usage.total)} tokens"] if body.usage.total else []
+            told = (words.line(body.status), words.count(body.turns, "turn"), *tokens)
+            return Step(body.status == "done", f"subtask {words.line(body.task)}", told)
+        case Reviewed():
+            dropped = [f"{len(body.dropped)} dropped"] if body.dropped else []
+            told = (words.count(len(body.findings), "finding"), *dropped)
+            return Step(body.verdict == "correct", f"reviewed: {words.line(body.explanation)}", told)
         case SessionEnded():
             log = f"[{body.number}] " if body.number else ""
             return Step(None, f"{log}session {body.session} $ {words.line(body.command)}", (words.line(body.ended),))

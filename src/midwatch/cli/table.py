@@ -5,6 +5,10 @@ from __future__ import annotations
 COMMANDS: dict[str, str] = {
     "run": "do a task: change the repository, check the change, open a pull request",
     "resume": "go on with a task that was stopped or could not go on",
+    "tell": "give a task a further message and let it go on, also after its pull request is open",
+    "undo": "go back to an earlier step of a task: its conversation and its files",
+    "fork": "make a new task that begins with what another one had done up to a step",
+    "review": "look at a change of yours for faults: findings with files and lines",
     "list": "the newest tasks, a line each",
     "show": "what a task has come to: change, evidence, plan, commands, cost",
     "log": "a task's events, or the full output of one command or check",

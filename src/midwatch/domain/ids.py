@@ -12,7 +12,12 @@ def new_task_id() -> str:
     """Twelve characters: seven of time (seconds) and five of chance. Unique for one person's machine, not a secret."""
     import secrets  # here, because reading ids is common and making one is not
 
-    value = (int(time.time()) << 25) | secrets.randbits(25)
+    return task_id_at(int(time.time()), secrets.randbits(25))
+
+
+def task_id_at(seconds: int, chance: int) -> str:
+    """The id of a task made at that time (seconds since 1970), with the lowest 25 bits of `chance`."""
+    value = (seconds << 25) | (chance & ((1 << 25) - 1))
     digits = []
     for _ in range(12):
         value, digit = divmod(value, 32)

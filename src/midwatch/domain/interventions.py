@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from midwatch.domain.conversation import Usage
 from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.review import Dropped, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +164,42 @@ class McpConnected:
     """Why it could not be opened."""
 
 
+@dataclass(frozen=True, slots=True)
+class Delegated:
+    """What a subtask has spent since this was last told of it; it counts towards the limits of this attempt."""
+
+    kind: ClassVar[str] = "delegated"
+    version: ClassVar[int] = 1
+    call_id: str
+    task: str
+    """The subtask's id."""
+    status: str
+    """`done`, `limit`, or `interrupted` when it has not come to its end."""
+    turns: int
+    usage: Usage
+    cost_microusd: int | None
+    """None when the price is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What a review has come to; its end."""
+
+    kind: ClassVar[str] = "reviewed"
+    version: ClassVar[int] = 1
+    findings: tuple[Finding, ...]
+    """The gravest first."""
+    verdict: str
+    """`correct` or `incorrect`: whether the change can be taken."""
+    explanation: str
+    dropped: tuple[Dropped, ...] = ()
+    """What the model named that is not in the reviewed files."""
+
+
 INTERVENTIONS: dict[str, type[Any]] = {
     body.kind: body
     for body in (
         Undone, Forked, FilesImported, Interrupted, ModelChosen, ApprovalGiven, HookRan, SessionEnded,
-        McpConnected,
+        McpConnected, Delegated, Reviewed,
     )
 }  # fmt: skip

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from midwatch.agent import compaction, context, modes
+from midwatch.agent.delegate import Parent, with_subtasks
 from midwatch.agent.log import History, Log
 from midwatch.agent.loop import Workplace, compact, work
 from midwatch.agent.requests import Requests
@@ -27,6 +28,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
 from midwatch.workflows.folder import Folder, earlier_trees
+from midwatch.workflows.reopening import keep
 from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.solve import Parts, told_instructions
@@ -65,7 +67,9 @@ class Conversation:
         self._inbox: list[Message] = []
         self._same_box = log.checkpoint is None
         self._turn: asyncio.Task[None] | None = None
-        self._bench = replace(bench, saved=self._saved, inbox=self._take)
+        parent = Parent(log, bench.tools, parts.store, parts.state / "locks", lambda: self._bench)
+        bench = replace(bench, saved=self._saved, inbox=self._take, go_to=self._go_to)
+        self._bench = with_subtasks(bench, parent)
 
     async def turn(
         self, text: str | None, images: Sequence[Image] = (), schema: Mapping[str, Any] | None = None
@@ -179,9 +183,7 @@ class Conversation:
 
     async def _go_to(self, checkpoint: Checkpoint) -> None:
         """Make the files of the copy those of a checkpoint."""
-        await self._bench.box.park()
-        await self._bench.tree.put_back(checkpoint)
-        await self._bench.box.unpark()
+        await self._place.go_to(self._bench.tree, self._bench.box, checkpoint)
 
     async def undo(self, to: int, reason: str = "undo") -> tuple[FileChange, ...]:
         """Go back to where it was after event `to`, files and conversation, and say what changes in the folder; what
@@ -196,6 +198,7 @@ class Conversation:
         ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
         await self._folder.settle(ours, earlier_trees(self.log, base.tree))
         changes = await self._folder.turn_back(ours, point)
+        await keep(self._parts.repository, self.log.attempt, self.log)
         await self._go_to(point)
         await self.log.append(Undone(to, point, reason))
         return changes

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from midwatch.agent import hooks
+from midwatch.agent.course import follow_ups
 from midwatch.agent.log import History
 from midwatch.domain.events import Checked
 from midwatch.domain.evidence import CheckRun, Evidence, FileChange
@@ -99,6 +100,8 @@ def _summary(task: Task, history: History) -> str:
     if "uncommitted changes included" in task.base.note:
         beneath = "\n\n**It stands on a commit of your uncommitted changes; merging it merges them as well.**"
     asked = f"Asked for:\n\n{_quote(_cut(task.prompt, 2000))}"
+    for message in follow_ups(history.events):
+        asked += f"\n\nAnd then:\n\n{_quote(_cut(message.text, 2000))}"
     text = history.last_reply.text.strip() if history.last_reply else ""
     if _first_line(text) == _offered_title(history):
         text = text.partition("\n")[2].strip() or text  # it is the pull request's title already

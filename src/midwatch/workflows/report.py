@@ -82,12 +82,15 @@ def status_of(history: History, running: bool) -> tuple[str, str, str]:
     """Status, detail and mend of an attempt."""
     last = history.events[-1].body if history.events else None
     if history.stopped is not None:
-        words = {"no_change": "no change", "not_chosen": "not chosen"}
+        words = {"no_change": "no change", "not_chosen": "not chosen", "no_review": "no result"}
         return words.get(history.stopped.reason, history.stopped.reason), history.stopped.text, ""
-    if history.proposed is not None:
+    if history.offered:
         if history.outcome is not None and history.outcome.kind == "limit":
             return "limit", history.outcome.text, ""
         return "done", "", ""
+    ended = _ended(history)
+    if ended:
+        return ended, history.outcome.text if history.outcome and ended == "limit" else "", ""
     if running:
         return "running", "", ""
     if last is None:
@@ -95,6 +98,21 @@ def status_of(history: History, running: bool) -> tuple[str, str, str]:
     if isinstance(last, Failed):
         return "failed", last.error, last.mend
     return "interrupted", "", ""
+
+
+def _ended(history: History) -> str:
+    """How an attempt that has no pull request to offer came to its end; empty when it is another kind, or has not."""
+    if history.reviewed is not None:
+        return "done"
+    if history.task is None or history.task.kind != "subtask" or history.outcome is None:
+        return ""
+    return history.outcome.kind
+
+
+def _tree(history: History) -> str:
+    """What a review writes in its box is not kept, and offered to nobody."""
+    reviewing = history.task is not None and history.task.kind == "review"
+    return history.checkpoint.tree if history.checkpoint and not reviewing else ""
 
 
 def attempt_report(attempt: str, history: History, running: bool) -> AttemptReport:
@@ -115,7 +133,7 @@ def attempt_report(attempt: str, history: History, running: bool) -> AttemptRepo
         limit=history.outcome.text if history.outcome and history.outcome.kind == "limit" else "",
         commands=tuple(history.commands),
         evidence=checked.evidence if checked else None,
-        tree=history.checkpoint.tree if history.checkpoint else "",
+        tree=_tree(history),
         commit=checked.commit if checked else (proposing.commit if proposing else ""),
         seq=len(history.events),
         hash=history.events[-1].hash if history.events else "",

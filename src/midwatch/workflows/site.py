@@ -93,6 +93,13 @@ class Site:
         layers = (*self.environment.workspace, *self._left(tree, "workspace"))
         await tree.restore(self.task.base, start, layers, work_only=work_only)
 
+    async def go_to(self, tree: Workspace, box: Box, checkpoint: Checkpoint) -> None:
+        """Put a workspace back to a checkpoint, with its box parked meanwhile: what runs there is ended; /tmp and the
+        home stay."""
+        await box.park()
+        await tree.put_back(checkpoint)
+        await box.unpark()
+
     @asynccontextmanager
     async def box(
         self, tree: Workspace, box_id: str, decided: Callable[[Decision], None], support: Path | None = None

@@ -9,18 +9,21 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from midwatch.agent import hooks, instructions
 from midwatch.agent.context import opening
+from midwatch.agent.delegate import Parent, with_subtasks
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
 from midwatch.agent.requests import Requests
-from midwatch.domain.errors import MidwatchError, StaleEpoch, StoreError
+from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreError
 from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing, Stopped, TaskStarted
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.ids import attempt_id
 from midwatch.domain.observer import Observer
+from midwatch.domain.pull_request import PullRequest
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.lease import hold
@@ -84,18 +87,34 @@ async def solve(task: Task, parts: Parts) -> None:
         for name in names:
             leases.enter_context(hold(parts.state / "locks", name))
         logs = [await Log.open(parts.store, name, parts.observer) for name in names]
-        if not any(log.proposed for log in logs):
+        offered = next((log for log in logs if log.offered), None)
+        if offered is None:
+            await _require_open(task, logs, parts)
             await _attempts(task, logs, parts)
             await _offer(task, logs, parts)
         elif not await intact(parts.forge, task):
-            log = next(log for log in logs if log.proposed)
-            await _propose(task, log, await _changes(task, log, parts), parts)
+            await _propose(task, offered, await _changes(task, offered, parts), parts)
         for name in names:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
         parts.blobs.sweep()
     settings = parts.means.settings
     with suppress(MidwatchError, OSError):  # what goes wrong with that is no matter of the task's
         await tidy(parts.state, settings.keep_gib, settings.keep_days)
+
+
+async def _require_open(task: Task, logs: Sequence[Log], parts: Parts) -> None:
+    """Nothing is spent on a change that its pull request would not take any more."""
+    reopened = next((log for log in logs if log.proposed), None)
+    request = await parts.forge.of_task(task.id) if reopened is not None else None
+    if reopened is not None and request is not None and request.state == "merged":
+        raise _settled(request, reopened)
+
+
+def _settled(request: PullRequest, log: Log) -> InputError:
+    return InputError(
+        f"pull request {request.number} was {request.state} in the meantime; it does not take what is done since",
+        f"`midwatch fork {log.attempt}` makes a task of its own of it, with a pull request of its own",
+    )
 
 
 async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
@@ -184,9 +203,11 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
             equipped(task, log, box, parts.tools, parts.servers) as tools,
         ):
             bench = Workplace(
-                task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
-            )
-            await work(log, bench)
+                task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver,
+                go_to=partial(place.go_to, tree, box),
+            )  # fmt: skip
+            parent = Parent(log, tools, parts.store, parts.state / "locks", lambda: bench)
+            await work(log, with_subtasks(bench, parent))
     finally:
         await _tell(log, requests)
 
@@ -203,8 +224,8 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
         await log.append(Stopped("answered", log.outcome.text.strip()))
         return
     if final is None or final.tree == task.base.tree:
-        text = log.outcome.text if log.outcome else ""
-        await log.append(Stopped("no_change", text.strip() or "the model ended without changing a file"))
+        text = log.outcome.text.strip() if log.outcome else ""
+        await log.append(Stopped("no_change", text or "the model ended without changing a file"))
         return
     requests = Requests("check")
     bench = CheckParts(parts.blobs, parts.observer, requests)
@@ -222,7 +243,7 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
 
 async def _offer(task: Task, logs: Sequence[Log], parts: Parts) -> None:
     """The best attempt becomes the pull request; the others are closed with a word."""
-    ready = [log for log in logs if log.checked is not None]
+    ready = [log for log in logs if log.checked is not None and log.stopped is None]
     if not ready:
         return
     changes = {log.attempt: await _changes(task, log, parts) for log in ready}
@@ -257,12 +278,15 @@ async def intact(forge: Forge, task: Task) -> bool:
 async def _propose(task: Task, log: Log, changes: Sequence[FileChange], parts: Parts) -> None:
     proposal = describe.proposal(task, log, changes)
     parts.observer.phase("opening the pull request")
-    if log.proposed is None and not isinstance(log.events[-1].body, Proposing):
+    if not log.offered and not isinstance(log.events[-1].body, Proposing):
         await log.append(
             Proposing(proposal.branch, proposal.base, proposal.commit, proposal.title, proposal.draft)
         )  # the intent comes first, so that a crash in between is seen
     request = await parts.forge.propose(proposal, parts.repository.git_dir)
-    if log.proposed is not None and (log.proposed.number, log.proposed.url) == (request.number, request.url):
+    if request.proposal.commit != proposal.commit:  # a person settled it while the work went on
+        raise _settled(request, log)
+    known = log.proposed if log.offered else None
+    if known is not None and (known.number, known.url) == (request.number, request.url):
         return
     await log.append(
         Proposed(parts.forge.name, request.number, request.url, proposal.branch, proposal.commit, proposal.draft)

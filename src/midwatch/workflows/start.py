@@ -112,6 +112,12 @@ async def resolve(request: Request, repository: Repository, around: Surroundings
     return Resolved(base, checks, checks_from, await make_plan(repository, base, recipe, tools, around.means))
 
 
+async def host_tools(repository: Repository, around: Surroundings, commit: str) -> tuple[tuple[str, ...], Toolchain]:
+    """The checks of a commit, and what a box is given of the host for them; without what a recipe sets up."""
+    recipe, checks, _ = await _checks((), repository, commit)
+    return checks, _tools(recipe, repository, checks, around, from_person=False)
+
+
 async def make_task(request: Request, repository: Repository, around: Surroundings) -> Task:
     """The exact task: base commit, checks and where they come from, toolchain, limits. Writes nothing but git objects
     (with `include_uncommitted`). Raises InputError for what cannot be done."""

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from midwatch.agent.log import History
 from midwatch.domain.errors import MidwatchError, StoreError
-from midwatch.domain.events import Checked, EnvironmentReady, Event, Message, Proposed, ToolFinished
-from midwatch.domain.interventions import HookRan, SessionEnded
+from midwatch.domain.events import Checked, Event, Proposed
+from midwatch.domain.interventions import Delegated
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
-from midwatch.engine.store.base import Store
+from midwatch.engine.store.base import AttemptState, Store, TaskRow
 from midwatch.forges.base import Forge
-from midwatch.workflows import describe
+from midwatch.workflows import describe, forking
 from midwatch.workspace import objects
 from midwatch.workspace.repository import Repository
 
@@ -34,43 +34,74 @@ class Verification:
 
 
 async def verify_task(store: Store, blobs: Blobs, state: Path, forge: Forge, prefix: str) -> Verification:
-    """Re-compute everything of every attempt. A damaged thing is a fault, never an exception; only an unknown task
-    raises InputError."""
+    """Re-compute everything of every attempt and of its subtasks. A damaged thing is a fault, never an exception; only
+    an unknown task raises InputError."""
     try:
         row = await store.find(prefix)
     except StoreError as error:
         return Verification(prefix, 0, 0, 0, (), (error.message,))
-    faults: list[str] = []
-    events = blob_count = trees = 0
-    heads = []
+    look = _Look(store, blobs, state)
     if len(row.attempts) != row.task.attempts:
-        faults.append(f"{row.task.attempts} attempts were made, {len(row.attempts)} are in the store")
-    offers = []
-    for attempt in row.attempts:
-        faults += [f"{attempt.attempt}: {fault}" for fault in await store.verify(attempt.attempt)]
-        heads.append((attempt.attempt, attempt.seq, attempt.hash))
+        look.faults.append(f"{row.task.attempts} attempts were made, {len(row.attempts)} are in the store")
+    await look.task(row)
+    look.faults += await _pull_request(row.task, state, forge, look.offers)
+    return Verification(row.task.id, look.events, look.digests, look.trees, tuple(look.heads), tuple(look.faults))
+
+
+class _Look:
+    """What was looked at so far, and what was found."""
+
+    def __init__(self, store: Store, blobs: Blobs, state: Path) -> None:
+        self._store, self._blobs, self._state = store, blobs, state
+        self.faults: list[str] = []
+        self.heads: list[tuple[str, int, str]] = []
+        self.offers: list[History] = []
+        self.events = self.digests = self.trees = 0
+
+    async def task(self, row: TaskRow) -> None:
+        """All attempts of a task, and the subtasks that they tell of."""
+        parts: set[str] = set()
+        for attempt in row.attempts:
+            faults, told = await self._attempt(row.task, attempt)
+            self.faults += [f"{attempt.attempt}: {fault}" for fault in faults]
+            parts |= told
+        for part in sorted(parts):
+            try:
+                below = await self._store.find(part)
+            except MidwatchError as error:
+                self.faults.append(f"subtask {part}: {error.message}")
+            else:
+                await self.task(below)
+
+    async def _attempt(self, task: Task, attempt: AttemptState) -> tuple[list[str], set[str]]:
+        """What is wrong with one attempt, and the ids of its subtasks."""
+        faults = list(await self._store.verify(attempt.attempt))
+        self.heads.append((attempt.attempt, attempt.seq, attempt.hash))
         try:
-            log = await store.read(attempt.attempt)
+            log = await self._store.read(attempt.attempt)
         except MidwatchError as error:
-            faults.append(f"{attempt.attempt}: {error.message}")
-            continue
+            return [*faults, error.message], set()
         digests = sorted(set(_digests(log)))
-        faults += [f"{attempt.attempt}: {fault}" for d in digests if (fault := blobs.verify(d))]
-        tree_faults, count = await _trees(row.task, state, log)
-        faults += [f"{attempt.attempt}: {fault}" for fault in tree_faults]
-        offers += [History(log)] if any(isinstance(event.body, Proposed) for event in log) else []
-        events, blob_count, trees = events + len(log), blob_count + len(digests), trees + count
-    faults += await _pull_request(row.task, state, forge, offers)
-    return Verification(row.task.id, events, blob_count, trees, tuple(heads), tuple(faults))
+        faults += [fault for digest in digests if (fault := self._blobs.verify(digest))]
+        tree_faults, count = await _trees(task, self._state, log)
+        faults += [*tree_faults, *await forking.faults(self._store, log)]
+        self.offers += _offered(log)
+        self.events, self.digests, self.trees = self.events + len(log), self.digests + len(digests), self.trees + count
+        return faults, {event.body.task for event in log if isinstance(event.body, Delegated)}
+
+
+def _offered(log: Sequence[Event]) -> list[History]:
+    """The log as it was when its pull request was last made or brought up to date; nothing when it never was."""
+    last = next((event.seq for event in reversed(log) if isinstance(event.body, Proposed)), 0)
+    return [History(log[:last])] if last else []
 
 
 def _digests(log: Sequence[Event]) -> Iterator[str]:
     for event in log:
-        if isinstance(event.body, ToolFinished | Message):
-            yield from (image.digest for image in event.body.images if image.digest)
-        if isinstance(event.body, ToolFinished | EnvironmentReady | HookRan | SessionEnded) and event.body.digest:
-            yield event.body.digest
-        elif isinstance(event.body, Checked):
+        if digest := getattr(event.body, "digest", ""):
+            yield str(digest)
+        yield from (image.digest for image in getattr(event.body, "images", ()) if image.digest)
+        if isinstance(event.body, Checked):
             yield from (check.digest for check in event.body.evidence.checks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from midwatch import wiring
-from midwatch.cli import arguments, following
+from midwatch.cli import arguments, following, reviews
 from midwatch.cli.jsonlines import task_json
 from midwatch.cli.screen import Screen
 
@@ -23,4 +23,6 @@ async def execute(options: Namespace, screen: Screen) -> int:
         task = (await home.store.find(options.id)).task
         if screen.json:
             screen.emit(task_json(task))
+        if task.kind == "review":
+            return await reviews.follow(home, task, screen, reviews.Wanted())
         return await following.follow(home, task, screen)

@@ -70,7 +70,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Make the task, say what it is, do it."""
     request = Request(
-        prompt=_prompt(options.prompt),
+        prompt=arguments.prompt(options.prompt),
         repository=options.repo,
         base=options.base,
         model=options.model,
@@ -120,14 +120,6 @@ def _context(name: str) -> Context:
     if len(data) > LARGEST_CONTEXT:
         raise InputError(f"--context {name} is larger than {LARGEST_CONTEXT >> 10} KiB", "give the part that matters")
     return Context("standard input" if name == "-" else name, _text(data))
-
-
-def _prompt(given: str) -> str:
-    if given != "-":
-        return _text(given.encode("utf-8", "surrogateescape"))
-    if sys.stdin is None:
-        raise InputError("there is no standard input to read the prompt from", "give the prompt as an argument")
-    return _text(sys.stdin.buffer.read())
 
 
 def _text(data: bytes) -> str:

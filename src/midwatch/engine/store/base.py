@@ -39,15 +39,16 @@ class TaskRow:
 class Store(Protocol):
     """Tasks, attempts, events. Safe to use from several processes at once."""
 
-    async def create(self, task: Task) -> None:
-        """Keep a task and its attempts (none has events yet). Twice with the same task is the same as once."""
+    async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
+        """Keep a task and its attempts. `begun`: the first events of its first attempt, kept in the same transaction.
+        Twice with the same task is the same as once."""
 
     async def find(self, prefix: str) -> TaskRow:
         """The one task whose id starts with `prefix` (an attempt id counts as its task's). Raises InputError when
         there is none or more than one."""
 
     async def recent(self, limit: int = 50) -> Sequence[TaskRow]:
-        """The newest tasks first."""
+        """The newest tasks first; without subtasks, which only `find` knows."""
 
     async def take(self, attempt: str) -> int:
         """Own the attempt: raises its epoch by one and returns it. Whoever owned it before is refused from now on."""

@@ -22,13 +22,16 @@ class MemoryStore:
         self._states: dict[str, AttemptState] = {}
         self._records: dict[str, list[Record]] = {}
 
-    async def create(self, task: Task) -> None:
+    async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
         """See `Store.create`."""
-        self._tasks.setdefault(task.id, task)
+        if task.id in self._tasks:
+            return
+        self._tasks[task.id] = task
         for number in range(1, task.attempts + 1):
             name = attempt_id(task.id, number)
-            self._states.setdefault(name, AttemptState(name, 0, 0, GENESIS, "", ""))
-            self._records.setdefault(name, [])
+            self._states[name] = AttemptState(name, 0, 0, GENESIS, "", "")
+            self._records[name] = []
+        await self.append(attempt_id(task.id, 1), 0, begun)
 
     async def find(self, prefix: str) -> TaskRow:
         """See `Store.find`."""
@@ -44,7 +47,8 @@ class MemoryStore:
 
     async def recent(self, limit: int = 50) -> Sequence[TaskRow]:
         """See `Store.recent`."""
-        return [self._row(name) for name in sorted(self._tasks, reverse=True)[:limit]]
+        names = [name for name, task in self._tasks.items() if task.kind != "subtask"]
+        return [self._row(name) for name in sorted(names, reverse=True)[:limit]]
 
     async def take(self, attempt: str) -> int:
         """See `Store.take`."""

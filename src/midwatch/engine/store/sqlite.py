@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 _ATTEMPT = "id, epoch, seq, hash, last_kind, updated"
 _EVENT = "attempt, seq, kind, version, time, epoch, body, prev, hash"
+_SUBTASK = '%"kind":"subtask"%'
+"""In the canonical form; the same words inside a text have backslashes before their quotes."""
 
 
 class SqliteStore:
@@ -44,19 +46,22 @@ class SqliteStore:
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, "store")
 
-    async def create(self, task: Task) -> None:
+    async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
         """See `Store.create`."""
         from midwatch.engine.store.records import canonical
 
         def work(db: sqlite3.Connection) -> None:
-            db.execute(
+            made = db.execute(
                 "INSERT INTO task (id, created, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (task.id, task.created, canonical(to_json(task))),
             )
+            if not made.rowcount:
+                return
             db.executemany(
                 "INSERT INTO attempt (id, task, number, hash) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [(attempt_id(task.id, n), task.id, n, GENESIS) for n in range(1, task.attempts + 1)],
             )
+            _add(db, attempt_id(task.id, 1), (0, 0, GENESIS), begun)
 
         await self._write(work)
 
@@ -83,7 +88,8 @@ class SqliteStore:
         """See `Store.recent`."""
 
         def work(db: sqlite3.Connection) -> list[tuple[str, str]]:
-            return list(db.execute("SELECT id, body FROM task ORDER BY id DESC LIMIT ?", (limit,)))
+            query = "SELECT id, body FROM task WHERE body NOT LIKE ? ORDER BY id DESC LIMIT ?"
+            return list(db.execute(query, (_SUBTASK, limit)))
 
         rows = await self._read(work)
         return await self._rows([row for row in rows if _is_readable(row)])
@@ -101,7 +107,6 @@ class SqliteStore:
 
     async def append(self, attempt: str, epoch: int, bodies: Sequence[Any]) -> Sequence[Event]:
         """See `Store.append`."""
-        from midwatch.engine.store.records import seal
 
         def work(db: sqlite3.Connection) -> list[Event]:
             row = db.execute("SELECT epoch, seq, hash FROM attempt WHERE id = ?", (attempt,)).fetchone()
@@ -110,21 +115,7 @@ class SqliteStore:
                     f"attempt {attempt} has been taken over by another process",
                     f"`midwatch show {task_of(attempt)}` shows how it goes on",
                 )
-            sealed = seal(attempt, epoch, row[1], row[2], bodies)
-            db.executemany(
-                f"INSERT INTO event ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own words
-                [
-                    (r.attempt, r.seq, r.kind, r.version, r.time, r.epoch, r.body, r.prev, r.hash)
-                    for r, _ in sealed
-                ],
-            )  # fmt: skip
-            if sealed:
-                last = sealed[-1][0]
-                db.execute(
-                    "UPDATE attempt SET seq = ?, hash = ?, last_kind = ?, updated = ? WHERE id = ?",
-                    (last.seq, last.hash, last.kind, last.time, attempt),
-                )
-            return [event for _, event in sealed]
+            return _add(db, attempt, row, bodies)
 
         return await self._write(work)
 
@@ -277,6 +268,25 @@ class SqliteStore:
             "nothing has been changed; move the file away and copy it back from a backup, or start with a new one; "
             "branches and pull requests already in your repositories are not touched",
         )
+
+
+def _add(db: sqlite3.Connection, attempt: str, at: tuple[int, int, str], bodies: Sequence[Any]) -> list[Event]:
+    """Add events to an attempt that is `at` epoch, seq, hash."""
+    from midwatch.engine.store.records import seal
+
+    epoch, seq, head = at
+    sealed = seal(attempt, epoch, seq, head, bodies)
+    db.executemany(
+        f"INSERT INTO event ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own words
+        [(r.attempt, r.seq, r.kind, r.version, r.time, r.epoch, r.body, r.prev, r.hash) for r, _ in sealed],
+    )
+    if sealed:
+        last = sealed[-1][0]
+        db.execute(
+            "UPDATE attempt SET seq = ?, hash = ?, last_kind = ?, updated = ? WHERE id = ?",
+            (last.seq, last.hash, last.kind, last.time, attempt),
+        )
+    return [event for _, event in sealed]
 
 
 def _is_readable(row: tuple[str, str]) -> bool:

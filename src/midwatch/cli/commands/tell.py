@@ -1,0 +1,27 @@
+"""`midwatch tell`: a further message for a task."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from midwatch import revising, wiring
+from midwatch.cli import arguments, following
+from midwatch.cli.jsonlines import task_json
+from midwatch.cli.screen import Screen
+
+USAGE = 'midwatch tell ID "MESSAGE" [--json]'
+
+
+def add_arguments(parser: arguments.Parser) -> None:
+    """Which task, and what it is told."""
+    arguments.task_argument(parser, "the task's id; ID.2 is its second attempt")
+    parser.add_argument("message", metavar="MESSAGE", help="what is to be done now; `-` reads it from standard input")
+
+
+async def execute(options: Namespace, screen: Screen) -> int:
+    """Add the message and go on as `resume` does."""
+    async with wiring.home(screen.environ) as home:
+        task = await revising.tell(home, options.id, arguments.prompt(options.message))
+        if screen.json:
+            screen.emit(task_json(task))
+        return await following.follow(home, task, screen)
