@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
     "run": "do a task: change the repository, check the change, open a pull request",
+    "exec": "one turn of a conversation without a terminal, as `codex exec` has it",
     "resume": "go on with a task that was stopped or could not go on",
     "list": "the newest tasks, a line each",
     "show": "what a task has come to: change, evidence, plan, commands, cost",

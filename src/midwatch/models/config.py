@@ -56,6 +56,8 @@ class ModelSettings:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     paces: dict[str, Pace] = field(default_factory=dict, repr=False, compare=False)
     """By provider: what is built from the same settings is asked at one pace."""
+    named: bool = True
+    """Whether the person has named the model; else it is the default."""
 
 
 def settings_path(environ: Mapping[str, str]) -> Path:
@@ -91,9 +93,10 @@ def load_models(
         for name, fields in given.items():
             _check_provider(name, fields, source)
             providers[name] = dataclasses.replace(providers.get(name, Provider()), **fields)
-    chosen = environ.get("MIDWATCH_MODEL") or model or EMBEDDED
+    named = environ.get("MIDWATCH_MODEL") or model
     second = environ.get("MIDWATCH_FALLBACK_MODEL") or fallback or ""
-    return ModelSettings(chosen.strip(), second.strip(), providers, prices, dict(environ))
+    chosen = (named or EMBEDDED).strip()
+    return ModelSettings(chosen, second.strip(), providers, prices, dict(environ), named=bool(named))
 
 
 def build(name: str, settings: ModelSettings) -> Model:

@@ -169,9 +169,10 @@ class Conversation:
 
     def _restarted(self) -> list[Message]:
         """Said once where the box is not the one of earlier turns."""
-        if self._same_box or not self.log.commands:
-            return []
+        told = self._same_box or not self.log.commands
         self._same_box = True
+        if told:
+            return []
         return [Message("harness", f"[{context.RESTARTED}]")]
 
     async def _import(self) -> None:
@@ -226,6 +227,14 @@ class Conversation:
         """Let another model answer from the next call on; the one before is left open."""
         await self.log.append(ModelChosen(name))
         self._bench = replace(self._bench, model=model)
+
+
+def in_mode(task: Task, mode: str, driver: str) -> Task:
+    """The task as it is in another mode; `driver` isolates where none did before. An empty mode changes nothing."""
+    if mode in ("", task.mode):
+        return task
+    isolated = driver if task.mode == "full" else task.sandbox
+    return replace(task, mode=mode, sandbox="process" if mode == "full" else isolated)
 
 
 def _earlier_trees(history: History, base: str) -> set[str]:

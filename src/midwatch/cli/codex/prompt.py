@@ -1,0 +1,104 @@
+"""The prompt and the pictures of a turn."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from midwatch.domain.conversation import Image
+from midwatch.domain.errors import InputError
+from midwatch.engine.blobs import Blobs
+
+FIRST_SECONDS = 0.25
+"""Beside a prompt, standard input is waited for this long: whoever pipes something in has begun by then."""
+
+PAUSE_SECONDS = 10.0
+"""The longest pause of what has begun."""
+
+LONGEST_IMAGE = 20 << 20
+
+_KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is said in a turn."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it was read."""
+
+
+def read(given: str | None) -> Prompt:
+    """The prompt: standard input where none was given; else what was given and, as a block, what comes on standard
+    input at once. Never waits on a pipe that nobody writes to when there is a prompt. Raises InputError for an empty
+    one."""
+    notes: tuple[str, ...] = ()
+    if given is None:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise InputError("there is no prompt", 'give one: midwatch exec "…", or pipe it in')
+        text = _text(sys.stdin.buffer.read())
+    else:
+        text = _text(given.encode("utf-8", "surrogateescape"))
+        piped, notes = _piped()
+        text = f"{text}\n\n<stdin>\n{piped.rstrip(chr(10))}\n</stdin>" if piped.strip() else text
+    if not text.strip():
+        raise InputError("the prompt is empty", 'say what is to be done: midwatch exec "…"')
+    return Prompt(text, notes)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").replace("\0", "")
+
+
+def _piped() -> tuple[str, tuple[str, ...]]:
+    """What is on standard input, if it comes at once."""
+    if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
+        return "", ()
+    number, pieces, wait = sys.stdin.fileno(), list[bytes](), FIRST_SECONDS
+    while True:
+        ready, _, _ = select.select([number], [], [], wait)
+        if not ready:
+            if not pieces:
+                return "", ()
+            return _text(b"".join(pieces)), (f"standard input was silent for {wait:.0f} s and was not read further",)
+        try:
+            piece = os.read(number, 1 << 16)
+        except OSError:  # a folder, or a terminal that has gone
+            return "", ()
+        if not piece:
+            return _text(b"".join(pieces)), ()
+        pieces.append(piece)
+        wait = PAUSE_SECONDS
+
+
+def images(paths: Sequence[str], blobs: Blobs) -> tuple[tuple[Image, ...], tuple[str, ...]]:
+    """The pictures, kept as blobs, and a sentence for each file that is none: the turn goes on without it."""
+    kept: list[Image] = []
+    faults: list[str] = []
+    for path in paths:
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            faults.append(f"the image {path} cannot be read: {error.strerror}")
+            continue
+        kind = media_type(data)
+        if not kind:
+            faults.append(f"{path} is no image: PNG, JPEG, GIF and WebP are")
+        elif len(data) > LONGEST_IMAGE:
+            faults.append(f"the image {path} is larger than {LONGEST_IMAGE >> 20} MiB")
+        else:
+            blob = blobs.put(data)
+            kept.append(Image(kind, digest=blob.digest, bytes=blob.bytes))
+    return tuple(kept), tuple(faults)
+
+
+def media_type(data: bytes) -> str:
+    """What kind of picture the bytes are; empty for none that models take."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in _KINDS if data.startswith(magic)), "")
