@@ -18,7 +18,8 @@ class AttemptReport:
 
     attempt: str
     status: str
-    """`waiting`, `running`, `interrupted`, `failed`, `done`, `no change`, `limit`, `not chosen`."""
+    """`waiting`, `running`, `interrupted`, `failed`, `done`, `no change`, `limit`, `not chosen`;
+    of a conversation also `answered` and `open` (nothing was said yet)."""
     detail: str
     """Why it failed or stopped; empty otherwise."""
     mend: str
@@ -78,6 +79,8 @@ class Report:
 def status_of(history: History, running: bool) -> tuple[str, str, str]:
     """Status, detail and mend of an attempt."""
     last = history.events[-1].body if history.events else None
+    if history.task is not None and history.task.kind == "conversation":
+        return _status_of_conversation(history, running)
     if history.stopped is not None:
         words = {"no_change": "no change", "not_chosen": "not chosen"}
         return words.get(history.stopped.reason, history.stopped.reason), history.stopped.text, ""
@@ -92,6 +95,20 @@ def status_of(history: History, running: bool) -> tuple[str, str, str]:
     if isinstance(last, Failed):
         return "failed", last.error, last.mend
     return "interrupted", "", ""
+
+
+def _status_of_conversation(history: History, running: bool) -> tuple[str, str, str]:
+    """The same for a conversation, which never ends: how its last turn did."""
+    last = history.events[-1].body
+    if running:
+        return "running", "", ""
+    if isinstance(last, Failed):
+        return "failed", last.error, last.mend
+    outcome = history.outcome
+    if outcome is None:
+        return ("interrupted" if history.items else "open"), "", ""
+    words = {"done": "answered", "limit": "limit", "interrupted": "interrupted"}
+    return words[outcome.kind], "" if outcome.kind == "done" else outcome.text, ""
 
 
 def attempt_report(attempt: str, history: History, running: bool) -> AttemptReport:

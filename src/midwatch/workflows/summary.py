@@ -10,6 +10,9 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import holder
 from midwatch.engine.store.base import AttemptState, Store, TaskRow
 
+_TURNS = {"": "open", "model_replied": "answered", "limit_reached": "limit"}
+"""How the last turn of a conversation did, by the last kind of event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -26,14 +29,17 @@ async def summaries(store: Store, state: Path, limit: int) -> Sequence[Summary]:
 
 
 def _summary(row: TaskRow, state: Path) -> Summary:
-    statuses = [_quick_status(attempt, state) for attempt in row.attempts]
+    conversation = row.task.kind == "conversation"
+    statuses = [_quick_status(attempt, state, conversation=conversation) for attempt in row.attempts]
     order = ("running", "done", "interrupted", "failed", "waiting", "no change")
     status = min(statuses, key=lambda s: order.index(s) if s in order else len(order)) if statuses else "waiting"
     return Summary(row.task, status, max((a.updated for a in row.attempts), default="") or row.task.created)
 
 
-def _quick_status(attempt: AttemptState, state: Path) -> str:
+def _quick_status(attempt: AttemptState, state: Path, *, conversation: bool) -> str:
     ended = {"proposed": "done", "stopped": "no change"}
+    if conversation and attempt.last_kind in _TURNS and holder(state / "locks", attempt.attempt) is None:
+        return _TURNS[attempt.last_kind]
     if attempt.last_kind in ended:
         return ended[attempt.last_kind]
     if holder(state / "locks", attempt.attempt) is not None:

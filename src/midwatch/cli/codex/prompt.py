@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
 import select
 import sys
@@ -19,6 +21,8 @@ FIRST_SECONDS = 0.25
 PAUSE_SECONDS = 10.0
 """The longest pause of what has begun."""
 
+_LOOK_EVERY = 0.01
+
 LONGEST_IMAGE = 20 << 20
 
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -33,18 +37,18 @@ class Prompt:
     """What a person should know of how it was read."""
 
 
-def read(given: str | None) -> Prompt:
+async def read(given: str | None) -> Prompt:
     """The prompt: standard input where none was given; else what was given and, as a block, what comes on standard
     input at once. Never waits on a pipe that nobody writes to when there is a prompt. Raises InputError for an empty
-    one."""
+    one. Can be cancelled."""
     notes: tuple[str, ...] = ()
     if given is None:
         if sys.stdin is None or sys.stdin.isatty():
             raise InputError("there is no prompt", 'give one: midwatch exec "…", or pipe it in')
-        text = _text(sys.stdin.buffer.read())
+        text, _ = await _piped(math.inf, math.inf)
     else:
         text = _text(given.encode("utf-8", "surrogateescape"))
-        piped, notes = _piped()
+        piped, notes = await _piped(FIRST_SECONDS, PAUSE_SECONDS)
         text = f"{text}\n\n<stdin>\n{piped.rstrip(chr(10))}\n</stdin>" if piped.strip() else text
     if not text.strip():
         raise InputError("the prompt is empty", 'say what is to be done: midwatch exec "…"')
@@ -55,25 +59,29 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace").replace("\0", "")
 
 
-def _piped() -> tuple[str, tuple[str, ...]]:
-    """What is on standard input, if it comes at once."""
+async def _piped(first: float, later: float) -> tuple[str, tuple[str, ...]]:
+    """What is on standard input, up to its end or to a silence that lasts too long: `first` seconds at the beginning,
+    `later` ones after that."""
     if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
         return "", ()
-    number, pieces, wait = sys.stdin.fileno(), list[bytes](), FIRST_SECONDS
+    number, pieces, silent = sys.stdin.fileno(), list[bytes](), 0.0
     while True:
-        ready, _, _ = select.select([number], [], [], wait)
-        if not ready:
-            if not pieces:
-                return "", ()
-            return _text(b"".join(pieces)), (f"standard input was silent for {wait:.0f} s and was not read further",)
-        try:
-            piece = os.read(number, 1 << 16)
-        except OSError:  # a folder, or a terminal that has gone
-            return "", ()
-        if not piece:
-            return _text(b"".join(pieces)), ()
-        pieces.append(piece)
-        wait = PAUSE_SECONDS
+        ready, _, _ = select.select([number], [], [], 0)
+        if ready:
+            try:
+                piece = os.read(number, 1 << 16)
+            except OSError:  # a folder, or a terminal that has gone
+                piece = b""
+            if not piece:
+                return _text(b"".join(pieces)), ()
+            pieces.append(piece)
+            silent = 0.0
+        elif silent < (later if pieces else first):
+            await asyncio.sleep(_LOOK_EVERY)
+            silent += _LOOK_EVERY
+        else:
+            note = f"standard input was silent for {later:.0f} s and was not read further"
+            return _text(b"".join(pieces)), (note,) if pieces else ()
 
 
 def images(paths: Sequence[str], blobs: Blobs) -> tuple[tuple[Image, ...], tuple[str, ...]]:

@@ -62,6 +62,9 @@ class Stream(Protocol):
     async def failed(self, message: str, mend: str = "") -> None:
         """The turn could not."""
 
+    def abandon(self, message: str) -> None:
+        """The same in an instant: the process ends with it."""
+
 
 class JsonStream:
     """Codex's events, a line each; `extra`: with our further fields. Nothing else is on standard output."""
@@ -74,7 +77,8 @@ class JsonStream:
         self._held: list[Line] | None = None
         self._lines: asyncio.Queue[Line] = asyncio.Queue()
         self._writer: asyncio.Task[None] | None = None
-        self._over = self._begun = False
+        self._current: Line | None = None
+        self._over = False
 
     def thread(self, thread: str) -> None:
         """See `Stream`."""
@@ -141,6 +145,19 @@ class JsonStream:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
 
+    def abandon(self, message: str) -> None:
+        """See `Stream`. Without the differences that would have to be made first."""
+        if self._over:
+            return
+        self._over = True
+        lines = [self._current] if self._current else []
+        while not self._lines.empty():
+            lines.append(self._lines.get_nowait())
+        lines += [*(self._held or ()), *(self._presenter.close() if self._presenter else ())]
+        failed = Line("turn.failed", {"error": {"message": message}})
+        for line in (*lines, Line("error", {"message": message}), failed):
+            _print(json.dumps(self._value(line), ensure_ascii=False))
+
     def _put(self, *lines: Line) -> None:
         if self._held is not None:
             self._held += lines
@@ -156,20 +173,23 @@ class JsonStream:
 
     async def _write(self) -> None:
         while True:
-            line = await self._lines.get()
+            line = self._current = await self._lines.get()
             try:
                 await self._say(line)
             finally:
+                self._current = None
                 self._lines.task_done()
 
     async def _say(self, line: Line) -> None:
-        value = {"type": line.type, **line.fields}
-        if self._extra:
-            value |= {"timestamp": _now(), **line.extra}
-            if line.trees != ("", "") and self._differ is not None:
-                with contextlib.suppress(MidwatchError):  # what changed is in the item; this is for reading
-                    value["diff"] = (await self._differ(*line.trees))[:_LONGEST_DIFF]
+        value = self._value(line)
+        if self._extra and line.trees != ("", "") and self._differ is not None:
+            with contextlib.suppress(MidwatchError):  # what changed is in the item; this is for reading
+                value["diff"] = (await self._differ(*line.trees))[:_LONGEST_DIFF]
         _print(json.dumps(value, ensure_ascii=False))
+
+    def _value(self, line: Line) -> dict[str, Any]:
+        more = {"timestamp": _now(), **line.extra} if self._extra else {}
+        return {"type": line.type, **line.fields, **more}
 
 
 class WordStream:
@@ -219,6 +239,11 @@ class WordStream:
         if not self._over:
             self._over = True
             _tell(message, mend)
+
+    def abandon(self, message: str) -> None:
+        """See `Stream`."""
+        if not self._over:
+            _tell(message)
 
 
 def _tell(text: str, *more: str) -> None:

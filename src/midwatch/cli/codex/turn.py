@@ -59,6 +59,7 @@ class Turning:
 
         def stop(number: int) -> None:
             if self.signal:
+                self.stream.abandon(_interrupted(number))
                 leave_at_once()
             self.signal = number
             work.cancel()
@@ -83,7 +84,7 @@ class Turning:
         except MidwatchError as error:
             if self.signal:  # what breaks while everything is being ended is not news
                 return await self._stopped()
-            await self.stream.failed(words(error), error.mend)
+            await self.stream.failed(words(error), error.mend.replace("`midwatch resume`", "`midwatch exec resume`"))
             return 1
         except Exception as error:  # noqa: BLE001 - a bug is shown whole, and the stream still ends
             import traceback
@@ -95,12 +96,12 @@ class Turning:
             return 1
 
     async def _stopped(self) -> int:
-        await self.stream.failed(f"interrupted by {signal.Signals(self.signal).name}")
+        await self.stream.failed(_interrupted(self.signal))
         return 128 + self.signal
 
     async def _turn(self, environ: Mapping[str, str]) -> int:
         order = self.order
-        said = prompts.read(order.prompt)
+        said = await prompts.read(order.prompt)
         for note in (*said.notes, *(f"the setting {name} is not known" for name in order.values.unknown)):
             self.stream.note(note)
         if order.values.get("sandbox_workspace_write", "network_access"):
@@ -153,6 +154,10 @@ class Turning:
         extra = {"turn_usage": usage_fields(turn.usage), "duration_ms": milliseconds, "cost_microusd": cost}
         await self.stream.completed(turn.text, usage_fields(log.usage), extra)
         return 0
+
+
+def _interrupted(number: int) -> str:
+    return f"interrupted by {signal.Signals(number).name}"
 
 
 def words(error: MidwatchError) -> str:

@@ -20,7 +20,8 @@ LOCAL_MODEL = "gpt-oss:20b"
 """The same for `--oss`."""
 
 STREAM_RETRIES, FIRST_PAUSE = 5, 0.15
-"""How often a broken answer is asked for again, and seconds before the first time; each further pause is twice as long."""
+"""How often a broken answer is asked for again, and seconds before the first time; each further
+one is twice as long."""
 
 _MOVED = ("MIDWATCH_BASE_URL", "MIDWATCH_WIRE", "MIDWATCH_API_KEY")
 """Variables that would win over what the command line says of an endpoint."""
