@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from midwatch.cli.codex.quoting import quoted
 from midwatch.domain.conversation import ToolCall
 from midwatch.domain.events import ToolFinished, ToolStarted
 from midwatch.sandbox.base import WORKDIR
@@ -17,6 +18,7 @@ Fields = dict[str, Any]
 """An item without its id."""
 
 COMMANDS = frozenset({"shell", "session", "exec_command", "shell_command", "local_shell"})
+SESSION = "session"
 PATCHES = frozenset({"apply_patch"})
 DELEGATES = "delegate"
 MCP = re.compile(r"mcp__(?P<server>.+?)__(?P<tool>.+)", re.DOTALL)
@@ -25,7 +27,6 @@ _KINDS = {"Add": "add", "Update": "update", "Delete": "delete"}
 _HEADING = re.compile(r"^[ \t]*\*\*\* (Add|Update|Delete) File:[ \t]*(.+?)[ \t\r]*$", re.MULTILINE)
 _BEGIN = "*** Begin Patch"
 _FOLDER = re.compile(r"""\s*cd\s+("[^"]+"|'[^']+'|[^\s"';&]+)\s*(?:&&|;)\s*apply_?patch\b""")
-_SAFE = re.compile(r"[A-Za-z0-9_\-.,:/@%+=]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,9 @@ def begun(call: ToolCall, event: ToolStarted, ground: Ground) -> Fields | None:
         changes = _changes(values, ground)
         return {"type": "file_change", "changes": changes, "status": "in_progress"} if changes else None
     if event.tool in COMMANDS:
-        command = _command(values)
-        return _running(shell_words(command) if command else event.summary) if command or event.summary else None
+        if event.tool == SESSION:
+            return _running(event.summary)
+        return _running(shell_words(command)) if (command := _command(values)) else None
     if match := MCP.fullmatch(event.tool):
         return {
             "type": "mcp_tool_call", "server": match["server"], "tool": match["tool"], "arguments": values,
@@ -78,7 +80,8 @@ def ended(item: Fields | None, event: ToolFinished, ground: Ground, output: str)
     """The same item at its end; None where there is nothing to show. `output` is what a command printed."""
     if item is None:
         # Also what could not be begun leaves a trace: an unknown tool, arguments that say nothing, a bad patch.
-        return None if event.ok else {"type": "error", "message": f"{event.tool}: {event.output}"}
+        named = event.output if event.output.startswith(event.tool) else f"{event.tool}: {event.output}"
+        return None if event.ok else {"type": "error", "message": named}
     status = "completed" if event.ok else "failed"
     if item["type"] == "file_change":
         files = event.detail.get("files")
@@ -115,15 +118,7 @@ def _answered(event: ToolFinished) -> Fields:
 
 def shell_words(command: str) -> str:
     """`/bin/bash -lc '…'`, quoted as Codex quotes it."""
-    return f"/bin/bash -lc {_quoted(command)}"
-
-
-def _quoted(text: str) -> str:
-    if _SAFE.fullmatch(text):
-        return text
-    if "'" not in text:
-        return f"'{text}'"
-    return '"' + re.sub(r'([$`"\\])', r"\\\1", text) + '"'
+    return f"/bin/bash -lc {quoted(command)}"
 
 
 def _arguments(call: ToolCall) -> Any:
@@ -139,7 +134,7 @@ def _command(values: Any) -> str:
     if isinstance(command, list) and command and all(isinstance(part, str) for part in command):
         if len(command) == 3 and command[1] in ("-c", "-lc", "-cl"):
             return str(command[2])
-        return " ".join(map(_quoted, command))
+        return " ".join(map(quoted, command))
     return command.strip() if isinstance(command, str) else ""
 
 

@@ -156,7 +156,7 @@ class JsonStream:
         lines += [*(self._held or ()), *(self._presenter.close() if self._presenter else ())]
         failed = Line("turn.failed", {"error": {"message": message}})
         for line in (*lines, Line("error", {"message": message}), failed):
-            _print(json.dumps(self._value(line), ensure_ascii=False))
+            _print(_dumps(self._value(line)))
 
     def _put(self, *lines: Line) -> None:
         if self._held is not None:
@@ -185,7 +185,7 @@ class JsonStream:
         if self._extra and line.trees != ("", "") and self._differ is not None:
             with contextlib.suppress(MidwatchError):  # what changed is in the item; this is for reading
                 value["diff"] = (await self._differ(*line.trees))[:_LONGEST_DIFF]
-        _print(json.dumps(value, ensure_ascii=False))
+        _print(_dumps(value))
 
     def _value(self, line: Line) -> dict[str, Any]:
         more = {"timestamp": _now(), **line.extra} if self._extra else {}
@@ -261,6 +261,10 @@ def _print(text: str) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def _dumps(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _now() -> str:

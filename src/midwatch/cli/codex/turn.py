@@ -26,7 +26,9 @@ from midwatch.cli.following import leave_at_once
 from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError, MidwatchError, ModelError
 from midwatch.domain.events import ToolFinished
+from midwatch.domain.ids import attempt_id
 from midwatch.domain.task import Task
+from midwatch.engine.lease import holder
 from midwatch.tools.approval import Nobody
 from midwatch.workflows.start import Request
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 MOST_CALLS, MOST_SECONDS = 10_000, 7 * 24 * 3600
 """Model calls and seconds of work of a whole conversation where the person's settings say nothing."""
+
+LEASE_LOOKS = 200
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PHRASES = {400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 403: "Forbidden", 404: "Not Found",
@@ -115,6 +119,7 @@ class Turning:
             self.stream.thread(task.id)
             pictures, faults = prompts.images(order.images, home.blobs)
             model = values.model_name(order.values, home.settings.models) if order.resume is not None else ""
+            await _released(home, task)
             opened = wiring.converse(home, task.id, self.stream, Nobody(), order.mode, model)
             async with opened as talk:
                 self._begin(home, talk)
@@ -207,6 +212,15 @@ async def _earlier(home: wiring.Home, order: Order) -> Task:
         if row.task.kind == "conversation" and (order.anywhere or _within(order.folder, row.task)):
             return row.task
     raise InputError("there is no conversation of this folder", 'begin one: midwatch exec "…"')
+
+
+async def _released(home: wiring.Home, task: Task) -> None:
+    """Wait a little where another process still closes what it did: a client may end a turn and at once ask for the
+    next one."""
+    for _ in range(LEASE_LOOKS):
+        if holder(home.state / "locks", attempt_id(task.id, 1)) is None:
+            return
+        await asyncio.sleep(0.05)
 
 
 def _within(folder: str, task: Task) -> bool:
