@@ -33,7 +33,7 @@ REASONS = {
     "status 400": "Codex gives the endpoint's JSON as the message, we a sentence",
     "status 401": "Codex sends a request again whose key was refused; that cannot help",
     "status 429": "Codex does not tell of requests that it sends again below the stream",
-    "status 500": "the same number of attempts, counted in one place here and in two there",
+    "status 500": "Codex has a sentence of its own for it, we name the status",
 }
 """Why a scenario differs, where it does."""
 
@@ -81,7 +81,7 @@ SCENARIOS = (
         "plan",
         [calls_all(("update_plan", plan("in_progress"))), calls_all(("update_plan", plan("completed"))), says("Done.")],
         options=("-c", "tools.update_plan.enabled=true"),
-    ),  # fmt: skip
+    ),
     Scenario("resume", [says("One."), says("Two.")], ("one", "two")),
     Scenario("output schema", [says('{"n": 1}')], options=("--output-schema", "{schema}")),
     Scenario("status 400", [fails(400, "no", times=-1), says("never")]),

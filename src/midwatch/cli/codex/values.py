@@ -28,7 +28,7 @@ _MOVED = ("MIDWATCH_BASE_URL", "MIDWATCH_WIRE", "MIDWATCH_API_KEY")
 
 HONOURED = (
     "model", "model_provider", "model_providers", "model_reasoning_effort", "openai_base_url", "sandbox_mode",
-    "midwatch.extra_fields", "sandbox_workspace_write.network_access", "oss_provider",
+    "midwatch.extra_fields", "sandbox_workspace_write.network_access",
 )  # fmt: skip
 """Names (or the first words of names) that have a meaning here."""
 
@@ -38,7 +38,7 @@ WITHOUT_MEANING = frozenset(
     chatgpt_base_url developer_instructions disable_paste_burst features feedback file_opener forced_login_method
     hide_agent_reasoning history hooks include_apply_patch_tool instructions log_dir mcp_servers memories
     model_auto_compact_token_limit model_context_window model_instructions_file model_reasoning_summary
-    model_supports_reasoning_summaries model_verbosity notice notify otel permissions personality plugins profile
+    model_supports_reasoning_summaries model_verbosity notice notify oss_provider otel permissions personality plugins profile
     profiles project_doc_fallback_filenames project_doc_max_bytes project_root_markers projects review_model
     sandbox_workspace_write service_tier shell_environment_policy show_raw_agent_reasoning skills
     suppress_unstable_features_warning tool_output_token_limit tools tui web_search windows
