@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from midwatch.engine.blobs import Blobs
     from midwatch.forges.local import LocalForge
     from midwatch.models.base import Model
+    from midwatch.sandbox.base import Sandbox
     from midwatch.settings import Settings
     from midwatch.tools.approval import Approver
     from midwatch.workflows.conversation import Conversation
@@ -43,6 +44,8 @@ class Home:
     store: SqliteStore
     adjust: Adjust | None = None
     """What a command line says about settings, where it may."""
+    sandboxes: dict[str, Sandbox] = field(default_factory=dict)
+    """Drivers that are made already, by name."""
 
     @cached_property
     def blobs(self) -> Blobs:
@@ -152,7 +155,7 @@ async def _parts(
             store=home.store,
             blobs=home.blobs,
             repository=await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
-            sandbox=drivers.make(task.sandbox),
+            sandbox=home.sandboxes.get(task.sandbox) or drivers.make(task.sandbox),
             model=model,
             tools=default_tools(home.settings.rules()),
             forge=home.forge,

@@ -7,7 +7,6 @@ makes the object.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 import tomllib
@@ -146,7 +145,9 @@ def split(name: str, settings: ModelSettings) -> tuple[str, str]:
             f"{name!r} is no name of a model", f"write `repair`, or PROVIDER/MODEL with a provider of: {known}"
         )
     if provider not in settings.providers:
-        close = difflib.get_close_matches(provider, settings.providers, 1)
+        from difflib import get_close_matches  # takes 10 ms
+
+        close = get_close_matches(provider, settings.providers, 1)
         hint = f"did you mean {close[0]}/{model}? " if close else ""
         raise InputError(
             f"unknown provider {provider!r} in the model name {name!r}",
@@ -341,6 +342,8 @@ def _misread(error: ValidationError, source: str) -> InputError:
     if len(where) > 1:
         section = ProviderSettings if where[0] == "providers" else PriceSettings
     known = list(section.model_fields)
-    close = difflib.get_close_matches(where[-1], known, 1)
+    from difflib import get_close_matches
+
+    close = get_close_matches(where[-1], known, 1)
     hint = f"did you mean {close[0]}? " if close else ""
     return InputError(f"{source}: there is no setting {shown}", f"{hint}The settings there are: {', '.join(known)}")

@@ -140,10 +140,14 @@ class JsonStream:
         if self._presenter is not None:
             self._put(*self._presenter.close())
         self._put(*lines)
-        await self._lines.join()
+        await self.settled()
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Wait until all that can be told is printed."""
+        await self._lines.join()
 
     def abandon(self, message: str) -> None:
         """See `Stream`. Without the differences that would have to be made first."""

@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,8 @@ from midwatch.domain.events import ToolFinished
 from midwatch.domain.ids import attempt_id
 from midwatch.domain.task import Task
 from midwatch.engine.lease import holder
+from midwatch.sandbox import drivers
+from midwatch.sandbox.early import Early
 from midwatch.tools.approval import Nobody
 from midwatch.workflows.start import Request
 
@@ -112,22 +114,26 @@ class Turning:
             self.stream.note("network_access is taken, without effect: a repository's recipe names the hosts")
         around = values.environment(order.values, environ)
         async with wiring.home(around, lambda found: values.adjusted(found, order.values, order.folders)) as home:
-            if order.resume is None:
-                task = await wiring.start(home, _request(order, said.text, home))
-            else:
-                task = await _earlier(home, order)
-            self.stream.thread(task.id)
-            pictures, faults = prompts.images(order.images, home.blobs)
-            model = values.model_name(order.values, home.settings.models) if order.resume is not None else ""
-            await _released(home, task)
-            opened = wiring.converse(home, task.id, self.stream, Nobody(), order.mode, model)
-            async with opened as talk:
-                self._begin(home, talk)
-                for fault in faults:
-                    self.stream.note(fault)
-                began = time.monotonic()
-                turn = await talk.turn(said.text, pictures, order.schema)
-                return await self._over(talk, turn, round((time.monotonic() - began) * 1000))
+            async with _tried_early(home, order.mode):
+                return await self._talk(home, said.text)
+
+    async def _talk(self, home: wiring.Home, text: str) -> int:
+        order = self.order
+        if order.resume is None:
+            task = await wiring.start(home, _request(order, text, home))
+        else:
+            task = await _earlier(home, order)
+        self.stream.thread(task.id)
+        pictures, faults = prompts.images(order.images, home.blobs)
+        model = values.model_name(order.values, home.settings.models) if order.resume is not None else ""
+        await _released(home, task)
+        async with wiring.converse(home, task.id, self.stream, Nobody(), order.mode, model) as talk:
+            self._begin(home, talk)
+            for fault in faults:
+                self.stream.note(fault)
+            began = time.monotonic()
+            turn = await talk.turn(text, pictures, order.schema)
+            return await self._over(talk, turn, round((time.monotonic() - began) * 1000))
 
     def _begin(self, home: wiring.Home, talk: Conversation) -> None:
         """The turn starts, on the files as they are."""
@@ -212,6 +218,17 @@ async def _earlier(home: wiring.Home, order: Order) -> Task:
         if row.task.kind == "conversation" and (order.anywhere or _within(order.folder, row.task)):
             return row.task
     raise InputError("there is no conversation of this folder", 'begin one: midwatch exec "…"')
+
+
+@contextlib.asynccontextmanager
+async def _tried_early(home: wiring.Home, mode: str) -> AsyncIterator[None]:
+    """Try the sandbox while git looks at the repository."""
+    name = "process" if mode == "full" else home.settings.sandbox.driver
+    home.sandboxes[name] = early = Early(drivers.make(name))
+    try:
+        yield
+    finally:
+        await early.drop()
 
 
 async def _released(home: wiring.Home, task: Task) -> None:

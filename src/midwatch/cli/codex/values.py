@@ -38,8 +38,9 @@ WITHOUT_MEANING = frozenset(
     chatgpt_base_url developer_instructions disable_paste_burst features feedback file_opener forced_login_method
     hide_agent_reasoning history hooks include_apply_patch_tool instructions log_dir mcp_servers memories
     model_auto_compact_token_limit model_context_window model_instructions_file model_reasoning_summary
-    model_supports_reasoning_summaries model_verbosity notice notify oss_provider otel permissions personality plugins profile
-    profiles project_doc_fallback_filenames project_doc_max_bytes project_root_markers projects review_model
+    model_supports_reasoning_summaries model_verbosity notice notify oss_provider otel permissions
+    personality plugins profile profiles project_doc_fallback_filenames
+    project_doc_max_bytes project_root_markers projects review_model
     sandbox_workspace_write service_tier shell_environment_policy show_raw_agent_reasoning skills
     suppress_unstable_features_warning tool_output_token_limit tools tui web_search windows
     """.split()  # noqa: SIM905 - a list of strings would be forty lines
