@@ -12,6 +12,7 @@ from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
 from midwatch.sandbox.base import Box
 from midwatch.tools.approval import Approver, Nobody
+from midwatch.tools.names import Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class ToolSet:
     """The tools of an attempt, by name."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
-        self._tools = {tool.spec.name: tool for tool in tools}
+        self._tools = Names({tool.spec.name: tool for tool in tools})
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:

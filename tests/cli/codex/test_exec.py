@@ -58,7 +58,7 @@ def test_commands_patches_plans_and_reasoning_are_items_with_a_beginning_and_an_
     add = "*** Begin Patch\n*** Add File: z.txt\n+z\n*** Add File: b/a.txt\n+a\n*** End Patch\n"
     program.base_url = server.script(
         calls_all(("update_plan", PLAN), ("shell", {"command": "echo 'out'; echo err >&2; exit 3"}), reasoning="Hm."),
-        calls("shell", command=heredoc),
+        calls("exec_command", cmd=heredoc, yield_time_ms=1000),
         calls_all(("update_plan", {"plan": []}), ("apply_patch", {"patch": add}), say="On it."),
         says("Done."),
     )

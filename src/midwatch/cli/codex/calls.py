@@ -13,13 +13,14 @@ from midwatch.cli.codex.quoting import quoted
 from midwatch.domain.conversation import ToolCall
 from midwatch.domain.events import ToolFinished, ToolStarted
 from midwatch.sandbox.base import WORKDIR
+from midwatch.tools.names import KNOWN_AS
 
 Fields = dict[str, Any]
 """An item without its id."""
 
-COMMANDS = frozenset({"shell", "session", "exec_command", "shell_command", "local_shell"})
+COMMANDS = frozenset({"shell", "session"} | {name for name, tool in KNOWN_AS.items() if tool == "shell"})
 SESSION = "session"
-PATCHES = frozenset({"apply_patch"})
+PATCHES = frozenset({"apply_patch"} | {name for name, tool in KNOWN_AS.items() if tool == "apply_patch"})
 DELEGATES = "delegate"
 MCP = re.compile(r"mcp__(?P<server>.+?)__(?P<tool>.+)", re.DOTALL)
 
