@@ -128,7 +128,9 @@ class JsonStream:
         await self._end(Line("turn.completed", {"usage": usage}, extra))
 
     async def failed(self, message: str, mend: str = "") -> None:
-        """See `Stream`. Says nothing when the end has been told."""
+        """See `Stream`. What goes wrong after the end has been told is for a person alone."""
+        if self._over:
+            _tell(message, mend)
         failed = Line("turn.failed", {"error": {"message": message}}, {"mend": mend} if mend else {})
         await self._end(Line("error", {"message": message}), failed)
 

@@ -124,6 +124,8 @@ class Turning:
         else:
             task = await _earlier(home, order)
         self.stream.thread(task.id)
+        if order.resume and not _within(order.folder, task):
+            self.stream.note(f"the conversation goes on in its own folder, {task.repository}")
         pictures, faults = prompts.images(order.images, home.blobs)
         model = values.model_name(order.values, home.settings.models) if order.resume is not None else ""
         await _released(home, task)

@@ -64,6 +64,13 @@ class Values:
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
+    def table(self, *path: str) -> Mapping[str, Any]:
+        """The same as a table; empty where there is none. Raises InputError for another kind of value."""
+        value = self.get(*path)
+        if value is not None and not isinstance(value, Mapping):
+            raise InputError(f"-c {'.'.join(path)} is no table: {value!r}", f"write -c {'.'.join(path)}.NAME=…")
+        return value or {}
+
     def text(self, *path: str) -> str:
         """The same as a string; empty where there is none. Raises InputError for another kind of value."""
         value = self.get(*path)
@@ -170,7 +177,7 @@ def adjusted(settings: Settings, values: Values, folders: Sequence[str]) -> Sett
     """The settings with what the command line says: endpoints, retries, effort, and further folders to read."""
     models = settings.models
     providers = dict(models.providers)
-    for name in values.get("model_providers") or {}:
+    for name in values.table("model_providers"):
         if not name or "/" in name:
             raise InputError(f"-c model_providers.{name}: that cannot be the name of a provider", "choose another")
         providers[name] = _provider(values, name, providers.get(name, Provider(images=None)))
@@ -192,7 +199,7 @@ def _provider(values: Values, name: str, before: Provider) -> Provider:
     base_url = values.text(*at, "base_url") or before.base_url
     if not base_url and not before.base_url_env:
         raise InputError(f"-c model_providers.{name} has no base_url", f'add -c model_providers.{name}.base_url="…"')
-    headers = values.get(*at, "http_headers") or {}
+    headers = {name: str(value) for name, value in values.table(*at, "http_headers").items()}
     own = bool(values.get(*at, "requires_openai_auth"))
     key = values.text(*at, "env_key") or ("OPENAI_API_KEY" if own else before.api_key_env)
     idle = values.count(*at, "stream_idle_timeout_ms")
@@ -202,7 +209,7 @@ def _provider(values: Values, name: str, before: Provider) -> Provider:
         wire=wire,
         api_key_env=key,
         key_optional=before.key_optional or not key,
-        headers={**before.headers, **{str(k): str(v) for k, v in dict(headers).items()}},
+        headers={**before.headers, **headers},
         attempts=_attempts(values, at) or before.attempts,
         idle_seconds=before.idle_seconds if not idle else idle / 1000,
     )
