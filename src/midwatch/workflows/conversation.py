@@ -248,7 +248,7 @@ async def _bench(task: Task, log: Log, place: Site, parts: Parts) -> AsyncIterat
     parts.observer.phase("preparing the workspace")
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
-    async with place.box(tree, log.attempt, requests.note, parts.support) as box:
+    async with place.box(tree, log.attempt, requests.note, parts.support, later=True) as box:
         yield Workplace(
             task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
         )
