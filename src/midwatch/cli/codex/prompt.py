@@ -14,6 +14,7 @@ from pathlib import Path
 from midwatch.domain.conversation import Image
 from midwatch.domain.errors import InputError
 from midwatch.engine.blobs import Blobs
+from midwatch.tools import pictures
 
 FIRST_SECONDS = 0.25
 """Beside a prompt, standard input is waited for this long: whoever pipes something in has begun by then."""
@@ -22,10 +23,6 @@ PAUSE_SECONDS = 10.0
 """The longest pause of what has begun."""
 
 _LOOK_EVERY = 0.01
-
-LONGEST_IMAGE = 20 << 20
-
-_KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +89,13 @@ def images(paths: Sequence[str], blobs: Blobs) -> tuple[tuple[Image, ...], tuple
         try:
             data = Path(path).read_bytes()
         except OSError as error:
-            faults.append(f"the image {path} cannot be read: {error.strerror}")
+            faults.append(f"the model is not shown {path}: it cannot be read: {error.strerror}")
             continue
-        kind = media_type(data)
-        if not kind:
-            faults.append(f"{path} is no image: PNG, JPEG, GIF and WebP are")
-        elif len(data) > LONGEST_IMAGE:
-            faults.append(f"the image {path} is larger than {LONGEST_IMAGE >> 20} MiB")
-        else:
+        picture = pictures.recognise(data)
+        if why := pictures.unfit(data, picture):
+            faults.append(f"the model is not shown {path}: {why}")
+        elif picture is not None:
             blob = blobs.put(data)
-            kept.append(Image(kind, digest=blob.digest, bytes=blob.bytes))
+            width, height = picture.width, picture.height
+            kept.append(Image(picture.media_type, "", blob.digest, blob.bytes, width, height))
     return tuple(kept), tuple(faults)
-
-
-def media_type(data: bytes) -> str:
-    """What kind of picture the bytes are; empty for none that models take."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return next((kind for magic, kind in _KINDS if data.startswith(magic)), "")
