@@ -1,12 +1,15 @@
 """How long until something happens: `--version`, `list`, and the first model request of `run`.
 
 The runs of all rows are interleaved, so that a change of the machine's load meets them alike; the medians and the
-ratios to `python -c "import typer"` come from the same runs. The model is a server on loopback that never answers.
+ratios to `python -c "import typer"` come from the same runs. The model is a server on loopback that never answers; the
+rows of `exec` are one whole turn with a model that answers at once, from start to the end of the process, of Codex's
+binary too where `--codex` names it.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import itertools
 import os
 import shutil
@@ -30,7 +33,8 @@ def milliseconds_of(command: list[str], environ: dict[str, str]) -> float:
     """Wall clock of a program from exec to its end."""
     start = time.perf_counter()
     # without a time limit: waiting with one sleeps in steps of up to 50 ms
-    subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=True)
+    nowhere = subprocess.DEVNULL
+    subprocess.run(command, env=environ, stdin=nowhere, stdout=nowhere, stderr=nowhere, check=True)
     return (time.perf_counter() - start) * 1000
 
 
@@ -61,7 +65,24 @@ def make_repository(folder: Path) -> Path:
     return folder
 
 
-def rows(server: ModelServer, scratch: Path) -> dict[str, Row]:
+def turns(server: ModelServer, scratch: Path, environ: dict[str, str], codex: str) -> dict[str, Row]:
+    """One turn of each program, kept and not."""
+    base_url = server.script(says("Done."))
+    provider = f'model_providers.m={{name="m", base_url="{base_url}", wire_api="responses", env_key="MOCK_KEY"}}'
+    values = ["-c", provider, "-c", "model_provider=m", "-c", "analytics.enabled=false", "-m", "gpt-5.5"]
+    found: dict[str, Row] = {}
+    for name, program in (("midwatch", MIDWATCH), ("codex", codex)):
+        home = scratch / f"{name}-turns"
+        around = environ | {"MOCK_KEY": "k", "XDG_STATE_HOME": str(home), "CODEX_HOME": str(home)}
+        home.mkdir()
+        for option in ([], ["--ephemeral"]):
+            command = [program, "exec", "--json", *values, *option, "-C", str(scratch / "repository"), "Go"]
+            row = functools.partial(milliseconds_of, command, around)
+            found |= {" ".join([name, "exec", *option]): row} if program else {}
+    return found
+
+
+def rows(server: ModelServer, scratch: Path, codex: str) -> dict[str, Row]:
     """What is measured, by name; the first one is what the others are compared with."""
     # Compiled modules are kept, as they are for everybody who has not said otherwise.
     left_out = ("MIDWATCH_", "OPENAI_", "PYTHONDONTWRITEBYTECODE")
@@ -86,6 +107,7 @@ def rows(server: ModelServer, scratch: Path) -> dict[str, Row]:
         "midwatch list": lambda: milliseconds_of([MIDWATCH, "list"], listed),
         "midwatch run to the first request": lambda: milliseconds_to_first_request(server, run, environ),
         "the same, nothing cached yet": fresh,
+        **turns(server, scratch, environ, codex),
     }
 
 
@@ -93,11 +115,13 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=15, metavar="N", help="runs of each row (15)")
-    rounds = parser.parse_args().rounds
-    scratch = Path(tempfile.mkdtemp(prefix="midwatch-bench-"))
+    parser.add_argument("--codex", default="", metavar="PATH", help="Codex's binary, to be measured as well")
+    options = parser.parse_args()
+    rounds = options.rounds
+    scratch = Path(tempfile.mkdtemp(prefix="midwatch-bench-", dir=Path.home()))  # Codex wants no home below /tmp
     try:
         with serving() as server:
-            measured = rows(server, scratch)
+            measured = rows(server, scratch, options.codex)
             for row in measured.values():  # once, not counted: fills the disk's cache
                 row()
             times: dict[str, list[float]] = {name: [] for name in measured}

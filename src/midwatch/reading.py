@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from midwatch.wiring import Home, named_model
+
 if TYPE_CHECKING:
     from midwatch.domain.evidence import FileChange
-    from midwatch.wiring import Home
+    from midwatch.sandbox.probe import Finding
     from midwatch.workflows.summary import Summary
     from midwatch.workflows.verify import Verification
 
@@ -45,3 +47,11 @@ async def verify(home: Home, task_id: str) -> Verification:
     from midwatch.workflows import verify as verifying
 
     return await verifying.verify_task(home.store, home.blobs, home.state, home.forge, task_id)
+
+
+async def findings(home: Home) -> Sequence[Finding]:
+    """What `midwatch doctor` says about this machine."""
+    from midwatch.doctor import examine
+
+    read = (home.store.recent, home.forge.list)
+    return await examine(home.state, lambda: named_model(home, home.settings.models.model), read)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from midwatch.engine.blobs import Blobs
     from midwatch.forges.local import LocalForge
     from midwatch.models.base import Model
-    from midwatch.sandbox.probe import Finding
+    from midwatch.sandbox.base import Sandbox
     from midwatch.settings import Settings
     from midwatch.tools.approval import Approver
     from midwatch.workflows.conversation import Conversation
     from midwatch.workflows.report import Report
     from midwatch.workflows.solve import Parts
     from midwatch.workflows.start import Request
+
+    Adjust = Callable[[Settings], Settings]
 
 DEFAULT_MODEL = "repair"
 
@@ -39,6 +41,10 @@ class Home:
     state: Path
     environ: Mapping[str, str]
     store: SqliteStore
+    adjust: Adjust | None = None
+    """What a command line says about settings, where it may."""
+    sandboxes: dict[str, Sandbox] = field(default_factory=dict)
+    """Drivers that are made already, by name."""
 
     @cached_property
     def blobs(self) -> Blobs:
@@ -59,16 +65,17 @@ class Home:
         """The settings file and the environment, read once. Raises InputError for what is wrong in them."""
         from midwatch.settings import load
 
-        return load(self.environ)
+        settings = load(self.environ)
+        return self.adjust(settings) if self.adjust else settings
 
 
 @asynccontextmanager
-async def home(environ: Mapping[str, str] | None = None) -> AsyncIterator[Home]:
+async def home(environ: Mapping[str, str] | None = None, adjust: Adjust | None = None) -> AsyncIterator[Home]:
     """The state folder, opened when first used and closed at the end."""
     around = dict(os.environ if environ is None else environ)
     store = SqliteStore((state := state_folder(around)) / "state.db")
     try:
-        yield Home(state, around, store)
+        yield Home(state, around, store, adjust)
     finally:
         await store.close()
 
@@ -107,16 +114,22 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
 
 
 @asynccontextmanager
-async def converse(home: Home, task_id: str, observer: Observer, approver: Approver) -> AsyncIterator[Conversation]:
-    """A conversation, open while the context lasts. The model that was chosen last answers. Raises as
-    `workflows.conversation.converse`."""
+async def converse(
+    home: Home, task_id: str, observer: Observer, approver: Approver, mode: str = "", model: str = ""
+) -> AsyncIterator[Conversation]:
+    """A conversation, open while the context lasts, in this `mode` and with this `model` from now on (empty: as they
+    were last). Raises as `workflows.conversation.converse`."""
     from midwatch.agent.log import History
     from midwatch.workflows.conversation import converse as open_conversation
+    from midwatch.workflows.conversation import in_mode
 
     row = await home.store.find(task_id)
     history = History(await home.store.read(row.attempts[0].attempt))
-    async with parts_of(home, row.task, history.model or row.task.model, observer, approver) as parts:
-        async with open_conversation(row.task, parts) as conversation:
+    task, before = in_mode(row.task, mode, home.settings.sandbox.driver), history.model or row.task.model
+    async with parts_of(home, task, model or before, observer, approver) as parts:
+        async with open_conversation(task, parts) as conversation:
+            if model not in ("", before):
+                await conversation.choose(model, parts.model)
             yield conversation
 
 
@@ -142,7 +155,7 @@ async def parts_of(
             store=home.store,
             blobs=home.blobs,
             repository=await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
-            sandbox=drivers.make(task.sandbox),
+            sandbox=home.sandboxes.get(task.sandbox) or drivers.make(task.sandbox),
             model=model,
             tools=default_tools(home.settings.rules().beside(task.guard.rules)),
             forge=home.forge,
@@ -163,14 +176,6 @@ async def report(home: Home, task_id: str) -> Report:
     from midwatch.workflows.read import make_report
 
     return await make_report(home.store, home.state, home.forge, task_id)
-
-
-async def findings(home: Home) -> Sequence[Finding]:
-    """What `midwatch doctor` says about this machine."""
-    from midwatch.doctor import examine
-
-    read = (home.store.recent, home.forge.list)
-    return await examine(home.state, lambda: named_model(home, home.settings.models.model), read)
 
 
 async def named_model(home: Home, name: str) -> Model:

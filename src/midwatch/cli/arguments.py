@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from midwatch.domain.errors import InputError
@@ -23,6 +23,12 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             formatter_class=_Formatter,
         )
+        self.mixed = False
+        """Options may stand between and after words that a list takes."""
+
+    def read(self, given: Sequence[str]) -> argparse.Namespace:
+        """The options. Raises InputError."""
+        return self.parse_intermixed_args(given) if self.mixed else self.parse_args(given)
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError instead of printing and leaving."""

@@ -82,7 +82,7 @@ def _dispatch(given: Sequence[str], screen: Screen) -> int:
     if not name:
         screen.say(overview(screen.look(), given[0] if given and given[0] in GROUPS else ""))
         return 0 if given else 2
-    options = parser_of(name).parse_args(rest)
+    options = parser_of(name).read(rest)
     import asyncio
 
     return asyncio.run(load(name).execute(options, screen))

@@ -132,6 +132,8 @@ def _ending(report: Report) -> tuple[bool | None, str]:
         "running": "being worked on by another process",
         "waiting": "not begun yet",
         "interrupted": "interrupted before it was finished",
+        "answered": "the agent has answered",
+        "open": "nothing was said yet",
     }
     return (False if report.status in ("no change", "failed", "not chosen") else None), sentences.get(
         report.status, words.line(report.status)
@@ -305,10 +307,12 @@ def cost_line(report: Report, look: Look) -> str:
 def next_lines(report: Report, look: Look) -> list[str]:
     """What a person may want to type now."""
     task = report.task.id
-    rows = []
-    if report.status in ("failed", "interrupted", "waiting"):
+    rows, talk = [], report.task.kind == "conversation"
+    if talk:
+        rows.append(("go on", f'midwatch exec resume {task} "…"'))
+    elif report.status in ("failed", "interrupted", "waiting"):
         rows.append(("go on", f"midwatch resume {task}"))
-    if report.changes:
+    if report.changes and not talk:  # a conversation's are in the person's folder
         rows += [("apply it to your files", f"midwatch apply {task}"), ("see the change", f"midwatch diff {task}")]
     rows.append(("read every step", f"midwatch log {task}"))
     if report.finished:

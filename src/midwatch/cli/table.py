@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
     "run": "do a task: change the repository, check the change, open a pull request",
+    "exec": "one turn of a conversation without a terminal, as `codex exec` has it",
     "resume": "go on with a task that was stopped or could not go on",
     "tell": "give a task a further message and let it go on, also after its pull request is open",
     "undo": "go back to an earlier step of a task: its conversation and its files",

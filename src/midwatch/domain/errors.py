@@ -48,6 +48,8 @@ class ModelError(OperationError):
     def __init__(self, message: str, mend: str = "", *, retryable: bool = False) -> None:
         super().__init__(message, mend)
         self.retryable = retryable
+        self.status = 0
+        """Of the endpoint's answer (HTTP) where that is what failed; 0 where it broke off or none came."""
 
 
 class StoreError(OperationError):

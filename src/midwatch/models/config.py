@@ -7,7 +7,6 @@ makes the object.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
 import tomllib
@@ -56,6 +55,8 @@ class ModelSettings:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     paces: dict[str, Pace] = field(default_factory=dict, repr=False, compare=False)
     """By provider: what is built from the same settings is asked at one pace."""
+    named: bool = True
+    """Whether the person has named the model; else it is the default."""
 
 
 def settings_path(environ: Mapping[str, str]) -> Path:
@@ -91,9 +92,10 @@ def load_models(
         for name, fields in given.items():
             _check_provider(name, fields, source)
             providers[name] = dataclasses.replace(providers.get(name, Provider()), **fields)
-    chosen = environ.get("MIDWATCH_MODEL") or model or EMBEDDED
+    named = environ.get("MIDWATCH_MODEL") or model
     second = environ.get("MIDWATCH_FALLBACK_MODEL") or fallback or ""
-    return ModelSettings(chosen.strip(), second.strip(), providers, prices, dict(environ))
+    chosen = (named or EMBEDDED).strip()
+    return ModelSettings(chosen, second.strip(), providers, prices, dict(environ), named=bool(named))
 
 
 def build(name: str, settings: ModelSettings) -> Model:
@@ -143,7 +145,9 @@ def split(name: str, settings: ModelSettings) -> tuple[str, str]:
             f"{name!r} is no name of a model", f"write `repair`, or PROVIDER/MODEL with a provider of: {known}"
         )
     if provider not in settings.providers:
-        close = difflib.get_close_matches(provider, settings.providers, 1)
+        from difflib import get_close_matches  # takes 10 ms
+
+        close = get_close_matches(provider, settings.providers, 1)
         hint = f"did you mean {close[0]}/{model}? " if close else ""
         raise InputError(
             f"unknown provider {provider!r} in the model name {name!r}",
@@ -338,6 +342,8 @@ def _misread(error: ValidationError, source: str) -> InputError:
     if len(where) > 1:
         section = ProviderSettings if where[0] == "providers" else PriceSettings
     known = list(section.model_fields)
-    close = difflib.get_close_matches(where[-1], known, 1)
+    from difflib import get_close_matches
+
+    close = get_close_matches(where[-1], known, 1)
     hint = f"did you mean {close[0]}? " if close else ""
     return InputError(f"{source}: there is no setting {shown}", f"{hint}The settings there are: {', '.join(known)}")

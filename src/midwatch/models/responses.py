@@ -170,8 +170,10 @@ def _native(reply: Replied) -> Iterator[Mapping[str, Any]]:
 
 
 def _converted(reply: Replied) -> Iterator[Mapping[str, Any]]:
-    """A reply that came over another wire."""
-    if reply.text:
+    """A reply of another model. Its messages can be given back where they have this form."""
+    messages = [item for item in reply.items if item.get("type") == "message"] if reply.wire == WIRE else []
+    yield from messages
+    if reply.text and not messages:
         yield {"type": "message", "role": "assistant", "content": reply.text}
     for call in reply.calls:
         yield {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}

@@ -29,6 +29,8 @@ class Passing(Exception):
         """Seconds that the endpoint asks us to wait; None when it does not say."""
         self.kind = kind
         """`connect` (nobody answers), `idle` (silence) or `failed`."""
+        self.status = 0
+        """As in `ModelError`."""
 
 
 def pause(policy: RetryPolicy, tried: int, failure: Passing) -> float | None:

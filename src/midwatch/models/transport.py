@@ -116,7 +116,9 @@ class Transport:
             command = self._endpoint.key_command
             if answer.status == 401 and command is not None and command.forget():
                 raise Passing(f"{self._endpoint.shown} no longer takes the key", wait=0.0)
-            raise from_status(self._asked, answer.status, answer.headers, beginning)
+            refused = from_status(self._asked, answer.status, answer.headers, beginning)
+            refused.status = answer.status
+            raise refused
         decoder, idle = Decoder(), self._endpoint.idle_seconds * MOST_PINGS
         heard = time.monotonic()
         try:
@@ -136,9 +138,12 @@ class Transport:
     def _given_up(self, failure: Passing, tried: int) -> ModelError:
         if failure.wait is not None and failure.wait > self._endpoint.retry.longest_asked_seconds:
             text = f"{failure.text}; it asks to wait {failure.wait:.0f} s"
-            return ModelError(text, "`midwatch resume` goes on when that time has passed", retryable=True)
-        times = f" ({tried} attempts)" if tried > 1 else ""
-        return ModelError(failure.text + times, failure.mend or "`midwatch resume` tries again", retryable=True)
+            error = ModelError(text, "`midwatch resume` goes on when that time has passed", retryable=True)
+        else:
+            times = f" ({tried} attempts)" if tried > 1 else ""
+            error = ModelError(failure.text + times, failure.mend or "`midwatch resume` tries again", retryable=True)
+        error.status = failure.status
+        return error
 
 
 def _event(data: str) -> Mapping[str, Any]:

@@ -67,7 +67,8 @@ class Bubblewrap:
         )
         box = ServedBox(spec, launcher, view)
         try:
-            await box.unpark()
+            if not spec.later:
+                await box.unpark()
             yield box
         finally:
             await box.close()

@@ -78,7 +78,8 @@ class Container:
         launch = _Launch(spec, await self._chosen(), self.owner(spec.id))
         box = ServedBox(spec, launch, launch.view())
         try:
-            await box.unpark()
+            if not spec.later:
+                await box.unpark()
             yield box
         finally:
             await box.close()

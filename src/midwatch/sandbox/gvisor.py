@@ -96,7 +96,8 @@ class Gvisor:
         view = View(WORKDIR, support, arguments.environment(spec), None, nice(), counted=False)
         box = ServedBox(spec, launch, view)
         try:
-            await box.unpark()
+            if not spec.later:
+                await box.unpark()
             yield box
         finally:
             await box.close()

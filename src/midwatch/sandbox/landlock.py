@@ -67,7 +67,8 @@ class Landlock:
         launch = _Launch(spec, workspace, version, owner)
         box = ServedBox(spec, launch, launch.view())
         try:
-            await box.unpark()
+            if not spec.later:
+                await box.unpark()
             yield box
         finally:
             await box.close()

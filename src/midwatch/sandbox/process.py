@@ -59,7 +59,8 @@ class Process:
         view = View(str(workspace), support, {**_environment(spec, support), MARK: mark}, counted=False)
         box = ServedBox(spec, _Launcher(mark), view)
         try:
-            await box.unpark()
+            if not spec.later:
+                await box.unpark()
             yield box
         finally:
             await box.close()

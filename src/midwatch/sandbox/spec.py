@@ -73,6 +73,8 @@ class BoxSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
     """Folders that come before the system's on PATH."""
+    later: bool = False
+    """Nothing is started before something is to be run in it, or a file of it asked for."""
     limits: BoxLimits = field(default_factory=BoxLimits)
     network: Network | None = None
     """The hosts that may be reached, through a proxy outside; None for none at all."""

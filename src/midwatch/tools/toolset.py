@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from midwatch.domain.conversation import ToolCall, ToolSpec
 from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.names import Names
 from midwatch.tools.patch.tool import ApplyPatch
 from midwatch.tools.plan import UpdatePlan
 from midwatch.tools.read_log import ReadLog
@@ -19,7 +20,7 @@ class ToolSet:
     """The tools of an attempt, by name."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
-        self._tools = {tool.spec.name: tool for tool in tools}
+        self._tools = Names({tool.spec.name: tool for tool in tools})
 
     def plus(self, more: Sequence[Tool]) -> ToolSet:
         """These and more behind them; of two with one name the first stays."""

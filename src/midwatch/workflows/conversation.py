@@ -161,9 +161,10 @@ class Conversation:
 
     def _restarted(self) -> list[Message]:
         """Said once where the box is not the one of earlier turns."""
-        if self._same_box or not self.log.commands:
-            return []
+        told = self._same_box or not self.log.commands
         self._same_box = True
+        if told:
+            return []
         return [Message("harness", f"[{context.RESTARTED}]")]
 
     async def _import(self) -> None:
@@ -216,6 +217,14 @@ class Conversation:
         self._bench = replace(self._bench, model=model)
 
 
+def in_mode(task: Task, mode: str, driver: str) -> Task:
+    """The task as it is in another mode; `driver` isolates where none did before. An empty mode changes nothing."""
+    if mode in ("", task.mode):
+        return task
+    isolated = driver if task.mode == "full" else task.sandbox
+    return replace(task, mode=mode, sandbox="process" if mode == "full" else isolated)
+
+
 @asynccontextmanager
 async def converse(task: Task, parts: Parts) -> AsyncIterator[Conversation]:
     """Open a conversation, new or from its log, with a box of its own; closed with the context. Raises InputError when
@@ -245,7 +254,7 @@ async def _bench(task: Task, log: Log, place: Site, parts: Parts) -> AsyncIterat
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
     async with (
-        place.box(tree, log.attempt, requests.note, parts.support) as box,
+        place.box(tree, log.attempt, requests.note, parts.support, later=True) as box,
         equipped(task, log, box, parts.tools, parts.servers) as tools,
     ):
         yield Workplace(task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver)

@@ -18,8 +18,8 @@ class AttemptReport:
 
     attempt: str
     status: str
-    """`waiting`, `running`, `interrupted`, `failed`, `done`, `answered`, `no change`, `limit`,
-    `not chosen`."""
+    """`waiting`, `running`, `interrupted`, `failed`, `done`, `answered`, `no change`, `limit`, `not chosen`; of a
+    conversation also `open` (nothing was said yet)."""
     detail: str
     """Why it failed or stopped; empty otherwise."""
     mend: str
@@ -81,6 +81,8 @@ class Report:
 def status_of(history: History, running: bool) -> tuple[str, str, str]:
     """Status, detail and mend of an attempt."""
     last = history.events[-1].body if history.events else None
+    if history.task is not None and history.task.kind == "conversation":
+        return _status_of_conversation(history, running)
     if history.stopped is not None:
         words = {"no_change": "no change", "not_chosen": "not chosen", "no_review": "no result"}
         return words.get(history.stopped.reason, history.stopped.reason), history.stopped.text, ""
@@ -113,6 +115,20 @@ def _tree(history: History) -> str:
     """What a review writes in its box is not kept, and offered to nobody."""
     reviewing = history.task is not None and history.task.kind == "review"
     return history.checkpoint.tree if history.checkpoint and not reviewing else ""
+
+
+def _status_of_conversation(history: History, running: bool) -> tuple[str, str, str]:
+    """The same for a conversation, which never ends: how its last turn did."""
+    last = history.events[-1].body
+    if running:
+        return "running", "", ""
+    if isinstance(last, Failed):
+        return "failed", last.error, last.mend
+    outcome = history.outcome
+    if outcome is None:
+        return ("interrupted" if history.items else "open"), "", ""
+    words = {"done": "answered", "limit": "limit", "interrupted": "interrupted"}
+    return words[outcome.kind], "" if outcome.kind == "done" else outcome.text, ""
 
 
 def attempt_report(attempt: str, history: History, running: bool) -> AttemptReport:

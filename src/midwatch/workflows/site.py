@@ -102,14 +102,20 @@ class Site:
 
     @asynccontextmanager
     async def box(
-        self, tree: Workspace, box_id: str, decided: Callable[[Decision], None], support: Path | None = None
+        self,
+        tree: Workspace,
+        box_id: str,
+        decided: Callable[[Decision], None],
+        support: Path | None = None,
+        *,
+        later: bool = False,
     ) -> AsyncIterator[Box]:
-        """A box on a restored workspace, with a new /tmp and home. `decided` is told what the proxy does. Raises as
-        `Sandbox.open`."""
+        """A box on a restored workspace, with a new /tmp and home. `decided` is told what the proxy does; `later`: not
+        started before it is needed. Raises as `Sandbox.open`."""
         await self._afresh(tree.folder / PRIVATE)
         environment = replace(self.environment, home=(*self.environment.home, *self._left(tree, "home")))
         spec = await equip(environment, self._spec(tree, box_id, support), self.sandbox.owner(box_id), decided)
-        async with self.sandbox.open(spec) as box:
+        async with self.sandbox.open(replace(spec, later=later)) as box:
             yield box
 
     def _left(self, tree: Workspace, part: str) -> tuple[Path, ...]:

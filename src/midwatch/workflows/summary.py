@@ -10,6 +10,9 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import holder
 from midwatch.engine.store.base import AttemptState, Store, TaskRow
 
+_TURNS = {"": "open", "model_replied": "answered", "limit_reached": "limit"}
+"""How the last turn of a conversation did, by the last kind of event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -36,6 +39,9 @@ def _summary(row: TaskRow, state: Path) -> Summary:
 def _quick_status(attempt: AttemptState, state: Path, task: Task) -> str:
     without = "no result" if task.kind == "review" else "answered" if task.mode == "read-only" else "no change"
     ended = {"proposed": "done", "reviewed": "done", "stopped": without}
+    talking = task.kind == "conversation" and attempt.last_kind in _TURNS
+    if talking and holder(state / "locks", attempt.attempt) is None:
+        return _TURNS[attempt.last_kind]
     if attempt.last_kind in ended:
         return ended[attempt.last_kind]
     if holder(state / "locks", attempt.attempt) is not None:

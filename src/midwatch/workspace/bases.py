@@ -21,8 +21,12 @@ _NOT_CHECKED_OUT = "submodules are not checked out: "
 _EXCLUDES_LIMIT = 1 << 20
 
 
+class NoCommit(InputError):
+    """The repository is fine, and nothing has been committed yet."""
+
+
 async def require_commit(place: Place) -> None:
-    """Raises InputError when the repository has no commit at all, or when its HEAD cannot be read."""
+    """Raises NoCommit when the repository has none at all, another InputError when its HEAD cannot be read."""
     git, where = place.git(), shown(place.name)
     head = await git.ask("rev-parse", "--quiet", "--verify", "HEAD^{tree}")
     if head.code == 0:
@@ -35,7 +39,7 @@ async def require_commit(place: Place) -> None:
             f"`git -C {shlex.quote(place.name)} fsck` says more",
         )
     if not refs.stdout:
-        raise InputError(f"{where} has no commit yet", "make a first commit: `git add .` and `git commit`")
+        raise NoCommit(f"{where} has no commit yet", "make a first commit: `git add .` and `git commit`")
 
 
 async def resolve(place: Place, ref: str | None) -> Base:

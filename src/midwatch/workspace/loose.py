@@ -25,7 +25,11 @@ async def find(state: Path, location: str) -> Place:
     try:
         return await locate(location)
     except NotARepository:
-        top = _real(location)
+        return await beside(state, _real(location))
+
+
+async def beside(state: Path, top: Path) -> Place:
+    """The folder with an empty history of its own, whatever git says of it. Raises as `find`."""
     await asyncio.to_thread(_require_small, top)
     git_dir = state / "folders" / f"{repository_key(str(top))}.git"
     place = Place(top=top, git_dir=git_dir, common_dir=git_dir, shallow=False, sha256=False)

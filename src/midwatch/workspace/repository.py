@@ -24,7 +24,7 @@ from midwatch.workspace import bases, diff, mirror
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.location import Place, is_url, locate, repository_key
-from midwatch.workspace.loose import find
+from midwatch.workspace.loose import beside, find
 from midwatch.workspace.names import quoted, shown, without_secret
 from midwatch.workspace.remote import Remote, complete_local
 
@@ -69,7 +69,7 @@ class Repository:
         place = None if url else await (find(state, location) if plain else locate(location))
         store = store_of(state, location if place is None else place.name)
         if place is not None:
-            await bases.require_commit(place)
+            place = await _begun(place, state, plain=plain)
             _require_writable(place)
         remote = Remote(store, location)
         heads = await remote.heads() if url and not _made(store) else None
@@ -205,6 +205,17 @@ def alternates(folders: tuple[Path, ...]) -> bytes:
 
 def _alternate(path: bytes) -> bytes:
     return quoted(path) if b"\n" in path or path.startswith((b'"', b"#")) else path
+
+
+async def _begun(place: Place, state: Path, *, plain: bool) -> Place:
+    """The place, which has a commit; with `plain` one without counts as a folder without history."""
+    try:
+        await bases.require_commit(place)
+    except bases.NoCommit:
+        if not plain or place.top is None:
+            raise
+        return await beside(state, place.top)
+    return place
 
 
 def _require_writable(place: Place) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from midwatch import wiring
+from midwatch import reading, wiring
 from midwatch.cli import arguments, words
 from midwatch.cli.screen import Look, Screen
 from midwatch.domain.codec import to_json
@@ -21,7 +21,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Print every finding; 0 when a task can run."""
     async with wiring.home(screen.environ) as home:
-        findings = await wiring.findings(home)
+        findings = await reading.findings(home)
     code = 0 if able(findings) else 1
     if screen.json:
         screen.emit({"type": "doctor", "ok": code == 0, "exit_code": code, "findings": to_json(findings)}, indent=2)
