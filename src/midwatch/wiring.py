@@ -111,12 +111,14 @@ async def converse(home: Home, task_id: str, observer: Observer, approver: Appro
     """A conversation, open while the context lasts. The model that was chosen last answers. Raises as
     `workflows.conversation.converse`."""
     from midwatch.agent.log import History
+    from midwatch.workflows.conversation import as_chosen
     from midwatch.workflows.conversation import converse as open_conversation
 
     row = await home.store.find(task_id)
     history = History(await home.store.read(row.attempts[0].attempt))
-    async with _parts(home, row.task, history.model or row.task.model, observer, approver) as parts:
-        async with open_conversation(row.task, parts) as conversation:
+    task = as_chosen(row.task, history, home.settings.sandbox.driver)
+    async with _parts(home, task, history.model or task.model, observer, approver) as parts:
+        async with open_conversation(task, parts) as conversation:
             yield conversation
 
 

@@ -30,7 +30,7 @@ from midwatch.domain.events import (
     ToolStarted,
 )
 from midwatch.domain.evidence import Checkpoint
-from midwatch.domain.interventions import FilesImported, Interrupted, ModelChosen, SessionEnded, Undone
+from midwatch.domain.interventions import FilesImported, Interrupted, ModeChosen, ModelChosen, SessionEnded, Undone
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
@@ -62,6 +62,8 @@ class History:
         """What the last answer must fit, as in `Message`."""
         self.model = ""
         """Another model than the task's that answers now; empty for the task's."""
+        self.mode = ""
+        """Another mode than the task's that holds now; empty for the task's. Undoing does not bring an older one back."""
         self.plan: PlanUpdated | None = None
         self.last_reply: ModelReplied | None = None
         self.turns = 0
@@ -128,6 +130,8 @@ class History:
                 self.outcome = Outcome("interrupted", body.reason, draft=True)
             case ModelChosen():
                 self.model = body.model
+            case ModeChosen():
+                self.mode = body.mode
             case SessionEnded() if body.number:
                 self.numbers = max(self.numbers, body.number)
             case _:

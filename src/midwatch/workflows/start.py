@@ -50,6 +50,8 @@ class Request:
     """As in `Task`."""
     trust_recipe: bool = False
     """The person has looked at the recipe: it may name hosts and secrets."""
+    id: str = ""
+    """Of the task, where it had to be known before (`new_task_id`); empty for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     found = await resolve(request, repository, around)
     recipe, tools = found.plan.recipe, found.plan.tools
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
-    task_id = new_task_id()
+    task_id = request.id or new_task_id()
     return Task(
         id=task_id,
         prompt=request.prompt,
