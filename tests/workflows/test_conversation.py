@@ -135,7 +135,7 @@ async def test_an_interrupted_turn_says_so_and_the_next_one_goes_on(place: Place
 
 async def test_a_dead_model_is_an_error_and_the_turn_can_go_on(place: Place) -> None:
     task = await begin(place)
-    script = [ADD, ModelError("it is down", "wait"), says("Added.")]
+    script: list[Step] = [ADD, ModelError("it is down", "wait"), says("Added.")]
     async with opened(place, task, script) as (talk, _):
         with pytest.raises(ModelError, match="it is down"):
             await talk.turn("add one")

@@ -63,7 +63,7 @@ class History:
         self.model = ""
         """Another model than the task's that answers now; empty for the task's."""
         self.mode = ""
-        """Another mode than the task's that holds now; empty for the task's. Undoing does not bring an older one back."""
+        """Another mode than the task's that holds now; empty for the task's. Undoing leaves it as it is."""
         self.plan: PlanUpdated | None = None
         self.last_reply: ModelReplied | None = None
         self.turns = 0

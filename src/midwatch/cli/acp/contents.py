@@ -1,0 +1,131 @@
+"""What an editor sends with a prompt: the person's words, and data that they point at."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from acp.schema import (
+    AudioContentBlock,
+    BlobResourceContents,
+    EmbeddedResourceContentBlock,
+    ImageContentBlock,
+    ResourceContentBlock,
+    TextContentBlock,
+    TextResourceContents,
+)
+
+from midwatch.domain.conversation import Image
+from midwatch.domain.errors import InputError
+from midwatch.engine.blobs import Blobs
+
+Block = TextContentBlock | ImageContentBlock | AudioContentBlock | ResourceContentBlock | EmbeddedResourceContentBlock
+
+DATA_CAP = 24 << 10
+"""Characters of one embedded resource; past it its middle is left out."""
+LARGEST_IMAGE = 20 << 20
+"""Bytes."""
+_MAGIC = {
+    "image/png": b"\x89PNG\r\n\x1a\n",
+    "image/jpeg": b"\xff\xd8\xff",
+    "image/gif": b"GIF8",
+    "image/webp": b"RIFF",
+}
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_MARK = re.compile(r"<(?=\s*/?\s*data\b)", re.IGNORECASE)
+
+
+@dataclass
+class Prompt:
+    """A prompt as the conversation takes it."""
+
+    words: str = ""
+    """The person's own, with the names of what they point at."""
+    data: list[str] = field(default_factory=list)
+    """Texts that came with them; marked so that a model can tell them from what it is asked."""
+    images: list[Image] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All that is said to the model."""
+        return "\n\n".join([self.words.strip() or "See what is attached.", *self.data])
+
+
+def read(blocks: Sequence[Block], top: Path, blobs: Blobs) -> Prompt:
+    """Take a prompt apart; images go to the blob store. `top` is the folder that the agent has a copy of. Raises
+    InputError for what cannot be shown to a model."""
+    prompt = Prompt()
+    for block in blocks:
+        match block:
+            case TextContentBlock():
+                prompt.words += sound(block.text)
+            case ResourceContentBlock():
+                prompt.words += _mention(block.uri, top, block.name)
+            case EmbeddedResourceContentBlock():
+                _resource(block.resource, prompt, top, blobs)
+            case ImageContentBlock():
+                prompt.images.append(_image(block.mime_type, block.data, blobs))
+            case AudioContentBlock():
+                raise InputError("Midwatch takes no audio", "send text, files or images")
+    return prompt
+
+
+def _resource(resource: TextResourceContents | BlobResourceContents, prompt: Prompt, top: Path, blobs: Blobs) -> None:
+    mention = _mention(resource.uri, top)
+    prompt.words += mention
+    if isinstance(resource, TextResourceContents):
+        prompt.data.append(as_data(mention.lstrip("@"), resource.text))
+    elif resource.mime_type in _MAGIC:
+        prompt.images.append(_image(resource.mime_type, resource.blob, blobs))
+    else:
+        prompt.data.append(as_data(mention.lstrip("@"), f"[{len(resource.blob) * 3 // 4} bytes that are no text]"))
+
+
+def _mention(uri: str, top: Path, name: str = "") -> str:
+    """`@src/a.py` for a file below `top`, as the agent finds it; else the address as it is."""
+    address = urlsplit(uri)
+    if address.scheme not in ("", "file"):
+        return f"[{sound(name)}]({sound(uri)})" if name else sound(uri)
+    path = os.path.normpath(unquote(address.path))
+    place = f"#{address.fragment}" if address.fragment else ""
+    inside = os.path.relpath(path, top) if path.startswith("/") else path
+    if inside.startswith(".."):
+        return f"{sound(path)}{place} (outside of the folder that you have a copy of)"
+    return f"@{sound(inside)}{place}"
+
+
+def _image(media_type: str, data: str, blobs: Blobs) -> Image:
+    magic = _MAGIC.get(media_type)
+    if magic is None:
+        raise InputError(f"an image of the type {media_type!r} cannot be shown", f"send one of {', '.join(_MAGIC)}")
+    if len(data) * 3 // 4 > LARGEST_IMAGE:
+        raise InputError("an image is larger than 20 MiB", "send a smaller one")
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        content = b""
+    if not content.startswith(magic):
+        raise InputError(f"an image is not what its type {media_type} says", "send the file as it is, in base64")
+    blob = blobs.put(content)
+    return Image(media_type, digest=blob.digest, bytes=blob.bytes)
+
+
+def as_data(source: str, text: str) -> str:
+    """A text in marks that it cannot end, and within DATA_CAP."""
+    name = re.sub(r"[^\w .,:/@#+()-]", "_", " ".join(source.split()))[:200] or "somewhere"
+    kept = sound(text)
+    if len(kept) > DATA_CAP:
+        half = DATA_CAP // 2
+        kept = f"{kept[:half]}\n[… {len(kept) - 2 * half} characters left out]\n{kept[-half:]}"
+    return f'<data from="{name}">\n{_MARK.sub("&lt;", kept)}\n</data>'
+
+
+def sound(text: str) -> str:
+    """Text that can be stored and sent: UTF-8, and no control characters but tabs and ends of lines."""
+    return _CONTROLS.sub("", text).encode("utf-8", "replace").decode()
