@@ -15,6 +15,7 @@ from midwatch.domain.conversation import Answered, Reply, Said, ToolSpec, View
 from midwatch.domain.errors import InputError, ModelError
 from midwatch.domain.events import Message
 from midwatch.domain.interventions import FilesImported, Interrupted, ModeChosen, Undone
+from midwatch.domain.limits import Limits
 from midwatch.domain.task import Task
 from midwatch.models.fake import FakeModel, Step, calls, says
 from midwatch.workflows.conversation import Conversation, as_chosen, converse
@@ -168,6 +169,50 @@ async def test_undo_takes_files_and_conversation_back_and_a_message_goes_on_from
         assert (await talk.turn("again")).text == "Two."
         said = [item.text for item in model.asked[-1][0].items if isinstance(item, Said)]
     assert said[-2:] == ["one", "again"]
+
+
+async def test_undo_leaves_alone_what_the_person_changed_elsewhere(place: Place) -> None:
+    task = await begin(place)
+    async with opened(place, task, [ADD, says("One.")]) as (talk, _):
+        await talk.turn("one")
+        (place.repository / "mine.txt").write_text("mine\n")
+        await talk.undo(2)
+        assert (place.repository / "count.txt").read_text() == "zero\n"
+        assert (place.repository / "mine.txt").read_text() == "mine\n"
+        (place.repository / "count.txt").write_text("mine\n")
+        with pytest.raises(InputError, match="no going back"):
+            await talk.undo(200)
+
+
+async def test_undo_that_does_not_fit_what_the_person_changed_touches_nothing(place: Place) -> None:
+    task = await begin(place)
+    async with opened(place, task, [ADD, says("One.")]) as (talk, _):
+        await talk.turn("one")
+        (place.repository / "count.txt").write_text("mine\n")
+        with pytest.raises(InputError, match=r"count\.txt"):
+            await talk.undo(2)
+        assert (place.repository / "count.txt").read_text() == "mine\n"
+        assert talk.log.events[-1].kind != Undone.kind
+
+
+async def test_a_folder_that_was_reached_in_part_gets_the_rest(place: Place) -> None:
+    task = await begin(place)
+    step = calls("shell", command="echo one >> count.txt; echo b > b.txt; rm sub/keep.txt")
+    async with opened(place, task, [step, says("ok"), says("ok")]) as (talk, _):
+        await talk.turn("go")
+        git(place.repository, "checkout", "count.txt", "sub/keep.txt")  # as if it had been written in part
+        await talk.turn("on")
+    assert (place.repository / "count.txt").read_text() == "zero\none\n"
+    assert not (place.repository / "sub").exists()
+    assert FilesImported.kind not in {e.kind for e in talk.log.events}
+
+
+async def test_each_turn_has_the_whole_allowance_of_model_calls(place: Place) -> None:
+    task = await place.begin(Request("talk", str(place.repository), kind="conversation"), Limits(turns=2))
+    async with opened(place, task, [ADD, says("1"), ADD, ADD, says("2"), says("3")]) as (talk, _):
+        assert (await talk.turn("one")).ended == "done"
+        assert (await talk.turn("two")).ended == "limit"
+        assert (await talk.turn("go on")).ended == "done"
 
 
 async def test_a_message_that_is_queued_reaches_the_next_model_call(place: Place) -> None:

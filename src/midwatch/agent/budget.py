@@ -33,7 +33,7 @@ def over(log: Log, limits: Limits, model: Model, fixed: int = 0) -> LimitReached
     """The limit that forbids another move, if one does. `fixed` as in `output_cap`."""
     if seconds_left(log, limits) <= 0:
         return out_of_time(limits)
-    if limits.turns is not None and log.turns >= limits.turns:
+    if limits.turns is not None and log.turns - log.turns_before >= limits.turns:
         return LimitReached("turns", f"the limit of {_counted(limits.turns, 'turn')} was reached")
     if limits.tokens is not None and log.usage.total >= limits.tokens:
         return LimitReached("tokens", f"the limit of {limits.tokens} tokens was reached ({log.usage.total} used)")

@@ -60,6 +60,10 @@ class History:
         """The highest number of a command's log so far."""
         self.schema: Mapping[str, Any] = {}
         """What the last answer must fit, as in `Message`."""
+        self.turn_began = 0
+        """Index of the event with which the person's last request began; caps of turns and time count from there."""
+        self.turns_before = 0
+        """Model calls before that."""
         self.model = ""
         """Another model than the task's that answers now; empty for the task's."""
         self.mode = ""
@@ -91,6 +95,8 @@ class History:
                 self.task = body.task
             case Message() as body:
                 self._opening += self.turns == 0
+                if body.author == "person" and self.outcome is not None:
+                    self.turn_began, self.turns_before = len(self.events) - 1, self.turns
                 self.items.append(Said(body.text, body.images))
                 self._tail_bytes += _size(body.text)
                 self._reopen()
@@ -221,18 +227,12 @@ class History:
     @property
     def spent_seconds(self) -> float:
         """Wall clock of the work so far, from the events' times; time between a crash and its resume not counted."""
-        total, first, last = 0.0, None, None
-        for event in self.events:
-            moment = datetime.fromisoformat(event.time)
-            if first is not None and last is not None and event.epoch == first[0]:
-                last = moment
-                continue
-            if first is not None and last is not None:
-                total += (last - first[1]).total_seconds()
-            first, last = (event.epoch, moment), moment
-        if first is not None and last is not None:
-            total += (last - first[1]).total_seconds()
-        return total
+        return _seconds(self.events)
+
+    @property
+    def turn_seconds(self) -> float:
+        """The same since the person's last request."""
+        return _seconds(self.events[self.turn_began :])
 
 
 class Log(History):
@@ -255,19 +255,37 @@ class Log(History):
         for event in await store.read(attempt):
             log.fold(event)
             observer.event(event)
-        log._before = log.spent_seconds
+        log._before = log.turn_seconds
         log._opened = time.monotonic()
         return log
 
     async def append(self, *bodies: Any) -> None:
         """Add events, all or none, and fold them."""
         for event in await self._store.append(self.attempt, self.epoch, bodies):
+            began = self.turn_began
             self.fold(event)
+            if self.turn_began != began:
+                self._before, self._opened = 0.0, time.monotonic()
             self._observer.event(event)
 
     def elapsed(self) -> float:
-        """Seconds of work so far, this process included."""
+        """Seconds of work on the person's last request so far, this process included."""
         return self._before + time.monotonic() - self._opened
+
+
+def _seconds(events: Sequence[Event]) -> float:
+    total, first, last = 0.0, None, None
+    for event in events:
+        moment = datetime.fromisoformat(event.time)
+        if first is not None and last is not None and event.epoch == first[0]:
+            last = moment
+            continue
+        if first is not None and last is not None:
+            total += (last - first[1]).total_seconds()
+        first, last = (event.epoch, moment), moment
+    if first is not None and last is not None:
+        total += (last - first[1]).total_seconds()
+    return total
 
 
 def item_bytes(item: Item) -> int:

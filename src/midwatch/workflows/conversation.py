@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from midwatch.agent import compaction, context
@@ -26,9 +26,11 @@ from midwatch.domain.interventions import FilesImported, Interrupted, ModeChosen
 from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
+from midwatch.workflows.folder import Folder, earlier_trees
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.solve import Parts, told_instructions
 from midwatch.workflows.start import work_folder
+from midwatch.workflows.tidy import tidy
 
 MOST_FILES = 100
 """Names of changed files that are told."""
@@ -56,37 +58,15 @@ class Turn:
     """What a person should know: changes that could not be brought to their folder."""
 
 
-@dataclass
-class _Folder:
-    """The person's folder and how far it agrees with the copy."""
-
-    parts: Parts
-    task: Task
-    synced: str = ""
-    """The tree that both had last; empty when that is not known."""
-    notes: list[str] = field(default_factory=list)
-
-    async def bring(self, checkpoint: Checkpoint) -> tuple[FileChange, ...]:
-        """Make the folder what the checkpoint is. What does not fit is noted, and nothing is touched then."""
-        if self.task.mode == "read-only" or not self.synced or self.synced == checkpoint.tree:
-            return ()
-        try:
-            changes = await self.parts.repository.apply_to_user_tree(self.synced, checkpoint.tree)
-        except MidwatchError as error:
-            self.notes.append(error.message)
-            return ()
-        self.synced = checkpoint.tree
-        return changes
-
-
 class Conversation:
     """An open conversation. One turn at a time; made by `converse`."""
 
-    def __init__(self, task: Task, log: Log, place: Site, bench: Workplace, folder: _Folder) -> None:
+    def __init__(self, task: Task, log: Log, place: Site, bench: Workplace, parts: Parts) -> None:
         self.task = task
         self.log = log
         """For reading."""
-        self._place, self._bench, self._folder = place, bench, folder
+        self._place, self._parts = place, parts
+        self._folder = Folder(parts.repository, task)
         self._inbox: list[Message] = []
         self._same_box = log.checkpoint is None
         self._turn: asyncio.Task[None] | None = None
@@ -163,13 +143,19 @@ class Conversation:
         return taken
 
     async def _saved(self, checkpoint: Checkpoint) -> None:
-        await self._folder.bring(checkpoint)
+        # an interruption waits until the folder is whole again
+        bringing = asyncio.ensure_future(self._folder.bring(checkpoint))
+        try:
+            await asyncio.shield(bringing)
+        except asyncio.CancelledError:
+            await asyncio.wait([bringing])
+            raise
 
     async def _opening(self) -> list[Message]:
         """What comes before the first words."""
         if self.log.items:
             return []
-        told = await told_instructions(self.task, self._folder.parts)
+        told = await told_instructions(self.task, self._parts)
         where = context.environment(self.task, self._bench.box.workdir, self._place.environment.notes)
         return [*([Message("repository", told)] if told else []), Message("harness", where)]
 
@@ -182,18 +168,12 @@ class Conversation:
 
     async def _import(self) -> None:
         """See what the person has changed in their folder since, and go on with that."""
-        repository, base = self._folder.parts.repository, self.task.base
+        base = self.task.base
         ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
-        theirs = await repository.snapshot(base, ours.commit)
-        if theirs.tree != ours.tree and theirs.tree in _earlier_trees(self.log, base.tree):
-            self._folder.synced = theirs.tree  # what was done last had not reached the folder
-            await self._folder.bring(ours)
-            if self._folder.synced == ours.tree or self.task.mode == "read-only":
-                return
-        self._folder.synced = theirs.tree
-        if theirs.tree == ours.tree:
+        theirs = await self._folder.settle(ours, earlier_trees(self.log, base.tree))
+        if theirs is None:
             return
-        changes = await repository.stat(ours.tree, theirs.tree)
+        changes = await self._parts.repository.stat(ours.tree, theirs.tree)
         files = tuple(change.path for change in changes[:MOST_FILES])
         await self._go_to(theirs)
         more = f" and {len(changes) - len(files)} more" if len(changes) > len(files) else ""
@@ -208,18 +188,21 @@ class Conversation:
         await self._bench.box.unpark()
 
     async def undo(self, to: int, reason: str = "undo") -> tuple[FileChange, ...]:
-        """Go back to where it was after event `to`, files and conversation, and say what changes in the folder. Raises
-        InputError while a turn is being worked on, or when there is no such event."""
+        """Go back to where it was after event `to`, files and conversation, and say what changes in the folder; what
+        the person changed in other places stays. Raises InputError while a turn is being worked on, when there is no
+        such event, or when it does not fit what the person has changed: then nothing has been touched."""
         if self.working or not 0 < to < len(self.log.events):
             raise InputError(
                 f"there is no going back to event {to} now", "interrupt the turn, and name an earlier event"
             )
         base = self.task.base
         point = History(self.log.events[:to]).checkpoint or Checkpoint(base.tree, base.commit)
-        await self._import()
+        ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
+        await self._folder.settle(ours, earlier_trees(self.log, base.tree))
+        changes = await self._folder.turn_back(ours, point)
         await self._go_to(point)
         await self.log.append(Undone(to, point, reason))
-        return await self._folder.bring(point)
+        return changes
 
     async def compact(self) -> bool:
         """Sum the conversation up now; False when there is nothing that could be left out."""
@@ -250,19 +233,6 @@ class Conversation:
     def model(self) -> Model:
         """Who answers now."""
         return self._bench.model
-
-
-def _earlier_trees(history: History, base: str) -> set[str]:
-    """The trees of the attempt since the folder was last read."""
-    trees = {base}
-    for event in history.events:
-        body = event.body
-        if isinstance(body, FilesImported):
-            trees = set()
-        checkpoint = getattr(body, "checkpoint", None)
-        if isinstance(checkpoint, Checkpoint):
-            trees.add(checkpoint.tree)
-    return trees
 
 
 def _mode_told(log: Log) -> list[Message]:
@@ -301,10 +271,11 @@ async def converse(task: Task, parts: Parts) -> AsyncIterator[Conversation]:
         tools = SiteParts(parts.repository, parts.sandbox, parts.means, parts.blobs, parts.observer)
         async with site(task, protections, tools) as place:
             async with _bench(task, log, place, parts) as bench:
-                yield Conversation(task, log, place, bench, _Folder(parts, task))
-        with contextlib.suppress(MidwatchError):
+                yield Conversation(task, log, place, bench, parts)
+        with contextlib.suppress(MidwatchError, OSError):
             await bench.tree.remove()
-        parts.blobs.sweep()
+            parts.blobs.sweep()
+            await tidy(parts.state, parts.means.settings.keep_gib, parts.means.settings.keep_days)
 
 
 @asynccontextmanager
