@@ -250,11 +250,9 @@ def as_chosen(task: Task, history: History, driver: str) -> Task:
     """The task of a conversation with the mode that was chosen last. `driver` is the sandbox of one that was begun
     without."""
     mode = history.mode or task.mode
-    if mode == task.mode:
-        return task
-    return replace(
-        task, mode=mode, sandbox="process" if mode == "full" else driver if task.mode == "full" else task.sandbox
-    )
+    if mode == "full":
+        return replace(task, mode=mode, sandbox="process")
+    return replace(task, mode=mode, sandbox=driver if task.mode == "full" else task.sandbox)
 
 
 @asynccontextmanager

@@ -192,6 +192,7 @@ class Session:
         """End a turn that is being worked on, the box, and the sending of updates."""
         turn = self._turn
         if turn is not None:
+            self._cancelled = True
             turn.cancel()
             await asyncio.gather(turn, return_exceptions=True)
         await self.close()
