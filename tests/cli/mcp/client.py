@@ -43,11 +43,15 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    program: Program, *options: str, roots: Sequence[Path] = (), model: str = "openai/scripted"
+    program: Program,
+    *options: str,
+    roots: Sequence[Path] = (),
+    model: str = "openai/scripted",
+    sandbox: str = "process",
 ) -> AsyncIterator[Talk]:
-    """`midwatch mcp` with a client; tasks have no isolation and that model unless told otherwise."""
+    """`midwatch mcp` with a client; tasks have that model, and no isolation unless told otherwise."""
     named = [part for root in (roots or [program.repo]) for part in ("--root", str(root))]
-    command, *arguments = program.argv("mcp", *named, "--sandbox", "process", *options)
+    command, *arguments = program.argv("mcp", *named, "--sandbox", sandbox, *options)
     environ = {**program.env(), "MIDWATCH_MODEL": model}
     parameters = StdioServerParameters(command=command, args=arguments, env=environ, cwd=program.folder)
     async with Client(stdio_client(parameters, errlog=sys.stderr)) as client:

@@ -98,7 +98,7 @@ async def test_every_tool_says_what_it_answers_and_whether_it_changes_something(
 async def test_the_embedded_model_mends_the_example(program: Program) -> None:
     example = program.folder / "example"
     assert program("example", str(example)).returncode == 0
-    async with talking(program, roots=[program.folder], model="repair") as call:
+    async with talking(program, roots=[program.folder], model="repair", sandbox="bubblewrap") as call:
         made = await call("submit_task", prompt="The late fee is wrong: fix it", repository="example")
         notes: list[str | None] = []
 
