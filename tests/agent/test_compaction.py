@@ -8,7 +8,7 @@ from typing import Any
 from midwatch.agent import compaction
 from midwatch.agent.log import History, Log
 from midwatch.domain.conversation import Answered, Brief, Replied, Said, ToolCall, Usage, View
-from midwatch.domain.events import Compacted, PlanStep, PlanUpdated
+from midwatch.domain.events import Compacted, Message, PlanStep, PlanUpdated
 from midwatch.domain.limits import Limits
 from midwatch.models.fake import FakeModel
 from tests.support import samples
@@ -105,3 +105,16 @@ def test_the_question_starts_with_the_conversation_as_it_was() -> None:
     asked = compaction.question(view)
     assert asked.items[: len(items)] == items
     assert asked.instructions == view.instructions
+
+
+async def test_what_a_folder_says_is_told_again_once_it_was_left_out() -> None:
+    log = await turns(9000, 9000)
+    first = Message("repository", "of web", sources=("web/AGENTS.md",))
+    await log.append(first)
+    assert log.told == [first]
+    for name in ("c8", "c9"):
+        call = samples.call(name)
+        await log.append(samples.reply("", call), dataclasses.replace(samples.tool_finished(call), output="y" * 9000))
+    await log.append(compaction.compacted(log, model(5000), "notes"))
+    assert log.told == []
+    assert History(log.events).told == []

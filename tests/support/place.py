@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
+from midwatch.tools.base import ToolSet
 from midwatch.tools.toolset import default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.read import make_report
@@ -100,11 +102,17 @@ class Place:
         return task
 
     async def solve(
-        self, task: Task, model: Model, observer: Observer | None = None, forge: Forge | None = None
+        self,
+        task: Task,
+        model: Model,
+        observer: Observer | None = None,
+        forge: Forge | None = None,
+        tools: ToolSet | None = None,
     ) -> Report:
         """Work on it to its end, and what came of it."""
         async with self.store() as store:
             parts = await self.parts(store, task, model, observer, forge)
+            parts = dataclasses.replace(parts, tools=tools) if tools else parts
             await solve(task, parts)
             return await make_report(store, self.state, self.forge, task.id)
 

@@ -6,6 +6,7 @@ as they were, so that no command is run again only because its result is gone.
 
 from __future__ import annotations
 
+from midwatch.agent.context import MOST_IMAGES
 from midwatch.agent.log import History, item_bytes
 from midwatch.domain.conversation import Replied, Said, Usage, View
 from midwatch.domain.events import Compacted, ToolFinished
@@ -27,8 +28,8 @@ ASK = (
 
 
 def due(log: History, model: Model) -> bool:
-    """Whether to compact before the next request."""
-    return log.context_tokens > model.window * AT and possible(log, model)
+    """Whether to compact before the next request: the window is nearly full, or there are too many pictures."""
+    return (log.context_tokens > model.window * AT or log.images > MOST_IMAGES) and possible(log, model)
 
 
 def possible(log: History, model: Model) -> bool:
@@ -39,15 +40,17 @@ def possible(log: History, model: Model) -> bool:
 def kept(log: History, model: Model) -> int:
     """How many items at the end stay as they are: the last turn, and whole turns before it while they are small."""
     room = model.window * KEPT * 4
-    count = taken = 0
+    count = taken = images = 0
     turn = turn_bytes = 0
     for item in reversed(log.items[len(log.opening) :]):
         turn, turn_bytes = turn + 1, turn_bytes + item_bytes(item)
         if isinstance(item, Replied):  # a turn is a reply and all that came after it
-            if count and taken + turn_bytes > room:
+            if count and (taken + turn_bytes > room or images > MOST_IMAGES // 2):
                 break
             count, taken = count + turn, taken + turn_bytes
             turn = turn_bytes = 0
+        else:
+            images += len(item.images)
     return count
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib import resources
 
 from midwatch.agent.log import History
-from midwatch.domain.conversation import Brief, Image, Item, Replied, View
+from midwatch.domain.conversation import Brief, Image, Item, Replied, Said, View
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 
 PROMPT_CAP = 64 << 10
 """Characters of a task's prompt that are shown."""
+
+MOST_IMAGES = 20
+"""Pictures in one request; when there are more, the conversation is compacted before the next one."""
 
 RESTARTED = (
     "The work was interrupted here and the sandbox is new: the repository's files are as they were after your last "
@@ -53,10 +56,10 @@ def environment(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     heading = "checks that the harness runs in the end" if task.kind == "task" else "checks of the repository"
     start = task.base.branch or task.base.ref
     origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
+    folder = f"{workdir}/{task.folder}, in {workdir}" if task.folder else workdir
     return (
-        f"<environment>\nworking folder: {workdir} ({origin})\n"
-        + (f"folder of the person: {task.folder}\n" if task.folder else "")
-        + f"network: {_network(task)}\n{heading}:\n{checks}\n"
+        f"<environment>\nworking folder: {folder} ({origin})\n"
+        f"network: {_network(task)}\n{heading}:\n{checks}\n"
         + "".join(f"note: {note}\n" for note in notes)
         + "</environment>"
     )
@@ -71,15 +74,26 @@ def view(history: History, task: Task, workdir: str, blobs: Blobs | None = None)
     """All that the model is shown now. View n+1 starts with view n, unless something was undone or compacted. `blobs`
     have the images; without them they are left out."""
     brief = Brief(task.prompt, workdir, task.checks, task.limits)
-    return View(
-        instructions(task.kind), brief, tuple(_with_images(item, blobs) for item in history.items), history.schema
-    )
+    items = tuple(_with_images(history.items, blobs))
+    return View(instructions(task.kind), brief, items, history.schema)
 
 
-def _with_images(item: Item, blobs: Blobs | None) -> Item:
-    if isinstance(item, Replied) or not item.images:
-        return item
-    return replace(item, images=tuple(_read(image, blobs) for image in item.images if blobs is not None))
+def _with_images(items: Sequence[Item], blobs: Blobs | None) -> Iterator[Item]:
+    """The first MOST_IMAGES pictures with their data; of further ones only the words: what was shown once stays so."""
+    shown = 0
+    for item in items:
+        if isinstance(item, Replied) or not item.images:
+            yield item
+            continue
+        kept = item.images[: max(0, MOST_IMAGES - shown)]
+        shown += len(item.images)
+        images = tuple(_read(image, blobs) for image in kept if blobs is not None)
+        left = len(item.images) - len(kept)
+        note = f"\n[{left} more left out: at most {MOST_IMAGES} pictures can be shown at once]" if left else ""
+        if isinstance(item, Said):
+            yield replace(item, text=item.text + note, images=images)
+        else:
+            yield replace(item, output=item.output + note, images=images)
 
 
 def _read(image: Image, blobs: Blobs) -> Image:

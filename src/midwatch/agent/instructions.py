@@ -31,43 +31,64 @@ class Skill:
     path: str
 
 
-PLACES = (*NAMES, *SKILL_FOLDERS)
-"""All files and folders of a repository where something is looked for at the start."""
+def chain(folder: str) -> list[str]:
+    """The folders from the top of the repository (``) down to this one."""
+    parts = [part for part in folder.split("/") if part]
+    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
 
 
-def wanted(files: Iterable[str]) -> list[str]:
-    """Those of the files in PLACES that must be read: instructions at the top, and the skills' descriptions."""
-    return [path for path in files if path in NAMES or _is_skill(path)]
+def places(folder: str = "") -> list[str]:
+    """All files and folders of a repository where something is looked for at the start of work in `folder`."""
+    return [*(_in(there, name) for there in chain(folder) for name in NAMES), *SKILL_FOLDERS]
+
+
+def wanted(files: Iterable[str], folder: str = "") -> list[str]:
+    """Those of the files in `places` that must be read: instructions on the way down to `folder`, and the skills'
+    descriptions."""
+    known = set(places(folder))
+    return [path for path in files if path in known or _is_skill(path)]
 
 
 def nearest(folder: str, files: Iterable[str]) -> str:
     """The instructions file that counts in a folder (`` for the top), or nothing."""
-    prefix = f"{folder}/" if folder else ""
     there = set(files)
-    return next((prefix + name for name in NAMES if prefix + name in there), "")
+    return next((_in(folder, name) for name in NAMES if _in(folder, name) in there), "")
 
 
-def told(personal: bytes, contents: Mapping[str, bytes]) -> str:
+def told(personal: bytes, contents: Mapping[str, bytes], folder: str = "") -> str:
     """The instructions as the model reads them; empty when there are none. `personal` is the person's own file,
-    `contents` the repository's files by path."""
+    `contents` the repository's files by path; those on the way down to `folder` are told, the nearest last."""
     parts, left = [], BUDGET
-    top = nearest("", contents)
-    for source, data in (("the person who gives the task", personal), (top, contents.get(top, b""))):
+    files = [nearest(there, contents) for there in chain(folder)]
+    for source, data in (("the person who gives the task", personal), *((f, contents[f]) for f in files if f)):
         text, used = _cut(data, left)
         left -= used
+        below = source.rpartition("/")[0]
         if text:
-            parts.append(f'<instructions from="{source}">\n{text}\n</instructions>')
+            parts.append(f'<instructions from="{source}"{_for(below)}>\n{text}\n</instructions>')
     listed = _listed(skills(contents))
     if listed:
         parts.append(listed)
     return "\n\n".join(parts)
 
 
+def counted(text: str) -> int:
+    """How much of the budget a message of `told` or `nested` has taken: its bytes but for the list of skills."""
+    return len(text.partition("<skills>")[0].encode("utf-8", "replace"))
+
+
+def _for(folder: str) -> str:
+    return f' for="{folder}/"' if folder else ""
+
+
+def _in(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
 def nested(path: str, data: bytes, used: int) -> str:
     """A file below the working folder, told when something beside it was touched. `used`: bytes told so far."""
     text, _ = _cut(data, max(0, BUDGET - used))
-    folder = path.rpartition("/")[0]
-    return f'<instructions from="{path}" for="{folder}/">\n{text}\n</instructions>' if text else ""
+    return f'<instructions from="{path}"{_for(path.rpartition("/")[0])}>\n{text}\n</instructions>' if text else ""
 
 
 def skills(contents: Mapping[str, bytes]) -> list[Skill]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from midwatch.domain.codec import to_json
-from midwatch.domain.conversation import Answered, Item, Replied, Said, ToolCall, Usage
+from midwatch.domain.conversation import Answered, Image, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
     Checked,
     Compacted,
@@ -68,6 +68,8 @@ class History:
         """Another model than the task's that answers now; empty for the task's."""
         self.mode = ""
         """Another mode than the task's that holds now; empty for the task's. Undoing leaves it as it is."""
+        self.told: list[Message] = []
+        """What the repository says to every agent, as far as it is still in the conversation."""
         self.plan: PlanUpdated | None = None
         self.last_reply: ModelReplied | None = None
         self.turns = 0
@@ -97,8 +99,8 @@ class History:
                 self._opening += self.turns == 0
                 if body.author == "person" and self.outcome is not None:
                     self.turn_began, self.turns_before = len(self.events) - 1, self.turns
-                self.items.append(Said(body.text, body.images))
-                self._tail_bytes += _size(body.text)
+                self._add(Said(body.text, body.images))
+                self.told += [body] if body.author == "repository" else []
                 self._reopen()
                 self.schema = body.schema if body.author == "person" else self.schema
             case ModelReplied() as body:
@@ -151,6 +153,7 @@ class History:
         """Be as after event `to`, but for what was spent and for numbers that may have been cited."""
         before = History(self.events[: body.to])
         self.items, self.plan, self.last_reply = before.items, before.plan, before.last_reply
+        self.told = before.told
         self._open, self._started = before._open, before._started
         self._opening, self._tail_bytes, self._sent = before._opening, before._tail_bytes, before._sent
         self.schema, self.model = before.schema, before.model
@@ -175,12 +178,15 @@ class History:
 
     def _fold_result(self, body: ToolFinished) -> None:
         self._open.pop(body.call_id, None)
-        self.items.append(Answered(body.call_id, body.tool, body.output, body.ok, body.images))
-        self._tail_bytes += _size(body.output)
+        self._add(Answered(body.call_id, body.tool, body.output, body.ok, body.images))
         self.checkpoint = body.checkpoint
         if body.number:
             self.commands.append(body)
             self.numbers = max(self.numbers, body.number)
+
+    def _add(self, item: Said | Answered) -> None:
+        self.items.append(item)
+        self._tail_bytes += item_bytes(item)
 
     def _fold_compaction(self, body: Compacted) -> None:
         self.usage += body.usage
@@ -188,6 +194,8 @@ class History:
         self.cost_known = self.cost_known and body.cost_microusd is not None
         tail = self.items[len(self.items) - body.kept :]
         self.items = [*self.opening, Said(body.summary), *tail]
+        texts = {item.text for item in self.items if isinstance(item, Said)}
+        self.told = [told for told in self.told if told.text in texts]
         self._sent, self._tail_bytes = 0, sum(map(item_bytes, self.items))
 
     @property
@@ -195,8 +203,17 @@ class History:
         """What was said before the model's first reply: instructions and the task."""
         return list(itertools.takewhile(lambda item: isinstance(item, Said), self.items))[: self._opening]
 
+    @property
+    def images(self) -> int:
+        """How many pictures the conversation holds."""
+        return sum(len(item.images) for item in self.items if not isinstance(item, Replied))
+
+    def unanswered(self) -> list[ToolCall]:
+        """The calls of the last reply that have no result, in order, also those that a crash left open."""
+        return list(self._open.values())
+
     def next_unanswered(self) -> ToolCall | None:
-        """The first call of the last reply that has no result, also one that a crash left open."""
+        """The first of them."""
         return next(iter(self._open.values()), None)
 
     def is_started(self, call: ToolCall) -> bool:
@@ -289,15 +306,19 @@ def _seconds(events: Sequence[Event]) -> float:
 
 
 def item_bytes(item: Item) -> int:
-    """About how much of a request an item takes."""
+    """About how much of a request an item takes; a picture counts as four bytes of text for each of its tokens."""
     match item:
         case Said():
-            return _size(item.text)
+            return _size(item.text) + _of_images(item.images)
         case Answered():
-            return _size(item.output)
+            return _size(item.output) + _of_images(item.images)
         case Replied():
             calls = sum(_size(call.name) + _size(call.arguments) for call in item.calls)
             return max(_size(item.text) + calls, len(json.dumps(to_json(item.items))))
+
+
+def _of_images(images: Sequence[Image]) -> int:
+    return 4 * sum(image.tokens for image in images)
 
 
 def _size(text: str) -> int:

@@ -155,7 +155,9 @@ def _intervention(body: Any) -> Step:
 def _tool(body: ToolFinished, summary: str) -> Step:
     took = words.milliseconds(body.duration_ms)
     if body.number:
-        ok = body.exit_code == 0 if body.exit_code is not None else False
+        ok: bool | None = body.exit_code == 0
+        if body.exit_code is None:  # goes on, or was ended: in a session that may have been asked for
+            ok = None if body.ended == "running" else body.ok and body.tool == "session"
         facts = (words.line(body.ended), took, *((words.count(body.lines, "line"),) if body.lines else ()))
         return Step(ok, f"[{body.number}] $ {words.line(body.command)}", facts)
     facts = () if body.ok else (words.line(body.ended) or words.cut(words.line(body.output), 100),)

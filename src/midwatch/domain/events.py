@@ -63,6 +63,8 @@ class Message:
     images: tuple[Image, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=dict)
     """JSON Schema of the answer that is asked for; empty: free text."""
+    sources: tuple[str, ...] = ()
+    """Files of the repository that are told because something beside or below them was touched."""
 
 
 @dataclass(frozen=True, slots=True)

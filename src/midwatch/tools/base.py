@@ -12,6 +12,7 @@ from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
 from midwatch.sandbox.base import Box
 from midwatch.tools.approval import Approver, Nobody
+from midwatch.tools.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Bench:
     """Who is asked where a person must decide."""
     commands: Sequence[ToolFinished] = ()
     """The commands so far, whose logs can be read."""
+    sessions: Sessions = field(default_factory=Sessions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class ToolResult:
     ended: str = ""
     duration_ms: int = 0
     command: str = ""
-    """The command line, when the tool ran one; empty otherwise."""
+    """The command line, when the tool ran one."""
     exit_code: int | None = None
     digest: str = ""
     bytes: int = 0

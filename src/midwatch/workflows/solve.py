@@ -160,9 +160,9 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
 async def told_instructions(task: Task, parts: Parts) -> str:
     """What the person and the repository tell every agent, as of the base commit."""
     git = parts.repository.git
-    files = instructions.wanted(await objects.files(git, task.base.commit, *instructions.PLACES))
-    contents = await objects.read_files(git, task.base.commit, files)
-    return instructions.told(parts.personal, contents)
+    there = await objects.files(git, task.base.commit, *instructions.places(task.folder))
+    contents = await objects.read_files(git, task.base.commit, instructions.wanted(there, task.folder))
+    return instructions.told(parts.personal, contents, task.folder)
 
 
 async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:

@@ -23,7 +23,8 @@ from tests.cli.acp.editor import editing
 from tests.cli.conftest import CALC, PATCH, PLAN, Program
 from tests.support.model_server import ModelServer, calls, calls_all, fails, hangs, says
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n picture").decode()
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01").decode()
+TIFF = base64.b64encode(b"II*\0 picture").decode()
 MENDED = CALC.replace("len(values) - 1", "len(values)")
 
 
@@ -168,10 +169,10 @@ async def test_images_links_and_embedded_files_reach_the_model(program: Program,
             ),
             ImageContentBlock(type="image", mime_type="image/png", data=PNG),
         )
-        with pytest.raises(RequestError, match="image/tiff"):
-            await run.say(session, ImageContentBlock(type="image", mime_type="image/tiff", data=PNG))
-        with pytest.raises(RequestError, match="not what its type"):
-            await run.say(session, ImageContentBlock(type="image", mime_type="image/jpeg", data=PNG))
+        with pytest.raises(RequestError, match="it is no PNG, JPEG, GIF or WebP"):
+            await run.say(session, ImageContentBlock(type="image", mime_type="image/tiff", data=TIFF))
+        with pytest.raises(RequestError, match="not base64"):
+            await run.say(session, ImageContentBlock(type="image", mime_type="image/png", data="-"))
     text, image = server.requests_to(program.base_url)[0].body["input"][-1]["content"]
     assert text["text"].startswith("Look at @calc.py#L3 and /elsewhere/notes.txt (outside of the folder")
     assert text["text"].count("</data>") == 1

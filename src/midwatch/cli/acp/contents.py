@@ -24,19 +24,12 @@ from acp.schema import (
 from midwatch.domain.conversation import Image
 from midwatch.domain.errors import InputError
 from midwatch.engine.blobs import Blobs
+from midwatch.tools.pictures import recognise, unfit
 
 Block = TextContentBlock | ImageContentBlock | AudioContentBlock | ResourceContentBlock | EmbeddedResourceContentBlock
 
 DATA_CAP = 24 << 10
 """Characters of one embedded resource; past it its middle is left out."""
-LARGEST_IMAGE = 20 << 20
-"""Bytes."""
-_MAGIC = {
-    "image/png": b"\x89PNG\r\n\x1a\n",
-    "image/jpeg": b"\xff\xd8\xff",
-    "image/gif": b"GIF8",
-    "image/webp": b"RIFF",
-}
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MARK = re.compile(r"<(?=\s*/?\s*data\b)", re.IGNORECASE)
 
@@ -70,7 +63,7 @@ def read(blocks: Sequence[Block], top: Path, blobs: Blobs) -> Prompt:
             case EmbeddedResourceContentBlock():
                 _resource(block.resource, prompt, top, blobs)
             case ImageContentBlock():
-                prompt.images.append(_image(block.mime_type, block.data, blobs))
+                prompt.images.append(_image(block.data, blobs))
             case AudioContentBlock():
                 raise InputError("Midwatch takes no audio", "send text, files or images")
     return prompt
@@ -81,8 +74,8 @@ def _resource(resource: TextResourceContents | BlobResourceContents, prompt: Pro
     prompt.words += mention
     if isinstance(resource, TextResourceContents):
         prompt.data.append(as_data(mention.lstrip("@"), resource.text))
-    elif resource.mime_type in _MAGIC:
-        prompt.images.append(_image(resource.mime_type, resource.blob, blobs))
+    elif (resource.mime_type or "").startswith("image/"):
+        prompt.images.append(_image(resource.blob, blobs))
     else:
         prompt.data.append(as_data(mention.lstrip("@"), f"[{len(resource.blob) * 3 // 4} bytes that are no text]"))
 
@@ -100,20 +93,18 @@ def _mention(uri: str, top: Path, name: str = "") -> str:
     return f"@{sound(inside)}{place}"
 
 
-def _image(media_type: str, data: str, blobs: Blobs) -> Image:
-    magic = _MAGIC.get(media_type)
-    if magic is None:
-        raise InputError(f"an image of the type {media_type!r} cannot be shown", f"send one of {', '.join(_MAGIC)}")
-    if len(data) * 3 // 4 > LARGEST_IMAGE:
-        raise InputError("an image is larger than 20 MiB", "send a smaller one")
+def _image(data: str, blobs: Blobs) -> Image:
+    """What it is, is read from its bytes."""
     try:
         content = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        content = b""
-    if not content.startswith(magic):
-        raise InputError(f"an image is not what its type {media_type} says", "send the file as it is, in base64")
+        raise InputError("an image is not base64", "send the file as it is, in base64") from None
+    picture = recognise(content)
+    if picture is None or (reason := unfit(content, picture)):
+        why = "it is no PNG, JPEG, GIF or WebP" if picture is None else reason
+        raise InputError(f"an image cannot be shown to a model: {why}", "convert it, or make it smaller")
     blob = blobs.put(content)
-    return Image(media_type, digest=blob.digest, bytes=blob.bytes)
+    return Image(picture.media_type, digest=blob.digest, bytes=blob.bytes)
 
 
 def as_data(source: str, text: str) -> str:

@@ -57,10 +57,10 @@ Kind = Literal["read", "edit", "search", "execute", "think", "fetch", "other"]
 
 KINDS: Mapping[str, Kind] = {
     "shell": "execute",
-    "write_stdin": "execute",
+    "session": "execute",
     "apply_patch": "edit",
     "view_image": "read",
-    "read_log": "read",
+    "log": "read",
 }
 """Of our tools; an MCP server's and all else are `other`."""
 PLAN = "update_plan"

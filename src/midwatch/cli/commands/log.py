@@ -17,6 +17,7 @@ from midwatch.cli.screen import Look, Screen
 from midwatch.cli.steps import Steps, step_line
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.events import Checked, Event, ToolFinished
+from midwatch.domain.interventions import SessionEnded
 
 USAGE = "midwatch log ID [--cmd N | --check N] [--lines A-B] [--raw] [--json]"
 
@@ -100,11 +101,12 @@ def event_lines(events: Sequence[Event], look: Look) -> list[str]:
 
 
 def _command(events: Sequence[Event], number: int) -> Output:
-    bodies = [e.body for e in events if isinstance(e.body, ToolFinished) and e.body.number]
+    bodies = [e.body for e in events if isinstance(e.body, ToolFinished | SessionEnded) and e.body.number]
     body = next((b for b in bodies if b.number == number), None)
     if body is None:
         raise InputError(f"there is no command {number}", f"this attempt has {words.count(len(bodies), 'command')}")
-    return Output(f"command {number}", body.command, body.ended, body.digest, body.lines)
+    command = f"session {body.session}: {body.command}" if isinstance(body, SessionEnded) else body.command
+    return Output(f"command {number}", command, body.ended, body.digest, body.lines)
 
 
 def _check(events: Sequence[Event], number: int) -> Output:

@@ -29,6 +29,7 @@ from midwatch.cli.steps import Steps, step_line
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.events import Checked, Event, ToolFinished
 from midwatch.domain.evidence import CheckRun
+from midwatch.domain.interventions import SessionEnded
 from midwatch.domain.task import Task
 from midwatch.engine.lease import holder
 from midwatch.engine.store.base import TaskRow
@@ -149,6 +150,7 @@ class Views:
     async def output(self, task_id: str, number: int, check: bool, lines: tuple[int, int | None]) -> OutputPage:
         """Lines of the output of a command, or of a check of the evidence; counted from 1."""
         events = await self.events(task_id)
+        found: ToolFinished | SessionEnded | CheckRun
         found = _check(events, number) if check else _command(events, number)
         first, last = max(1, lines[0]), lines[1]
         wanted = min(MOST_LINES, last - first + 1 if last is not None else MOST_LINES)
@@ -162,7 +164,7 @@ class Views:
             more=first - 1 + len(text) < found.lines,
         )
 
-    def _path(self, found: ToolFinished | CheckRun) -> Path | None:
+    def _path(self, found: ToolFinished | SessionEnded | CheckRun) -> Path | None:
         if not found.digest:
             return None
         try:
@@ -221,8 +223,8 @@ def _offered(report: Report) -> Offered | None:
     )
 
 
-def _command(events: Sequence[Event], number: int) -> ToolFinished:
-    commands = [e.body for e in events if isinstance(e.body, ToolFinished) and e.body.number]
+def _command(events: Sequence[Event], number: int) -> ToolFinished | SessionEnded:
+    commands = [e.body for e in events if isinstance(e.body, ToolFinished | SessionEnded) and e.body.number]
     for body in commands:
         if body.number == number:
             return body
