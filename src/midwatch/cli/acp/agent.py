@@ -275,7 +275,7 @@ def _unused(servers: Sequence[McpServer] | None) -> list[str]:
     if not servers:
         return []
     names = ", ".join(words.line(server.name) for server in servers)
-    return [f"The editor's MCP servers are not used ({names}): an agent has those that your settings of Midwatch name."]
+    return [f"The editor's MCP servers are not used ({names}): they are commands that would run as you."]
 
 
 def _modes(session: Session) -> SessionModeState:
