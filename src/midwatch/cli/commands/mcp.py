@@ -70,11 +70,11 @@ async def execute(options: Namespace, screen: Screen) -> int:
 
 async def _go_on(home: wiring.Home, jobs: Jobs, roots: Roots, screen: Screen) -> None:
     """Go on with what earlier servers have left."""
-    from midwatch.cli.mcp.views import resumable
+    from midwatch.cli.mcp.views import shown
 
     for task_id in jobs.left():
         try:
-            if resumable(roots, (await home.store.find(task_id)).task):
+            if shown(roots, (await home.store.find(task_id)).task):
                 jobs.begin(task_id)
         except MidwatchError as error:
             screen.note(f"midwatch mcp: {task_id} is not gone on with: {error.message}")

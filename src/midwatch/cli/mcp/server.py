@@ -62,6 +62,7 @@ def build(home: wiring.Home, roots: Roots, jobs: Jobs, sandbox: str | None = Non
     )
     views = Views(home, roots, jobs)
     _submitting(server, views, sandbox)
+    _ending(server, views)
     _following(server, views)
     _showing(server, views)
     _resources(server, views)
@@ -87,12 +88,11 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
         mode: Annotated[
             Literal["workspace", "read-only"], Field(description="read-only answers a question and changes nothing.")
         ] = "workspace",
-        max_turns: Annotated[int | None, Field(ge=1, description="Calls of the model. Default: the person's.")] = None,
-        max_minutes: Annotated[int | None, Field(ge=1, description="Of work. Default: the person's.")] = None,
     ) -> Submitted:
         """Begin a task. Answers as soon as it is stored; it is worked on when there is room, also after a restart."""
-        asked = {"turns": max_turns, "seconds": max_minutes * 60 if max_minutes else None}
         with refusing():
+            if model is not None and model.startswith("replay/"):
+                raise InputError("what another task was answered cannot be played here", "name a configured model")
             request = Request(
                 prompt=prompt.replace("\0", "").strip(),
                 repository=await roots.repository(repository),
@@ -101,7 +101,6 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
                 checks=tuple(checks or ()),
                 mode=mode,
                 sandbox=sandbox,
-                limits={name: value for name, value in asked.items() if value},
             )
             task = await wiring.start(home, request)
             jobs.begin(task.id)
@@ -115,12 +114,14 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
             notes=[words.line(note) for note in (*task.notes, task.base.note) if note],
         )
 
+
+def _ending(server: MCPServer[Any], views: Views) -> None:
     @server.tool(annotations=_ENDS)
     async def cancel_task(id: Id) -> Told:  # noqa: A002 - the clients' name for it
         """End the work on a task. What it has done so far stays readable, and a person can resume it."""
         with refusing():
             row = await views.row(id)
-            if not await jobs.cancel(id):
+            if not await views.jobs.cancel(id):
                 if views.worked_on(row):
                     raise InputError("another process works on it", "end that one, or wait for it")
                 return Told(id=id, text="nobody works on it")

@@ -40,6 +40,8 @@ MOST_EVENTS = 500
 MOST_LINES = 1000
 MOST_CHARACTERS = 60_000
 """Of one answer."""
+KINDS = ("task", "review")
+"""Conversations are a person's own."""
 SEARCHED = 1000
 """Tasks among which those of the roots are looked for."""
 _PLAIN = Look(width=200, colour=False, unicode=True)
@@ -62,7 +64,7 @@ class Views:
             row = await self.home.store.find(task_id)
         except InputError:
             raise missing from None
-        if row.task.id != task_id or not self.roots.covers(row.task):
+        if row.task.id != task_id or not shown(self.roots, row.task):
             raise missing
         return row
 
@@ -78,7 +80,7 @@ class Views:
                 prompt=words.cut(words.line(summary.task.prompt), 200),
             )
             for summary in summaries
-            if summary.task.kind != "conversation" and self.roots.covers(summary.task)
+            if shown(self.roots, summary.task)
         ][:limit]
 
     def _status(self, task_id: str, stored: str) -> str:
@@ -204,9 +206,9 @@ class Views:
         return Proof(verdict=evidence.verdict, tree=evidence.tree, commit=chosen.commit, checks=checks)
 
 
-def resumable(roots: Roots, task: Task) -> bool:
-    """Whether a server with these roots goes on with a task that one before it has left."""
-    return task.kind != "conversation" and roots.covers(task)
+def shown(roots: Roots, task: Task) -> bool:
+    """Whether a client may be told of a task, and a server go on with it."""
+    return task.kind in KINDS and roots.covers(task)
 
 
 def _offered(report: Report) -> Offered | None:
