@@ -14,11 +14,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
 from midwatch.domain.events import Event
+from midwatch.domain.guard import Guard, Hook
 from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
@@ -71,7 +73,8 @@ BESIDE: Script = (
     ("Count further\n\nAdded a line.", ()),
 )
 """A session goes on, and calls of one reply run beside each other."""
-SCRIPTS = {"steps": STEPS, "beside": BESIDE}
+SCRIPTS = {"steps": STEPS, "beside": BESIDE, "hooks": (*STEPS, STEPS[-1]), "read-only": STEPS}
+"""The last two are played with HOOKS, and in that mode."""
 
 
 class ScriptedModel:
@@ -118,30 +121,41 @@ class DeadlyStore(SqliteStore):
         return events
 
 
-async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
+HOOKS = (
+    Hook("after_tool", "echo hooked >> hooks.txt"),
+    Hook("before_finish", "echo finish >> hooks.txt; test $(grep -c finish hooks.txt) -gt 1 || { echo more; exit 2; }"),
+)
+"""They add to a file too; the first finish is refused."""
+
+
+async def _task(store: SqliteStore, repository: Repository, path: Path, played: str) -> Task:
     if path.exists():
         return (await store.find(path.read_text())).task
     name, prompt = new_task_id(), "Count further"
     base = await repository.resolve(None)
     checks = ("grep -q three count.txt",)
     task = Task(name, prompt, repository.location, base, branch_name(name, prompt), "scripted", checks, "option")
+    if played == "read-only":
+        task = replace(task, mode=played)
+    elif played == "hooks":
+        task = replace(task, guard=Guard(hooks=HOOKS))
     await store.create(task)
     path.write_text(name)
     return task
 
 
-async def main(state: Path, location: str, task_file: Path, script: Script, death: tuple[int, str]) -> None:
+async def main(state: Path, location: str, task_file: Path, played: str, death: tuple[int, str]) -> None:
     """Work on the task until it is done or this process is dead."""
     store = DeadlyStore(state / "state.db", *death)
     repository = await Repository.open(state, location)
-    task = await _task(store, repository, task_file)
+    task = await _task(store, repository, task_file, played)
     parts = Parts(
         state=state,
         store=store,
         blobs=Blobs(state / "blobs"),
         repository=repository,
         sandbox=Bubblewrap(),
-        model=ScriptedModel(script),
+        model=ScriptedModel(SCRIPTS[played]),
         tools=default_tools(),
         forge=LocalForge(state),
         observer=Silent(),
@@ -156,6 +170,6 @@ async def main(state: Path, location: str, task_file: Path, script: Script, deat
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    played = SCRIPTS[arguments[3] if len(arguments) > 3 else "steps"]
+    played = arguments[3] if len(arguments) > 3 else "steps"
     kill = (int(arguments[4]), arguments[5]) if len(arguments) > 4 else (0, "")
     asyncio.run(main(Path(arguments[0]), arguments[1], Path(arguments[2]), played, kill))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from midwatch.agent.log import History
 from midwatch.domain.limits import Limits
@@ -21,7 +22,9 @@ from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
+from midwatch.tools.approval import Approver, Nobody
 from midwatch.tools.base import ToolSet
+from midwatch.tools.rules import Rules
 from midwatch.tools.toolset import default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.read import make_report
@@ -58,6 +61,11 @@ class Place:
     root: Path
     repository: Path
     sandbox: Sandbox = field(default_factory=Bubblewrap)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the surroundings: what the person has set."""
+    approver: Approver = field(default_factory=Nobody)
+    tools: ToolSet | None = None
+    """Instead of those that every attempt has."""
 
     @property
     def state(self) -> Path:
@@ -95,7 +103,7 @@ class Place:
         plain = request.kind == "conversation"
         repository = await Repository.open(self.state, request.repository, plain=plain)
         means = Means(self.state, {"PATH": "/usr/bin:/bin", "HOME": str(self.root)})
-        around = Surroundings("fake", self.sandbox.name, (), means, limits or Limits())
+        around = Surroundings("fake", self.sandbox.name, (), means, limits or Limits(), **self.settings)
         task = await make_task(request, repository, around)
         async with self.store() as store:
             await store.create(task)
@@ -128,12 +136,13 @@ class Place:
             repository=await Repository.open(self.state, task.repository, plain=plain),
             sandbox=self.sandbox,
             model=model,
-            tools=default_tools(),
+            tools=self.tools or default_tools(Rules().beside(task.guard.rules)),
             forge=forge or self.forge,
             observer=observer or Silent(),
             support=None,
             harness="midwatch test",
             means=Means(self.state),
+            approver=self.approver,
         )
 
     async def report(self, task: Task) -> Report:

@@ -8,13 +8,18 @@ from dataclasses import replace
 from functools import cache
 from importlib import resources
 
+from midwatch.agent import data, modes
+from midwatch.agent.data import sealed
 from midwatch.agent.log import History
 from midwatch.domain.conversation import Brief, Image, Item, Replied, Said, View
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
+from midwatch.tools.cut import harmless
 
 PROMPT_CAP = 64 << 10
 """Characters of a task's prompt that are shown."""
+CHECK_CAP = 1000
+"""Characters of a check."""
 
 MOST_IMAGES = 20
 """Pictures in one request; when there are more, the conversation is compacted before the next one."""
@@ -40,7 +45,12 @@ def instructions(kind: str = "task") -> str:
 def opening(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     """The first message: where the model is and what is asked. Made once, kept in the log. `notes` are what did not go
     as it should in making the environment."""
-    return f"{environment(task, workdir, notes)}\n\n{shown_prompt(task.prompt)}"
+    return "\n\n".join((environment(task, workdir, notes), shown_prompt(task.prompt), *given(task)))
+
+
+def given(task: Task) -> tuple[str, ...]:
+    """What the person gave along, each text marked as data."""
+    return tuple(data.as_data(one.source, one.text) for one in task.context)
 
 
 def shown_prompt(prompt: str) -> str:
@@ -52,20 +62,23 @@ def shown_prompt(prompt: str) -> str:
 
 def environment(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     """Where the model is."""
-    checks = "\n".join(f"- `{check}`" for check in task.checks) or "- none were given and none were found"
+    # the checks may be the repository's: each stays one line, and none can leave the block
+    listed = (harmless(check, newlines=False)[:CHECK_CAP] for check in task.checks)
+    checks = "\n".join(f"- `{check}`" for check in listed) or "- none were given and none were found"
     heading = "checks that the harness runs in the end" if task.kind == "task" else "checks of the repository"
     start = task.base.branch or task.base.ref
+    mode = f"mode: {modes.WORDS[task.mode]}\n" if task.mode in modes.WORDS else ""
     origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
     folder = f"{workdir}/{task.folder}, in {workdir}" if task.folder else workdir
-    return (
-        f"<environment>\nworking folder: {folder} ({origin})\n"
-        f"network: {_network(task)}\n{heading}:\n{checks}\n"
-        + "".join(f"note: {note}\n" for note in notes)
-        + "</environment>"
+    inside = f"working folder: {folder} ({origin})\n{mode}network: {_network(task)}\n{heading}:\n{checks}\n" + "".join(
+        f"note: {note}\n" for note in notes
     )
+    return f"<environment>\n{sealed(inside, 'environment')}</environment>"
 
 
 def _network(task: Task) -> str:
+    if task.mode == "full":
+        return "the person's own"
     hosts = ", ".join(task.terms.hosts)
     return f"only these hosts, through the proxy that the environment variables name: {hosts}" if hosts else "none"
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from midwatch.agent import data
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Answered, Image, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
@@ -30,7 +32,16 @@ from midwatch.domain.events import (
     ToolStarted,
 )
 from midwatch.domain.evidence import Checkpoint
-from midwatch.domain.interventions import FilesImported, Interrupted, ModeChosen, ModelChosen, SessionEnded, Undone
+from midwatch.domain.interventions import (
+    ApprovalGiven,
+    FilesImported,
+    HookRan,
+    Interrupted,
+    ModeChosen,
+    ModelChosen,
+    SessionEnded,
+    Undone,
+)
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
@@ -99,7 +110,7 @@ class History:
                 self._opening += self.turns == 0
                 if body.author == "person" and self.outcome is not None:
                     self.turn_began, self.turns_before = len(self.events) - 1, self.turns
-                self._add(Said(body.text, body.images))
+                self._add(Said(data.told(body.author, body.text), body.images))
                 self.told += [body] if body.author == "repository" else []
                 self._reopen()
                 self.schema = body.schema if body.author == "person" else self.schema
@@ -140,6 +151,8 @@ class History:
                 self.model = body.model
             case ModeChosen():
                 self.mode = body.mode
+            case HookRan() if body.checkpoint is not None:
+                self.checkpoint = body.checkpoint
             case SessionEnded() if body.number:
                 self.numbers = max(self.numbers, body.number)
             case _:
@@ -243,7 +256,8 @@ class History:
 
     @property
     def spent_seconds(self) -> float:
-        """Wall clock of the work so far, from the events' times; time between a crash and its resume not counted."""
+        """Wall clock of the work so far, from the events' times; time between a crash and its resume is not counted,
+        nor what a person took to decide."""
         return _seconds(self.events)
 
     @property
@@ -263,6 +277,8 @@ class Log(History):
         self._observer = observer
         self._before = 0.0
         self._opened = time.monotonic()
+        self._questions = 0
+        self._asked = 0.0
 
     @classmethod
     async def open(cls, store: Store, attempt: str, observer: Observer) -> Log:
@@ -287,11 +303,26 @@ class Log(History):
 
     def elapsed(self) -> float:
         """Seconds of work on the person's last request so far, this process included."""
-        return self._before + time.monotonic() - self._opened
+        now = self._asked if self._questions else time.monotonic()
+        return self._before + now - self._opened
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A person is being asked: the clock stands still meanwhile."""
+        if not self._questions:
+            self._asked = time.monotonic()
+        self._questions += 1
+        try:
+            yield
+        finally:
+            self._questions -= 1
+            if not self._questions:
+                self._opened += time.monotonic() - self._asked
 
 
 def _seconds(events: Sequence[Event]) -> float:
     total, first, last = 0.0, None, None
+    waited = sum(event.body.waited_ms for event in events if isinstance(event.body, ApprovalGiven)) / 1000
     for event in events:
         moment = datetime.fromisoformat(event.time)
         if first is not None and last is not None and event.epoch == first[0]:
@@ -302,7 +333,7 @@ def _seconds(events: Sequence[Event]) -> float:
         first, last = (event.epoch, moment), moment
     if first is not None and last is not None:
         total += (last - first[1]).total_seconds()
-    return total
+    return max(0.0, total - waited)
 
 
 def item_bytes(item: Item) -> int:

@@ -17,7 +17,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from midwatch.agent import budget, compaction, context
+from midwatch.agent import budget, compaction, context, hooks, modes
+from midwatch.agent.approvals import Remembering
 from midwatch.agent.guide import Guide
 from midwatch.agent.log import Log
 from midwatch.agent.requests import Requests
@@ -26,7 +27,7 @@ from midwatch.domain.conversation import Delta, Reply, ToolCall, View
 from midwatch.domain.errors import MidwatchError, ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
 from midwatch.domain.evidence import Checkpoint
-from midwatch.domain.interventions import SessionEnded
+from midwatch.domain.interventions import HookRan, SessionEnded
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blob, Blobs
@@ -104,8 +105,11 @@ async def _to_its_end(doing: Coroutine[Any, Any, None]) -> None:
 
 async def _moves(log: Log, place: Workplace, note: str) -> None:
     guide = Guide(place.tree.repository.git, place.task)
-    while log.outcome is None:
-        if calls := _next_calls(log, place.tools):
+    while log.outcome is None or hooks.due(log, place.task):
+        if log.outcome is not None:
+            await _finish(log, place)
+            continue  # the note is for the model
+        if calls := _next_calls(log, place):
             await _answer(log, calls, place, note)
         elif limit := budget.over(log, place.task.limits, place.model, place.fixed):
             await log.append(limit)
@@ -121,10 +125,14 @@ async def _moves(log: Log, place: Workplace, note: str) -> None:
         note = ""
 
 
-def _next_calls(log: Log, tools: ToolSet) -> list[ToolCall]:
+def _next_calls(log: Log, place: Workplace) -> list[ToolCall]:
     """The calls to answer next: the first open one, or as many as can run beside each other."""
     calls = log.unanswered()
-    beside = list(itertools.takewhile(tools.reads_only, calls[:MOST_BESIDE]))
+
+    def alone(call: ToolCall) -> bool:
+        return hooks.around_it(place.task, call) or not place.tools.reads_only(call)
+
+    beside = list(itertools.takewhile(lambda call: not alone(call), calls[:MOST_BESIDE]))
     return beside or calls[:1]
 
 
@@ -142,30 +150,30 @@ async def _answer(log: Log, calls: Sequence[ToolCall], place: Workplace, note: s
         await log.append(*new)
     box = place.box if len(calls) == 1 else SharedBox(place.box)
     taken = itertools.accumulate((call.name not in _NO_COMMANDS for call in calls), initial=log.numbers + 1)
-    benches = [_bench(log, call, place, box, number) for call, number in zip(calls, taken, strict=False)]
+    benches = [_bench(log, call.id, place, box, number) for call, number in zip(calls, taken, strict=False)]
     lost = [call for call in again if not place.tools.repeatable(call)]
     results = await _all(
         [
-            _nothing() if call in lost else place.tools.run(call, bench)
+            _nothing() if call in lost else hooks.around(call, place.tools, bench, place.task)
             for call, bench in zip(calls, benches, strict=True)
         ]
     )
     skipped = frozenset(place.tree.skipped)
-    checkpoint = await place.tree.save()
+    checkpoint, put_back = await modes.save(place.tree, place.box, place.task.mode)
     unsaved = "".join(f"\n[not saved: {line}]" for line in place.tree.skipped if line not in skipped)
     news = "".join(f"\n[{line}]" for line in await place.sessions.news())
     bodies: list[Any] = []
     for call, bench, result in zip(calls, benches, results, strict=True):
         finished = _finished(call, bench, result, checkpoint)
         before = f"[{note}]\n" if note and call is calls[0] else ""
-        after = unsaved[:UNSAVED_CAP] + news if call is calls[-1] else ""
+        after = put_back + unsaved[:UNSAVED_CAP] + news if call is calls[-1] else ""
         bodies += [dataclasses.replace(finished, output=before + result.output + after), *result.events]
     await log.append(*place.requests.take(), *bodies)
     if place.saved is not None:
         await place.saved(checkpoint)
 
 
-def _bench(log: Log, call: ToolCall, place: Workplace, box: Box, number: int) -> Bench:
+def _bench(log: Log, call_id: str, place: Workplace, box: Box, number: int) -> Bench:
     return Bench(
         box=box,
         blobs=place.blobs,
@@ -173,10 +181,10 @@ def _bench(log: Log, call: ToolCall, place: Workplace, box: Box, number: int) ->
         seconds_left=lambda: budget.seconds_left(log, place.task.limits),
         output=place.observer.output,
         command_number=number,
-        call_id=call.id,
+        call_id=call_id,
         mode=place.task.mode,
         folder=place.task.folder,
-        approver=place.approver,
+        approver=Remembering(place.approver, log),
         commands=log.commands,
         sessions=place.sessions,
     )
@@ -237,6 +245,17 @@ def _sessions(place: Workplace) -> list[Message]:
     """What a compacted conversation must not forget."""
     listed = place.sessions.listed()
     return [Message("harness", f"Sessions in the background: {listed}.")] if listed else []
+
+
+async def _finish(log: Log, place: Workplace) -> None:
+    """Let the hooks look at the finish. What they change is saved; when one refuses, the model goes on."""
+    place.observer.phase("hooks before the finish")
+    events = await hooks.before_finish(log, place.task, _bench(log, "", place, place.box, log.numbers + 1))
+    checkpoint, _ = await modes.save(place.tree, place.box, place.task.mode)
+    events = [dataclasses.replace(e, checkpoint=checkpoint) if isinstance(e, HookRan) else e for e in events]
+    await log.append(*place.requests.take(), *events)
+    if place.saved is not None:
+        await place.saved(checkpoint)
 
 
 async def _ask(log: Log, place: Workplace) -> None:

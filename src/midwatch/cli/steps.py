@@ -81,6 +81,8 @@ class Steps:
         if isinstance(body, ModelReplied):
             step = _reply(body)
             return [Step(step.ok, step.text.removeprefix(f"{words.line(body.model)}: "), step.facts)]
+        if isinstance(body, HookRan) and not body.refused and body.exit_code == 0:
+            return []
         if isinstance(body, NetworkRequested) and body.allowed:
             return []  # only what was refused may need a person
         if isinstance(body, Checked):
@@ -120,7 +122,7 @@ class Steps:
             case LimitReached():
                 return Step(False, words.line(body.text))
             case Stopped():
-                return Step(False, _stopped(body))
+                return Step(body.reason == "answered", _stopped(body))
             case Failed():
                 return Step(False, words.line(body.error), (words.line(body.mend),) if body.mend else ())
         return _intervention(body)
@@ -219,5 +221,5 @@ def check_step(number: int, run: CheckRun) -> Step:
 
 
 def _stopped(body: Stopped) -> str:
-    reasons = {"no_change": "no file was changed", "not_chosen": "not chosen"}
+    reasons = {"no_change": "no file was changed", "not_chosen": "not chosen", "answered": "answered"}
     return f"{reasons.get(body.reason, words.line(body.reason))}: {words.line(body.text)}"

@@ -232,7 +232,8 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The attempt ended without a pull request of its own: `no_change`, or `not_chosen` among several attempts."""
+    """The attempt ended without a pull request of its own: `no_change`, `answered` (a read-only task has its
+    answer), or `not_chosen` among several attempts."""
 
     kind: ClassVar[str] = "stopped"
     version: ClassVar[int] = 1

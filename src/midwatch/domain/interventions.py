@@ -91,6 +91,10 @@ class ApprovalGiven:
     author: str
     """`person` or `harness`."""
     reason: str
+    covers: tuple[str, ...] = ()
+    """What else is allowed by it in this attempt without another question; empty: nothing."""
+    waited_ms: int = 0
+    """How long the answer took; it does not count as time of the attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ class HookRan:
     """Of its output in the blob store."""
     bytes: int
     lines: int
+    checkpoint: Checkpoint | None = None
+    """The files after a `before_finish`; None for the others, whose files are saved with the tool call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from midwatch.domain.guard import Context, Guard
 from midwatch.domain.limits import Limits
 
 
@@ -91,3 +92,6 @@ class Task:
     """The folder in the repository where the person is; relative, empty for its top."""
     parent: str = ""
     """The attempt that opened this subtask; empty for all else."""
+    guard: Guard = field(default_factory=Guard)
+    context: tuple[Context, ...] = ()
+    """Shown to the model with the prompt, marked as data."""

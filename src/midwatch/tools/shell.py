@@ -5,18 +5,19 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from midwatch.domain.conversation import ToolSpec
 from midwatch.engine.blobs import Blob
 from midwatch.sandbox.base import ExecResult
 from midwatch.tools import arguments as given
+from midwatch.tools.approval import Question, decided
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.cut import CAP, fit, harmless
 from midwatch.tools.only_reads import only_reads
-from midwatch.tools.patch.tool import patch_summary, run_patch
-from midwatch.tools.rules import Rules, Verdict
+from midwatch.tools.patch.tool import READ_ONLY, patch_summary, run_patch
+from midwatch.tools.rules import Rules
 from midwatch.tools.session import shown, wait_seconds, waiting
 from midwatch.tools.sessions import Start, TooMany
 
@@ -101,7 +102,8 @@ class Shell:
             request = _request(arguments, "")
         except given.BadArguments:
             return True  # and so nothing is run
-        return not request.session and only_reads(request.command)
+        asked_about = self._rules.decide(request.command).decision != "allow"
+        return not request.session and not asked_about and only_reads(request.command)
 
     def repeatable(self, arguments: str) -> bool:
         """Yes: it touches nothing but the workspace."""
@@ -115,6 +117,8 @@ class Shell:
             output = f"shell: {error}. Nothing was run. The arguments are {_FORM}; only the command is required."
             return ToolResult(ok=False, output=output, ended="bad arguments")
         patch = _PATCH.fullmatch(request.command)
+        if patch and bench.mode == "read-only":
+            return READ_ONLY
         if patch:
             folder = posixpath.normpath(posixpath.join(request.folder, _unquoted(patch["folder"] or ".")))
             return await run_patch(patch["patch"], bench.box, "" if folder == "." else folder)
@@ -122,15 +126,30 @@ class Shell:
             output = "apply_patch is a tool, not a program: call it by itself, then run the rest. Nothing was run."
             return ToolResult(ok=False, output=output, ended="bad arguments")
         verdict = self._rules.decide(request.command)
-        if verdict.decision != "allow":
-            return _refused(verdict)
+        if verdict.decision == "forbid":
+            return _refused(f"is forbidden by {verdict.words()}")
+        if verdict.decision == "ask":
+            return await self._ask(request, bench)
         return await (_begin if request.session else _run)(request, bench)
 
+    async def _ask(self, request: _Request, bench: Bench) -> ToolResult:
+        """Run it when a person allows it. Where nobody can be asked that is a refusal, never a wait."""
+        rules = self._rules.asking(request.command)
+        reason = "; ".join(rule.words() for rule in rules)
+        subject = request.command if request.folder == "." else f"({request.folder}) {request.command}"
+        question = Question(bench.call_id, "shell", subject, reason, tuple(rule.shown() for rule in rules))
+        answer = await bench.approver.ask(question)
+        event = decided(question, answer)
+        if answer.allowed:
+            result = await (_begin if request.session else _run)(request, bench)
+        else:
+            why = f": {answer.reason}" if answer.reason else ""
+            result = _refused(f"needs a person's word, by {reason}; the {answer.author} said no{why}")
+        return replace(result, events=(event, *result.events))
 
-def _refused(verdict: Verdict) -> ToolResult:
-    """Nobody can be asked while a task runs, so what would need a person's word is refused too."""
-    why = "is forbidden by" if verdict.decision == "forbid" else "needs a person's word, and nobody can be asked, by"
-    output = f"The command {why} {verdict.words()}. Nothing was run. Do without it, or say in the end what is missing."
+
+def _refused(why: str) -> ToolResult:
+    output = f"The command {why}. Nothing was run. Do without it, or say in the end what is missing."
     return ToolResult(ok=False, output=output, ended="refused by a rule")
 
 

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from midwatch.agent import compaction, context
+from midwatch.agent import compaction, context, modes
 from midwatch.agent.log import History, Log
 from midwatch.agent.loop import Workplace, compact, work
 from midwatch.agent.requests import Requests
@@ -120,7 +120,7 @@ class Conversation:
         """Keep the files as they are, and say in the log that a person ended the turn."""
         if self.log.outcome is not None:
             return
-        checkpoint = await self._bench.tree.save()
+        checkpoint, _ = await modes.save(self._bench.tree, self._bench.box, self.task.mode)
         await self.log.append(Interrupted(checkpoint, "a person ended the turn"))
         await self._saved(checkpoint)
 
@@ -157,7 +157,8 @@ class Conversation:
             return []
         told = await told_instructions(self.task, self._parts)
         where = context.environment(self.task, self._bench.box.workdir, self._place.environment.notes)
-        return [*([Message("repository", told)] if told else []), Message("harness", where)]
+        first = "\n\n".join((where, *context.given(self.task)))
+        return [*([Message("repository", told)] if told else []), Message("harness", first)]
 
     def _restarted(self) -> list[Message]:
         """Said once where the box is not the one of earlier turns."""

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from midwatch.agent import instructions
+from midwatch.agent import hooks, instructions
 from midwatch.agent.context import opening
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
@@ -133,7 +133,7 @@ async def _attempt(task: Task, log: Log, place: Site, parts: Parts) -> None:
     if log.finished:
         return
     try:
-        if log.outcome is None:
+        if log.outcome is None or hooks.due(log, task):
             await _work(task, log, place, parts)
         if log.stopped is None and log.checked is None:
             await _check(task, log, place, parts)
@@ -187,6 +187,9 @@ async def _tell(log: Log, requests: Requests) -> None:
 
 async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     final = log.checkpoint
+    if task.mode == "read-only" and log.outcome is not None and log.outcome.kind == "done":
+        await log.append(Stopped("answered", log.outcome.text.strip()))
+        return
     if final is None or final.tree == task.base.tree:
         text = log.outcome.text if log.outcome else ""
         await log.append(Stopped("no_change", text.strip() or "the model ended without changing a file"))

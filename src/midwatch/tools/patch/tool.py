@@ -71,7 +71,16 @@ class ApplyPatch:
             form = '{"patch": "*** Begin Patch\\n…\\n*** End Patch"}'
             output = f"apply_patch: {error}. Nothing was changed. The arguments are {form}."
             return ToolResult(ok=False, output=output, ended="bad arguments")
+        if bench.mode == "read-only":
+            return READ_ONLY
         return await run_patch(text, bench.box, bench.folder)
+
+
+READ_ONLY = ToolResult(
+    ok=False,
+    output="This task is read-only: no file may be changed, so the patch was not applied. Say what you would change.",
+    ended="read-only",
+)
 
 
 async def run_patch(text: str, box: Box, folder: str = "") -> ToolResult:
