@@ -25,7 +25,8 @@ from tests.cli.conftest import Program
 
 @dataclass
 class Editor:
-    """The client's side: keeps what it is told, and answers questions with the option of that kind."""
+    """The client's side: keeps what it is told, and answers questions with the option of that kind, or
+    `never`."""
 
     answer: str = "allow_once"
     updates: list[tuple[str, Any]] = field(default_factory=list)
@@ -49,6 +50,8 @@ class Editor:
         async with self.news:
             self.asked.append((tool_call, options))
             self.news.notify_all()
+        if self.answer == "never":
+            await asyncio.Event().wait()
         chosen = next((option for option in options if option.kind == self.answer), None)
         if chosen is None:
             return RequestPermissionResponse(outcome=DeniedOutcome(outcome="cancelled"))

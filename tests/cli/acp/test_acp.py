@@ -413,3 +413,52 @@ def test_the_extra_is_named_when_it_is_missing(program: Program) -> None:
     done = program("acp", env={"PYTHONPATH": path})
     assert done.returncode == 2
     assert b"pip install 'midwatch[acp]'" in done.stderr
+
+
+async def test_a_rule_that_asks_is_asked_in_the_editor_and_an_answer_can_hold_for_the_conversation(
+    program: Program, server: ModelServer
+) -> None:
+    config = program.folder / "config/midwatch"
+    config.mkdir(parents=True)
+    (config / "rules.toml").write_text('[[rule]]\nprefix = ["touch"]\ndecision = "ask"\nreason = "it is new"\n')
+    program.base_url = server.script(
+        calls("shell", command="touch one"),
+        says("Refused."),
+        calls("shell", command="touch two"),
+        calls("shell", command="touch three"),
+        says("Allowed."),
+    )
+    async with editing(program) as run:
+        session = (await run.agent.new_session(cwd=str(program.repo), mcp_servers=[])).session_id
+        run.editor.answer = "reject_once"
+        await run.say(session, "Make one")
+        assert not (program.repo / "one").exists()
+        (call,) = run.editor.calls().values()
+        assert call["status"] == "failed"
+        run.editor.answer = "allow_always"
+        await run.say(session, "Make two and three")
+        assert (program.repo / "two").exists()
+        assert (program.repo / "three").exists()
+        (refused, options), (allowed, _) = run.editor.asked  # and not again for the third
+        assert [option.kind for option in options] == ["allow_once", "allow_always", "reject_once"]
+        assert refused.tool_call_id == call["tool_call_id"]
+        assert refused.kind == "execute"
+        assert "touch one" in refused.content[0].content.text
+        assert "it is new" in refused.content[0].content.text
+        assert allowed.title == "touch two"
+
+
+async def test_cancelling_takes_a_question_back(program: Program, server: ModelServer) -> None:
+    config = program.folder / "config/midwatch"
+    config.mkdir(parents=True)
+    (config / "rules.toml").write_text('[[rule]]\nprefix = ["touch"]\ndecision = "ask"\nreason = "it is new"\n')
+    program.base_url = server.script(calls("shell", command="touch one"), says("Going on."))
+    async with editing(program) as run:
+        session = (await run.agent.new_session(cwd=str(program.repo), mcp_servers=[])).session_id
+        run.editor.answer = "never"
+        prompt = asyncio.create_task(run.say(session, "Make one"))
+        await run.editor.until(lambda: run.editor.asked)
+        await run.agent.cancel(session_id=session)
+        assert (await prompt).stop_reason == "cancelled"
+        assert not (program.repo / "one").exists()
+        assert (await run.say(session, "Go on")).stop_reason == "end_turn"
