@@ -155,7 +155,7 @@ class _Planner:
 
 def _notes(path: str, changed: bytes, chunks: Sequence[Chunk]) -> list[str]:
     """Chunks without an old line go to the end of the file, also below a header that stands elsewhere."""
-    lines = changed.decode("utf-8", "surrogateescape").splitlines()
+    lines = changed.decode("utf-8", "surrogateescape").rstrip("\r\n").split("\n")
     notes = []
     for chunk in chunks:
         if chunk.headers and not chunk.old and not chunk.end_of_file:
@@ -225,8 +225,8 @@ async def _write(plan: Plan, box: Box) -> None:
     """Write the plan: what goes first, so that a folder's name may become a file's. Takes all back on an error."""
     removed = [path for path, data in plan.after.items() if data is None and plan.before[path] is not None]
     written = [path for path, data in plan.after.items() if data is not None and data != plan.before[path]]
-    replaced = [path for path in written if path in plan.moves and plan.before[path] is not None]
-    executable = await _executable([*removed, *replaced], box)
+    moved = [path for move in plan.moves.items() for path in move if plan.before[path] is not None]
+    executable = await _executable(list(dict.fromkeys([*removed, *moved])), box)
     done: list[str] = []
     path = ""
     try:
