@@ -141,7 +141,7 @@ class Session:
             prompt=asked,
             repository=str(self.folder),
             model=self.wishes.model,
-            sandbox=self.wishes.sandbox,
+            sandbox=None if self.mode == "full" else self.wishes.sandbox,
             kind="conversation",
             mode=self.mode,
             id=self.id,
