@@ -21,6 +21,7 @@ from acp.schema import (
     TextResourceContents,
 )
 
+from midwatch.agent.data import as_data
 from midwatch.domain.conversation import Image
 from midwatch.domain.errors import InputError
 from midwatch.engine.blobs import Blobs
@@ -31,7 +32,6 @@ Block = TextContentBlock | ImageContentBlock | AudioContentBlock | ResourceConte
 DATA_CAP = 24 << 10
 """Characters of one embedded resource; past it its middle is left out."""
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_MARK = re.compile(r"<(?=\s*/?\s*data\b)", re.IGNORECASE)
 
 
 @dataclass
@@ -73,11 +73,11 @@ def _resource(resource: TextResourceContents | BlobResourceContents, prompt: Pro
     mention = _mention(resource.uri, top)
     prompt.words += mention
     if isinstance(resource, TextResourceContents):
-        prompt.data.append(as_data(mention.lstrip("@"), resource.text))
+        prompt.data.append(_data(mention.lstrip("@"), resource.text))
     elif (resource.mime_type or "").startswith("image/"):
         prompt.images.append(_image(resource.blob, blobs))
     else:
-        prompt.data.append(as_data(mention.lstrip("@"), f"[{len(resource.blob) * 3 // 4} bytes that are no text]"))
+        prompt.data.append(_data(mention.lstrip("@"), f"[{len(resource.blob) * 3 // 4} bytes that are no text]"))
 
 
 def _mention(uri: str, top: Path, name: str = "") -> str:
@@ -107,14 +107,13 @@ def _image(data: str, blobs: Blobs) -> Image:
     return Image(picture.media_type, digest=blob.digest, bytes=blob.bytes)
 
 
-def as_data(source: str, text: str) -> str:
+def _data(source: str, text: str) -> str:
     """A text in marks that it cannot end, and within DATA_CAP."""
-    name = re.sub(r"[^\w .,:/@#+()-]", "_", " ".join(source.split()))[:200] or "somewhere"
     kept = sound(text)
     if len(kept) > DATA_CAP:
         half = DATA_CAP // 2
         kept = f"{kept[:half]}\n[… {len(kept) - 2 * half} characters left out]\n{kept[-half:]}"
-    return f'<data from="{name}">\n{_MARK.sub("&lt;", kept)}\n</data>'
+    return as_data(source, kept)
 
 
 def sound(text: str) -> str:

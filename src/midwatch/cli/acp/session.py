@@ -34,7 +34,8 @@ class Wishes:
     """What conversations of this process begin with."""
 
     model: str | None = None
-    mode: str = "workspace"
+    mode: str | None = None
+    """None: the settings'."""
     sandbox: str | None = None
 
 
@@ -45,7 +46,7 @@ class Session:
         self.home, self.folder, self.wishes = home, folder, wishes
         self.task = known if isinstance(known, Task) else None
         self.id = known.id if isinstance(known, Task) else known
-        self.mode = wishes.mode
+        self.mode = wishes.mode or home.settings.agent.mode
         """What the next turn is to be worked on in."""
         self.notices: list[str] = []
         """Said with the next turn."""

@@ -10,6 +10,7 @@ from midwatch import wiring
 from midwatch.cli import arguments, following, pipes
 from midwatch.cli.extras import require
 from midwatch.cli.screen import Screen
+from midwatch.domain.guard import MODES
 from midwatch.sandbox.drivers import NAMES
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ USAGE = "midwatch acp [--model NAME] [--mode MODE] [--sandbox DRIVER]"
 def add_arguments(parser: arguments.Parser) -> None:
     """What new conversations begin with."""
     parser.add_argument("--model", metavar="NAME", help="`repair`, `openai/…`, or one of your settings")
-    parser.add_argument(
-        "--mode", choices=("read-only", "workspace", "full"), default="workspace", help="what the agent may do at first"
-    )
+    parser.add_argument("--mode", choices=MODES, help="what the agent may do at first (default: as in your settings)")
     parser.add_argument("--sandbox", choices=NAMES, help="how commands are isolated; `process` isolates nothing")
 
 
