@@ -443,8 +443,9 @@ async def test_a_rule_that_asks_is_asked_in_the_editor_and_an_answer_can_hold_fo
         assert [option.kind for option in options] == ["allow_once", "allow_always", "reject_once"]
         assert refused.tool_call_id == call["tool_call_id"]
         assert refused.kind == "execute"
-        assert "touch one" in refused.content[0].content.text
-        assert "it is new" in refused.content[0].content.text
+        content: Any = refused.content
+        assert "touch one" in content[0].content.text
+        assert "it is new" in content[0].content.text
         assert allowed.title == "touch two"
 
 
