@@ -12,6 +12,8 @@ from midwatch.agent.config import AgentSettings, read_hooks
 from midwatch.domain.errors import InputError
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
+from midwatch.tools.mcp.config import McpSettings
+from midwatch.tools.mcp.config import check as check_mcp
 from midwatch.workflows.config import LimitSettings
 from midwatch.workspace.config import EnvironmentSettings
 
@@ -37,6 +39,7 @@ class Settings:
     environments: EnvironmentSettings
     agent: AgentSettings = field(default_factory=AgentSettings)
     hooks: tuple[Hook, ...] = ()
+    mcp: McpSettings = field(default_factory=McpSettings)
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -55,6 +58,7 @@ class Settings:
             rules=self.rules(),
             hooks=self.hooks,
             prompts=self.folder / "prompts",
+            mcp=self.mcp,
         )
 
     def rules(self) -> Rules:
@@ -97,8 +101,9 @@ def load(environ: Mapping[str, str]) -> Settings:
     environments = _table(EnvironmentSettings, "environments", values.pop("environments", None), path)
     agent = _table(AgentSettings, "agent", values.pop("agent", None), path)
     hooks = read_hooks(values.pop("hooks", None), str(path))
+    mcp = check_mcp(_table(McpSettings, "mcp", values.pop("mcp", None), path), str(path))
     models = load_models(values, environ, str(path))
-    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks)
+    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp)
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:

@@ -153,6 +153,7 @@ async def _parts(
             harness=f"midwatch {__version__}",
             means=home.settings.means(home.state, home.environ),
             personal=home.settings.instructions(),
+            mcp=home.settings.mcp,
             approver=approver or Nobody(),
         )
     finally:

@@ -34,8 +34,10 @@ from midwatch.domain.interventions import (
     Forked,
     HookRan,
     Interrupted,
+    McpConnected,
     ModeChosen,
     ModelChosen,
+    OfferedTool,
     SessionEnded,
     Undone,
 )
@@ -67,6 +69,7 @@ BODIES = {
     "mode_chosen": ModeChosen(EVIL),
     "approval_given": ApprovalGiven("call_1", "shell", EVIL, False, "person", EVIL),
     "hook_ran": HookRan("before_tool", EVIL, "call_1", 1, EVIL, EVIL, 3, "f" * 64, 4, 1),
+    "mcp_connected": McpConnected(EVIL, EVIL, EVIL, (OfferedTool(EVIL, EVIL, EVIL, {}, True, True),), EVIL),
     "session_ended": SessionEnded(1, EVIL, None, EVIL, 3, "f" * 64, 4, 1),
 }
 

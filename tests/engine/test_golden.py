@@ -46,6 +46,7 @@ def test_a_stored_log_still_loads_and_its_chain_still_holds(path: Path) -> None:
         "compacted": "no change",
         "interventions": "interrupted",
         "modes": "interrupted",
+        "mcp": "interrupted",
     }
     assert report.status == expected[path.stem]
 

@@ -14,10 +14,10 @@ from midwatch.engine.blobs import Blobs
 from midwatch.models.base import Model
 from midwatch.models.fake import FakeModel, calls, says
 from midwatch.sandbox.process import Process
-from midwatch.tools.base import ToolSet
 from midwatch.tools.patch.tool import ApplyPatch
 from midwatch.tools.rules import Rule, Rules
 from midwatch.tools.shell import Shell
+from midwatch.tools.toolset import ToolSet
 from midwatch.workflows.start import Request
 from tests.injection.goals import CHECK, GOALS, VARIABLE, Goal, Outcome, Scene
 from tests.injection.sources import SOURCES, Source, obedient, text_of

@@ -23,9 +23,9 @@ from midwatch.models.base import Model
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.tools.approval import Approver, Nobody
-from midwatch.tools.base import ToolSet
+from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.rules import Rules
-from midwatch.tools.toolset import default_tools
+from midwatch.tools.toolset import ToolSet, default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.read import make_report
 from midwatch.workflows.report import Report
@@ -66,6 +66,9 @@ class Place:
     approver: Approver = field(default_factory=Nobody)
     tools: ToolSet | None = None
     """Instead of those that every attempt has."""
+    mcp: McpSettings = field(default_factory=McpSettings)
+    read_only: tuple[str, ...] = ()
+    """Folders that boxes may read."""
 
     @property
     def state(self) -> Path:
@@ -93,9 +96,10 @@ class Place:
         attempts: int = 1,
         limits: Limits | None = None,
         prompt: str = "Count further",
+        mcp: Sequence[str] = (),
     ) -> Task:
         """A new task, as a person would make it."""
-        request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts)
+        request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts, mcp=tuple(mcp))
         return await self.begin(request, limits)
 
     async def begin(self, request: Request, limits: Limits | None = None) -> Task:
@@ -103,7 +107,8 @@ class Place:
         plain = request.kind == "conversation"
         repository = await Repository.open(self.state, request.repository, plain=plain)
         means = Means(self.state, {"PATH": "/usr/bin:/bin", "HOME": str(self.root)})
-        around = Surroundings("fake", self.sandbox.name, (), means, limits or Limits(), **self.settings)
+        further = {"mcp": self.mcp, **self.settings}
+        around = Surroundings("fake", self.sandbox.name, self.read_only, means, limits or Limits(), **further)
         task = await make_task(request, repository, around)
         async with self.store() as store:
             await store.create(task)
@@ -141,8 +146,9 @@ class Place:
             observer=observer or Silent(),
             support=None,
             harness="midwatch test",
-            means=Means(self.state),
             approver=self.approver,
+            means=Means(self.state, {"PATH": "/usr/bin:/bin", "HOME": str(self.root)}),
+            mcp=self.mcp,
         )
 
     async def report(self, task: Task) -> Report:

@@ -14,8 +14,8 @@ from midwatch.domain.errors import SandboxLost
 from midwatch.domain.events import ToolFinished, ToolStarted
 from midwatch.domain.limits import Limits
 from midwatch.models.fake import FakeModel, calls_all, says
-from midwatch.tools.base import Bench, ToolResult, ToolSet
-from midwatch.tools.toolset import default_tools
+from midwatch.tools.base import Bench, ToolResult
+from midwatch.tools.toolset import ToolSet, default_tools
 from tests.support.place import Place, make_repository
 
 FILES = {"a.txt": "a\n", "b.txt": "b\n", "c.txt": "c\n"}

@@ -295,4 +295,4 @@ async def test_sessions_end_with_the_turn_and_the_next_one_knows(place: Place) -
         assert gone.startswith("Session 1 (while :; do echo up")
         ended = [event.body for event in talk.log.events if isinstance(event.body, SessionEnded)]
     assert [body.ended for body in ended] == ["ended with the turn"] * 2
-    assert all(body.number and body.lines for body in ended)
+    assert all((body.number > 0) == (body.lines > 0) for body in ended)  # how much it wrote is chance

@@ -56,7 +56,7 @@ class Guide:
     async def _read(self, folders: Iterable[str]) -> None:
         new = [folder for folder in folders if folder not in self._known]
         wanted = [f"{folder}/{name}" for folder in new for name in instructions.NAMES]
-        contents = await objects.read_files(self._git, self._task.base.commit, wanted)
+        contents = await objects.read_files(self._git, self._task.base.commit, wanted, follow=True)
         for folder in new:
             path = instructions.nearest(folder, contents)
             self._known[folder] = (path, contents[path]) if path else None

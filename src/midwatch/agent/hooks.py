@@ -18,8 +18,9 @@ from midwatch.domain.events import Message, ModelReplied
 from midwatch.domain.guard import Hook
 from midwatch.domain.interventions import HookRan
 from midwatch.domain.task import Task
-from midwatch.tools.base import Bench, ToolResult, ToolSet
+from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.cut import harmless
+from midwatch.tools.toolset import ToolSet
 
 MOST_REFUSALS = 3
 """Times that the model is sent back to work; a finish that is refused once more stands, and a person is told."""

@@ -35,8 +35,9 @@ from midwatch.models.base import ContextTooLong, Model
 from midwatch.sandbox.base import Box
 from midwatch.sandbox.beside import SharedBox
 from midwatch.tools.approval import Approver, Nobody
-from midwatch.tools.base import Bench, ToolResult, ToolSet
+from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.sessions import Sessions
+from midwatch.tools.toolset import ToolSet
 from midwatch.workspace.checkout import Workspace
 
 UNSAVED_CAP = 2000

@@ -31,6 +31,7 @@ from midwatch.domain.interventions import (
     Forked,
     HookRan,
     Interrupted,
+    McpConnected,
     ModeChosen,
     ModelChosen,
     SessionEnded,
@@ -151,7 +152,15 @@ def _intervention(body: Any) -> Step:
         case SessionEnded():
             log = f"[{body.number}] " if body.number else ""
             return Step(None, f"{log}session {body.session} $ {words.line(body.command)}", (words.line(body.ended),))
+        case McpConnected():
+            return _mcp(body)
     return Step(None, words.line(str(getattr(body, "kind", body))))
+
+
+def _mcp(body: McpConnected) -> Step:
+    facts = [words.line(fact) for fact in (body.identity, body.place) if fact]
+    text = f"MCP server {words.line(body.server)}: {words.count(len(body.tools), 'tool')}"
+    return Step(False if body.error else None, text, tuple([words.line(body.error)] * bool(body.error) + facts))
 
 
 def _tool(body: ToolFinished, summary: str) -> Step:

@@ -27,6 +27,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
 from midwatch.workflows.folder import Folder, earlier_trees
+from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.solve import Parts, told_instructions
 from midwatch.workflows.start import work_folder
@@ -185,7 +186,7 @@ class Conversation:
     async def _go_to(self, checkpoint: Checkpoint) -> None:
         """Make the files of the copy those of a checkpoint."""
         await self._bench.box.park()
-        await self._place.restore(self._bench.tree, checkpoint)
+        await self._bench.tree.put_back(checkpoint)
         await self._bench.box.unpark()
 
     async def undo(self, to: int, reason: str = "undo") -> tuple[FileChange, ...]:
@@ -284,7 +285,8 @@ async def _bench(task: Task, log: Log, place: Site, parts: Parts) -> AsyncIterat
     parts.observer.phase("preparing the workspace")
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
-    async with place.box(tree, log.attempt, requests.note, parts.support) as box:
-        yield Workplace(
-            task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
-        )
+    async with (
+        place.box(tree, log.attempt, requests.note, parts.support) as box,
+        equipped(task, log, box, parts.tools, parts.servers) as tools,
+    ):
+        yield Workplace(task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver)

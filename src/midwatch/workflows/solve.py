@@ -29,11 +29,13 @@ from midwatch.forges.base import Forge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import WORKDIR, Sandbox
 from midwatch.tools.approval import Approver, Nobody
-from midwatch.tools.base import ToolSet
+from midwatch.tools.mcp.config import McpSettings
+from midwatch.tools.toolset import ToolSet
 from midwatch.workflows import describe
 from midwatch.workflows.environment import IN_PLACE
 from midwatch.workflows.evidence import CheckParts, check
 from midwatch.workflows.plan import Means
+from midwatch.workflows.servers import ServerParts, equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy
@@ -63,8 +65,15 @@ class Parts:
     """What the settings and the machine give to environments."""
     personal: bytes = b""
     """The person's own instructions for every agent."""
+    mcp: McpSettings = field(default_factory=McpSettings)
+    """The MCP servers that a task may name."""
     approver: Approver = field(default_factory=Nobody)
     """Who is asked where a person must decide."""
+
+    @property
+    def servers(self) -> ServerParts:
+        """What opening MCP servers takes."""
+        return ServerParts(self.state, self.observer, self.mcp, self.means.environ)
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -161,7 +170,7 @@ async def told_instructions(task: Task, parts: Parts) -> str:
     """What the person and the repository tell every agent, as of the base commit."""
     git = parts.repository.git
     there = await objects.files(git, task.base.commit, *instructions.places(task.folder))
-    contents = await objects.read_files(git, task.base.commit, instructions.wanted(there, task.folder))
+    contents = await objects.read_files(git, task.base.commit, instructions.wanted(there, task.folder), follow=True)
     return instructions.told(parts.personal, contents, task.folder)
 
 
@@ -170,9 +179,12 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
     try:
-        async with place.box(tree, log.attempt, requests.note, parts.support) as box:
+        async with (
+            place.box(tree, log.attempt, requests.note, parts.support) as box,
+            equipped(task, log, box, parts.tools, parts.servers) as tools,
+        ):
             bench = Workplace(
-                task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
+                task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
             )
             await work(log, bench)
     finally:

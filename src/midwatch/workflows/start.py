@@ -14,6 +14,9 @@ from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Base, Task
 from midwatch.engine.store.records import now
+from midwatch.tools.mcp.choice import chosen
+from midwatch.tools.mcp.choice import note as mcp_note
+from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.rules import Rules
 from midwatch.workflows import prompts
 from midwatch.workflows.plan import Means, Plan, lowered, make_plan, notes, terms
@@ -63,6 +66,8 @@ class Request:
     """Texts that are not the person's own words."""
     commands: bool = False
     """Whether the prompt may call a custom prompt by its name."""
+    mcp: tuple[str, ...] = ()
+    """MCP servers, each `NAME` or `NAME:TOOL,TOOL`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,8 @@ class Surroundings:
     hooks: tuple[Hook, ...] = ()
     prompts: Path | None = None
     """The folder of the person's own prompts."""
+    mcp: McpSettings = field(default_factory=McpSettings)
+    """The MCP servers that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +127,9 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     trusted = trusts(repository.location, around.means, asked=request.trust_project)
     project = await read_project(repository, found.base.commit, trusted=trusted)
     prompt = _prompt(request, around, project)
+    servers = chosen(request.mcp, around.mcp)
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
-    about = notes(found.plan)
+    about = (*notes(found.plan), *(mcp_note(use, around.mcp) for use in servers))
     task_id = request.id or new_task_id()
     return Task(
         id=task_id,
@@ -142,6 +150,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         notes=tuple(filter(None, (_note(found), *_WARNINGS.get(mode, ()), *tools.notes, *about, *project.notes))),
         created=now(),
         terms=terms(found.plan),
+        mcp=servers,
         kind=request.kind,
         mode=mode,
         folder=_folder(request.repository, repository),

@@ -60,6 +60,9 @@ def add_arguments(parser: arguments.Parser) -> None:
         "--trust-project", action="store_true", help="let the repository's .midwatch set rules and hooks"
     )
     group.add_argument("--trust-recipe", action="store_true", help="let the repository's recipe name hosts and secrets")
+    group.add_argument(
+        "--mcp", metavar="NAME[:TOOL,…]", action="append", default=[], help="an MCP server of your settings; or `none`"
+    )
     group.add_argument("--sandbox", choices=NAMES, help="how commands are isolated; `process` isolates nothing")
     arguments_of_limits(parser)
 
@@ -81,6 +84,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         mode=options.mode or "",
         context=given_context(options.context, options.prompt),
         commands=options.prompt != "-",
+        mcp=tuple(options.mcp),
     )
     async with wiring.home(screen.environ) as home:
         try:
