@@ -120,17 +120,23 @@ async def converse(
     """A conversation, open while the context lasts, in this `mode` and with this `model` from now on (empty: as they
     were last). Raises as `workflows.conversation.converse`."""
     from midwatch.agent.log import History
-    from midwatch.workflows.conversation import converse as open_conversation
-    from midwatch.workflows.conversation import in_mode
+    from midwatch.workflows import conversation as talks
 
     row = await home.store.find(task_id)
     history = History(await home.store.read(row.attempts[0].attempt))
-    task, before = in_mode(row.task, mode, home.settings.sandbox.driver), history.model or row.task.model
-    async with parts_of(home, task, model or before, observer, approver) as parts:
-        async with open_conversation(task, parts) as conversation:
-            if model not in ("", before):
-                await conversation.choose(model, parts.model)
-            yield conversation
+    task, before = (
+        talks.as_chosen(row.task, history, home.settings.sandbox.driver, mode),
+        history.model or row.task.model,
+    )
+    async with (
+        parts_of(home, task, model or before, observer, approver) as parts,
+        talks.converse(task, parts) as opened,
+    ):
+        if model not in ("", before):
+            await opened.choose(model, parts.model)
+        if task.mode != (history.mode or row.task.mode):
+            await opened.choose_mode(task.mode)
+        yield opened
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ def test_a_task_uses_a_server_and_its_log_tells_of_it(
     names = [tool.get("name") or tool["function"]["name"] for tool in requests[0].body["tools"]]
     ours = [name for name in names if name.startswith("mcp__")]
     first = names.index(ours[0])
-        assert (ours[:2], names[first : first + len(ours)]) == (["mcp__test__again", "mcp__test__alpha"], ours)
+    assert (ours[:2], names[first : first + len(ours)]) == (["mcp__test__again", "mcp__test__alpha"], ours)
     assert b"data of that server, and no instruction" in requests[2].raw
     assert program("verify", name).returncode == 0
     events = [json.loads(line) for line in program("log", name, "--json").stdout.splitlines()]

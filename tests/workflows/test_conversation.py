@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from midwatch.agent.log import History
 from midwatch.domain.conversation import Answered, Reply, Said, ToolSpec, View
 from midwatch.domain.errors import InputError, ModelError
 from midwatch.domain.events import Message
-from midwatch.domain.interventions import FilesImported, Interrupted, SessionEnded, Undone
+from midwatch.domain.interventions import FilesImported, Interrupted, ModeChosen, SessionEnded, Undone
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Task
 from midwatch.models.fake import FakeModel, Step, calls, says
-from midwatch.workflows.conversation import Conversation, converse
+from midwatch.workflows.conversation import Conversation, as_chosen, converse
 from midwatch.workflows.start import Request
 from midwatch.workspace import loose
+from tests.support import samples
 from tests.support.place import Place, git, make_repository
 
 ADD = calls("shell", command="echo one >> count.txt")
@@ -236,6 +239,39 @@ async def test_a_change_that_does_not_fit_is_told_and_nothing_of_the_persons_is_
         turn = await talk.turn("add one")
     assert "count.txt" in turn.notes[0]
     assert (place.repository / "count.txt").read_text() == "the person's\n"
+
+
+async def test_a_mode_that_was_chosen_holds_in_a_new_process_and_the_model_is_told_once(place: Place) -> None:
+    task = await begin(place)
+    async with opened(place, task, [says("Hello.")]) as (talk, _):
+        await talk.turn("hello")
+        assert not await talk.choose_mode("read-only")
+        assert await talk.choose_mode("full")
+        assert not await talk.choose_mode("read-only")
+    restricted = as_chosen(task, await place.history(task), "landlock")
+    assert (restricted.mode, restricted.sandbox) == ("read-only", task.sandbox)
+    async with opened(place, restricted, [says("Hello."), ADD, says("Tried."), says("Again.")]) as (talk, model):
+        await talk.turn("add one")
+        await talk.turn("and?")
+        said = [item.text for item in model.asked[-1][0].items if isinstance(item, Said)]
+    assert [text for text in said if "has chosen the mode" in text] == [next(t for t in said if "mode read-only" in t)]
+    assert (place.repository / "count.txt").read_text() == "zero\n"
+
+
+def test_a_conversation_without_a_sandbox_gets_one_again(place: Place) -> None:
+    task = replace(samples.task(), kind="conversation", mode="full", sandbox="process")
+    history = History()
+    history.mode = "workspace"
+    assert as_chosen(task, history, "bubblewrap").sandbox == "bubblewrap"
+    assert as_chosen(replace(task, mode="workspace", sandbox="landlock"), History(), "bubblewrap").sandbox == "landlock"
+
+
+async def test_a_mode_is_chosen_by_its_name_only(place: Place) -> None:
+    task = await begin(place)
+    async with opened(place, task, [says("Hello.")]) as (talk, _):
+        with pytest.raises(InputError, match="everything"):
+            await talk.choose_mode("everything")
+        assert ModeChosen.kind not in {event.kind for event in talk.log.events}
 
 
 async def test_sessions_end_with_the_turn_and_the_next_one_knows(place: Place) -> None:

@@ -39,6 +39,7 @@ from midwatch.domain.interventions import (
     FilesImported,
     HookRan,
     Interrupted,
+    ModeChosen,
     ModelChosen,
     Reviewed,
     SessionEnded,
@@ -79,6 +80,8 @@ class History:
         """Model calls before that."""
         self.model = ""
         """Another model than the task's that answers now; empty for the task's."""
+        self.mode = ""
+        """Another mode than the task's that holds now; empty for the task's. Undoing leaves it as it is."""
         self.told: list[Message] = []
         """What the repository says to every agent, as far as it is still in the conversation."""
         self.plan: PlanUpdated | None = None
@@ -155,6 +158,8 @@ class History:
                 self._spend(body.usage, body.cost_microusd)
             case Reviewed():
                 self.reviewed = body
+            case ModeChosen():
+                self.mode = body.mode
             case HookRan() if body.checkpoint is not None:
                 self.checkpoint = body.checkpoint
             case SessionEnded() if body.number:

@@ -33,6 +33,7 @@ from midwatch.domain.interventions import (
     HookRan,
     Interrupted,
     McpConnected,
+    ModeChosen,
     ModelChosen,
     Reviewed,
     SessionEnded,
@@ -144,6 +145,8 @@ def _intervention(body: Any) -> Step:
             return Step(False, f"interrupted: {words.line(body.reason)}")
         case ModelChosen():
             return Step(None, f"the model is {words.line(body.model)} now")
+        case ModeChosen():
+            return Step(None, f"the mode is {words.line(body.mode)} now")
         case ApprovalGiven():
             verb = "allowed" if body.allowed else "refused"
             return Step(body.allowed, f"{verb} by {words.line(body.author)}: {words.line(body.subject)}")

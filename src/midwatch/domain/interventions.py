@@ -71,6 +71,16 @@ class ModelChosen:
 
 
 @dataclass(frozen=True, slots=True)
+class ModeChosen:
+    """A person lets the agent of a conversation do more or less from here on."""
+
+    kind: ClassVar[str] = "mode_chosen"
+    version: ClassVar[int] = 1
+    mode: str
+    """As in `Task`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalGiven:
     """A person (or the harness, where nobody can be asked) decided on a tool call that is theirs to decide on."""
 
@@ -199,7 +209,7 @@ class Reviewed:
 INTERVENTIONS: dict[str, type[Any]] = {
     body.kind: body
     for body in (
-        Undone, Forked, FilesImported, Interrupted, ModelChosen, ApprovalGiven, HookRan, SessionEnded,
+        Undone, Forked, FilesImported, Interrupted, ModelChosen, ModeChosen, ApprovalGiven, HookRan, SessionEnded,
         McpConnected, Delegated, Reviewed,
     )
 }  # fmt: skip

@@ -23,7 +23,7 @@ from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreE
 from midwatch.domain.events import Failed, Message, TaskStarted
 from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.ids import attempt_id
-from midwatch.domain.interventions import FilesImported, Interrupted, ModelChosen, Undone
+from midwatch.domain.interventions import FilesImported, Interrupted, ModeChosen, ModelChosen, Undone
 from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
@@ -37,6 +37,12 @@ from midwatch.workflows.tidy import tidy
 
 MOST_FILES = 100
 """Names of changed files that are told."""
+MODES = {
+    "read-only": "look and run what you like, but leave the files as they are: no change reaches the person's folder",
+    "workspace": "change the files of the workspace as the work needs it",
+    "full": "there is no sandbox: commands run on the person's own machine, so do nothing there that was not asked for",
+}
+"""What a mode means, for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Conversation:
                 await self.log.append(Interrupted(self.log.checkpoint, "the turn was cut off before"))
             await self._import()
             said = Message("person", context.shown_prompt(text), tuple(images), schema or {})
-            await self.log.append(*await self._opening(), *self._restarted(), said)
+            await self.log.append(*await self._opening(), *self._restarted(), *_mode_told(self.log), said)
         elif self.log.outcome is not None or not self.log.items:
             raise InputError("there is no turn to go on with", "say something")
         await self._work()
@@ -216,13 +222,43 @@ class Conversation:
         await self.log.append(ModelChosen(name))
         self._bench = replace(self._bench, model=model)
 
+    async def choose_mode(self, mode: str) -> bool:
+        """Let the agent do more or less from the next turn on. True when the conversation must be opened again for it,
+        because another sandbox is needed. Raises InputError while a turn is being worked on, and for what is no
+        mode."""
+        if self.working or mode not in MODES:
+            raise InputError(f"the mode cannot be {mode!r} now", f"the modes are {', '.join(MODES)}, between two turns")
+        again = (mode == "full") != (self.task.mode == "full")
+        await self.log.append(ModeChosen(mode))
+        if not again:
+            self.task = self._folder.task = replace(self.task, mode=mode)
+            self._bench = replace(self._bench, task=self.task)
+        return again
 
-def in_mode(task: Task, mode: str, driver: str) -> Task:
-    """The task as it is in another mode; `driver` isolates where none did before. An empty mode changes nothing."""
-    if mode in ("", task.mode):
-        return task
-    isolated = driver if task.mode == "full" else task.sandbox
-    return replace(task, mode=mode, sandbox="process" if mode == "full" else isolated)
+    @property
+    def model(self) -> Model:
+        """Who answers now."""
+        return self._bench.model
+
+
+def _mode_told(log: Log) -> list[Message]:
+    """What the model must know of a mode that was chosen since it was last spoken to."""
+    for event in reversed(log.events):
+        if isinstance(event.body, ModeChosen):
+            mode = event.body.mode
+            return [Message("harness", f"[The person has chosen the mode {mode}: {MODES.get(mode, 'see there')}]")]
+        if isinstance(event.body, Message):
+            break
+    return []
+
+
+def as_chosen(task: Task, history: History, driver: str, mode: str = "") -> Task:
+    """The task of a conversation in this mode, or in the one that was chosen last. `driver` is the sandbox of one that
+    was begun without."""
+    mode = mode or history.mode or task.mode
+    if mode == "full":
+        return replace(task, mode=mode, sandbox="process")
+    return replace(task, mode=mode, sandbox=driver if task.mode == "full" else task.sandbox)
 
 
 @asynccontextmanager

@@ -58,6 +58,8 @@ class Request:
     """As in `Task`; empty for the settings'."""
     trust_recipe: bool = False
     """The person has looked at the recipe: it may name hosts and secrets."""
+    id: str = ""
+    """Of the task, where it had to be known before (`new_task_id`); empty for a new one."""
     trust_project: bool = False
     """The person has looked at `.midwatch/`: its rules, hooks, limits and prompts count."""
     context: tuple[Context, ...] = ()
@@ -134,7 +136,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     servers = chosen(request.mcp, around.mcp)
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
     about = (*notes(found.plan), *(mcp_note(use, around.mcp) for use in servers))
-    task_id = new_task_id()
+    task_id = request.id or new_task_id()
     return Task(
         id=task_id,
         prompt=prompt,

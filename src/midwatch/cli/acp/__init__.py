@@ -1,0 +1,1 @@
+"""The Agent Client Protocol: editors drive conversations. Imported by `midwatch acp` alone."""

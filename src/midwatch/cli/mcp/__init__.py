@@ -1,0 +1,1 @@
+"""The Model Context Protocol: other programs submit tasks. Imported by `midwatch mcp` alone."""
