@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
+    "chat": "talk with the agent in this folder; what `midwatch` alone opens in a terminal",
     "run": "do a task: change the repository, check the change, open a pull request",
     "resume": "go on with a task that was stopped or could not go on",
     "list": "the newest tasks, a line each",

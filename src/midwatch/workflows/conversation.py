@@ -128,9 +128,18 @@ class Conversation:
         """Whether a turn is being worked on."""
         return self._turn is not None
 
+    @property
+    def model(self) -> Model:
+        """Which answers from the next turn on."""
+        return self._bench.model
+
     def say(self, text: str, images: Sequence[Image] = ()) -> None:
         """Queue a message: the model reads it at its next call. For while a turn is being worked on."""
         self._inbox.append(Message("person", context.shown_prompt(text), tuple(images), self.log.schema))
+
+    def take_back(self) -> Sequence[Message]:
+        """What was queued and the model has not read: it is not said, and given back."""
+        return self._take()
 
     def _take(self) -> Sequence[Message]:
         taken, self._inbox = tuple(self._inbox), []
