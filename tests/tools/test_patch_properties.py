@@ -77,9 +77,8 @@ def test_bytes_around_a_change_stay_whatever_they_are(around: list[bytes], at: i
     at = min(at, len(lines))
     content = b"\n".join([*lines[:at], b"the only one", *lines[at:]])
     patch = "*** Begin Patch\n*** Update File: f\n@@\n-the only one\n+another\n*** End Patch"
-    expected = b"\n".join([*lines[:at], b"another", *lines[at:]]) + (b"\n" if at == len(lines) else b"")
-    if at < len(lines) and not lines[-1]:
-        expected = b"\n".join([*lines[:at], b"another", *lines[at:-1]]) + b"\n"
+    rest = lines[at:-1] if at < len(lines) and not lines[-1] else lines[at:]
+    expected = b"\n".join([*lines[:at], b"another", *rest]) + b"\n"
     assert applied(content, patch) == expected
 
 

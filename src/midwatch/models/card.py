@@ -11,6 +11,9 @@ from typing import Any
 from midwatch.domain.conversation import Image, Replied, ToolSpec, Usage, View
 from midwatch.models.prices import Pricing
 
+SCHEMA_NAME = "codex_output_schema"
+"""What the schema of an answer is called on the wire: clients that drive us as they drive Codex look for this name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -43,6 +46,8 @@ class Card:
     """It takes tools whose argument is text after a grammar (Responses)."""
     images: bool = False
     """It takes pictures; to one that does not they are told in words."""
+    output_schema: bool = True
+    """It takes the JSON Schema of the answer as a field; one that does not reads it in the instructions."""
     path: str = ""
     """Instead of the wire's own path; `{model}` in it stands for the model, which the body then does not name."""
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -94,6 +99,23 @@ def shown(card: Card, text: str, images: Sequence[Image]) -> tuple[str, Sequence
 def data_url(image: Image) -> str:
     """The picture inside a URL."""
     return f"data:{image.media_type};base64,{image.data}"
+
+
+def instructed(card: Card, view: View) -> str:
+    """The instructions as this model is given them: with the schema of the answer, where it takes none as a field."""
+    if not view.schema or card.output_schema:
+        return view.instructions
+    return (
+        f"{view.instructions}\n\nWhen you have no further call to make, answer with one JSON value and nothing else, "
+        f"without words or a code fence around it. It must fit this JSON Schema:\n{dumps(dict(view.schema))}"
+    )
+
+
+def answer_schema(card: Card, view: View) -> dict[str, Any]:
+    """The schema of the answer as OpenAI's formats name it; empty where none is wanted, or none is taken."""
+    if not view.schema or not card.output_schema:
+        return {}
+    return {"name": SCHEMA_NAME, "strict": True, "schema": dict(view.schema)}
 
 
 class CallIds:

@@ -11,7 +11,19 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
 from midwatch.domain.conversation import Answered, Delta, Image, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
-from midwatch.models.card import CallIds, cache_key, count, data_url, dumps, estimated, is_object, request, shown
+from midwatch.models.card import (
+    CallIds,
+    answer_schema,
+    cache_key,
+    count,
+    data_url,
+    dumps,
+    estimated,
+    instructed,
+    is_object,
+    request,
+    shown,
+)
 from midwatch.models.gather import Gathered
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
@@ -45,8 +57,11 @@ class ChatModel(WireModel):
             head["prompt_cache_key"] = cache_key(card, view, tools)
         if tools:
             head["tools"] = [_tool(tool) for tool in tools]
-        messages = [{"role": "system", "content": view.instructions}, *self._messages(view)]
-        return request(head, "messages", messages, {card.output_field: max_output})
+        messages = [{"role": "system", "content": instructed(card, view)}, *self._messages(view)]
+        tail: dict[str, Any] = {card.output_field: max_output}
+        if form := answer_schema(card, view):
+            tail["response_format"] = {"type": "json_schema", "json_schema": form}
+        return request(head, "messages", messages, tail)
 
     def _messages(self, view: View) -> Iterator[Mapping[str, Any]]:
         pictures: list[Image] = []  # a tool's message holds text alone, and nothing may come between two of them

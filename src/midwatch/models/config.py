@@ -37,6 +37,9 @@ EMBEDDED = "repair"
 KEYS = ("model", "fallback", "providers", "prices")
 """The top-level names of the settings file that belong to models."""
 
+ORIGINATOR = "CODEX_INTERNAL_ORIGINATOR_OVERRIDE"
+"""Names the program that runs Midwatch in place of Codex; goes along as the header `originator`."""
+
 _OF_THE_CHOSEN = ("MIDWATCH_BASE_URL", "MIDWATCH_API_KEY", "MIDWATCH_WIRE")
 
 
@@ -125,9 +128,8 @@ def _build(name: str, settings: ModelSettings) -> Model:
     retry = RetryPolicy(attempts=provider.attempts, base_seconds=_retry_seconds(provider, settings.environ))
     trace = Trace(settings.environ.get("MIDWATCH_TRACE", ""))
     pace = settings.paces.setdefault(provider_name, Pace(provider.requests_per_minute, provider.tokens_per_minute))
-    endpoint = Endpoint(
-        base_url, key, header, variable, provider.headers, provider.idle_seconds, retry, pace, command, trace
-    )
+    headers = {**_originator(wire, settings.environ), **provider.headers}
+    endpoint = Endpoint(base_url, key, header, variable, headers, provider.idle_seconds, retry, pace, command, trace)
     pricing = Pricing(provider_name, model, settings.prices.get(name), free)
     return _make(wire, name, provider, endpoint, pricing)
 
@@ -172,6 +174,7 @@ def _make(wire: str, name: str, provider: Provider, endpoint: Endpoint, pricing:
         cache_marks=_cache_marks(wire, provider, pricing.model),
         custom_tools=_custom_tools(wire, provider, known),
         images=known.images if provider.images is None else provider.images,
+        output_schema=_output_schema(wire, provider, known),
         path=provider.path,
         body=provider.body,
     )
@@ -199,6 +202,20 @@ def _custom_tools(wire: str, provider: Provider, known: Family) -> bool:
     if wire != "responses":
         return False
     return known.custom_tools if provider.custom_tools is None else provider.custom_tools
+
+
+def _output_schema(wire: str, provider: Provider, known: Family) -> bool:
+    """Over the Responses API every model is sent the schema, unless the settings say otherwise."""
+    if provider.output_schema is not None:
+        return provider.output_schema
+    return wire == "responses" or known.output_schema
+
+
+def _originator(wire: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Who drives us, for an endpoint of OpenAI's kind: clients of `codex exec` say it in a variable and look for it in
+    the requests. What cannot stand in a header is left out."""
+    value = environ.get(ORIGINATOR, "").strip()
+    return {"originator": value} if wire != "messages" and value and is_sendable(value) else {}
 
 
 def _base_url(name: str, provider: Provider, environ: Mapping[str, str]) -> tuple[str, str]:

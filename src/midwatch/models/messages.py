@@ -29,7 +29,7 @@ from midwatch.domain.conversation import (
     View,
 )
 from midwatch.models.blocks import Blocks
-from midwatch.models.card import CallIds, count, estimated, is_object, request, shown
+from midwatch.models.card import CallIds, count, estimated, instructed, is_object, request, shown
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
 from midwatch.models.transport import DONE, Events
@@ -64,7 +64,7 @@ class MessagesModel(WireModel):
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
         card = self._card
         head = card.head()
-        system: dict[str, Any] = {"type": "text", "text": view.instructions}
+        system: dict[str, Any] = {"type": "text", "text": instructed(card, view)}
         if card.cache_marks == "automatic":
             head["cache_control"] = _MARK
         if card.cache_marks != "none":
@@ -76,14 +76,19 @@ class MessagesModel(WireModel):
         if card.cache_marks == "blocks":
             _mark(messages)
         tail: dict[str, Any] = {"max_tokens": max_output}
+        config: dict[str, Any] = {}
+        if view.schema and card.output_schema:
+            config["format"] = {"type": "json_schema", "schema": dict(view.schema)}
         if card.thinking == "adaptive" and card.effort != "none":
             head["thinking"] = {"type": "adaptive"}
             if card.effort:
-                head["output_config"] = {"effort": card.effort}
+                config["effort"] = card.effort
         elif card.effort and card.effort != "none":
             budget = min(_BUDGETS.get(card.effort, _LARGEST_BUDGET), max_output // 2)
             if budget >= _LEAST_BUDGET:
                 tail["thinking"] = {"type": "enabled", "budget_tokens": budget}
+        if config:
+            tail["output_config"] = config
         return request(head, "messages", messages, tail)
 
     def _messages(self, items: Sequence[Item]) -> Iterator[dict[str, Any]]:

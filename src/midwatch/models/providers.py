@@ -39,6 +39,7 @@ class Provider:
     encrypted_reasoning: bool | None = None
     custom_tools: bool | None = None
     images: bool | None = None
+    output_schema: bool | None = None
     cache_marks: str = "blocks"
     prompt_cache_key: bool = False
     output_field: str = "max_tokens"
@@ -52,13 +53,16 @@ class Provider:
 
 
 def _local(port: int, variable: str = "") -> Provider:
-    return Provider(f"http://127.0.0.1:{port}/v1", api_key_env=variable, key_optional=True, free=True)
+    # Their decoders put a schema over the whole reply, so that no tool could be called any more.
+    return Provider(
+        f"http://127.0.0.1:{port}/v1", api_key_env=variable, key_optional=True, free=True, output_schema=False
+    )
 
 
 BUILT_IN: Mapping[str, Provider] = MappingProxyType(
     {
         "openai": Provider(
-            "https://api.openai.com/v1", "responses", "OPENAI_API_KEY", "OPENAI_BASE_URL",
+            "https://api.openai.com/v1", "responses", "OPENAI_API_KEY", "OPENAI_BASE_URL", "", "CODEX_API_KEY",
             prompt_cache_key=True, output_field="max_completion_tokens",
         ),
         "azure": Provider(
@@ -76,12 +80,16 @@ BUILT_IN: Mapping[str, Provider] = MappingProxyType(
             "https://aiplatform.googleapis.com/v1/projects/{ANTHROPIC_VERTEX_PROJECT_ID}/locations/global",
             "messages", "GOOGLE_OAUTH_ACCESS_TOKEN",
             path="/publishers/anthropic/models/{model}:streamRawPredict",
-            body=MappingProxyType({"anthropic_version": "vertex-2023-10-16"}),
+            body=MappingProxyType({"anthropic_version": "vertex-2023-10-16"}), output_schema=False,
         ),
         "openrouter": Provider("https://openrouter.ai/api/v1", "chat", "OPENROUTER_API_KEY", cache_marks="automatic"),
-        "deepseek": Provider("https://api.deepseek.com/v1", "chat", "DEEPSEEK_API_KEY"),
-        "gemini": Provider("https://generativelanguage.googleapis.com/v1beta/openai", "chat", "GEMINI_API_KEY"),
-        "mistral": Provider("https://api.mistral.ai/v1", "chat", "MISTRAL_API_KEY", stream_usage=False),
+        "deepseek": Provider("https://api.deepseek.com/v1", "chat", "DEEPSEEK_API_KEY", output_schema=False),
+        "gemini": Provider(
+            "https://generativelanguage.googleapis.com/v1beta/openai", "chat", "GEMINI_API_KEY", output_schema=False
+        ),
+        "mistral": Provider(
+            "https://api.mistral.ai/v1", "chat", "MISTRAL_API_KEY", stream_usage=False, output_schema=False
+        ),
         "ollama": _local(11434),
         "vllm": _local(8000, "VLLM_API_KEY"),
         "llamacpp": _local(8080, "LLAMA_API_KEY"),

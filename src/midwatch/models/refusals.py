@@ -40,6 +40,10 @@ _HABITS = {
     "max_completion_tokens": 'output_field = "max_completion_tokens"',
     "custom": "custom_tools = false",
     "reasoning_content": "return_reasoning = false",
+    "output_config.format": "output_schema = false",
+    "response_format": "output_schema = false",
+    "text.format": "output_schema = false",
+    "json_schema": "output_schema = false",
     "effort": "another reasoning_effort, or none,",
 }
 """What a server names when it refuses a part of a request, and the setting that changes that part."""

@@ -9,7 +9,18 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
 from midwatch.domain.conversation import Answered, Delta, Image, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
-from midwatch.models.card import CallIds, cache_key, count, data_url, dumps, estimated, request, shown
+from midwatch.models.card import (
+    CallIds,
+    answer_schema,
+    cache_key,
+    count,
+    data_url,
+    dumps,
+    estimated,
+    instructed,
+    request,
+    shown,
+)
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
 from midwatch.models.transport import Events
@@ -43,11 +54,14 @@ class ResponsesModel(WireModel):
             head["reasoning"] = {"effort": card.effort}
         if card.cache_key:
             head["prompt_cache_key"] = cache_key(card, view, tools)
-        head["instructions"] = view.instructions
+        head["instructions"] = instructed(card, view)
         if tools:
             head["parallel_tool_calls"] = True
             head["tools"] = [_custom(tool) if card.custom_tools and tool.grammar else _tool(tool) for tool in tools]
-        return request(head, "input", list(self._input(view)), {"max_output_tokens": max_output})
+        tail: dict[str, Any] = {"max_output_tokens": max_output}
+        if form := answer_schema(card, view):
+            tail["text"] = {"format": {"type": "json_schema", **form}}
+        return request(head, "input", list(self._input(view)), tail)
 
     def _input(self, view: View) -> Iterator[Mapping[str, Any]]:
         """The history as input items."""

@@ -44,6 +44,8 @@ class ProviderSettings(BaseModel):
     """Offer tools whose argument is text after a grammar (wire `responses`); otherwise by the model's name."""
     images: bool | None = None
     """Show pictures to the model; otherwise by the model's name."""
+    output_schema: bool | None = None
+    """Send the JSON Schema of the answer as a field of the request, not as words; otherwise by provider and model."""
     cache_marks: Literal["automatic", "blocks", "none"] | None = None
     """Who places the marks of the cache (wire `messages`): the provider, we, nobody."""
     prompt_cache_key: bool | None = None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from midwatch.sandbox.base import Box
-from midwatch.tools.patch.grammar import GONE, KEPT, Add, Chunk, Delete, Operation, PatchError, Update
+from midwatch.tools.patch.grammar import KEPT, NEW, Add, Chunk, Delete, Operation, PatchError, Update
 from midwatch.tools.patch.parse import parse
-from midwatch.tools.patch.seek import Haystack, Place, locate
+from midwatch.tools.patch.seek import Haystack, locate
 
 _BOM = "\ufeff"
+_ENDS = re.compile(r"(\r?\n)")
+_OLD_ENDS = re.compile(r"(\r\n|\n|\r)")
+"""Lone carriage returns end a line only where nothing is found otherwise: they may as well be content."""
 
 
 @dataclass(slots=True)
@@ -21,30 +25,14 @@ class Plan:
     after: dict[str, bytes | None] = field(default_factory=dict)
     moves: dict[str, str] = field(default_factory=dict)
     """From the new path to the old one."""
+    rows: list[str] = field(default_factory=list)
+    """`A path`, `M path` or `D path` for each operation, in their order; a move is told by its new path."""
+    notes: list[str] = field(default_factory=list)
+    """What the patch did that its writer may not expect."""
 
     def changes(self) -> list[str]:
-        """`A path`, `M path`, `D path` and `R old -> new`, in this order of kinds."""
-        rows: dict[str, list[str]] = {"A": [], "M": [], "D": [], "R": []}
-        moved = {new: old for new, old in self.moves.items() if self._moved(old, new)}
-        gone = set(moved.values())
-        for path, before in self.before.items():
-            after = self.after[path]
-            if path in moved:
-                rows["R"].append(f"R {moved[path]} -> {path}")
-            elif path in gone or (before is None and after is None):
-                continue
-            else:
-                kind = "A" if before is None else "D" if after is None else "M"
-                rows[kind].append(f"{kind} {path}")
-        return [row for kind in rows.values() for row in kind]
-
-    def _moved(self, old: str, new: str) -> bool:
-        return (
-            self.before[old] is not None
-            and self.after[old] is None
-            and self.before[new] is None
-            and self.after[new] is not None
-        )
+        """The rows by kind: what was added, what was changed, what is gone; then the notes."""
+        return sorted(self.rows, key=lambda row: "AMD".index(row[0])) + self.notes
 
 
 async def apply_patch(text: str, box: Box, folder: str = "") -> list[str]:
@@ -93,12 +81,14 @@ class _Planner:
         content = await self._read(path)
         if isinstance(operation, Add):
             self.plan.after[path] = operation.content.encode("utf-8", "surrogateescape")
+            self.plan.rows.append(f"A {path}")
             return
         verb = "delete" if isinstance(operation, Delete) else "update"
         if content is None:
             raise PatchError(f"Failed to {verb} {path}: there is no such file.{await self._hint(path)}")
         if isinstance(operation, Delete):
             self.plan.after[path] = None
+            self.plan.rows.append(f"D {path}")
         else:
             await self._update(operation, path, content)
 
@@ -106,11 +96,12 @@ class _Planner:
         changed = updated(path, content, operation.chunks)
         target = inside(operation.move_to, self._box.workdir, self._folder) if operation.move_to else path
         if target != path:
-            if await self._read(target) is not None:
-                raise PatchError(f"Failed to move {path} to {target}: that file exists. Delete it first if it may go.")
+            await self._read(target)  # a file that is there gives way
             self.plan.after[path] = None
             self.plan.moves[target] = self.plan.moves.pop(path, path)
         self.plan.after[target] = changed
+        self.plan.rows.append(f"M {target}")
+        self.plan.notes += _notes(target, changed, operation.chunks)
 
     async def _read(self, path: str) -> bytes | None:
         if path not in self.plan.after:
@@ -145,61 +136,80 @@ class _Planner:
         return ""
 
 
+def _notes(path: str, changed: bytes, chunks: Sequence[Chunk]) -> list[str]:
+    """Chunks without an old line go to the end of the file, also below a header that stands elsewhere."""
+    lines = changed.decode("utf-8", "surrogateescape").splitlines()
+    notes = []
+    for chunk in chunks:
+        if chunk.headers and not chunk.old and not chunk.end_of_file:
+            above = lines[-len(chunk.lines) - 1] if len(lines) > len(chunk.lines) else ""
+            if above.strip() != chunk.headers[-1].strip():
+                notes.append(
+                    f"Note: the chunk on line {chunk.number} of the patch only adds lines; they are at the end of "
+                    f"{path}, not below {chunk.headers[-1]!r}. Lines that stay (' ') say where new ones go."
+                )
+    return notes
+
+
 def updated(path: str, content: bytes, chunks: Sequence[Chunk]) -> bytes:
-    """The file after its chunks. Bytes that no chunk touches stay, whatever their encoding and line ends."""
+    """The file after its chunks. Bytes that no chunk touches stay, whatever their encoding and line ends; only a last
+    line without an end gets one."""
     if not chunks:
         return content
     text = content.decode("utf-8", "surrogateescape")
     mark = _BOM if text.startswith(_BOM) else ""
-    rows = _split(text[len(mark) :])
-    hay = Haystack(path, [text for text, _ in rows])
-    ending = next((end for _, end in rows if end), "\n")
-    out: list[tuple[str, str]] = []
-    cursor = 0
-    for chunk in chunks:
-        place = locate(hay, chunk, cursor)
-        out += rows[cursor : place.start]
-        out += _replaced(rows, place, ending)
-        cursor = place.end
-    out += rows[cursor:]
-    # Only the last line of the file may go without a line end, and only when it is the file's own.
-    body = "".join(line + (end or ending) for line, end in out[:-1]) + "".join(line + end for line, end in out[-1:])
+    text = text[len(mark) :]
+    try:
+        body = _replaced(path, _split(text, _ENDS), chunks)
+    except PatchError:
+        if "\r" not in text.replace("\r\n", ""):
+            raise
+        body = _replaced(path, _split(text, _OLD_ENDS), chunks)
     return (mark + body).encode("utf-8", "surrogateescape")
 
 
-def _split(text: str) -> list[tuple[str, str]]:
-    """Lines and their ends: `\\n`, `\\r\\n`, or nothing for a last line without one."""
-    rows = []
-    for line in text.split("\n"):
-        bare = line.removesuffix("\r")
-        rows.append((bare, "\n" if bare == line else "\r\n"))
-    last = text.rpartition("\n")[2]
-    rows[-1] = (last, "")
-    return rows if last else rows[:-1]
+Row = tuple[str, str]
+"""A line and its end, which is empty for a last line without one."""
 
 
-def _replaced(rows: list[tuple[str, str]], place: Place, ending: str) -> list[tuple[str, str]]:
-    """The chunk's lines: those that stay are the file's own; a new one takes the line end of the one it replaces."""
-    out: list[tuple[str, str]] = []
-    at, ends = place.start, list[str]()
-    for line in place.lines:
-        if line.kind == KEPT:
-            out.append(rows[at])
-            ends.clear()
-            at += 1
-        elif line.kind == GONE:
-            ends.append(rows[at][1])
-            at += 1
-        else:
-            out.append((line.text, (ends.pop(0) if ends else "") or ending))
-    return out
+def _split(text: str, ends: re.Pattern[str]) -> list[Row]:
+    parts = ends.split(text)
+    rows = list(zip(parts[::2], [*parts[1::2], ""], strict=True))
+    return rows if rows[-1][0] else rows[:-1]
+
+
+def _replaced(path: str, rows: list[Row], chunks: Sequence[Chunk]) -> str:
+    """The file's text. Lines that stay are the file's own, with their ends; new ones end as the file's first line."""
+    hay = Haystack(path, [text for text, _ in rows])
+    ending = next((end for _, end in rows if end), "\n")
+    out: list[Row] = []
+    last: list[Row] = []
+    cursor = copied = 0
+    for chunk in chunks:
+        place = locate(hay, chunk, cursor)
+        if not chunk.old:  # at the end; what is between stays open for the chunks that follow
+            last += [(line.text, ending) for line in place.lines]
+            cursor = max(cursor, place.below)
+            continue
+        out += rows[copied : place.start]
+        cursor = copied = place.start
+        for line in place.lines:
+            if line.kind == NEW:
+                out.append((line.text, ending))
+                continue
+            if line.kind == KEPT:
+                out.append(rows[cursor])
+            cursor += 1
+        copied = cursor
+    return "".join(line + (end or ending) for line, end in [*out, *rows[copied:], *last])
 
 
 async def _write(plan: Plan, box: Box) -> None:
     """Write the plan: what goes first, so that a folder's name may become a file's. Takes all back on an error."""
     removed = [path for path, data in plan.after.items() if data is None and plan.before[path] is not None]
     written = [path for path, data in plan.after.items() if data is not None and data != plan.before[path]]
-    executable = await _executable(removed, box)
+    replaced = [path for path in written if path in plan.moves and plan.before[path] is not None]
+    executable = await _executable([*removed, *replaced], box)
     done: list[str] = []
     path = ""
     try:

@@ -131,8 +131,13 @@ class _Parser:
         start, move_to = self._at, ""
         if self._at < self._end and self._lines[self._at].strip().startswith(MOVE):
             move_to = self._path(self._lines[self._at].strip(), MOVE)
+        while self._at < self._end and self._lines[self._at].rstrip() == END_OF_FILE:
+            self._at += 1  # of no chunk
         chunks: list[Chunk] = []
         while self._at < self._end and not self._ends_update():
+            line = self._lines[self._at]
+            if chunks and line.strip() and not line.startswith(HEADER):
+                raise self._fault(f"{line[:200]!r} stands behind '{END_OF_FILE}'; a new chunk starts with '{HEADER}'")
             chunk = self._chunk(path)
             if chunk is not None:
                 chunks.append(chunk)

@@ -36,6 +36,8 @@ class Place:
 
     start: int
     lines: tuple[Line, ...]
+    below: int = 0
+    """Of a chunk that only adds lines: the index after its header."""
 
     @property
     def end(self) -> int:
@@ -94,7 +96,7 @@ def locate(hay: Haystack, chunk: Chunk, cursor: int) -> Place:
     """The place of a chunk at or after `cursor`. Raises PatchError when there is none, or more than one."""
     anchors = _anchors(hay, chunk, cursor)
     if not chunk.old:
-        return Place(_end_for_addition(hay, chunk, anchors), chunk.lines)
+        return Place(len(hay.texts), chunk.lines, anchors[0] + 1 if anchors else 0)
     for lines, at_end in _variants(chunk):
         old = [line.text for line in lines if line.kind != NEW]
         places = _places(hay, chunk, old, cursor, anchors)
@@ -104,11 +106,14 @@ def locate(hay: Haystack, chunk: Chunk, cursor: int) -> Place:
             raise PatchError(_ambiguous(hay, chunk, places, anchors))
         if places:
             return Place(places[0], lines)
+    if not hay.texts and not any(chunk.old):
+        return Place(0, tuple(line for line in chunk.lines if line.kind == NEW))
     raise PatchError(_not_found(hay, chunk, cursor))
 
 
 def _variants(chunk: Chunk) -> list[tuple[tuple[Line, ...], bool]]:
-    """The chunk as written, then without the empty lines at its end: they may be layout, or mean the end of the file.
+    """The chunk as written, then without the empty line at its end, then without further ones: they may be layout, or
+    mean the end of the file.
 
     The flag says that the lines fit only where the file ends.
     """
@@ -118,12 +123,13 @@ def _variants(chunk: Chunk) -> list[tuple[tuple[Line, ...], bool]]:
         last = max(number for number, line in enumerate(lines) if line.kind != NEW)
         if lines[last].text:
             break
-        if lines[last].kind == GONE or last == len(lines) - 1:
-            at_end = at_end or lines[last].kind == GONE
-            lines = (*lines[:last], *lines[last + 1 :])
-        else:
-            at_end = True
-            lines = (*lines[:last], Line(NEW, ""), *lines[last + 1 :])
+        at_end = at_end or (len(variants) > 1 and last < len(lines) - 1)
+        rest = lines[last + 1 :]
+        if lines[last].kind == GONE:
+            rest = rest[:-1] if rest and not rest[-1].text else rest
+        elif rest:
+            rest = (Line(NEW, ""), *rest)
+        lines = (*lines[:last], *rest)
         variants.append((lines, at_end))
     return variants
 
@@ -142,9 +148,9 @@ def _anchors(hay: Haystack, chunk: Chunk, cursor: int) -> list[int]:
 
 
 def _places(hay: Haystack, chunk: Chunk, old: list[str], cursor: int, anchors: list[int]) -> list[int]:
-    tail = len(hay.texts) - len(old)
-    if chunk.end_of_file and tail >= (anchors[0] if anchors else cursor) and hay.fits_at(old, tail):
-        return [tail]
+    if chunk.end_of_file:
+        tail = len(hay.texts) - len(old)
+        return [tail] if tail >= (anchors[0] if anchors else cursor) and hay.fits_at(old, tail) else []
     if not anchors:
         return hay.find(old, cursor)
     after = _first_after(anchors, hay.find(old, anchors[0] + 1))
@@ -156,18 +162,6 @@ def _first_after(anchors: list[int], places: list[int]) -> list[int]:
     """For each anchor the first place below it, each place once, in order. Both lists are sorted."""
     found = {places[at] for anchor in anchors if (at := bisect.bisect_right(places, anchor)) < len(places)}
     return sorted(found)
-
-
-def _end_for_addition(hay: Haystack, chunk: Chunk, anchors: list[int]) -> int:
-    """Lines without any old line go to the end of the file; a header that names another place makes that a guess."""
-    end = len(hay.texts)
-    if anchors and not chunk.end_of_file and anchors != [end - 1]:
-        raise PatchError(
-            f"Failed to find expected lines in {hay.path}: the chunk on line {chunk.number} of the patch only adds "
-            f"lines, so the header {chunk.headers[-1]!r} does not say where they go. Give the line before or "
-            "after them as a line that stays (with a leading ' '). Without a header they go to the end of the file."
-        )
-    return end
 
 
 def _ambiguous(hay: Haystack, chunk: Chunk, places: list[int], anchors: list[int]) -> str:
@@ -201,6 +195,8 @@ def _not_found(hay: Haystack, chunk: Chunk, cursor: int) -> str:
     places = hay.find(chunk.old, 0)
     if places and places[-1] < cursor:
         return f"{text}\nThey are on line {places[-1] + 1}, {_order(cursor)}"
+    if places and chunk.end_of_file:
+        return f"{text}\nThey are on line {places[-1] + 1}, but not at the end of the file, as '*** End of File' says."
     if places and chunk.headers:
         return f"{text}\nThey are on line {places[0] + 1}, but not below the header {chunk.headers[-1]!r}."
     if any(line.kind == NEW for line in chunk.lines):

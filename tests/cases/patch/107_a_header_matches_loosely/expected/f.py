@@ -1,0 +1,5 @@
+class A:
+  def f():  
+    return 2
+  def g():
+    return 1
