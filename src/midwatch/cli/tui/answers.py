@@ -16,6 +16,11 @@ class Prose(Markdown):
 
     DEFAULT_CSS = """
     Prose { padding: 0 1; margin: 0; }
+    Prose MarkdownBlock:last-child { margin-bottom: 0; }
+    Prose MarkdownBlock {
+        &:dark > .code_inline { background: $panel; color: $foreground; }
+        &:light > .code_inline { background: $panel; color: $foreground; }
+    }
     Prose MarkdownH1, Prose MarkdownH2, Prose MarkdownH3 {
         margin: 0 0 1 0; padding: 0; border: none; content-align: left middle; text-style: bold; color: $primary;
         background: transparent;
@@ -32,7 +37,7 @@ class Prose(Markdown):
 class AnswerRow(Row):
     """Words of the model as they stream, with its reasoning folded above."""
 
-    DEFAULT_CSS = "AnswerRow { margin-bottom: 0; padding: 0; }"
+    DEFAULT_CSS = "AnswerRow { margin: 1 0; padding: 0; }"
 
     def __init__(self, entry: Answer | None = None) -> None:
         super().__init__()
@@ -93,4 +98,4 @@ class ThoughtRow(Fold):
         lines = [line for line in self.text.splitlines() if line.strip()] or [""]
         shown = lines[0] if self._done else lines[-1]
         self.head.show(("∴", "dim"), words.line(shown).replace("**", ""), "dim italic")
-        self.fill(None if self.folded else Content(self.text.strip()))
+        self.fill(None if self.folded else Content(self.text.strip().replace("**", "")))

@@ -14,11 +14,11 @@ from textual.binding import Binding, BindingType
 from textual.theme import Theme
 
 from midwatch import wiring
-from midwatch.cli import words
+from midwatch.cli import following, words
 from midwatch.cli.tui import pictures, slash, status, welcome
 from midwatch.cli.tui.actions import Actions, Stage
 from midwatch.cli.tui.asking import AskOnScreen
-from midwatch.cli.tui.feed import Feed
+from midwatch.cli.tui.feed import Feed, Output, Piece
 from midwatch.cli.tui.folds import Fold
 from midwatch.cli.tui.pictures import Picture
 from midwatch.cli.tui.prompt import Prompt
@@ -32,6 +32,7 @@ from midwatch.domain.evidence import FileChange
 
 REFRESH = 15
 """Times a second, while something happens."""
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 AGAIN = 2.0
 """Seconds within which a second press of a key means more."""
 
@@ -41,7 +42,11 @@ class Terminal(App[str]):
 
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    Screen { background: $background; color: $foreground; }
+    * {
+        scrollbar-background: $background; scrollbar-background-hover: $background;
+        scrollbar-background-active: $background; scrollbar-corner-color: $background;
+        scrollbar-color: $foreground 20%; scrollbar-color-hover: $foreground 40%; scrollbar-color-active: $primary;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "stop", show=False, priority=True),
@@ -69,7 +74,7 @@ class Terminal(App[str]):
         self._pictures: list[Picture] = []
         self._changes: tuple[FileChange, ...] = ()
         self._pressed = ("", 0.0)
-        self._fresh = False
+        self._drawing = asyncio.Lock()
         self._leaving = False
         stage = Stage(
             self,
@@ -101,10 +106,20 @@ class Terminal(App[str]):
         self.prompt.input.focus()
         self._pulse = self.set_interval(1 / REFRESH, self._pump, pause=True)
         self._show_status()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
-                asyncio.get_running_loop().add_signal_handler(number, lambda: self._spawn(self.leave()))
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._stopped)
         self._spawn(self._begin())
+
+    def _stopped(self) -> None:
+        """A signal to end: as two Ctrl-C, and the next one ends at once."""
+        if self._leaving:
+            following.leave_at_once()
+        self._spawn(self.leave())
+
+    def on_unmount(self) -> None:
+        """Signals end the process again."""
+        for number in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
 
     async def _begin(self) -> None:
         await self._guarded(self._look_around())
@@ -120,13 +135,19 @@ class Terminal(App[str]):
     # What comes from the conversation
 
     def _wake(self) -> None:
-        self._fresh = True
         if self.is_running:
             self._pulse.resume()
 
     async def _pump(self) -> None:
-        """Show what has come since the last time."""
-        items = self.feed.take()
+        """Show what has come since the last time; one after the other, so that the order stays."""
+        async with self._drawing:
+            items = self.feed.take()
+            await self._draw(items)
+        self._work.show(self.feed.doing, self._plan_line())
+        if not self.turns.working and not items:
+            self._pulse.pause()
+
+    async def _draw(self, items: Sequence[Event | Piece | Output]) -> None:
         events = [item for item in items if isinstance(item, Event)]
         for event in events:
             if isinstance(event.body, Message):
@@ -138,9 +159,6 @@ class Terminal(App[str]):
             self._show_status()
             if any(hasattr(event.body, "checkpoint") for event in events):
                 self.run_worker(self._count_changes(), group="changes", exclusive=True)
-        self._work.show(self.feed.doing, self._plan_line())
-        if not self.turns.working and not items:
-            self._pulse.pause()
 
     def _plan_line(self) -> str:
         plan = self.session.talk.log.plan if self.session.talk else None

@@ -30,7 +30,7 @@ class Asked(ModalScreen[Answer]):
     Asked #subject { height: auto; max-height: 10; margin: 1 0; padding: 0 1; background: $background; }
     Asked .title { color: $text-warning; text-style: bold; }
     Asked .keys { margin-top: 1; color: $foreground 70%; }
-    Asked #why { display: none; margin-top: 1; border: none; height: 1; padding: 0; background: $background; }
+    Asked #why { display: none; margin-top: 1; background: $background; }
     Asked.-why #why { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +54,7 @@ class Asked(ModalScreen[Answer]):
             yield Static(words.clean(question.reason), markup=False)
             keys = "y yes · a yes, and the same again without asking · n no, and say why · esc no"
             yield Static(keys, classes="keys", markup=False)
-            yield Input(placeholder="What to do instead (enter sends the no)", id="why")
+            yield Input(placeholder="What to do instead (enter sends the no)", id="why", compact=True)
 
     def on_mount(self) -> None:
         """Keys answer at once; the text only where it is asked for."""

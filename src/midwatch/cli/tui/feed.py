@@ -40,7 +40,7 @@ class Feed:
     def event(self, event: Event) -> None:
         """Keep it."""
         if isinstance(event.body, ToolStarted):
-            self.doing = event.body.summary
+            self.doing = "running a command" if event.body.tool == "shell" else f"running {event.body.tool}"
         self._items.append(event)
         self._wake()
 

@@ -49,7 +49,7 @@ class Head(Widget):
 class Row(Vertical):
     """A row of the conversation."""
 
-    DEFAULT_CSS = "Row { height: auto; margin-bottom: 1; padding: 0 1; }"
+    DEFAULT_CSS = "Row { height: auto; padding: 0 1; }"
 
     def show(self, entry: Entry) -> None:
         """Draw it anew. May be called before it is mounted."""
@@ -60,7 +60,6 @@ class Fold(Row, can_focus=True):
     """A row of one line with a body that can be folded away."""
 
     DEFAULT_CSS = """
-    Fold { margin-bottom: 0; }
     Fold:focus { background: $boost; }
     Fold > .body { margin-left: 2; padding-left: 1; border-left: solid $foreground 20%; height: auto; }
     Fold > .body.-folded { display: none; }

@@ -52,8 +52,11 @@ def of_diff(data: bytes) -> list[Line]:
         elif raw.startswith("@@"):
             left, right = sizes(raw)
             lines.append(Line("place", _one(raw)))
-        elif raw:
-            lines.append(Line("plain" if raw.startswith("\\") else "file", _one(raw)))
+        elif raw.startswith("diff --git "):
+            lines += [Line("plain", "")] if lines else []
+            lines.append(Line("file", _one(raw.removeprefix("diff --git "))))
+        elif raw and not raw.startswith("index "):
+            lines.append(Line("plain", _one(raw)))
     return lines
 
 

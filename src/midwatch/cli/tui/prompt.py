@@ -9,7 +9,7 @@ from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.keys import Keys
 from textual.message import Message
@@ -102,7 +102,7 @@ class Prompt(Vertical):
     }
     Prompt > #chips { color: $text-accent; padding: 0 2; display: none; }
     Prompt > #line { height: auto; border-top: solid $foreground 20%; }
-    Prompt > #line.-ready { border-top: solid $primary 60%; }
+    Prompt #mark { width: 2; padding-left: 1; color: $primary; text-style: bold; }
     Prompt Input {
         height: auto; max-height: 8; border: none; padding: 0 1; background: $background;
         scrollbar-size-vertical: 1;
@@ -137,7 +137,8 @@ class Prompt(Vertical):
         """From the top."""
         yield self.menu
         yield self.chips
-        with Vertical(id="line"):
+        with Horizontal(id="line"):
+            yield Static("›", id="mark")
             yield self.input
 
     @property

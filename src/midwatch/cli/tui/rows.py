@@ -106,6 +106,8 @@ class RunRow(Fold):
 class EditRow(Fold):
     """A patch as a coloured diff; a long one is folded."""
 
+    DEFAULT_CSS = "EditRow { margin: 1 0; }"
+
     def __init__(self, entry: Edit) -> None:
         super().__init__()
         self.entry = entry
@@ -171,7 +173,7 @@ class CallRow(Fold):
 class PlanRow(Row):
     """The plan as a checklist."""
 
-    DEFAULT_CSS = "PlanRow { margin: 0 0 1 0; } PlanRow Static { margin-left: 2; }"
+    DEFAULT_CSS = "PlanRow { margin: 1 0; } PlanRow Static { margin-left: 2; }"
 
     def __init__(self, entry: Plan) -> None:
         super().__init__()
@@ -205,7 +207,7 @@ class NoteRow(Row):
     """A line about something that happened."""
 
     DEFAULT_CSS = """
-    NoteRow { color: $foreground 70%; margin-bottom: 0; }
+    NoteRow { color: $foreground 70%; }
     NoteRow.-bad { color: $text-error; margin: 1 0; }
     """
 

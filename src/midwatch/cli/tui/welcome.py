@@ -21,7 +21,7 @@ MODES = {
     "workspace": "changes files in this folder, and nothing else",
     "full": "no sandbox: commands run as you, with your files and network",
 }
-ISOLATES = "commands see no network but what you allow, and no files but a copy of these"
+ISOLATES = "no open network, and no files but a copy of these"
 ISOLATES_NOTHING = "isolates nothing: commands run as you"
 _NO_LANGUAGE = (
     "`repair` is no language model. It finds a fix for failing tests of Python code by search, free and without a "

@@ -36,7 +36,7 @@ class Choose(ModalScreen[str]):
     Choose { align: center bottom; background: $background 50%; }
     Choose > #box { width: 100%; max-width: 120; height: auto; max-height: 100%; padding: 1 2; background: $surface; }
     Choose .title { text-style: bold; color: $primary; }
-    Choose Input { border: none; height: 1; padding: 0; margin: 1 0; background: $surface; }
+    Choose Input { margin: 1 0; background: $surface; }
     Choose OptionList { height: auto; max-height: 12; border: none; background: $surface; padding: 0;
         scrollbar-size-vertical: 1; }
     Choose OptionList > .option-list--option-highlighted { background: $primary 30%; color: $foreground;
@@ -66,7 +66,7 @@ class Choose(ModalScreen[str]):
         """Title, what narrows the list, the list, the preview, the keys."""
         with Vertical(id="box"):
             yield Static(self._title, classes="title", markup=False)
-            yield Input(placeholder=self._free or "type to narrow the list")
+            yield Input(placeholder=self._free or "type to narrow the list", compact=True)
             yield OptionList()
             if self._preview is not None:
                 yield Static("", id="preview", markup=False)
