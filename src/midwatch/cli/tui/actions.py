@@ -51,6 +51,8 @@ class Stage:
     attach: Callable[[Picture], None]
     """Let a picture go with the next message."""
     leave: Callable[[], Awaitable[None]]
+    draw: Callable[[], Awaitable[None]]
+    """Show what has come from the conversation so far."""
     refresh: Callable[[], None]
     """Something of the status has changed."""
 
@@ -137,6 +139,7 @@ class Actions:
             raise InputError("a turn has begun meanwhile", "esc interrupts it")
         changes = await talk.undo(int(key))
         self._stage.write(steps[key].words)
+        await self._stage.draw()
         await self._talk.note(f"in your folder: {change_count(changes)}" if changes else "no file had to change")
 
     async def _what_undoing_does(self, key: str) -> str:
@@ -247,7 +250,7 @@ class Actions:
         await self._session.close()
         await self._talk.clear()
         await self._session.open(row.task.id)
-        await self._stage.app.animator.wait_until_complete()
+        await self._stage.draw()
         if self._stage.turns.cut_off:
             await self._talk.note("the last turn was cut off: enter goes on with it, or say something else")
 

@@ -84,7 +84,8 @@ class Terminal(App[str]):
             self.prompt.write,
             self._add_picture,
             self.leave,
-            self._show_status,
+            self._pump,
+            self._refresh_figures,
         )
         self.actions = Actions(stage)
 
@@ -170,6 +171,10 @@ class Terminal(App[str]):
             self._changes = await self.session.changes()
         self._show_status()
 
+    def _refresh_figures(self) -> None:
+        self._show_status()
+        self.run_worker(self._count_changes(), group="changes", exclusive=True)
+
     def _show_status(self) -> None:
         session = self.session
         mode = session.task.mode if session.task else session.choices.mode
@@ -222,7 +227,7 @@ class Terminal(App[str]):
             case "escape" if self.turns.working:
                 self.turns.interrupt()
             case "escape" if self._is_again("escape"):
-                await self._send("/undo")
+                self._spawn(self._send("/undo"))
             case "escape":
                 self._hint_for_a_moment("undo")
             case "tab":

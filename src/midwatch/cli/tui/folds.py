@@ -103,8 +103,10 @@ class Fold(Row, can_focus=True):
         self.body.update(content if content is not None else "")
 
     def action_unfold(self) -> None:
-        """Fold or unfold."""
+        """Fold or unfold; what is unfolded is in view from its line on."""
         self.fold(not self.folded)
+        if not self.folded:
+            self.call_after_refresh(self.scroll_visible, top=True, animate=False)
 
     def action_step(self, by: int) -> None:
         """Go to another row."""

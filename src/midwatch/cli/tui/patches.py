@@ -54,8 +54,8 @@ def of_diff(data: bytes) -> list[Line]:
             lines.append(Line("place", _one(raw)))
         elif raw.startswith("diff --git "):
             lines += [Line("plain", "")] if lines else []
-            lines.append(Line("file", _one(raw.removeprefix("diff --git "))))
-        elif raw and not raw.startswith("index "):
+            lines.append(Line("file", _name(_one(raw.removeprefix("diff --git ")))))
+        elif raw and not raw.startswith(("index ", "--- ", "+++ ")):
             lines.append(Line("plain", _one(raw)))
     return lines
 
@@ -74,6 +74,13 @@ def counts(lines: list[Line]) -> tuple[int, int]:
 
 def _changed(raw: str) -> Line:
     return Line({"+": "added", "-": "removed"}.get(raw[:1], "plain"), _one(raw))
+
+
+def _name(pair: str) -> str:
+    """`a/x b/x` as `x`; both where the file was renamed."""
+    half = len(pair) // 2
+    left, right = pair[:half].removeprefix("a/"), pair[half + 1 :].removeprefix("b/")
+    return left if left == right else pair
 
 
 def _one(raw: str) -> str:

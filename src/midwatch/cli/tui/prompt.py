@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
+from midwatch.cli import words
 from midwatch.cli.tui import slash
 
 cast("dict[str, tuple[Keys, ...]]", ANSI_SEQUENCES_KEYS)["\x1b\r"] = (Keys.ControlJ,)
@@ -162,7 +163,8 @@ class Prompt(Vertical):
         self.menu.clear_options()
         for one in found:
             name = f"/{one.name} {one.argument}".strip()
-            self.menu.add_option(Option(Content.assemble((f"{name:<16}", "bold"), (one.says, "dim")), id=one.name))
+            says = words.cut(one.says, max(0, self.size.width - 20))
+            self.menu.add_option(Option(Content.assemble((f"{name:<16}", "bold"), (says, "dim")), id=one.name))
         self.menu.display = bool(found)
         if found:
             self.menu.highlighted = 0

@@ -19,7 +19,7 @@ from midwatch.cli.tui.patches import Line
 
 TAIL_LINES = 3
 """Lines of a running command's output that are shown below it."""
-OPEN_LINES = 40
+OPEN_LINES = 20
 """Lines of an output that an unfolded row shows; `/log` shows all."""
 DIFF_LINES = 20
 """A patch of more lines is folded."""
@@ -82,7 +82,7 @@ class RunRow(Fold):
         lines = self._output()
         if not self.folded:
             command = more and Content("\n".join(["$ " + first, *more])).stylize("bold")
-            self.fill(_joined([*([command] if command else []), _dimmed(lines)]))
+            self.fill(_joined([*([command] if command else []), _dimmed(lines or ["no output"])]))
         else:
             self.fill(_dimmed(lines[-TAIL_LINES:]) if entry.ok is None and lines else None)
 

@@ -35,7 +35,7 @@ def figures(history: History | None, window: int, changes: Sequence[FileChange])
     cost = words.money(history.cost_microusd) if history.cost_known else "price not known"
     cached = f" ({usage.cached_percent} % cached)" if usage.cached_percent else ""
     facts = [f"context {min(100, 100 * history.context_tokens // window)} %"] if window else []
-    facts += [cost, change_count(changes) if changes else ""]
+    facts += [change_count(changes) if changes else "", cost]
     facts += [f"{words.compact(usage.total)} tokens{cached}"]
     return tuple(fact for fact in facts if fact)
 

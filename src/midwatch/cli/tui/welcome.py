@@ -113,12 +113,10 @@ class Welcome(Widget):
     def _row(self, name: str, value: str, more: str = "") -> Sequence[Content]:
         room = max(10, self.size.width - 9)
         value = words.cut_path(value, room) if name == "folder" else words.cut(value, room)
-        first, *rest = words.wrap(more, room - words.cells(value)) if more and room - words.cells(value) > 30 else [""]
-        if rest:  # a fact of several lines gets them to itself
-            rest = words.wrap(more.removeprefix(" · "), room)
-            first = ""
+        inline = words.cells(value) + words.cells(more) <= room
+        first, rest = (more, []) if inline else ("", words.wrap(more.removeprefix(" · "), room))
         return [
-            Content.assemble((f"{name:<9}", "dim"), value, (first and f" {first.strip()}", "dim")),
+            Content.assemble((f"{name:<9}", "dim"), value, (first, "dim")),
             *(Content.assemble(" " * 9, (line, "dim")) for line in rest),
         ]
 
