@@ -29,7 +29,11 @@ TABLES = {
     "SandboxSettings": "sandbox.",
     "LimitSettings": "limits.",
     "EnvironmentSettings": "environments.",
+    "McpSettings": "mcp.",
+    "ServerSettings": "mcp.servers.NAME.",
     "SecretSettings": "environments.secrets.NAME.",
+    "AgentSettings": "agent.",
+    "HookSettings": "hooks.",
 }
 """The classes of settings, and what stands before their fields' names. A new class needs an entry, and headings."""
 
@@ -88,7 +92,7 @@ def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None
     found = {
         h
         for h in sections("settings.md")
-        if re.fullmatch(r"model|fallback|(providers|prices|sandbox|limits|environments)\..+", h)
+        if re.fullmatch(r"model|fallback|(providers|prices|sandbox|limits|environments|agent|hooks|mcp)\..+", h)
     }
     assert found == known
 

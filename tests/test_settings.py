@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.guard import Hook
 from midwatch.domain.limits import MIB, Limits
 from midwatch.settings import Settings, load
 
@@ -49,6 +50,9 @@ def test_no_command_or_check_outlasts_the_time_of_the_whole_task(tmp_path: Path)
         ("[limits]\nturns = 'x'\n", "limits.turns"),
         ("[sandbox]\ndriver = 'docker'\n", "sandbox.driver"),
         ("limits = 3\n", "limits"),
+        ("[agent]\nmode = 'full'\n", "agent.mode"),
+        ("[[hooks]]\nevent = 'before_tool'\n", "hooks.0.command"),
+        ("hooks = 3\n", "hooks"),
         ("colour = 'blue'\n", "colour"),
         ("model = \n", "TOML"),
     ],
@@ -58,3 +62,10 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, text: str, word: s
         _load(tmp_path, text)
     assert word in error.value.message
     assert "config.toml" in error.value.message + error.value.mend
+
+
+def test_the_mode_and_the_hooks_of_the_agent_are_read(tmp_path: Path) -> None:
+    text = '[agent]\nmode = "read-only"\n[[hooks]]\nevent = "after_tool"\ncommand = "true"\ntools = ["mcp__*"]\n'
+    settings = _load(tmp_path, text)
+    assert settings.agent.mode == "read-only"
+    assert settings.hooks == (Hook("after_tool", "true", ("mcp__*",), 60.0),)

@@ -49,6 +49,9 @@ BY_NAME = {
     "049_header_repeated_as_the_first_line": "applied here: the header again as the chunk's first line",
     "130_a_carriage_return_inside_a_line_is_content": "applied here: a carriage return inside a line",
     "139_move_keeps_that_a_file_is_executable": "another result: a file that moves stays executable here",
+    "166_move_of_an_executable_file_and_a_new_file_of_its_name": (
+        "another result: a file that moves stays executable here"
+    ),
     "160_a_path_with_blanks_at_its_ends": "applied here: more than one blank before a path",
     "082_byte_order_mark_stays": "applied here: a file with a byte order mark",
 }

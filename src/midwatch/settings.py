@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from midwatch.agent.config import AgentSettings, read_hooks
 from midwatch.domain.errors import InputError
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
+from midwatch.tools.mcp.config import McpSettings
+from midwatch.tools.mcp.config import check as check_mcp
 from midwatch.workflows.config import LimitSettings
 from midwatch.workspace.config import EnvironmentSettings
 
 if TYPE_CHECKING:
+    from midwatch.domain.guard import Hook
     from midwatch.domain.limits import Limits
     from midwatch.tools.rules import Rules
     from midwatch.workflows.plan import Means
@@ -33,6 +37,9 @@ class Settings:
     sandbox: SandboxSettings
     limits: LimitSettings
     environments: EnvironmentSettings
+    agent: AgentSettings = field(default_factory=AgentSettings)
+    hooks: tuple[Hook, ...] = ()
+    mcp: McpSettings = field(default_factory=McpSettings)
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -40,9 +47,19 @@ class Settings:
         """What this machine and the settings add to a request for `model`, with the `driver` asked for."""
         from midwatch.workflows.start import Surroundings  # listing tasks needs none of these
 
-        means = self.means(state, environ)
-        private = (state, self.folder)
-        return Surroundings(model, driver or self.sandbox.driver, self.sandbox.read_only, means, limits, private)
+        return Surroundings(
+            model=model,
+            sandbox=driver or self.sandbox.driver,
+            read_only=self.sandbox.read_only,
+            means=self.means(state, environ),
+            limits=limits,
+            private=(state, self.folder),
+            mode=self.agent.mode,
+            rules=self.rules(),
+            hooks=self.hooks,
+            prompts=self.folder / "prompts",
+            mcp=self.mcp,
+        )
 
     def rules(self) -> Rules:
         """The person's rules on commands, `rules.toml` beside the settings file; none when there is no such file.
@@ -82,7 +99,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     sandbox = _table(SandboxSettings, "sandbox", values.pop("sandbox", None), path)
     limits = _table(LimitSettings, "limits", values.pop("limits", None), path)
     environments = _table(EnvironmentSettings, "environments", values.pop("environments", None), path)
-    return Settings(path.parent, load_models(values, environ, str(path)), sandbox, limits, environments)
+    agent = _table(AgentSettings, "agent", values.pop("agent", None), path)
+    hooks = read_hooks(values.pop("hooks", None), str(path))
+    mcp = check_mcp(_table(McpSettings, "mcp", values.pop("mcp", None), path), str(path))
+    models = load_models(values, environ, str(path))
+    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp)
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:

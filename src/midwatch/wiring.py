@@ -144,13 +144,14 @@ async def _parts(
             repository=await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
             sandbox=drivers.make(task.sandbox),
             model=model,
-            tools=default_tools(home.settings.rules()),
+            tools=default_tools(home.settings.rules().beside(task.guard.rules)),
             forge=home.forge,
             observer=observer,
             support=Path(__file__).parent / "models/repair/box" if model_name == DEFAULT_MODEL else None,
             harness=f"midwatch {__version__}",
             means=home.settings.means(home.state, home.environ),
             personal=home.settings.instructions(),
+            mcp=home.settings.mcp,
             approver=approver or Nobody(),
         )
     finally:

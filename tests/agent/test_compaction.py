@@ -8,7 +8,9 @@ from typing import Any
 from midwatch.agent import compaction
 from midwatch.agent.log import History, Log
 from midwatch.domain.conversation import Answered, Brief, Replied, Said, ToolCall, Usage, View
-from midwatch.domain.events import Compacted, PlanStep, PlanUpdated
+from midwatch.domain.events import Compacted, Message, PlanStep, PlanUpdated
+from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.interventions import Undone
 from midwatch.domain.limits import Limits
 from midwatch.models.fake import FakeModel
 from tests.support import samples
@@ -98,6 +100,65 @@ async def test_without_notes_the_harness_names_the_commands() -> None:
     assert "[3] " in event.summary
 
 
+async def test_notes_outlive_a_later_compaction_for_which_the_model_gives_none() -> None:
+    log = await turns(9000, 9000, 100)
+    await log.append(PlanUpdated((PlanStep("mend it", "in_progress"),), ""))
+    await log.append(compaction.compacted(log, model(5000), "The fault is in a.py:3.\n\nTry b.py next."))
+    for number in range(3):
+        call = samples.call(f"later{number}")
+        await log.append(samples.reply("", call), dataclasses.replace(samples.tool_finished(call), output="y" * 8000))
+        await log.append(compaction.compacted(log, model(5000), ""))
+    notes = log.items[1]
+    assert isinstance(notes, Said)
+    assert notes.text.count("The fault is in a.py:3.\n\nTry b.py next.") == 1
+    assert notes.text.count("Your plan:") == notes.text.count("Your notes:") == 1
+    assert notes.text.count("Commands so far") == 1
+
+
+async def test_what_the_person_has_said_on_the_way_stays_word_for_word() -> None:
+    log = await turns(9000)
+    await log.append(samples.person("Leave the public names as they are."))
+    for number in range(3):
+        call = samples.call(f"later{number}")
+        await log.append(samples.reply("", call), dataclasses.replace(samples.tool_finished(call), output="y" * 8000))
+        if number == 1:
+            await log.append(Message("harness", "The work was interrupted."))
+            await log.append(samples.person("And mend the docs, too."))
+        await log.append(compaction.compacted(log, model(5000), f"notes {number}"))
+    text = "\n".join(item.text for item in log.items if isinstance(item, Said))
+    assert text.count("Leave the public names as they are.") == 1
+    assert text.count("And mend the docs, too.") == 1
+    assert text.index("Leave the public") < text.index("And mend the docs")
+    assert "The work was interrupted." not in text
+
+
+async def test_what_was_undone_is_not_told_again() -> None:
+    log = await turns(9000)
+    keep = len(log.events)
+    await log.append(samples.person("Use tabs."))
+    await log.append(Undone(keep, Checkpoint("a" * 40, "b" * 40), "a person"))
+    for number in range(2):
+        call = samples.call(f"later{number}")
+        await log.append(samples.reply("", call), dataclasses.replace(samples.tool_finished(call), output="y" * 8000))
+    assert "Use tabs." not in compaction.compacted(log, model(5000), "notes").summary
+
+
+async def test_of_very_much_that_was_said_the_newest_stays() -> None:
+    log = await turns(9000)
+    for number in range(5):
+        await log.append(samples.person(f"{number} " + "x" * 20_000))
+    for number in range(2):
+        call = samples.call(f"later{number}")
+        await log.append(samples.reply("", call), dataclasses.replace(samples.tool_finished(call), output="y" * 8000))
+    summary = compaction.compacted(log, model(50_000), "notes").summary
+    assert "[4 earlier ones left out]\n\n4 xxx" in summary
+    assert len(summary) < 30_000
+    short = compaction.compacted(log, model(5000), "notes").summary
+    assert "4 xxx" in short
+    assert "characters left out]" in short
+    assert len(short) < 5000
+
+
 def test_the_question_starts_with_the_conversation_as_it_was() -> None:
     call = ToolCall("c", "shell", "{}")
     items = (Said("go"), Replied("fake", "", (call,), ()), Answered("c", "shell", "out", True))
@@ -105,3 +166,16 @@ def test_the_question_starts_with_the_conversation_as_it_was() -> None:
     asked = compaction.question(view)
     assert asked.items[: len(items)] == items
     assert asked.instructions == view.instructions
+
+
+async def test_what_a_folder_says_is_told_again_once_it_was_left_out() -> None:
+    log = await turns(9000, 9000)
+    first = Message("repository", "of web", sources=("web/AGENTS.md",))
+    await log.append(first)
+    assert log.told == [first]
+    for name in ("c8", "c9"):
+        call = samples.call(name)
+        await log.append(samples.reply("", call), dataclasses.replace(samples.tool_finished(call), output="y" * 9000))
+    await log.append(compaction.compacted(log, model(5000), "notes"))
+    assert log.told == []
+    assert History(log.events).told == []

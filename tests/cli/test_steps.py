@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from midwatch.cli import words
-from midwatch.cli.commands.log import event_lines
+from midwatch.cli.commands.log import _command, event_lines
 from midwatch.cli.screen import Look
 from midwatch.cli.steps import Step, Steps, step_line
 from midwatch.domain.conversation import ToolCall, Usage
@@ -34,7 +34,9 @@ from midwatch.domain.interventions import (
     Forked,
     HookRan,
     Interrupted,
+    McpConnected,
     ModelChosen,
+    OfferedTool,
     SessionEnded,
     Undone,
 )
@@ -65,6 +67,7 @@ BODIES = {
     "model_chosen": ModelChosen(EVIL),
     "approval_given": ApprovalGiven("call_1", "shell", EVIL, False, "person", EVIL),
     "hook_ran": HookRan("before_tool", EVIL, "call_1", 1, EVIL, EVIL, 3, "f" * 64, 4, 1),
+    "mcp_connected": McpConnected(EVIL, EVIL, EVIL, (OfferedTool(EVIL, EVIL, EVIL, {}, True, True),), EVIL),
     "session_ended": SessionEnded(1, EVIL, None, EVIL, 3, "f" * 64, 4, 1),
 }
 
@@ -138,3 +141,14 @@ def test_a_step_line_fits_and_gives_up_facts_before_its_text(width: int) -> None
 def test_a_reply_says_how_much_of_its_input_was_cached() -> None:
     reply = ModelReplied("m", "chat", "Looking.", (), (), Usage(12_000, 11_000, 0, 300), 0, 3, "end")
     assert "12.3k tokens, 91 % cached" in Steps().every(reply).facts
+
+
+def test_a_session_that_goes_on_is_neither_right_nor_wrong_and_its_last_words_can_be_cited() -> None:
+    (step,) = Steps().of(command(7, exit_code=None, ended="running"))
+    assert step.ok is None
+    (step,) = Steps().of(command(8, tool="session", exit_code=None, ended="killed by signal 9 (SIGKILL)"))
+    assert step.ok
+    ended = SessionEnded(7, "npm run dev", None, "ended with the turn", 9, "f" * 64, 10, 2)
+    events = [event(1, command(7, exit_code=None, ended="running")), event(2, ended)]
+    output = _command(events, 9)
+    assert (output.command, output.ended, output.lines) == ("session 7: npm run dev", "ended with the turn", 2)

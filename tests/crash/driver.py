@@ -1,6 +1,6 @@
 """Works on a scripted task with the real sandbox, git, store and forge, and kills itself when told.
 
-    python -m tests.crash.driver STATE REPO TASK_FILE [N before|after]
+    python -m tests.crash.driver STATE REPO TASK_FILE [SCRIPT [N before|after]]
 
 makes the task (once), works on it, and dies by SIGKILL before or after the N-th append of this process. The model's
 commands add to files, so that a step done twice, or half of one kept, changes the final tree.
@@ -14,11 +14,13 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
 from midwatch.domain.events import Event
+from midwatch.domain.guard import Guard, Hook
 from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
@@ -41,11 +43,12 @@ PATCH = """*** Begin Patch
 *** End Patch"""
 
 
-def _shell(number: int, command: str) -> ToolCall:
-    return ToolCall(f"call_{number}", "shell", json.dumps({"command": command}))
+def _shell(number: int, command: str, **more: object) -> ToolCall:
+    return ToolCall(f"call_{number}", "shell", json.dumps({"command": command, **more}))
 
 
-SCRIPT: tuple[tuple[str, tuple[ToolCall, ...]], ...] = (
+Script = tuple[tuple[str, tuple[ToolCall, ...]], ...]
+STEPS: Script = (
     ("Look.", (_shell(1, "cat count.txt; echo one >> count.txt; echo $(wc -l < count.txt) lines"),)),
     ("Patch.", (ToolCall("call_2", "apply_patch", json.dumps({"patch": PATCH})), _shell(3, "echo two >> count.txt"))),
     ("Fail.", (_shell(4, "echo three >> count.txt; rm keep.txt; false"),)),
@@ -53,20 +56,42 @@ SCRIPT: tuple[tuple[str, tuple[ToolCall, ...]], ...] = (
     ("Read.", (_shell(6, "cat count.txt new/file.txt; test -e keep.txt && echo still here"),)),
     ("Count further\n\nAdded lines.", ()),
 )
+_LOOK = json.dumps({"session": 1, "input": "asked\n", "wait_seconds": 0.2})
+BESIDE: Script = (
+    ("Begin.", (_shell(1, 'while read -r line; do echo "$line"; done', background=True, wait_seconds=0),)),
+    (
+        "Look at all.",
+        (
+            _shell(2, "cat count.txt"),
+            _shell(3, "grep -c zero count.txt"),
+            _shell(4, "ls | wc -l"),
+            _shell(5, "echo three >> count.txt"),
+            _shell(6, "tail -n 1 count.txt"),
+        ),
+    ),
+    ("Ask the session.", (ToolCall("call_7", "session", _LOOK), _shell(8, "cat keep.txt"))),
+    ("Count further\n\nAdded a line.", ()),
+)
+"""A session goes on, and calls of one reply run beside each other."""
+SCRIPTS = {"steps": STEPS, "beside": BESIDE, "hooks": (*STEPS, STEPS[-1]), "read-only": STEPS}
+"""The last two are played with HOOKS, and in that mode."""
 
 
 class ScriptedModel:
-    """Plays SCRIPT by the number of replies in the view."""
+    """Plays a script by the number of replies in the view."""
 
     name = wire = "scripted"
     window, max_output = 1_000_000, 1000
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
 
     async def reply(
         self, view: View, tools: Sequence[ToolSpec], *, max_output: int | None = None
     ) -> AsyncGenerator[Delta | Reply]:
         """The next reply of the script."""
         turn = sum(isinstance(item, Replied) for item in view.items)
-        text, calls = SCRIPT[turn]
+        text, calls = self._script[turn]
         yield Delta("text", text)
         yield Reply(self.name, self.wire, text, calls, (), Usage(10, 0, 0, 5, 0), "calls" if calls else "end")
 
@@ -96,30 +121,41 @@ class DeadlyStore(SqliteStore):
         return events
 
 
-async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
+HOOKS = (
+    Hook("after_tool", "echo hooked >> hooks.txt"),
+    Hook("before_finish", "echo finish >> hooks.txt; test $(grep -c finish hooks.txt) -gt 1 || { echo more; exit 2; }"),
+)
+"""They add to a file too; the first finish is refused."""
+
+
+async def _task(store: SqliteStore, repository: Repository, path: Path, played: str) -> Task:
     if path.exists():
         return (await store.find(path.read_text())).task
     name, prompt = new_task_id(), "Count further"
     base = await repository.resolve(None)
     checks = ("grep -q three count.txt",)
     task = Task(name, prompt, repository.location, base, branch_name(name, prompt), "scripted", checks, "option")
+    if played == "read-only":
+        task = replace(task, mode=played)
+    elif played == "hooks":
+        task = replace(task, guard=Guard(hooks=HOOKS))
     await store.create(task)
     path.write_text(name)
     return task
 
 
-async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when: str = "") -> None:
+async def main(state: Path, location: str, task_file: Path, played: str, death: tuple[int, str]) -> None:
     """Work on the task until it is done or this process is dead."""
-    store = DeadlyStore(state / "state.db", fatal, when)
+    store = DeadlyStore(state / "state.db", *death)
     repository = await Repository.open(state, location)
-    task = await _task(store, repository, task_file)
+    task = await _task(store, repository, task_file, played)
     parts = Parts(
         state=state,
         store=store,
         blobs=Blobs(state / "blobs"),
         repository=repository,
         sandbox=Bubblewrap(),
-        model=ScriptedModel(),
+        model=ScriptedModel(SCRIPTS[played]),
         tools=default_tools(),
         forge=LocalForge(state),
         observer=Silent(),
@@ -134,5 +170,6 @@ async def main(state: Path, location: str, task_file: Path, fatal: int = 0, when
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    kill = (int(arguments[3]), arguments[4]) if len(arguments) > 3 else (0, "")
-    asyncio.run(main(Path(arguments[0]), arguments[1], Path(arguments[2]), *kill))
+    played = arguments[3] if len(arguments) > 3 else "steps"
+    kill = (int(arguments[4]), arguments[5]) if len(arguments) > 4 else (0, "")
+    asyncio.run(main(Path(arguments[0]), arguments[1], Path(arguments[2]), played, kill))

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 APPENDS = 23
 """Of an undisturbed run; `test_an_undisturbed_run…` says when this is no longer so."""
+BESIDE_APPENDS = 22
+"""The same, of the script with a session and with calls beside each other."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class Place:
     repository: Path
     task_file: Path
 
-    def drive(self, *kill: str) -> subprocess.CompletedProcess[str]:
+    def drive(self, *kill: str, script: str = "steps") -> subprocess.CompletedProcess[str]:
         """Run the driver to its end or its death."""
-        arguments = [str(self.state), str(self.repository), str(self.task_file), *kill]
+        arguments = [str(self.state), str(self.repository), str(self.task_file), script, *kill]
         return subprocess.run(
             [sys.executable, "-m", "tests.crash.driver", *arguments],
             capture_output=True,
@@ -105,6 +107,14 @@ def test_an_undisturbed_run_appends_as_often_as_the_kill_test_believes(place: Pl
     assert done.stdout.strip() == f"appends {APPENDS}"
 
 
+def test_an_undisturbed_run_with_a_session_too(place: Place) -> None:
+    done = place.drive(script="beside")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"appends {BESIDE_APPENDS}"
+    results = asyncio.run(_ending(place)).results
+    assert results[6][2].startswith("session 1 runs\n")
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, APPENDS + 1))
 def test_killed_at_any_append_the_task_goes_on_as_if_nothing_had_happened(place: Place, number: int, when: str) -> None:
@@ -129,3 +139,23 @@ def test_killed_at_any_append_the_task_goes_on_as_if_nothing_had_happened(place:
     assert ending.results[5][2].endswith(f"{EXPECTED_COUNT}\nhello\n")
     assert _git(place.repository, "status", "--porcelain") == ""
     assert not list((place.state / "attempts").iterdir())
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(4, BESIDE_APPENDS - 2))
+def test_killed_with_a_session_running_and_calls_beside_each_other(place: Place, number: int, when: str) -> None:
+    killed = place.drive(str(number), when, script="beside")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    resumed = place.drive(script="beside")
+    assert resumed.returncode == 0, resumed.stderr
+    ending = asyncio.run(_ending(place))
+    branch = f"midwatch/count-further-{place.task_file.read_text()}"
+    assert _git(place.repository, "show", f"{branch}:count.txt") == "zero\nthree"
+    assert _git(place.repository, "rev-parse", f"{branch}^{{tree}}") == ending.tree
+    assert (ending.requests, ending.proposals, ending.faults) == (1, 1, ())
+    assert [name for name, _, _, _ in ending.results] == [f"call_{n}" for n in range(1, 9)]
+    said = [output.partition("]\n")[2] if output.startswith("[") else output for _, _, output, _ in ending.results]
+    assert [text.split("\n", 1)[1] for text in said[1:6]] == ["zero\n", "1\n", "2\n", "(no output)", "three\n"]
+    assert said[0].startswith("session 1 runs; ")
+    assert said[6].startswith(("session 1 runs\n", "Session 1 (while read -r line"))
+    assert len({tree for _, _, _, tree in ending.results[1:4]}) == 1

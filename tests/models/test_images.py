@@ -80,8 +80,8 @@ async def test_a_model_that_takes_none_is_told_that_they_are_left_out(server: Mo
     for body in (await sent(server, wire, "vllm/deepseek-coder"), await sent(server, wire, images=False)):
         text = str(body)
         assert "iVBOR" not in text
-        assert "[2 images left out: this model is not known to take images]" in text
-        assert "[an image left out: this model is not known to take images]" in text
+        assert "[2 images left out: this model is not known to take images; a program in the sandbox can" in text
+        assert "[an image left out: this model is not known to take images; " in text
     assert "iVBOR" in str(await sent(server, wire, "vllm/deepseek-coder", images=True))
 
 

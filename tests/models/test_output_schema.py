@@ -102,7 +102,9 @@ async def test_requests_with_a_schema_begin_with_the_one_before(server: ModelSer
         ("anthropic/claude-opus-5", True), ("anthropic/claude-sonnet-4-5", True), ("bedrock/claude-haiku-4-5", True),
         ("anthropic/claude-opus-4-1", False), ("anthropic/claude-sonnet-4-20250514", False),
         ("anthropic/claude-3-7-sonnet", False), ("vertex/claude-opus-5", False), ("openrouter/openai/gpt-5", True),
-        ("openrouter/google/gemini-2.5-pro", False), ("gemini/gemini-2.5-pro", False), ("deepseek/deepseek-v4", False),
+        ("openrouter/google/gemini-2.5-pro", False), ("openrouter/qwen/qwen3-coder", False),
+        ("openrouter/anthropic/claude-opus-5", True), ("anthropic/never-heard-of", False),
+        ("gemini/gemini-2.5-pro", False), ("deepseek/deepseek-v4", False),
         ("mistral/mistral-large", False), ("ollama/qwen3", False), ("vllm/qwen3", False), ("llamacpp/qwen3", False),
     ],
 )  # fmt: skip
@@ -114,7 +116,7 @@ def test_who_is_sent_the_schema_as_a_field_depends_on_provider_and_model(name: s
 
 
 @WIRES
-@pytest.mark.parametrize("said", ["codex_sdk_ts", "", "two words\n"])
+@pytest.mark.parametrize("said", ["codex_sdk_ts", "My client 2", "", "ünï"])
 async def test_the_program_that_drives_us_is_named_to_an_endpoint_of_openais_kind(
     server: ModelServer, wire: str, said: str
 ) -> None:
@@ -123,7 +125,7 @@ async def test_the_program_that_drives_us_is_named_to_an_endpoint_of_openais_kin
     model = build("mine/gpt-5", load_models(values, {"CODEX_INTERNAL_ORIGINATOR_OVERRIDE": said}))
     await ask(model)
     await model.close()
-    expected = said if wire != "messages" and said == "codex_sdk_ts" else None
+    expected = said if wire != "messages" and said not in ("", "ünï") else None
     assert server.requests_to(base_url)[0].headers.get("originator") == expected
 
 

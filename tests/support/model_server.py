@@ -3,11 +3,12 @@
     with serving() as server:
         base_url = server.script(fails(429), calls("shell", command="ls"), says("Done."))
 
-A script is a list of steps. `says`, `calls` and `raw` are turns; `fails`, `hangs`, `garbage` and `cut_after` are faults
-of the turn that follows them, and each happens `times` times (-1: always) before that turn is answered. Which turn a
-request is for is read from its history, so a client that was killed and started again goes on where it was; the last
-turn repeats. Scripts have paths of their own, so any number of conversations can run at once on one server. Steps are
-plain dictionaries, so a script may also be a JSON file (a list of steps, or an object of name to list):
+A script is a list of steps. `says`, `calls` and `raw` are turns; `fails`, `spoils`, `hangs`, `garbage` and `cut_after`
+are faults of the turn that follows them, and each happens `times` times (-1: always) before that turn is answered.
+Which turn a request is for is read from its history, so a client that was killed and started again goes on where it
+was; the last turn repeats. Scripts have paths of their own, so any number of conversations can run at once on one
+server. Steps are plain dictionaries, so a script may also be a JSON file (a list of steps, or an object of name to
+list):
 
     python -m tests.support.model_server SCRIPT.json --port 0      prints the port; base_url is http://127.0.0.1:PORT/NAME/v1
 """
@@ -38,7 +39,7 @@ WIRE_OF = {
 """By the end of a path."""
 ANSWERS = {"responses": responses_answer, "chat": chat_answer, "messages": messages_answer}
 
-FAULTS = {"fails", "hangs", "garbage", "cut_after"}
+FAULTS = {"fails", "spoils", "hangs", "garbage", "cut_after"}
 CALL_ID = re.compile(rb'"(?:tool_call_id|call_id|id)":\s*"call_(\d+)_\d{6,}"')
 
 
@@ -68,6 +69,15 @@ def fails(
 ) -> Step:
     """An error answer. `more` goes into the error object (`code`, `type`)."""
     return {"fails": status, "message": message, "headers": dict(headers or {}), "times": times, "error": more}
+
+
+def spoils(
+    data: str, *, status: int, content_type: str, headers: Mapping[str, str] | None = None, times: int = 1
+) -> Step:
+    """An answer that is these bytes, before the next turn."""
+    return {
+        "spoils": data, "status": status, "content_type": content_type, "headers": dict(headers or {}), "times": times,
+    }  # fmt: skip
 
 
 def hangs(*, times: int = -1, after: int = 0) -> Step:
@@ -112,6 +122,7 @@ class ModelServer:
         self.connections = 0
         """That were ever made."""
         self._scripts: dict[str, list[Step]] = {}
+        self._asides: dict[str, Mapping[str, Step]] = {}
         self._fired: dict[tuple[str, int], int] = {}
         self._names = itertools.count(1)
         self._serial = itertools.count(1)
@@ -122,10 +133,12 @@ class ModelServer:
         """Without a path."""
         return f"http://127.0.0.1:{self.port}"
 
-    def script(self, *steps: Step, name: str = "") -> str:
-        """Adds (or replaces) a conversation; returns its base_url."""
+    def script(self, *steps: Step, name: str = "", asides: Mapping[str, Step] | None = None) -> str:
+        """Adds (or replaces) a conversation; returns its base_url. `asides` are turns outside the order: answered
+        where the newest words of the request begin with that text."""
         name = name or f"script-{next(self._names)}"
         self._scripts[name] = list(steps)
+        self._asides[name] = asides or {}
         return f"{self.url}/{name}/v1"
 
     def requests_to(self, base_url: str) -> list[Request]:
@@ -168,9 +181,13 @@ class ModelServer:
             return True
         steps = self._scripts[name]
         turns = [i for i, step in enumerate(steps) if not FAULTS & step.keys()]
-        turn = _turn(wire, json.loads(body), body)
+        asked = json.loads(body)
+        turn = _turn(wire, asked, body)
         request = Request(path, headers, body, turn)
         self.requests.append(request)
+        newest = _newest_words(asked["input" if wire == "responses" else "messages"])
+        if aside := next((step for text, step in self._asides[name].items() if newest.startswith(text)), None):
+            return await self._answer(reader, writer, request, wire, None, aside)
         here = min(turn, len(turns) - 1)
         at = turns[here] if turns else len(steps)
         after = turns[here - 1] + 1 if here > 0 else 0
@@ -199,6 +216,10 @@ class ModelServer:
         if fault is not None and "fails" in fault:
             error = {"message": fault["message"] or f"scripted failure {fault['fails']}", **fault["error"]}
             writer.write(_whole(fault["fails"], "application/json", json.dumps({"error": error}), fault["headers"]))
+            await writer.drain()
+            return True
+        if fault is not None and "spoils" in fault:
+            writer.write(_whole(fault["status"], fault["content_type"], fault["spoils"], fault["headers"]))
             await writer.drain()
             return True
         if fault is not None and "garbage" in fault:
@@ -242,6 +263,14 @@ def _turn(wire: str, body: Any, data: bytes) -> int:
         runs += ours and not before
         before = ours
     return max([runs, *seen])
+
+
+def _newest_words(items: Sequence[Mapping[str, Any]]) -> str:
+    """The last text of the last item."""
+    content = items[-1].get("content") if items else ""
+    if isinstance(content, list):
+        content = content[-1].get("text") if content else ""
+    return content if isinstance(content, str) else ""
 
 
 def _head(status: int, kind: str, headers: Mapping[str, str]) -> bytes:

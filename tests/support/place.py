@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from midwatch.agent.log import History
 from midwatch.domain.limits import Limits
@@ -20,7 +22,10 @@ from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.bubblewrap import Bubblewrap
-from midwatch.tools.toolset import default_tools
+from midwatch.tools.approval import Approver, Nobody
+from midwatch.tools.mcp.config import McpSettings
+from midwatch.tools.rules import Rules
+from midwatch.tools.toolset import ToolSet, default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.read import make_report
 from midwatch.workflows.report import Report
@@ -56,6 +61,14 @@ class Place:
     root: Path
     repository: Path
     sandbox: Sandbox = field(default_factory=Bubblewrap)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the surroundings: what the person has set."""
+    approver: Approver = field(default_factory=Nobody)
+    tools: ToolSet | None = None
+    """Instead of those that every attempt has."""
+    mcp: McpSettings = field(default_factory=McpSettings)
+    read_only: tuple[str, ...] = ()
+    """Folders that boxes may read."""
 
     @property
     def state(self) -> Path:
@@ -83,9 +96,10 @@ class Place:
         attempts: int = 1,
         limits: Limits | None = None,
         prompt: str = "Count further",
+        mcp: Sequence[str] = (),
     ) -> Task:
         """A new task, as a person would make it."""
-        request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts)
+        request = Request(prompt, str(self.repository), None, None, tuple(checks), attempts, mcp=tuple(mcp))
         return await self.begin(request, limits)
 
     async def begin(self, request: Request, limits: Limits | None = None) -> Task:
@@ -93,18 +107,25 @@ class Place:
         plain = request.kind == "conversation"
         repository = await Repository.open(self.state, request.repository, plain=plain)
         means = Means(self.state, {"PATH": "/usr/bin:/bin", "HOME": str(self.root)})
-        around = Surroundings("fake", self.sandbox.name, (), means, limits or Limits())
+        further = {"mcp": self.mcp, **self.settings}
+        around = Surroundings("fake", self.sandbox.name, self.read_only, means, limits or Limits(), **further)
         task = await make_task(request, repository, around)
         async with self.store() as store:
             await store.create(task)
         return task
 
     async def solve(
-        self, task: Task, model: Model, observer: Observer | None = None, forge: Forge | None = None
+        self,
+        task: Task,
+        model: Model,
+        observer: Observer | None = None,
+        forge: Forge | None = None,
+        tools: ToolSet | None = None,
     ) -> Report:
         """Work on it to its end, and what came of it."""
         async with self.store() as store:
             parts = await self.parts(store, task, model, observer, forge)
+            parts = dataclasses.replace(parts, tools=tools) if tools else parts
             await solve(task, parts)
             return await make_report(store, self.state, self.forge, task.id)
 
@@ -120,12 +141,14 @@ class Place:
             repository=await Repository.open(self.state, task.repository, plain=plain),
             sandbox=self.sandbox,
             model=model,
-            tools=default_tools(),
+            tools=self.tools or default_tools(Rules().beside(task.guard.rules)),
             forge=forge or self.forge,
             observer=observer or Silent(),
             support=None,
             harness="midwatch test",
-            means=Means(self.state),
+            approver=self.approver,
+            means=Means(self.state, {"PATH": "/usr/bin:/bin", "HOME": str(self.root)}),
+            mcp=self.mcp,
         )
 
     async def report(self, task: Task) -> Report:

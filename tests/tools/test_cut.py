@@ -30,7 +30,7 @@ def test_head_and_tail_are_cut_between_lines(tmp_path: Path) -> None:
     head, note, tail = text.partition("\n…")[0], text.split("\n")[5], text.split("\n")[6:]
     assert truncated
     assert head.split("\n") == [f"line {n:03}" for n in range(5)]
-    assert note.startswith("… 90 lines left out here (900 bytes in all); the full log is command 3 ")
+    assert note.startswith("… 90 lines left out here (900 bytes in all); the full log is command 3: ")
     assert tail == [*(f"line {n:03}" for n in range(95, 100)), ""]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,30 @@ def test_a_summary_takes_linear_time_and_finds_its_files() -> None:
     assert ApplyPatch().summary(json.dumps({"patch": spaces})).startswith("apply_patch: A a  ")
     text = "*** Update File:  x y.txt \t\r\n*** Delete File:z\n*** Add File: \n"
     assert ApplyPatch().summary(json.dumps({"patch": text})) == "apply_patch: M x y.txt, D z"
+
+
+async def test_programs_are_told_what_became_of_each_file(box: WatchedBox, table: Bench) -> None:
+    folder = Path(box.workdir)
+    for name in ("gone", "kept", "old name -> x", "same"):
+        (folder / name).write_text(f"{name}\n")
+    patch = (
+        "*** Begin Patch\n*** Add File: sub/new\n+new\n*** Delete File: gone\n*** Update File: kept\n@@\n-kept\n+more\n"
+        "*** Update File: old name -> x\n*** Move to: sub/moved\n@@\n-old name -> x\n+moved\n*** End Patch"
+    )
+    result = await ApplyPatch().run(patch, table)
+    assert result.detail == {
+        "files": [
+            {"path": "sub/new", "kind": "add"},
+            {"path": "gone", "kind": "delete"},
+            {"path": "kept", "kind": "update"},
+            {"path": "old name -> x", "kind": "update", "move_path": "sub/moved"},
+        ]
+    }
+    assert not (await ApplyPatch().run(patch, table)).detail
+
+
+async def test_paths_start_in_the_folder_of_the_task(box: WatchedBox, table: Bench) -> None:
+    (Path(box.workdir) / "sub").mkdir()
+    result = await ApplyPatch().run(PATCH, replace(table, folder="sub"))
+    assert result.output.endswith("\nA sub/new.txt")
+    assert result.detail == {"files": [{"path": "sub/new.txt", "kind": "add"}]}

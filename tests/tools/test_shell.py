@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ async def test_a_long_output_is_cut_in_the_middle_and_names_the_full_log(table: 
     assert head == [str(n) for n in range(1, len(head) + 1)]
     assert tail == [str(n) for n in range(100_001 - len(tail), 100_001)]
     assert f"{100_000 - len(head) - len(tail):,} lines left out" in note
-    assert "command 7 (`midwatch log <id> --cmd 7`)" in note
+    assert "the full log is command 7: read more of it with the tool `log`" in note
     assert result.lines == 100_000
 
 
@@ -228,3 +229,20 @@ def test_a_summary_is_the_first_line_made_harmless() -> None:
 async def test_looking_for_a_patch_takes_linear_time(filler: str, table: Bench) -> None:
     command = "true\n: '" + filler * (600_000 // len(filler)) + "'"  # what is quadratic takes half an hour
     assert (await run(table, command)).ok
+
+
+async def test_folders_start_in_that_of_the_task(box: WatchedBox, table: Bench) -> None:
+    (Path(box.workdir) / "sub/deep").mkdir(parents=True)
+    table = replace(table, folder="sub")
+    for workdir, name in ((".", "sub"), ("deep", "deep"), ("..", "workspace"), (f"{box.workdir}/sub", "sub")):
+        assert (await run(table, 'basename "$PWD"', workdir=workdir)).output.endswith(f"\n{name}\n")
+    assert "outside the workspace" in (await run(table, "true", workdir="../..")).output
+    result = await run(table, f"cd deep && apply_patch <<'EOF'\n{PATCH}\nEOF")
+    assert result.detail == {"files": [{"path": "sub/deep/new.txt", "kind": "add"}]}
+
+
+async def test_less_output_is_shown_where_less_is_asked_for(table: Bench) -> None:
+    result = await run(table, "seq 1000", max_output_tokens=100)
+    assert result.truncated
+    assert len(result.output.encode()) < 700
+    assert (await run(table, "seq 100000", max_output_tokens=1_000_000)).truncated

@@ -12,7 +12,7 @@ import pytest
 from midwatch.domain.conversation import Answered, Reply, Said, ToolSpec, View
 from midwatch.domain.errors import InputError, ModelError
 from midwatch.domain.events import Message
-from midwatch.domain.interventions import FilesImported, Interrupted, Undone
+from midwatch.domain.interventions import FilesImported, Interrupted, SessionEnded, Undone
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Task
 from midwatch.models.fake import FakeModel, Step, calls, says
@@ -236,3 +236,27 @@ async def test_a_change_that_does_not_fit_is_told_and_nothing_of_the_persons_is_
         turn = await talk.turn("add one")
     assert "count.txt" in turn.notes[0]
     assert (place.repository / "count.txt").read_text() == "the person's\n"
+
+
+async def test_sessions_end_with_the_turn_and_the_next_one_knows(place: Place) -> None:
+    serve = calls("shell", command="while :; do echo up; sleep 0.05; done", background=True)
+    count = calls("shell", command="pgrep -fc 'while [:]; do'")
+    wait = calls("session", session=4, wait_seconds=600)
+    look = calls("session", session=1)
+    script = [serve, says("It runs."), count, look, serve, wait, says("Never said."), count, says("Gone.")]
+    task = await begin(place)
+    async with opened(place, task, script) as (talk, model):
+        assert (await talk.turn("serve")).text == "It runs."
+        going = asyncio.create_task(talk.turn("still there?"))
+        while len(talk.log.unanswered()) != 1 or talk.log.unanswered()[0].name != "session" or talk.log.turns < 6:
+            await asyncio.sleep(0.02)
+        talk.interrupt()
+        assert (await going).ended == "interrupted"
+        model._turns.pop(6)  # the reply that was not asked for
+        assert (await talk.turn("and now?")).text == "Gone."
+        counted, gone, *_, last = answers(model)[1:]
+        assert [text.split("\n")[1] for text in (counted, last)] == ["0", "0"]
+        assert gone.startswith("Session 1 (while :; do echo up")
+        ended = [event.body for event in talk.log.events if isinstance(event.body, SessionEnded)]
+    assert [body.ended for body in ended] == ["ended with the turn"] * 2
+    assert all((body.number > 0) == (body.lines > 0) for body in ended)  # how much it wrote is chance

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from midwatch.domain.conversation import Said
 from midwatch.models.fake import FakeModel, calls, says
-from tests.support.place import Place, make_repository
+from tests.support.place import Place, git, make_repository
 
 SKILL = "---\nname: release\ndescription: How to release\n---\nThe body.\n"
 
@@ -34,3 +34,17 @@ async def test_a_repository_without_instructions_says_nothing(tmp_path: Path) ->
     model = FakeModel([says("Done.")])
     await place.solve(await place.task(), model)
     assert len(model.asked[0][0].items) == 1
+
+
+async def test_instructions_may_be_a_link_to_another_file(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repo", {"CLAUDE.md": "Use spaces.\n", "web/NOTES.md": "Of web.\n"})
+    (repository / "AGENTS.md").symlink_to("CLAUDE.md")
+    (repository / "web/AGENTS.md").symlink_to("NOTES.md")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "Links")
+    place = Place(tmp_path, repository)
+    model = FakeModel([calls("shell", command="ls web"), says("Done.")])
+    await place.solve(await place.task(), model)
+    said = [item.text for item in model.asked[-1][0].items if isinstance(item, Said)]
+    assert "Use spaces." in said[0]
+    assert said[2] == '<instructions from="web/AGENTS.md" for="web/">\nOf web.\n</instructions>'

@@ -78,3 +78,32 @@ async def test_odd_line_ends_in_names_deceive_nobody(user: UserRepository) -> No
     assert await objects.commit_facts(git, head) == (user.git("rev-parse", "HEAD^{tree}"),
                                                      (user.git("rev-parse", "HEAD^"),))  # fmt: skip
     assert await objects.read_files(git, head, ["no\rwhere", "a.txt"]) == {"a.txt": b"one\ntwo\nthree\n"}
+
+
+async def test_links_are_followed_as_far_as_the_commit_goes(repository: Path) -> None:
+    (repository / "sub").mkdir()
+    (repository / "sub/file").write_text("here\n")
+    (repository / "folder").symlink_to("sub")
+    links = {"one": "sub/file", "two": "one", "gone": "no\nwhere", "out": "../../etc/passwd", "root": "/etc/passwd"}
+    for name, target in {**links, "loop": "loop", "sub/up": "../a b.txt"}.items():
+        (repository / name).symlink_to(target)
+    _commit(repository, "links")
+    git = Git(git_dir=repository / ".git")
+    names = [
+        "gone",
+        "one",
+        "out",
+        "two",
+        "root",
+        "loop",
+        "sub/file/x",
+        "sub/up",
+        "folder/file",
+        "missing",
+        "folder",
+        "sub/file",
+    ]
+    found = await objects.read_files(git, "HEAD", names, follow=True)
+    here = dict.fromkeys(("one", "two", "folder/file", "sub/file"), b"here\n")
+    assert found == {**here, "sub/up": b"one\x00two\n"}
+    assert (await objects.read_files(git, "HEAD", ["one"])) == {"one": b"sub/file"}

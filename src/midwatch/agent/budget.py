@@ -19,6 +19,10 @@ LEAST_OUTPUT = 1024
 """Tokens: a reply capped below this is not worth its price."""
 
 
+SLACK = 32
+"""This part of the window is left free by the cap on a reply."""
+
+
 def seconds_left(log: Log, limits: Limits) -> float:
     """Wall clock that is left; infinite without a limit."""
     return math.inf if limits.seconds is None else limits.seconds - log.elapsed()
@@ -46,7 +50,8 @@ def over(log: Log, limits: Limits, model: Model, fixed: int = 0) -> LimitReached
 
 
 def output_cap(log: Log, limits: Limits, model: Model, fixed: int = 0, wasted: int = 0) -> int:
-    """The most output tokens that the next call may ask for, so that the money limit holds in the worst case.
+    """The most output tokens that the next call may ask for, so that they fit into the model's window, and the money
+    limit holds in the worst case.
 
     `fixed` is the size in bytes of what every request holds beside the conversation (instructions, tools); `wasted`
     is what sends of this call that broke off may have cost already, in millionths of a US dollar.
@@ -54,11 +59,12 @@ def output_cap(log: Log, limits: Limits, model: Model, fixed: int = 0, wasted: i
     Raises InputError when there is a money limit and the model's price is not known: a limit that cannot be kept
     is refused rather than ignored.
     """
+    most = _room(log, model, fixed)
     if limits.cost_microusd is None:
-        return model.max_output
+        return most
     sent = sent_tokens(log, fixed)
     base = worst_cost(model, sent, 0)
-    full = worst_cost(model, sent, model.max_output)
+    full = worst_cost(model, sent, most)
     if base is None or full is None:
         raise InputError(
             f"the price of {model.name} is not known, so --max-cost cannot be kept",
@@ -66,10 +72,17 @@ def output_cap(log: Log, limits: Limits, model: Model, fixed: int = 0, wasted: i
         )
     left = limits.cost_microusd - log.cost_microusd - wasted
     if full <= left:
-        return model.max_output
+        return most
     if left <= base or full == base:
         return 0
-    return int(model.max_output * (left - base) / (full - base))
+    return int(most * (left - base) / (full - base))
+
+
+def _room(log: Log, model: Model, fixed: int) -> int:
+    """Output tokens that fit into the window beside the next request: some servers refuse a request that asks for
+    more. A token of what was not counted yet is taken for three bytes; what JSON adds to it is in the slack."""
+    held = (log.sent_tokens or fixed // 3) + log.pending_bytes // 3 + model.window // SLACK
+    return min(model.max_output, max(model.window - held, LEAST_OUTPUT))
 
 
 def worst_cost(model: Model, sent: int, output: int) -> int | None:

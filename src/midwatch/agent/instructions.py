@@ -7,9 +7,11 @@ may do is decided by the harness, so nothing in them can widen it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from midwatch.agent import front
+from midwatch.agent.data import sealed
 
 NAMES = ("AGENTS.override.md", "AGENTS.md")
 """In a folder, the first of these counts."""
@@ -18,8 +20,6 @@ BUDGET = 32 << 10
 SKILL_FOLDERS = (".agents/skills", ".midwatch/skills")
 MOST_SKILLS = 50
 _DESCRIPTION = 300
-_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
-_KEY = re.compile(r"(name|description):[ \t]*(.*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,50 +31,75 @@ class Skill:
     path: str
 
 
-PLACES = (*NAMES, *SKILL_FOLDERS)
-"""All files and folders of a repository where something is looked for at the start."""
+def chain(folder: str) -> list[str]:
+    """The folders from the top of the repository (``) down to this one."""
+    parts = [part for part in folder.split("/") if part]
+    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
 
 
-def wanted(files: Iterable[str]) -> list[str]:
-    """Those of the files in PLACES that must be read: instructions at the top, and the skills' descriptions."""
-    return [path for path in files if path in NAMES or _is_skill(path)]
+def places(folder: str = "") -> list[str]:
+    """All files and folders of a repository where something is looked for at the start of work in `folder`."""
+    return [*(_in(there, name) for there in chain(folder) for name in NAMES), *SKILL_FOLDERS]
+
+
+def wanted(files: Iterable[str], folder: str = "") -> list[str]:
+    """Those of the files in `places` that must be read: instructions on the way down to `folder`, and the skills'
+    descriptions."""
+    known = set(places(folder))
+    return [path for path in files if path in known or _is_skill(path)]
 
 
 def nearest(folder: str, files: Iterable[str]) -> str:
     """The instructions file that counts in a folder (`` for the top), or nothing."""
-    prefix = f"{folder}/" if folder else ""
     there = set(files)
-    return next((prefix + name for name in NAMES if prefix + name in there), "")
+    return next((_in(folder, name) for name in NAMES if _in(folder, name) in there), "")
 
 
-def told(personal: bytes, contents: Mapping[str, bytes]) -> str:
+def told(personal: bytes, contents: Mapping[str, bytes], folder: str = "") -> str:
     """The instructions as the model reads them; empty when there are none. `personal` is the person's own file,
-    `contents` the repository's files by path."""
+    `contents` the repository's files by path; those on the way down to `folder` are told, the nearest last."""
     parts, left = [], BUDGET
-    top = nearest("", contents)
-    for source, data in (("the person who gives the task", personal), (top, contents.get(top, b""))):
+    files = [nearest(there, contents) for there in chain(folder)]
+    for source, data in (("the person who gives the task", personal), *((f, contents[f]) for f in files if f)):
         text, used = _cut(data, left)
         left -= used
+        below = source.rpartition("/")[0]
         if text:
-            parts.append(f'<instructions from="{source}">\n{text}\n</instructions>')
+            parts.append(
+                f'<instructions from="{source}"{_for(below)}>\n{sealed(text, "instructions")}\n</instructions>'
+            )
     listed = _listed(skills(contents))
     if listed:
         parts.append(listed)
     return "\n\n".join(parts)
 
 
+def counted(text: str) -> int:
+    """How much of the budget a message of `told` or `nested` has taken: its bytes but for the list of skills."""
+    return len(text.partition("<skills>")[0].encode("utf-8", "replace"))
+
+
+def _for(folder: str) -> str:
+    return f' for="{folder}/"' if folder else ""
+
+
+def _in(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
 def nested(path: str, data: bytes, used: int) -> str:
     """A file below the working folder, told when something beside it was touched. `used`: bytes told so far."""
     text, _ = _cut(data, max(0, BUDGET - used))
     folder = path.rpartition("/")[0]
-    return f'<instructions from="{path}" for="{folder}/">\n{text}\n</instructions>' if text else ""
+    inside = sealed(text, "instructions")
+    return f'<instructions from="{path}"{_for(folder)}>\n{inside}\n</instructions>' if text else ""
 
 
 def skills(contents: Mapping[str, bytes]) -> list[Skill]:
     """The skills among the files, by name; one without a description is of no use and left out."""
     found: dict[str, Skill] = {}
     for path in sorted(filter(_is_skill, contents)):
-        facts = _front_matter(contents[path].decode("utf-8", "replace"))
+        facts, _ = front.read(contents[path].decode("utf-8", "replace"), ("name", "description"))
         name = facts.get("name") or path.split("/")[-2]
         if facts.get("description") and name not in found:
             found[name] = Skill(_line(name), _line(facts["description"])[:_DESCRIPTION], path)
@@ -88,32 +113,10 @@ def _is_skill(path: str) -> bool:
     )
 
 
-def _front_matter(text: str) -> dict[str, str]:
-    """`name` and `description` of the block between `---` lines; a value may be quoted or go on, indented, below."""
-    front = _FRONT.match(text)
-    facts: dict[str, list[str]] = {}
-    key = ""
-    for line in front[1].splitlines() if front else ():
-        found = _KEY.fullmatch(line)
-        if found:
-            key = found[1]
-            value = found[2].strip()
-            facts[key] = [] if re.fullmatch(r"[|>][+-]?", value) else [_unquoted(value)]
-        elif key and line[:1] in (" ", "\t"):
-            facts[key].append(line.strip())
-        else:
-            key = ""
-    return {name: " ".join(part for part in parts if part) for name, parts in facts.items()}
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
-
-
 def _listed(found: list[Skill]) -> str:
     if not found:
         return ""
-    lines = "\n".join(f"- {skill.name}: {skill.description} ({skill.path})" for skill in found)
+    lines = sealed("\n".join(f"- {skill.name}: {skill.description} ({skill.path})" for skill in found), "skills")
     return f"<skills>\nRead the file before you do what it is about.\n{lines}\n</skills>"
 
 

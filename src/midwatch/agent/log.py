@@ -8,13 +8,15 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from midwatch.agent import data
 from midwatch.domain.codec import to_json
-from midwatch.domain.conversation import Answered, Item, Replied, Said, ToolCall, Usage
+from midwatch.domain.conversation import Answered, Image, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
     Checked,
     Compacted,
@@ -30,7 +32,15 @@ from midwatch.domain.events import (
     ToolStarted,
 )
 from midwatch.domain.evidence import Checkpoint
-from midwatch.domain.interventions import FilesImported, Interrupted, ModelChosen, SessionEnded, Undone
+from midwatch.domain.interventions import (
+    ApprovalGiven,
+    FilesImported,
+    HookRan,
+    Interrupted,
+    ModelChosen,
+    SessionEnded,
+    Undone,
+)
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
@@ -66,6 +76,8 @@ class History:
         """Model calls before that."""
         self.model = ""
         """Another model than the task's that answers now; empty for the task's."""
+        self.told: list[Message] = []
+        """What the repository says to every agent, as far as it is still in the conversation."""
         self.plan: PlanUpdated | None = None
         self.last_reply: ModelReplied | None = None
         self.turns = 0
@@ -95,8 +107,8 @@ class History:
                 self._opening += self.turns == 0
                 if body.author == "person" and self.outcome is not None:
                     self.turn_began, self.turns_before = len(self.events) - 1, self.turns
-                self.items.append(Said(body.text, body.images))
-                self._tail_bytes += _size(body.text)
+                self._add(Said(data.told(body.author, body.text), body.images))
+                self.told += [body] if body.author == "repository" else []
                 self._reopen()
                 self.schema = body.schema if body.author == "person" else self.schema
             case ModelReplied() as body:
@@ -134,6 +146,8 @@ class History:
                 self.outcome = Outcome("interrupted", body.reason, draft=True)
             case ModelChosen():
                 self.model = body.model
+            case HookRan() if body.checkpoint is not None:
+                self.checkpoint = body.checkpoint
             case SessionEnded() if body.number:
                 self.numbers = max(self.numbers, body.number)
             case _:
@@ -147,6 +161,7 @@ class History:
         """Be as after event `to`, but for what was spent and for numbers that may have been cited."""
         before = History(self.events[: body.to])
         self.items, self.plan, self.last_reply = before.items, before.plan, before.last_reply
+        self.told = before.told
         self._open, self._started = before._open, before._started
         self._opening, self._tail_bytes, self._sent = before._opening, before._tail_bytes, before._sent
         self.schema, self.model = before.schema, before.model
@@ -171,12 +186,15 @@ class History:
 
     def _fold_result(self, body: ToolFinished) -> None:
         self._open.pop(body.call_id, None)
-        self.items.append(Answered(body.call_id, body.tool, body.output, body.ok, body.images))
-        self._tail_bytes += _size(body.output)
+        self._add(Answered(body.call_id, body.tool, body.output, body.ok, body.images))
         self.checkpoint = body.checkpoint
         if body.number:
             self.commands.append(body)
             self.numbers = max(self.numbers, body.number)
+
+    def _add(self, item: Said | Answered) -> None:
+        self.items.append(item)
+        self._tail_bytes += item_bytes(item)
 
     def _fold_compaction(self, body: Compacted) -> None:
         self.usage += body.usage
@@ -184,6 +202,8 @@ class History:
         self.cost_known = self.cost_known and body.cost_microusd is not None
         tail = self.items[len(self.items) - body.kept :]
         self.items = [*self.opening, Said(body.summary), *tail]
+        texts = {item.text for item in self.items if isinstance(item, Said)}
+        self.told = [told for told in self.told if told.text in texts]
         self._sent, self._tail_bytes = 0, sum(map(item_bytes, self.items))
 
     @property
@@ -191,8 +211,17 @@ class History:
         """What was said before the model's first reply: instructions and the task."""
         return list(itertools.takewhile(lambda item: isinstance(item, Said), self.items))[: self._opening]
 
+    @property
+    def images(self) -> int:
+        """How many pictures the conversation holds."""
+        return sum(len(item.images) for item in self.items if not isinstance(item, Replied))
+
+    def unanswered(self) -> list[ToolCall]:
+        """The calls of the last reply that have no result, in order, also those that a crash left open."""
+        return list(self._open.values())
+
     def next_unanswered(self) -> ToolCall | None:
-        """The first call of the last reply that has no result, also one that a crash left open."""
+        """The first of them."""
         return next(iter(self._open.values()), None)
 
     def is_started(self, call: ToolCall) -> bool:
@@ -222,7 +251,8 @@ class History:
 
     @property
     def spent_seconds(self) -> float:
-        """Wall clock of the work so far, from the events' times; time between a crash and its resume not counted."""
+        """Wall clock of the work so far, from the events' times; time between a crash and its resume is not counted,
+        nor what a person took to decide."""
         return _seconds(self.events)
 
     @property
@@ -242,6 +272,8 @@ class Log(History):
         self._observer = observer
         self._before = 0.0
         self._opened = time.monotonic()
+        self._questions = 0
+        self._asked = 0.0
 
     @classmethod
     async def open(cls, store: Store, attempt: str, observer: Observer) -> Log:
@@ -266,11 +298,26 @@ class Log(History):
 
     def elapsed(self) -> float:
         """Seconds of work on the person's last request so far, this process included."""
-        return self._before + time.monotonic() - self._opened
+        now = self._asked if self._questions else time.monotonic()
+        return self._before + now - self._opened
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """A person is being asked: the clock stands still meanwhile."""
+        if not self._questions:
+            self._asked = time.monotonic()
+        self._questions += 1
+        try:
+            yield
+        finally:
+            self._questions -= 1
+            if not self._questions:
+                self._opened += time.monotonic() - self._asked
 
 
 def _seconds(events: Sequence[Event]) -> float:
     total, first, last = 0.0, None, None
+    waited = sum(event.body.waited_ms for event in events if isinstance(event.body, ApprovalGiven)) / 1000
     for event in events:
         moment = datetime.fromisoformat(event.time)
         if first is not None and last is not None and event.epoch == first[0]:
@@ -281,19 +328,23 @@ def _seconds(events: Sequence[Event]) -> float:
         first, last = (event.epoch, moment), moment
     if first is not None and last is not None:
         total += (last - first[1]).total_seconds()
-    return total
+    return max(0.0, total - waited)
 
 
 def item_bytes(item: Item) -> int:
-    """About how much of a request an item takes."""
+    """About how much of a request an item takes; a picture counts as four bytes of text for each of its tokens."""
     match item:
         case Said():
-            return _size(item.text)
+            return _size(item.text) + _of_images(item.images)
         case Answered():
-            return _size(item.output)
+            return _size(item.output) + _of_images(item.images)
         case Replied():
             calls = sum(_size(call.name) + _size(call.arguments) for call in item.calls)
             return max(_size(item.text) + calls, len(json.dumps(to_json(item.items))))
+
+
+def _of_images(images: Sequence[Image]) -> int:
+    return 4 * sum(image.tokens for image in images)
 
 
 def _size(text: str) -> int:

@@ -8,32 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import json
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
-from midwatch.agent import budget, compaction, context
+from midwatch.agent import budget, compaction, context, hooks, modes
+from midwatch.agent.approvals import Remembering
+from midwatch.agent.guide import Guide
 from midwatch.agent.log import Log
 from midwatch.agent.requests import Requests
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Delta, Reply, ToolCall, View
-from midwatch.domain.errors import ModelError
+from midwatch.domain.errors import MidwatchError, ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
 from midwatch.domain.evidence import Checkpoint
+from midwatch.domain.interventions import HookRan, SessionEnded
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
-from midwatch.engine.blobs import Blobs
+from midwatch.engine.blobs import Blob, Blobs
 from midwatch.models.base import ContextTooLong, Model
 from midwatch.sandbox.base import Box
+from midwatch.sandbox.beside import SharedBox
 from midwatch.tools.approval import Approver, Nobody
-from midwatch.tools.base import Bench, ToolSet
+from midwatch.tools.base import Bench, ToolResult
+from midwatch.tools.sessions import Sessions
+from midwatch.tools.toolset import ToolSet
 from midwatch.workspace.checkout import Workspace
 
 UNSAVED_CAP = 2000
 """Characters of a result that name files which the checkpoint could not keep."""
+MOST_BESIDE = 8
+"""Calls of one reply that run at the same time."""
+_NO_COMMANDS = frozenset({"update_plan", "log", "view_image"})
+"""Tools that read and never run a command: they are given no number beside others."""
+MAYBE_DONE = (
+    "Interrupted before the result was known: it may have happened, wholly or in part, and it was not run again. "
+    "Look at what came of it before you do it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,8 @@ class Workplace:
     """Told of every checkpoint once it is in the log; must not raise."""
     inbox: Callable[[], Sequence[Message]] = tuple
     """Takes what a person has said meanwhile, for the next model call."""
+    sessions: Sessions = field(default_factory=Sessions)
+    """Commands that go on in the background; ended when `work` returns."""
 
     @property
     def fixed(self) -> int:
@@ -64,61 +82,125 @@ class Workplace:
 
 async def work(log: Log, place: Workplace, *, same_box: bool = False) -> None:
     """Until the log has an outcome: make one move. Starting and going on after a crash are the same call. `same_box`:
-    the box is the one that all of the log so far was done in, or the model has been told that it is not."""
-    note = context.RESTARTED if log.checkpoint is not None and not same_box else ""
-    while log.outcome is None:
-        if call := log.next_unanswered():
-            await _answer(log, call, place, note)
+    the box is the one that all of the log so far was done in, or the model has been told that it is not. Sessions of
+    the box last as long as this does."""
+    try:
+        await _moves(log, place, context.RESTARTED if log.checkpoint is not None and not same_box else "")
+    except BaseException:
+        with suppress(MidwatchError):  # the first error says what is wrong
+            await _to_its_end(_end_sessions(log, place))
+        raise
+    await _to_its_end(_end_sessions(log, place))
+
+
+async def _to_its_end(doing: Coroutine[Any, Any, None]) -> None:
+    """Do it also when the caller is cancelled meanwhile: nothing may go on in a box that is used again."""
+    task = asyncio.ensure_future(doing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.exception()  # looked at: being cancelled says more
+        raise
+
+
+async def _moves(log: Log, place: Workplace, note: str) -> None:
+    guide = Guide(place.tree.repository.git, place.task)
+    while log.outcome is None or hooks.due(log, place.task):
+        if log.outcome is not None:
+            await _finish(log, place)
+            continue  # the note is for the model
+        if calls := _next_calls(log, place):
+            await _answer(log, calls, place, note)
         elif limit := budget.over(log, place.task.limits, place.model, place.fixed):
             await log.append(limit)
         elif compaction.due(log, place.model):
             await compact(log, place)
         else:
-            said = (*((Message("harness", note),) if note else ()), *place.inbox())
+            told = await guide.due(log, place.box.workdir)
+            noted = Message("harness", note) if note else None
+            said = (*(message for message in (told, noted) if message is not None), *place.inbox())
             if said:
                 await log.append(*said)
             await _ask(log, place)
         note = ""
 
 
-async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None:
-    """Run a tool call and save the workspace; the result and its checkpoint are appended together. `note` is told to
-    the model with the result."""
+def _next_calls(log: Log, place: Workplace) -> list[ToolCall]:
+    """The calls to answer next: the first open one, or as many as can run beside each other."""
+    calls = log.unanswered()
+
+    def alone(call: ToolCall) -> bool:
+        return hooks.around_it(place.task, call) or not place.tools.reads_only(call)
+
+    beside = list(itertools.takewhile(lambda call: not alone(call), calls[:MOST_BESIDE]))
+    return beside or calls[:1]
+
+
+async def _answer(log: Log, calls: Sequence[ToolCall], place: Workplace, note: str) -> None:
+    """Run tool calls (more than one only when they read) and save the workspace; the results and their checkpoint are
+    appended together. `note` is told to the model with the first result."""
     if budget.seconds_left(log, place.task.limits) <= 0:
         await log.append(budget.out_of_time(place.task.limits))
         return
-    summary = place.tools.summary(call)
-    if log.is_started(call):
-        place.observer.phase(f"again, after an interruption: {summary}")
-    else:
-        await log.append(ToolStarted(call.id, call.name, summary))
-    number = log.numbers + 1
-    bench = Bench(
-        box=place.box,
+    again = [call for call in calls if log.is_started(call)]
+    for call in again:
+        place.observer.phase(f"again, after an interruption: {place.tools.summary(call)}")
+    new = [ToolStarted(call.id, call.name, place.tools.summary(call)) for call in calls if call not in again]
+    if new:
+        await log.append(*new)
+    box = place.box if len(calls) == 1 else SharedBox(place.box)
+    taken = itertools.accumulate((call.name not in _NO_COMMANDS for call in calls), initial=log.numbers + 1)
+    benches = [_bench(log, call.id, place, box, number) for call, number in zip(calls, taken, strict=False)]
+    lost = [call for call in again if not place.tools.repeatable(call)]
+    results = await _all(
+        [
+            _nothing() if call in lost else hooks.around(call, place.tools, bench, place.task)
+            for call, bench in zip(calls, benches, strict=True)
+        ]
+    )
+    skipped = frozenset(place.tree.skipped)
+    checkpoint, put_back = await modes.save(place.tree, place.box, place.task.mode)
+    unsaved = "".join(f"\n[not saved: {line}]" for line in place.tree.skipped if line not in skipped)
+    news = "".join(f"\n[{line}]" for line in await place.sessions.news())
+    bodies: list[Any] = []
+    for call, bench, result in zip(calls, benches, results, strict=True):
+        finished = _finished(call, bench, result, checkpoint)
+        before = f"[{note}]\n" if note and call is calls[0] else ""
+        after = put_back + unsaved[:UNSAVED_CAP] + news if call is calls[-1] else ""
+        bodies += [dataclasses.replace(finished, output=before + result.output + after), *result.events]
+    await log.append(*place.requests.take(), *bodies)
+    if place.saved is not None:
+        await place.saved(checkpoint)
+
+
+def _bench(log: Log, call_id: str, place: Workplace, box: Box, number: int) -> Bench:
+    return Bench(
+        box=box,
         blobs=place.blobs,
         limits=place.task.limits,
         seconds_left=lambda: budget.seconds_left(log, place.task.limits),
         output=place.observer.output,
         command_number=number,
-        call_id=call.id,
+        call_id=call_id,
         mode=place.task.mode,
         folder=place.task.folder,
-        approver=place.approver,
+        approver=Remembering(place.approver, log),
         commands=log.commands,
+        sessions=place.sessions,
     )
-    result = await place.tools.run(call, bench)
-    skipped = frozenset(place.tree.skipped)
-    checkpoint = await place.tree.save()
-    unsaved = "".join(f"\n[not saved: {line}]" for line in place.tree.skipped if line not in skipped)
-    finished = ToolFinished(
+
+
+def _finished(call: ToolCall, bench: Bench, result: ToolResult, checkpoint: Checkpoint) -> ToolFinished:
+    return ToolFinished(
         call_id=call.id,
         tool=call.name,
         ok=result.ok,
-        output=(f"[{note}]\n" if note else "") + result.output + unsaved[:UNSAVED_CAP],
+        output=result.output,
         ended=result.ended,
         duration_ms=result.duration_ms,
         checkpoint=checkpoint,
-        number=number if result.command else 0,
+        number=bench.command_number if result.command else 0,
         command=result.command,
         exit_code=result.exit_code,
         digest=result.digest,
@@ -128,7 +210,51 @@ async def _answer(log: Log, call: ToolCall, place: Workplace, note: str) -> None
         images=result.images,
         detail=result.detail,
     )
-    await log.append(*place.requests.take(), finished, *result.events)
+
+
+async def _all(running: Sequence[Coroutine[Any, Any, ToolResult]]) -> list[ToolResult]:
+    """The results in order. When one raises or the caller is cancelled, the others are cancelled and waited for."""
+    tasks = [asyncio.ensure_future(one) for one in running]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _nothing() -> ToolResult:
+    """Instead of a call that may not run twice."""
+    return ToolResult(ok=False, output=MAYBE_DONE, ended="interrupted")
+
+
+async def _end_sessions(log: Log, place: Workplace) -> None:
+    """End what still goes on, and say so in the log."""
+    bodies, number = [], log.numbers
+    for running, look in await place.sessions.end():
+        assert look.ended is not None
+        number += look.log is not None
+        blob = look.log or Blob("", 0, 0)
+        told = number if look.log is not None else 0
+        about = (running.number, running.command, look.ended.exit_code, look.ended.ended)
+        bodies.append(SessionEnded(*about, told, blob.digest, blob.bytes, blob.lines))
+    if bodies:
+        await log.append(*place.requests.take(), *bodies)
+
+
+def _sessions(place: Workplace) -> list[Message]:
+    """What a compacted conversation must not forget."""
+    listed = place.sessions.listed()
+    return [Message("harness", f"Sessions in the background: {listed}.")] if listed else []
+
+
+async def _finish(log: Log, place: Workplace) -> None:
+    """Let the hooks look at the finish. What they change is saved; when one refuses, the model goes on."""
+    place.observer.phase("hooks before the finish")
+    events = await hooks.before_finish(log, place.task, _bench(log, "", place, place.box, log.numbers + 1))
+    checkpoint, _ = await modes.save(place.tree, place.box, place.task.mode)
+    events = [dataclasses.replace(e, checkpoint=checkpoint) if isinstance(e, HookRan) else e for e in events]
+    await log.append(*place.requests.take(), *events)
     if place.saved is not None:
         await place.saved(checkpoint)
 
@@ -141,7 +267,7 @@ async def _ask(log: Log, place: Workplace) -> None:
     except ContextTooLong:
         if not compaction.possible(log, place.model):
             raise
-        await log.append(compaction.compacted(log, place.model, ""))
+        await log.append(compaction.compacted(log, place.model, ""), *_sessions(place))
         return
     if answer is None:
         return
@@ -168,16 +294,15 @@ async def compact(log: Log, place: Workplace) -> None:
     try:
         answer = await _call(log, place, compaction.question(view))
     except ContextTooLong:
-        await log.append(compaction.compacted(log, place.model, ""))
+        await log.append(compaction.compacted(log, place.model, ""), *_sessions(place))
         return
     if answer is None:
         return
     reply = answer.reply
     event = compaction.compacted(log, place.model, "" if reply.calls else reply.text)
     cost, latency = answer.cost_microusd, answer.latency_ms
-    await log.append(
-        dataclasses.replace(event, model=reply.model, usage=reply.usage, cost_microusd=cost, latency_ms=latency)
-    )
+    event = dataclasses.replace(event, model=reply.model, usage=reply.usage, cost_microusd=cost, latency_ms=latency)
+    await log.append(event, *_sessions(place))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ def task_lines(task: Task, look: Look) -> list[str]:
     rows = [("task", task.id), ("in", words.line(task.repository))]
     rows += [("from", f"{words.line(base.branch or base.ref)} at {base.commit[:12]}")]
     rows += [("model", model_words(task.model)), ("sandbox", sandbox_words(task.sandbox))]
+    rows += [("mode", mode_words(task.mode))] if task.mode != "workspace" else []
     rows += [("attempts", str(task.attempts))] if task.attempts > 1 else []
     rows += [("check", words.line(check)) for check in task.checks]
     if task.checks:
@@ -53,6 +54,12 @@ def sandbox_words(sandbox: str) -> str:
     return (
         "process (no isolation: commands run as you, on this machine)" if sandbox == "process" else words.line(sandbox)
     )
+
+
+def mode_words(mode: str) -> str:
+    """What a mode other than the usual one means."""
+    known = {"read-only": "read-only (no file is changed; the answer is the result)", "full": "full (no sandbox)"}
+    return known.get(mode, words.line(mode))
 
 
 def checks_source(source: str) -> str:
@@ -108,6 +115,8 @@ def _ending(report: Report) -> tuple[bool | None, str]:
         if request is not None and request.proposal.draft:
             return True, f"{name} is a draft: the checks pass, and a person should look before it is merged"
         return True, f"{name} is ready: every check passes on the final tree"
+    if report.status == "answered":
+        return True, "answered; the task was read-only, so no file was changed"
     if report.status == "limit":
         return False, f"a limit was reached; the work so far is offered as {name}"
     reached = limit_reached(report)

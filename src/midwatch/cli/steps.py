@@ -31,6 +31,7 @@ from midwatch.domain.interventions import (
     Forked,
     HookRan,
     Interrupted,
+    McpConnected,
     ModelChosen,
     SessionEnded,
     Undone,
@@ -80,6 +81,8 @@ class Steps:
         if isinstance(body, ModelReplied):
             step = _reply(body)
             return [Step(step.ok, step.text.removeprefix(f"{words.line(body.model)}: "), step.facts)]
+        if isinstance(body, HookRan) and not body.refused and body.exit_code == 0:
+            return []
         if isinstance(body, NetworkRequested) and body.allowed:
             return []  # only what was refused may need a person
         if isinstance(body, Checked):
@@ -119,7 +122,7 @@ class Steps:
             case LimitReached():
                 return Step(False, words.line(body.text))
             case Stopped():
-                return Step(False, _stopped(body))
+                return Step(body.reason == "answered", _stopped(body))
             case Failed():
                 return Step(False, words.line(body.error), (words.line(body.mend),) if body.mend else ())
         return _intervention(body)
@@ -146,13 +149,23 @@ def _intervention(body: Any) -> Step:
         case SessionEnded():
             log = f"[{body.number}] " if body.number else ""
             return Step(None, f"{log}session {body.session} $ {words.line(body.command)}", (words.line(body.ended),))
+        case McpConnected():
+            return _mcp(body)
     return Step(None, words.line(str(getattr(body, "kind", body))))
+
+
+def _mcp(body: McpConnected) -> Step:
+    facts = [words.line(fact) for fact in (body.identity, body.place) if fact]
+    text = f"MCP server {words.line(body.server)}: {words.count(len(body.tools), 'tool')}"
+    return Step(False if body.error else None, text, tuple([words.line(body.error)] * bool(body.error) + facts))
 
 
 def _tool(body: ToolFinished, summary: str) -> Step:
     took = words.milliseconds(body.duration_ms)
     if body.number:
-        ok = body.exit_code == 0 if body.exit_code is not None else False
+        ok: bool | None = body.exit_code == 0
+        if body.exit_code is None:  # goes on, or was ended: in a session that may have been asked for
+            ok = None if body.ended == "running" else body.ok and body.tool == "session"
         facts = (words.line(body.ended), took, *((words.count(body.lines, "line"),) if body.lines else ()))
         return Step(ok, f"[{body.number}] $ {words.line(body.command)}", facts)
     facts = () if body.ok else (words.line(body.ended) or words.cut(words.line(body.output), 100),)
@@ -214,5 +227,5 @@ def check_step(number: int, run: CheckRun) -> Step:
 
 
 def _stopped(body: Stopped) -> str:
-    reasons = {"no_change": "no file was changed", "not_chosen": "not chosen"}
+    reasons = {"no_change": "no file was changed", "not_chosen": "not chosen", "answered": "answered"}
     return f"{reasons.get(body.reason, words.line(body.reason))}: {words.line(body.text)}"

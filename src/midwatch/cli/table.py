@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "env build": "run the setup of the recipe now",
     "env shell": "a shell in a box as an attempt has it; nothing done there is kept",
     "env gc": "delete kept environments that are old or too many",
+    "login": "log in to an MCP server that asks for it",
     "doctor": "what this machine has and lacks, with the fix for each",
     "example": "write a small repository with a bug in it, to try Midwatch on",
 }

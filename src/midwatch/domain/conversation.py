@@ -82,6 +82,14 @@ class Image:
     """Base64. Empty in the log, where `digest` names it in the blob store."""
     digest: str = ""
     bytes: int = 0
+    width: int = 0
+    """In pixels; 0 when it is not known."""
+    height: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """About how many a model is charged for it, whichever it is."""
+        return min(max(self.width * self.height // 750, 85), 1600) if self.width and self.height else 1600
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class Message:
     images: tuple[Image, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=dict)
     """JSON Schema of the answer that is asked for; empty: free text."""
+    sources: tuple[str, ...] = ()
+    """Files of the repository that are told because something beside or below them was touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +232,8 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The attempt ended without a pull request of its own: `no_change`, or `not_chosen` among several attempts."""
+    """The attempt ended without a pull request of its own: `no_change`, `answered` (a read-only task has its
+    answer), or `not_chosen` among several attempts."""
 
     kind: ClassVar[str] = "stopped"
     version: ClassVar[int] = 1

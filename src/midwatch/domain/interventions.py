@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -81,6 +82,10 @@ class ApprovalGiven:
     author: str
     """`person` or `harness`."""
     reason: str
+    covers: tuple[str, ...] = ()
+    """What else is allowed by it in this attempt without another question; empty: nothing."""
+    waited_ms: int = 0
+    """How long the answer took; it does not count as time of the attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ class HookRan:
     """Of its output in the blob store."""
     bytes: int
     lines: int
+    checkpoint: Checkpoint | None = None
+    """The files after a `before_finish`; None for the others, whose files are saved with the tool call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +129,43 @@ class SessionEnded:
     lines: int
 
 
+@dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """A tool of an MCP server, as the model is shown it for the whole attempt."""
+
+    name: str
+    """For the model."""
+    tool: str
+    """For the server."""
+    description: str
+    parameters: Mapping[str, Any]
+    reads_only: bool
+    """Its server says that it changes nothing."""
+    repeatable: bool
+    """Its server says that doing it twice is as doing it once."""
+
+
+@dataclass(frozen=True, slots=True)
+class McpConnected:
+    """An MCP server was opened for the first time in this attempt, and what it offered then stays what the model is
+    shown; or it could not be opened."""
+
+    kind: ClassVar[str] = "mcp_connected"
+    version: ClassVar[int] = 1
+    server: str
+    place: str
+    """`box`, `host` (trusted, outside the sandbox), or the address of a server that is reached over HTTP."""
+    identity: str
+    """Name and version, as it says."""
+    tools: tuple[OfferedTool, ...]
+    error: str = ""
+    """Why it could not be opened."""
+
+
 INTERVENTIONS: dict[str, type[Any]] = {
     body.kind: body
     for body in (
         Undone, Forked, FilesImported, Interrupted, ModelChosen, ApprovalGiven, HookRan, SessionEnded,
+        McpConnected,
     )
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from midwatch.domain.guard import Context, Guard
 from midwatch.domain.limits import Limits
 
 
@@ -53,6 +54,15 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class McpUse:
+    """An MCP server that the agent may use. How it is reached is in the person's settings."""
+
+    server: str
+    tools: tuple[str, ...] = ()
+    """Those of its tools that were asked for by name; empty for all that the settings let through."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Everything that is asked for; frozen when the task is made."""
 
@@ -91,3 +101,8 @@ class Task:
     """The folder in the repository where the person is; relative, empty for its top."""
     parent: str = ""
     """The attempt that opened this subtask; empty for all else."""
+    guard: Guard = field(default_factory=Guard)
+    context: tuple[Context, ...] = ()
+    """Shown to the model with the prompt, marked as data."""
+    mcp: tuple[McpUse, ...] = ()
+    """The MCP servers that were asked for, in their order."""

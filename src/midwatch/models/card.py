@@ -93,7 +93,8 @@ def shown(card: Card, text: str, images: Sequence[Image]) -> tuple[str, Sequence
     if not images or card.images:
         return text, images
     number = "an image" if len(images) == 1 else f"{len(images)} images"
-    return f"{text}\n[{number} left out: this model is not known to take images]".lstrip("\n"), ()
+    why = "this model is not known to take images; a program in the sandbox can say what is needed of it"
+    return f"{text}\n[{number} left out: {why}]".lstrip("\n"), ()
 
 
 def data_url(image: Image) -> str:

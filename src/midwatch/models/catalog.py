@@ -26,36 +26,36 @@ class Family:
     """It takes tools whose argument is text after a grammar (Responses)."""
     images: bool = False
     """It takes pictures."""
-    output_schema: bool = True
-    """It holds to a JSON Schema of its answer, also while it has tools."""
+    output_schema: bool = False
+    """It holds to a JSON Schema of its answer while it has tools (Chat Completions, Messages)."""
     thinking: str = ""
     """How it is asked to think (Messages): `adaptive`; empty: by a budget of tokens, when an effort is set."""
 
 
 FAMILIES: tuple[tuple[str, Family], ...] = (
-    (r"gpt-[5-9].*-chat|gpt-4o|gpt-chat|chatgpt", Family(128_000, 16_000, images=True)),
-    (r"gpt-4\.1", Family(1_047_576, 32_000, images=True)),
-    (r"gpt-4-turbo", Family(128_000, 4_096, images=True, output_schema=False)),
-    (r"gpt-4", Family(8_192, 4_096, output_schema=False)),
-    (r"gpt-3\.5", Family(16_385, 4_096, output_schema=False)),
+    (r"gpt-[5-9].*-chat|gpt-4o|gpt-chat|chatgpt", Family(128_000, 16_000, images=True, output_schema=True)),
+    (r"gpt-4\.1", Family(1_047_576, 32_000, images=True, output_schema=True)),
+    (r"gpt-4-turbo", Family(128_000, 4_096, images=True)),
+    (r"gpt-4", Family(8_192, 4_096)),
+    (r"gpt-3\.5", Family(16_385, 4_096)),
     (r"gpt-oss", Family(131_072, 32_000)),
     (
         r"gpt-5(\.[1-3])?($|-)|gpt-5\.4-(mini|nano)",
-        Family(400_000, 32_000, reasoning=True, custom_tools=True, images=True),
+        Family(400_000, 32_000, reasoning=True, custom_tools=True, images=True, output_schema=True),
     ),
-    (r"gpt-[5-9]", Family(1_000_000, 32_000, reasoning=True, custom_tools=True, images=True)),
-    (r"codex", Family(200_000, 32_000, reasoning=True)),
+    (r"gpt-[5-9]", Family(1_000_000, 32_000, reasoning=True, custom_tools=True, images=True, output_schema=True)),
+    (r"codex", Family(200_000, 32_000, reasoning=True, output_schema=True)),
     (r"o[13]-mini", Family(200_000, 32_000, reasoning=True)),
-    (r"o[1-9](-|$)", Family(200_000, 32_000, reasoning=True, images=True)),
-    (r"claude-(instant|[12]\b)", Family(200_000, 4_096, output_schema=False)),
-    (r"claude-3-(opus|sonnet|haiku)", Family(200_000, 4_096, images=True, output_schema=False)),
-    (r"claude-3", Family(200_000, 8_192, images=True, output_schema=False)),
-    (r"claude-\w+-4[-.]5", Family(200_000, 32_000, images=True)),
-    (r"claude-\w+-4([-.][01]\b|-\d{8}|-latest|[@:]|$)", Family(200_000, 32_000, images=True, output_schema=False)),
-    (r"claude-4\.5-", Family(200_000, 32_000, images=True)),
-    (r"claude-4(\.[01])?-", Family(200_000, 32_000, images=True, output_schema=False)),
-    (r"claude", Family(1_000_000, 32_000, thinking="adaptive", images=True)),
-    (r"gemini", Family(1_000_000, 32_000, images=True, output_schema=False)),
+    (r"o[1-9](-|$)", Family(200_000, 32_000, reasoning=True, images=True, output_schema=True)),
+    (r"claude-(instant|[12]\b)", Family(200_000, 4_096)),
+    (r"claude-3-(opus|sonnet|haiku)", Family(200_000, 4_096, images=True)),
+    (r"claude-3", Family(200_000, 8_192, images=True)),
+    (r"claude-\w+-4[-.]5", Family(200_000, 32_000, images=True, output_schema=True)),
+    (r"claude-\w+-4([-.][01]\b|-\d{8}|-latest|[@:]|$)", Family(200_000, 32_000, images=True)),
+    (r"claude-4\.5-", Family(200_000, 32_000, images=True, output_schema=True)),
+    (r"claude-4(\.[01])?-", Family(200_000, 32_000, images=True)),
+    (r"claude", Family(1_000_000, 32_000, thinking="adaptive", images=True, output_schema=True)),
+    (r"gemini", Family(1_000_000, 32_000, images=True)),
     (r"deepseek-(v[4-9]|flash)", Family(1_000_000, 32_000)),
     (r"deepseek.*(reasoner|r1)", Family(64_000, 32_000)),
     (r"deepseek-chat", Family(64_000, 8_000)),

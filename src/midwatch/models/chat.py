@@ -35,6 +35,9 @@ WIRE = "chat"
 AFTER_FINISH_SECONDS = 10.0
 """How long usage is waited for after the reply itself is complete."""
 
+_FILTERED = ("content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii")
+"""How a reason to finish begins where a filter has stopped the reply; Gemini hands its own names through."""
+
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_details")
 
 
@@ -95,14 +98,16 @@ class ChatModel(WireModel):
         """Deltas as they come; the reply when a reason to finish has come, and the usage if it comes soon after."""
         gathered = Gathered()
         while (event := await _next(events, gathered.finish)) is not None and event is not DONE:
-            if event.get("error"):
-                raise from_event(self._asked, event["error"])
+            if event.get("error") or event.get("object") == "error":
+                raise from_event(self._asked, event.get("error") or event)
             for delta in gathered.add(event):
                 yield delta
             if gathered.failure:
                 raise from_event(self._asked, gathered.failure)
             if gathered.finish and gathered.usage:
                 break
+        if gathered.finish.lower().endswith("malformed_function_call"):
+            raise Passing(f"the model at {self._asked.endpoint.shown} wrote a call that cannot be read")
         if not gathered.finish and (event is None or gathered.empty):
             raise Passing(f"{self._asked.endpoint.shown} ended its stream before the answer was complete")
         yield self._reply(view, body, gathered)
@@ -115,9 +120,10 @@ class ChatModel(WireModel):
             for call in message.get("tool_calls", ())
         )
         stop = "calls" if calls else "end"
-        if gathered.finish in ("length", "max_tokens", "model_length"):
+        finish = gathered.finish.lower()
+        if finish in ("length", "max_tokens", "model_length"):
             stop = "length"
-        elif gathered.finish == "content_filter" or (gathered.refusal and not calls):
+        elif finish.startswith(_FILTERED) or (gathered.refusal and not calls):
             stop = "refusal"
         text = gathered.text or gathered.refusal
         usage = _usage(gathered.usage)

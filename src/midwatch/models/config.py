@@ -215,7 +215,7 @@ def _originator(wire: str, environ: Mapping[str, str]) -> dict[str, str]:
     """Who drives us, for an endpoint of OpenAI's kind: clients of `codex exec` say it in a variable and look for it in
     the requests. What cannot stand in a header is left out."""
     value = environ.get(ORIGINATOR, "").strip()
-    return {"originator": value} if wire != "messages" and value and is_sendable(value) else {}
+    return {"originator": value} if wire != "messages" and value and value.isascii() and value.isprintable() else {}
 
 
 def _base_url(name: str, provider: Provider, environ: Mapping[str, str]) -> tuple[str, str]:

@@ -83,13 +83,9 @@ BUILT_IN: Mapping[str, Provider] = MappingProxyType(
             body=MappingProxyType({"anthropic_version": "vertex-2023-10-16"}), output_schema=False,
         ),
         "openrouter": Provider("https://openrouter.ai/api/v1", "chat", "OPENROUTER_API_KEY", cache_marks="automatic"),
-        "deepseek": Provider("https://api.deepseek.com/v1", "chat", "DEEPSEEK_API_KEY", output_schema=False),
-        "gemini": Provider(
-            "https://generativelanguage.googleapis.com/v1beta/openai", "chat", "GEMINI_API_KEY", output_schema=False
-        ),
-        "mistral": Provider(
-            "https://api.mistral.ai/v1", "chat", "MISTRAL_API_KEY", stream_usage=False, output_schema=False
-        ),
+        "deepseek": Provider("https://api.deepseek.com/v1", "chat", "DEEPSEEK_API_KEY"),
+        "gemini": Provider("https://generativelanguage.googleapis.com/v1beta/openai", "chat", "GEMINI_API_KEY"),
+        "mistral": Provider("https://api.mistral.ai/v1", "chat", "MISTRAL_API_KEY", stream_usage=False),
         "ollama": _local(11434),
         "vllm": _local(8000, "VLLM_API_KEY"),
         "llamacpp": _local(8080, "LLAMA_API_KEY"),

@@ -26,8 +26,10 @@ _UNKNOWN_MODEL = re.compile(
 _PASSING_CODES = frozenset(
     {"rate_limit_exceeded", "server_error", "server_is_overloaded", "overloaded", "overloaded_error", "slow_down",
      "internal_server_error", "service_unavailable", "api_error", "timeout", "timeout_error", "rate_limit_error",
-     "vector_store_timeout"}
+     "vector_store_timeout", "too_many_requests", "rate_limited", "unavailable_error", "service_unavailable_error"}
 )  # fmt: skip
+_FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+_FILTER_WORDS = re.compile(r"content management policy|requires moderation|input was flagged", re.IGNORECASE)
 _SPENT_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits", "billing_error"})
 _SPENT_WORDS = re.compile(r"credit balance is too low", re.IGNORECASE)
 
@@ -69,11 +71,14 @@ def from_status(asked: Asked, status: int, headers: Mapping[str, str], body: byt
             f"{where} redirects to {target}, and the key is not sent on",
             "if that address is right, set it as base_url (without its last part, such as /responses)",
         )
+    if moderated := _moderated(asked, code, text):
+        return moderated
     if status in (401, 403):
         return _key_refused(asked, status, text)
     if _spent(code, text) or status == 402:
         return _empty(asked, text or code)
-    if known := _about_request(asked, code, text):
+    # What is throttled is told in words like those of a window that is too small: "too many tokens, please wait".
+    if status != 429 and (known := _about_request(asked, code, text)):
         return known
     if status in (404, 405):
         return _not_there(asked, status, text)
@@ -91,7 +96,7 @@ def from_event(asked: Asked, error: Any) -> Passing | ModelError:
     where = asked.endpoint.shown
     if _spent(code, text):
         return _empty(asked, text or code)
-    if known := _about_request(asked, code, text):
+    if known := _moderated(asked, code, text) or _about_request(asked, code, text):
         return known
     if code.isdigit() and int(code) in (401, 403):
         return _key_refused(asked, int(code), text)
@@ -109,6 +114,16 @@ def _spent(code: str, text: str) -> bool:
 def _empty(asked: Asked, text: str) -> ModelError:
     where = asked.endpoint.shown
     return ModelError(f"{where} refuses: the account has no credit left ({text})", "top up the account", retryable=True)
+
+
+def _moderated(asked: Asked, code: str, text: str) -> ModelError | None:
+    """What was sent, and not what came back, did not please a filter of the provider's."""
+    if code not in _FILTER_CODES and not _FILTER_WORDS.search(text):
+        return None
+    return ModelError(
+        f"the content filter of {asked.endpoint.shown} refuses the conversation: {text or code}",
+        "say the task in other words, or choose another model",
+    )
 
 
 def _about_request(asked: Asked, code: str, text: str) -> ModelError | None:
@@ -177,6 +192,8 @@ def _read(body: bytes) -> tuple[str, str]:
 
 def _from_object(value: Any) -> tuple[str, str]:
     """Servers differ: {"error": {"message", "code", "type"}}, {"error": "text"}, {"message"}, {"detail": …}."""
+    if isinstance(value, list) and value:  # Google puts an error into a list where a stream was asked for
+        value = value[0]
     if isinstance(value, Mapping) and isinstance(value.get("error"), Mapping | str):
         value = value["error"]
     if not isinstance(value, Mapping):

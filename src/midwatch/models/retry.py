@@ -12,7 +12,9 @@ from midwatch.models.endpoint import RetryPolicy
 PASSING_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
 """Answers that say nothing about the request itself."""
 
-_IN_WORDS = re.compile(r"try again in (\d+(?:\.\d+)?)\s*(ms|s|seconds?|minutes?|m)\b", re.IGNORECASE)
+_IN_WORDS = re.compile(
+    r"(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?)\s*(ms|s|seconds?|minutes?|m)\b", re.IGNORECASE
+)
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 

@@ -146,6 +146,8 @@ def _event(data: str) -> Mapping[str, Any]:
     if data.strip() == "[DONE]":
         return DONE
     value = json.loads(data)
+    if isinstance(value, list) and len(value) == 1:  # Google's form of an error
+        value = value[0]
     if not isinstance(value, dict):
         raise ValueError("an event that is no object")
     return value

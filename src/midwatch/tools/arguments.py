@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 
@@ -30,6 +31,38 @@ def text(values: dict[str, Any], name: str, default: str | None = None) -> str:
         what = "is missing" if value is None else f"must be a string, not {_name(value)}"
         raise BadArguments(f'"{name}" {what}')
     return value
+
+
+def number(values: dict[str, Any], name: str, default: float) -> float:
+    """A finite number, also one written as a string. Raises BadArguments."""
+    value = values.get(name)
+    if value is None:
+        return default
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise BadArguments(f'"{name}" must be a number')
+    return found
+
+
+def whole(values: dict[str, Any], name: str, default: int) -> int:
+    """A whole number of 1 or more. Raises BadArguments."""
+    found = number(values, name, default)
+    if found != int(found) or found < 1:
+        raise BadArguments(f'"{name}" must be a whole number above 0')
+    return int(found)
+
+
+def flag(values: dict[str, Any], name: str) -> bool:
+    """True or false; false when it is missing. Raises BadArguments."""
+    value = values.get(name)
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise BadArguments(f'"{name}" must be true or false')
 
 
 def _name(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The contract of a tool, and the set of tools that an attempt has."""
+"""The contract of a tool."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from midwatch.domain.conversation import Image, ToolCall, ToolSpec
+from midwatch.domain.conversation import Image, ToolSpec
 from midwatch.domain.events import ToolFinished
 from midwatch.domain.limits import Limits
 from midwatch.engine.blobs import Blobs
 from midwatch.sandbox.base import Box
 from midwatch.tools.approval import Approver, Nobody
+from midwatch.tools.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Bench:
     """Who is asked where a person must decide."""
     commands: Sequence[ToolFinished] = ()
     """The commands so far, whose logs can be read."""
+    sessions: Sessions = field(default_factory=Sessions)
+    """Commands that go on in the background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class ToolResult:
     ended: str = ""
     duration_ms: int = 0
     command: str = ""
-    """The command line, when the tool ran one; empty otherwise."""
+    """The command line, when the tool ran one."""
     exit_code: int | None = None
     digest: str = ""
     bytes: int = 0
@@ -79,39 +82,3 @@ class Tool(Protocol):
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Do it. Bad arguments are a result with ok=False that says how to do it right. Raises only what is not the
         model's doing (SandboxLost, StoreError). After a crash the workspace is restored and the call runs again."""
-
-
-class ToolSet:
-    """The tools of an attempt, by name."""
-
-    def __init__(self, tools: Sequence[Tool]) -> None:
-        self._tools = {tool.spec.name: tool for tool in tools}
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
-        """In the order in which they were given; the same for every request of an attempt."""
-        return tuple(tool.spec for tool in self._tools.values())
-
-    def summary(self, call: ToolCall) -> str:
-        """The call in one line."""
-        tool = self._tools.get(call.name)
-        return tool.summary(call.arguments) if tool else f"unknown tool {call.name!r}"
-
-    def reads_only(self, call: ToolCall) -> bool:
-        """As `Tool.reads_only`; an unknown tool does nothing at all."""
-        tool = self._tools.get(call.name)
-        return tool is None or tool.reads_only(call.arguments)
-
-    def repeatable(self, call: ToolCall) -> bool:
-        """As `Tool.repeatable`."""
-        tool = self._tools.get(call.name)
-        return tool is None or tool.repeatable(call.arguments)
-
-    async def run(self, call: ToolCall, bench: Bench) -> ToolResult:
-        """Run the call; an unknown tool is a result that names the known ones."""
-        tool = self._tools.get(call.name)
-        if tool is None:
-            known = ", ".join(self._tools)
-            text = f"There is no tool named {call.name!r}. The tools are: {known}."
-            return ToolResult(ok=False, output=text, ended="unknown tool")
-        return await tool.run(call.arguments, bench)

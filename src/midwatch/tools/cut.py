@@ -50,8 +50,8 @@ def fit(path: Path, lines: int, number: int, cap: int = CAP) -> Cut:
     left_out = max(0, lines - _count(first) - _count(last))
     what = f"{left_out:,} lines" if left_out > 1 else "part of a line" if left_out == 0 else "1 line"
     note = (
-        f"… {what} left out here ({size:,} bytes in all); the full log is command {number} "
-        f"(`midwatch log <id> --cmd {number}`); to see more, run it again through grep, head or tail …"
+        f"… {what} left out here ({size:,} bytes in all); the full log is command {number}: "
+        "read more of it with the tool `log` …"
     )
     return Cut("\n".join([first.removesuffix("\n"), note, last]), True)
 

@@ -55,8 +55,8 @@ class UpdatePlan:
         return line if len(line) <= 200 else line[:199] + "…"
 
     def reads_only(self, arguments: str) -> bool:
-        """No."""
-        return False
+        """Yes: a plan is only written into the log."""
+        return True
 
     def repeatable(self, arguments: str) -> bool:
         """Yes: it touches nothing but the workspace."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.guard import KeptRule
 
 DECISIONS = ("allow", "ask", "forbid")
 """From the mildest to the strictest."""
@@ -54,6 +55,10 @@ class Rule:
         """The prefix in a line."""
         return " ".join("|".join(word) if isinstance(word, tuple) else word for word in self.prefix)
 
+    def words(self) -> str:
+        """For the model and for the person who is asked: which rule, and why."""
+        return f"the rule on `{self.shown()}`" + (f": {self.reason}" if self.reason else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -65,10 +70,7 @@ class Verdict:
 
     def words(self) -> str:
         """For the model: which rule, and why."""
-        if self.rule is None:
-            return ""
-        why = f": {self.rule.reason}" if self.rule.reason else ""
-        return f"the rule on `{self.rule.shown()}`{why}"
+        return "" if self.rule is None else self.rule.words()
 
 
 class Rules:
@@ -86,6 +88,29 @@ class Rules:
                 if (stricter or found.rule is None) and rule.matches(words):
                     found = Verdict(rule.decision, rule)
         return found
+
+    def asking(self, command: str) -> tuple[Rule, ...]:
+        """All rules that want a person asked before this line runs, each once."""
+        lines = list(simple_commands(command))
+        return tuple(rule for rule in self.rules if rule.decision == "ask" and any(map(rule.matches, lines)))
+
+    def kept(self) -> tuple[KeptRule, ...]:
+        """In the form in which a task keeps them."""
+        return tuple(
+            KeptRule(
+                tuple((word,) if isinstance(word, str) else word for word in rule.prefix), rule.decision, rule.reason
+            )
+            for rule in self.rules
+        )
+
+    def beside(self, kept: Sequence[KeptRule]) -> Rules:
+        """These and those that a task was made with. The strictest of all wins: what was added since then counts, and
+        what was taken out does not widen a task that is under way."""
+        older = [
+            Rule(tuple(word[0] if len(word) == 1 else word for word in rule.prefix), rule.decision, rule.reason)
+            for rule in kept
+        ]
+        return Rules([*older, *(rule for rule in self.rules if rule not in older)])
 
 
 def parse(data: bytes, name: str) -> Rules:
@@ -131,7 +156,7 @@ def _prefix(value: Any, where: str) -> tuple[Word, ...]:
         if isinstance(word, str) and word:
             words.append(word)
         elif isinstance(word, list) and word and all(isinstance(one, str) and one for one in word):
-            words.append(tuple(word))
+            words.append(word[0] if len(word) == 1 else tuple(word))
         else:
             raise InputError(f"{where}: {word!r} in prefix is neither a word nor a list of words", mend)
     return tuple(words)

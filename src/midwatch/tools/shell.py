@@ -5,33 +5,42 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from midwatch.domain.conversation import ToolSpec
 from midwatch.engine.blobs import Blob
 from midwatch.sandbox.base import ExecResult
 from midwatch.tools import arguments as given
+from midwatch.tools.approval import Question, decided
 from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import fit, harmless
-from midwatch.tools.patch.tool import patch_summary, run_patch
-from midwatch.tools.rules import Rules, Verdict
+from midwatch.tools.cut import CAP, fit, harmless
+from midwatch.tools.only_reads import only_reads
+from midwatch.tools.patch.tool import READ_ONLY, patch_summary, run_patch
+from midwatch.tools.rules import Rules
+from midwatch.tools.session import shown, wait_seconds, waiting
+from midwatch.tools.sessions import Start, TooMany
 
 DEFAULT_SECONDS = 120
 _LONGEST_ARGUMENT = 100_000
 """Bytes; the kernel takes up to 128 KiB for one argument."""
 
 _DESCRIPTION = f"""\
-Run a command with bash in the sandbox, from the top of the workspace. There is no network and no tty; each call \
-is a new shell, and processes left in the background are ended with it. stdout and stderr come back together; of a \
-long output you see the head and the tail. The default time limit is {DEFAULT_SECONDS} s. Edit with apply_patch."""
+Run a command with bash in the sandbox, from the working folder. There is no network; each call is a new shell, \
+and processes left in the background are ended with it. stdout and stderr come back together; of a long output you \
+see the head and the tail. The default time limit is {DEFAULT_SECONDS} s. Edit with apply_patch. For a server or an \
+interactive program set `background`: it goes on as a session."""
 
 _SCHEMA = {
     "type": "object",
     "properties": {
         "command": {"type": "string"},
-        "workdir": {"type": "string", "description": "Folder to run in, relative to the workspace."},
+        "workdir": {"type": "string", "description": "Folder to run in, relative to the working folder."},
         "timeout_seconds": {"type": "integer", "description": "Raise it for long builds and test suites."},
+        "background": {"type": "boolean", "description": "Go on as a session; use the tool session on it."},
+        "tty": {"type": "boolean", "description": "As background, on a terminal of its own."},
+        "wait_seconds": {"type": "number", "description": "Of a session: how long to wait for output. Default 1."},
+        "max_output_tokens": {"type": "integer"},
     },
     "required": ["command"],
     "additionalProperties": False,
@@ -59,6 +68,12 @@ class _Request:
     folder: str
     """Relative to the workspace; `.` for its top."""
     seconds: float | None
+    session: bool
+    """It goes on in the background."""
+    tty: bool
+    wait: float
+    cap: int
+    """Bytes of output that the model is shown."""
 
 
 class Shell:
@@ -82,8 +97,13 @@ class Shell:
         return _line(request.command if request.folder == "." else f"({request.folder}) {request.command}")
 
     def reads_only(self, arguments: str) -> bool:
-        """No."""
-        return False
+        """When it is a pipe of programs that are known to do nothing but read."""
+        try:
+            request = _request(arguments, "")
+        except given.BadArguments:
+            return True  # and so nothing is run
+        asked_about = self._rules.decide(request.command).decision != "allow"
+        return not request.session and not asked_about and only_reads(request.command)
 
     def repeatable(self, arguments: str) -> bool:
         """Yes: it touches nothing but the workspace."""
@@ -92,11 +112,13 @@ class Shell:
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Run it to its end, or to its limit."""
         try:
-            request = _request(arguments, bench.box.workdir)
+            request = _request(arguments, bench.box.workdir, bench.folder)
         except given.BadArguments as error:
             output = f"shell: {error}. Nothing was run. The arguments are {_FORM}; only the command is required."
             return ToolResult(ok=False, output=output, ended="bad arguments")
         patch = _PATCH.fullmatch(request.command)
+        if patch and bench.mode == "read-only":
+            return READ_ONLY
         if patch:
             folder = posixpath.normpath(posixpath.join(request.folder, _unquoted(patch["folder"] or ".")))
             return await run_patch(patch["patch"], bench.box, "" if folder == "." else folder)
@@ -104,15 +126,30 @@ class Shell:
             output = "apply_patch is a tool, not a program: call it by itself, then run the rest. Nothing was run."
             return ToolResult(ok=False, output=output, ended="bad arguments")
         verdict = self._rules.decide(request.command)
-        if verdict.decision != "allow":
-            return _refused(verdict)
-        return await _run(request, bench)
+        if verdict.decision == "forbid":
+            return _refused(f"is forbidden by {verdict.words()}")
+        if verdict.decision == "ask":
+            return await self._ask(request, bench)
+        return await (_begin if request.session else _run)(request, bench)
+
+    async def _ask(self, request: _Request, bench: Bench) -> ToolResult:
+        """Run it when a person allows it. Where nobody can be asked that is a refusal, never a wait."""
+        rules = self._rules.asking(request.command)
+        reason = "; ".join(rule.words() for rule in rules)
+        subject = request.command if request.folder == "." else f"({request.folder}) {request.command}"
+        question = Question(bench.call_id, "shell", subject, reason, tuple(rule.shown() for rule in rules))
+        answer = await bench.approver.ask(question)
+        event = decided(question, answer)
+        if answer.allowed:
+            result = await (_begin if request.session else _run)(request, bench)
+        else:
+            why = f": {answer.reason}" if answer.reason else ""
+            result = _refused(f"needs a person's word, by {reason}; the {answer.author} said no{why}")
+        return replace(result, events=(event, *result.events))
 
 
-def _refused(verdict: Verdict) -> ToolResult:
-    """Nobody can be asked while a task runs, so what would need a person's word is refused too."""
-    why = "is forbidden by" if verdict.decision == "forbid" else "needs a person's word, and nobody can be asked, by"
-    output = f"The command {why} {verdict.words()}. Nothing was run. Do without it, or say in the end what is missing."
+def _refused(why: str) -> ToolResult:
+    output = f"The command {why}. Nothing was run. Do without it, or say in the end what is missing."
     return ToolResult(ok=False, output=output, ended="refused by a rule")
 
 
@@ -127,10 +164,9 @@ async def _run(request: _Request, bench: Bench) -> ToolResult:
     wanted = request.seconds or DEFAULT_SECONDS
     long = len(request.command.encode()) > _LONGEST_ARGUMENT
     command = _FROM_INPUT if long else request.command
-    folder = request.folder if request.folder.startswith("/") else f"./{request.folder}"
     try:
         result = await bench.box.exec(
-            ["sh", "-c", _START, "sh", folder, command],
+            _argv(request.folder, command),
             timeout=min(wanted, cap),
             output_bytes=bench.limits.output_bytes,
             stdin=request.command.encode() if long else b"",
@@ -144,8 +180,39 @@ async def _run(request: _Request, bench: Bench) -> ToolResult:
     return _result(request, result, blob, shortened, bench)
 
 
+def _argv(folder: str, command: str) -> list[str]:
+    return ["sh", "-c", _START, "sh", folder if folder.startswith("/") else f"./{folder}", command]
+
+
+async def _begin(request: _Request, bench: Bench) -> ToolResult:
+    """Start it as a session, and look once; what ends in that time is a command like others."""
+    argv = _argv(request.folder, request.command)
+    start = Start(request.command, argv, request.tty, bench.limits.output_bytes)
+    try:
+        running = await bench.sessions.start(bench.command_number, start, bench.box, bench.blobs)
+    except TooMany as error:
+        output = f"{error}. Nothing was run. End one with the tool session (signal: kill), or look at those that ended."
+        return ToolResult(ok=False, output=output, ended="too many sessions")
+    look = await running.look(waiting(request.wait, bench), bench.output)
+    if look.ended is not None:
+        bench.sessions.drop(running)
+        return _result(request, look.ended, look.log or bench.blobs.put(b""), "", bench)
+    text = shown(look, bench, request.cap)
+    return ToolResult(
+        ok=True,
+        output=f"session {running.number} runs; the tool session looks at it\n{text.text or '(no output yet)'}",
+        ended="running",
+        duration_ms=look.duration_ms,
+        command=request.command,
+        digest=text.digest,
+        bytes=text.bytes,
+        lines=text.lines,
+        truncated=text.truncated,
+    )
+
+
 def _result(request: _Request, result: ExecResult, blob: Blob, shortened: str, bench: Bench) -> ToolResult:
-    cut = fit(bench.blobs.path(blob.digest), blob.lines, bench.command_number)
+    cut = fit(bench.blobs.path(blob.digest), blob.lines, bench.command_number, request.cap)
     seconds = f"{result.duration_ms / 1000:.2f} s"
     if result.exit_code is not None:
         status = f"exit {result.exit_code} · {seconds}"
@@ -178,8 +245,8 @@ def _left(result: ExecResult) -> str:
     return "\n[ended with the command: " + "; ".join(lines) + (f" and {more} more]" if more else "]")
 
 
-def _request(arguments: str, root: str) -> _Request:
-    """The call's arguments in our form. Raises BadArguments."""
+def _request(arguments: str, root: str, start: str = "") -> _Request:
+    """The call's arguments in our form; `start` is the folder that relative ones are in. Raises BadArguments."""
     values = given.read(arguments)
     command = _command(values.get("command", values.get("cmd")))
     if not command.strip():
@@ -190,7 +257,13 @@ def _request(arguments: str, root: str) -> _Request:
         command.encode()
     except UnicodeEncodeError:
         raise given.BadArguments('"command" holds half of a surrogate pair') from None
-    return _Request(command, _folder(given.text(values, "workdir", "."), root), _seconds(values))
+    tty = given.flag(values, "tty")
+    session = tty or given.flag(values, "background")
+    if session and len(command.encode()) > _LONGEST_ARGUMENT:
+        raise given.BadArguments('"command" is too long for a session; write it to a file and run that')
+    folder = _folder(given.text(values, "workdir", "."), root, start)
+    cap = min(CAP, 4 * given.whole(values, "max_output_tokens", CAP // 4))
+    return _Request(command, folder, _seconds(values), session, tty, wait_seconds(values), cap)
 
 
 def _command(value: Any) -> str:
@@ -207,12 +280,13 @@ def _command(value: Any) -> str:
     raise given.BadArguments('"command" must be a string')
 
 
-def _folder(workdir: str, root: str) -> str:
-    if workdir.startswith("/") and root:
-        workdir = posixpath.relpath(workdir, root)
-    folder = posixpath.normpath(workdir or ".")
+def _folder(workdir: str, root: str, start: str) -> str:
+    absolute = workdir.startswith("/") and root
+    folder = posixpath.relpath(workdir, root) if absolute else posixpath.normpath(posixpath.join(start, workdir or "."))
     if "\0" in folder or folder == ".." or folder.startswith("../"):
-        raise given.BadArguments(f'"workdir" {workdir!r} is outside the workspace; give it relative to that')
+        raise given.BadArguments(
+            f'"workdir" {workdir!r} is outside the workspace; give it relative to the working folder'
+        )
     return folder
 
 

@@ -36,6 +36,16 @@ class LimitSettings:
 
     def fill(self, asked: Mapping[str, int]) -> Limits:
         """What the command asks for (fields of `Limits`); where it does not, what is set here; else the defaults."""
+        return _within(replace(Limits(), **(self._set() | dict(asked))))
+
+    def lower(self, limits: Limits) -> Limits:
+        """The limits, lowered where less is set here; never raised."""
+        own = {name: getattr(limits, name) for name in self._set()}
+        lower = {name: value for name, value in self._set().items() if own[name] is None or value < own[name]}
+        return _within(replace(limits, **lower))
+
+    def _set(self) -> dict[str, int]:
+        """What is set here, as fields of `Limits`."""
         configured = {
             "turns": self.turns,
             "tokens": self.tokens,
@@ -45,13 +55,15 @@ class LimitSettings:
             "check_seconds": self.check_seconds,
             "output_bytes": None if self.output_mib is None else self.output_mib * MIB,
         }
-        values = {name: value for name, value in configured.items() if value is not None} | dict(asked)
-        limits = replace(Limits(), **values)
-        if limits.seconds is None:
-            return limits
-        # no single command or check may take longer than the whole task was given
-        return replace(
-            limits,
-            command_seconds=min(limits.command_seconds, limits.seconds),
-            check_seconds=min(limits.check_seconds, limits.seconds),
-        )
+        return {name: value for name, value in configured.items() if value is not None}
+
+
+def _within(limits: Limits) -> Limits:
+    """No single command or check may take longer than the whole task was given."""
+    if limits.seconds is None:
+        return limits
+    return replace(
+        limits,
+        command_seconds=min(limits.command_seconds, limits.seconds),
+        check_seconds=min(limits.check_seconds, limits.seconds),
+    )

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from midwatch.agent import compaction, context
+from midwatch.agent import compaction, context, modes
 from midwatch.agent.log import History, Log
 from midwatch.agent.loop import Workplace, compact, work
 from midwatch.agent.requests import Requests
@@ -27,6 +27,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
 from midwatch.workflows.folder import Folder, earlier_trees
+from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.solve import Parts, told_instructions
 from midwatch.workflows.start import work_folder
@@ -114,7 +115,7 @@ class Conversation:
         """Keep the files as they are, and say in the log that a person ended the turn."""
         if self.log.outcome is not None:
             return
-        checkpoint = await self._bench.tree.save()
+        checkpoint, _ = await modes.save(self._bench.tree, self._bench.box, self.task.mode)
         await self.log.append(Interrupted(checkpoint, "a person ended the turn"))
         await self._saved(checkpoint)
 
@@ -160,7 +161,8 @@ class Conversation:
             return []
         told = await told_instructions(self.task, self._parts)
         where = context.environment(self.task, self._bench.box.workdir, self._place.environment.notes)
-        return [*([Message("repository", told)] if told else []), Message("harness", where)]
+        first = "\n\n".join((where, *context.given(self.task)))
+        return [*([Message("repository", told)] if told else []), Message("harness", first)]
 
     def _restarted(self) -> list[Message]:
         """Said once where the box is not the one of earlier turns."""
@@ -187,7 +189,7 @@ class Conversation:
     async def _go_to(self, checkpoint: Checkpoint) -> None:
         """Make the files of the copy those of a checkpoint."""
         await self._bench.box.park()
-        await self._place.restore(self._bench.tree, checkpoint)
+        await self._bench.tree.put_back(checkpoint)
         await self._bench.box.unpark()
 
     async def undo(self, to: int, reason: str = "undo") -> tuple[FileChange, ...]:
@@ -248,7 +250,8 @@ async def _bench(task: Task, log: Log, place: Site, parts: Parts) -> AsyncIterat
     parts.observer.phase("preparing the workspace")
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
-    async with place.box(tree, log.attempt, requests.note, parts.support) as box:
-        yield Workplace(
-            task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
-        )
+    async with (
+        place.box(tree, log.attempt, requests.note, parts.support) as box,
+        equipped(task, log, box, parts.tools, parts.servers) as tools,
+    ):
+        yield Workplace(task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver)

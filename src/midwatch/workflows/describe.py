@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from midwatch.agent import hooks
 from midwatch.agent.log import History
 from midwatch.domain.events import Checked
 from midwatch.domain.evidence import CheckRun, Evidence, FileChange
@@ -50,7 +51,7 @@ def proposal(task: Task, history: History, changes: Sequence[FileChange]) -> Pro
         commit=history.checked.commit,
         title=title(task, history, evidence),
         body=body(task, history, evidence, changes),
-        draft=evidence.verdict == "failed" or history.outcome.draft,
+        draft=evidence.verdict == "failed" or history.outcome.draft or bool(hooks.standing_refusal(history)),
         verdict=evidence.verdict,
     )
 
@@ -104,6 +105,8 @@ def _summary(task: Task, history: History) -> str:
     done = _cut(text, SUMMARY_LENGTH) if text else "The model ended without a summary."
     limit = history.outcome.text if history.outcome and history.outcome.kind == "limit" else ""
     note = f"**Unfinished: {limit}.** What was done until then is offered as a draft.\n\n" if limit else ""
+    if refused := hooks.standing_refusal(history):
+        note += f"**A hook objects to this as it is:**\n\n{_quote(_cut(refused, 2000))}\n\n"
     return f"{asked}{beneath}\n\n## What was done\n\n{note}{done}"
 
 

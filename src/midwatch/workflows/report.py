@@ -18,7 +18,8 @@ class AttemptReport:
 
     attempt: str
     status: str
-    """`waiting`, `running`, `interrupted`, `failed`, `done`, `no change`, `limit`, `not chosen`."""
+    """`waiting`, `running`, `interrupted`, `failed`, `done`, `answered`, `no change`, `limit`,
+    `not chosen`."""
     detail: str
     """Why it failed or stopped; empty otherwise."""
     mend: str
@@ -63,13 +64,15 @@ class Report:
     @property
     def finished(self) -> bool:
         """Nothing is left to do: offered, or every attempt has ended without an offer."""
-        ended = ("done", "limit", "no change", "not chosen")
+        ended = ("done", "limit", "answered", "no change", "not chosen")
         offered = any(a.status in ("done", "limit") for a in self.attempts)
         return offered or all(a.status in ended for a in self.attempts)
 
     @property
     def exit_code(self) -> int:
-        """0 when a pull request whose checks did not fail is there; 1 otherwise."""
+        """0 when a pull request whose checks did not fail is there, or a read-only task its answer; 1 otherwise."""
+        if self.chosen.status == "answered":
+            return 0
         evidence = self.chosen.evidence
         good = self.chosen.status == "done" and self.pull_request is not None
         return 0 if good and (evidence is None or evidence.verdict != "failed") else 1

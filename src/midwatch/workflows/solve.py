@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from midwatch.agent import instructions
+from midwatch.agent import hooks, instructions
 from midwatch.agent.context import opening
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
@@ -29,11 +29,13 @@ from midwatch.forges.base import Forge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import WORKDIR, Sandbox
 from midwatch.tools.approval import Approver, Nobody
-from midwatch.tools.base import ToolSet
+from midwatch.tools.mcp.config import McpSettings
+from midwatch.tools.toolset import ToolSet
 from midwatch.workflows import describe
 from midwatch.workflows.environment import IN_PLACE
 from midwatch.workflows.evidence import CheckParts, check
 from midwatch.workflows.plan import Means
+from midwatch.workflows.servers import ServerParts, equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy
@@ -63,8 +65,15 @@ class Parts:
     """What the settings and the machine give to environments."""
     personal: bytes = b""
     """The person's own instructions for every agent."""
+    mcp: McpSettings = field(default_factory=McpSettings)
+    """The MCP servers that a task may name."""
     approver: Approver = field(default_factory=Nobody)
     """Who is asked where a person must decide."""
+
+    @property
+    def servers(self) -> ServerParts:
+        """What opening MCP servers takes."""
+        return ServerParts(self.state, self.observer, self.mcp, self.means.environ)
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -133,7 +142,7 @@ async def _attempt(task: Task, log: Log, place: Site, parts: Parts) -> None:
     if log.finished:
         return
     try:
-        if log.outcome is None:
+        if log.outcome is None or hooks.due(log, task):
             await _work(task, log, place, parts)
         if log.stopped is None and log.checked is None:
             await _check(task, log, place, parts)
@@ -160,9 +169,9 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
 async def told_instructions(task: Task, parts: Parts) -> str:
     """What the person and the repository tell every agent, as of the base commit."""
     git = parts.repository.git
-    files = instructions.wanted(await objects.files(git, task.base.commit, *instructions.PLACES))
-    contents = await objects.read_files(git, task.base.commit, files)
-    return instructions.told(parts.personal, contents)
+    there = await objects.files(git, task.base.commit, *instructions.places(task.folder))
+    contents = await objects.read_files(git, task.base.commit, instructions.wanted(there, task.folder), follow=True)
+    return instructions.told(parts.personal, contents, task.folder)
 
 
 async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
@@ -170,9 +179,12 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
     requests = Requests("work")
     try:
-        async with place.box(tree, log.attempt, requests.note, parts.support) as box:
+        async with (
+            place.box(tree, log.attempt, requests.note, parts.support) as box,
+            equipped(task, log, box, parts.tools, parts.servers) as tools,
+        ):
             bench = Workplace(
-                task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
+                task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver
             )
             await work(log, bench)
     finally:
@@ -187,6 +199,9 @@ async def _tell(log: Log, requests: Requests) -> None:
 
 async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     final = log.checkpoint
+    if task.mode == "read-only" and log.outcome is not None and log.outcome.kind == "done":
+        await log.append(Stopped("answered", log.outcome.text.strip()))
+        return
     if final is None or final.tree == task.base.tree:
         text = log.outcome.text if log.outcome else ""
         await log.append(Stopped("no_change", text.strip() or "the model ended without changing a file"))

@@ -9,11 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.guard import MODES, Context, Hook
 from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Base, Task
 from midwatch.engine.store.records import now
+from midwatch.tools.mcp.choice import chosen
+from midwatch.tools.mcp.choice import note as mcp_note
+from midwatch.tools.mcp.config import McpSettings
+from midwatch.tools.rules import Rules
+from midwatch.workflows import prompts
 from midwatch.workflows.plan import Means, Plan, lowered, make_plan, notes, terms
+from midwatch.workflows.project import Project, read_project, trusts
 from midwatch.workspace import bases, objects
 from midwatch.workspace.detect import detect
 from midwatch.workspace.recipe import FILE, Recipe
@@ -26,6 +33,7 @@ from midwatch.workspace.trust import is_trusted, require_trust
 MOST_ATTEMPTS = 8
 
 _CLUES = re.compile(r"(^|/)(test[^/]*|[^/]*_test|conftest)\.py$", re.IGNORECASE)
+_WARNINGS = {"full": ("mode full: NO SANDBOX; commands of the model run as you, with your files and your network",)}
 _CLUE_FILES = 60
 """Test files that are read to tell pytest from unittest; more would not change the answer."""
 
@@ -46,10 +54,18 @@ class Request:
     include_uncommitted: bool = False
     kind: str = "task"
     """As in `Task`."""
-    mode: str = "workspace"
-    """As in `Task`."""
+    mode: str = ""
+    """As in `Task`; empty for the settings'."""
     trust_recipe: bool = False
     """The person has looked at the recipe: it may name hosts and secrets."""
+    trust_project: bool = False
+    """The person has looked at `.midwatch/`: its rules, hooks, limits and prompts count."""
+    context: tuple[Context, ...] = ()
+    """Texts that are not the person's own words."""
+    commands: bool = False
+    """Whether the prompt may call a custom prompt by its name."""
+    mcp: tuple[str, ...] = ()
+    """MCP servers, each `NAME` or `NAME:TOOL,TOOL`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,13 @@ class Surroundings:
     limits: Limits = field(default_factory=Limits)
     private: tuple[Path, ...] = ()
     """Folders that no box may ever see: state and settings."""
+    mode: str = "workspace"
+    rules: Rules = field(default_factory=Rules)
+    hooks: tuple[Hook, ...] = ()
+    prompts: Path | None = None
+    """The folder of the person's own prompts."""
+    mcp: McpSettings = field(default_factory=McpSettings)
+    """The MCP servers that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,33 +119,63 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         raise InputError("the prompt is empty", 'say what is to be done: midwatch run "…"')
     if not 1 <= request.attempts <= MOST_ATTEMPTS:
         raise InputError(f"--attempts {request.attempts} is not possible", f"give a number from 1 to {MOST_ATTEMPTS}")
+    mode = _mode(request, around)
     found = await resolve(request, repository, around)
     recipe, tools = found.plan.recipe, found.plan.tools
+    trusted = trusts(repository.location, around.means, asked=request.trust_project)
+    project = await read_project(repository, found.base.commit, trusted=trusted)
+    prompt = _prompt(request, around, project)
+    servers = chosen(request.mcp, around.mcp)
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
+    about = (*notes(found.plan), *(mcp_note(use, around.mcp) for use in servers))
     task_id = new_task_id()
     return Task(
         id=task_id,
-        prompt=request.prompt,
+        prompt=prompt,
         repository=repository.location,
         base=found.base,
-        branch=branch_name(task_id, request.prompt),
+        branch=branch_name(task_id, prompt),
         model=around.model,
         checks=found.checks,
         checks_from=found.checks_from,
-        limits=lowered(around.limits, recipe),
+        limits=project.limits.lower(lowered(around.limits, recipe)),
         attempts=request.attempts,
-        sandbox=around.sandbox,
+        sandbox="process" if mode == "full" else around.sandbox,
         environment=(*tools.variables, *recipe.variables),
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
-        notes=tuple(note for note in (_note(found), *tools.notes, *notes(found.plan)) if note),
+        notes=tuple(filter(None, (_note(found), *_WARNINGS.get(mode, ()), *tools.notes, *about, *project.notes))),
         created=now(),
         terms=terms(found.plan),
+        mcp=servers,
         kind=request.kind,
-        mode=request.mode,
+        mode=mode,
         folder=_folder(request.repository, repository),
+        guard=project.guard(around.rules, around.hooks),
+        context=request.context,
     )
+
+
+def _prompt(request: Request, around: Surroundings, project: Project) -> str:
+    """What is to be done, a custom prompt filled in."""
+    if not request.commands or prompts.called(request.prompt) is None:
+        return request.prompt
+    own = prompts.personal(around.prompts) if around.prompts else ()
+    return prompts.expand(request.prompt, own, project.prompts, [prompts.name_of(path) for path in project.unread])
+
+
+def _mode(request: Request, around: Surroundings) -> str:
+    """What the agent may do. Raises InputError for what contradicts itself."""
+    mode = request.mode or around.mode
+    if mode not in MODES:
+        raise InputError(f"there is no mode {mode!r}", f"choose one of {', '.join(MODES)}")
+    if mode == "full" and request.sandbox not in (None, "process"):
+        raise InputError(
+            f"the mode full is without a sandbox, and --sandbox {request.sandbox} was asked for",
+            "leave one of them out",
+        )
+    return mode
 
 
 def _folder(asked: str, repository: Repository) -> str:

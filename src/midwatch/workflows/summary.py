@@ -26,14 +26,14 @@ async def summaries(store: Store, state: Path, limit: int) -> Sequence[Summary]:
 
 
 def _summary(row: TaskRow, state: Path) -> Summary:
-    statuses = [_quick_status(attempt, state) for attempt in row.attempts]
-    order = ("running", "done", "interrupted", "failed", "waiting", "no change")
+    statuses = [_quick_status(attempt, state, row.task.mode) for attempt in row.attempts]
+    order = ("running", "done", "answered", "interrupted", "failed", "waiting", "no change")
     status = min(statuses, key=lambda s: order.index(s) if s in order else len(order)) if statuses else "waiting"
     return Summary(row.task, status, max((a.updated for a in row.attempts), default="") or row.task.created)
 
 
-def _quick_status(attempt: AttemptState, state: Path) -> str:
-    ended = {"proposed": "done", "stopped": "no change"}
+def _quick_status(attempt: AttemptState, state: Path, mode: str) -> str:
+    ended = {"proposed": "done", "stopped": "answered" if mode == "read-only" else "no change"}
     if attempt.last_kind in ended:
         return ended[attempt.last_kind]
     if holder(state / "locks", attempt.attempt) is not None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from midwatch.agent.log import History
 from midwatch.domain.errors import MidwatchError, StoreError
-from midwatch.domain.events import Checked, EnvironmentReady, Event, Proposed, ToolFinished
+from midwatch.domain.events import Checked, EnvironmentReady, Event, Message, Proposed, ToolFinished
+from midwatch.domain.interventions import HookRan, SessionEnded
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.base import Store
@@ -65,7 +66,9 @@ async def verify_task(store: Store, blobs: Blobs, state: Path, forge: Forge, pre
 
 def _digests(log: Sequence[Event]) -> Iterator[str]:
     for event in log:
-        if isinstance(event.body, ToolFinished | EnvironmentReady) and event.body.digest:
+        if isinstance(event.body, ToolFinished | Message):
+            yield from (image.digest for image in event.body.images if image.digest)
+        if isinstance(event.body, ToolFinished | EnvironmentReady | HookRan | SessionEnded) and event.body.digest:
             yield event.body.digest
         elif isinstance(event.body, Checked):
             yield from (check.digest for check in event.body.evidence.checks)

@@ -59,6 +59,7 @@ class Workspace:
         self._fuse = fuse
         self._wanted = wanted
         self._owner = owner
+        self._of: Base | None = None
         self._base: BaseCheckout | None = None
         self._layers: tuple[Path, ...] = ()
         self._saver: Saver | None = None
@@ -115,10 +116,25 @@ class Workspace:
             await asyncio.to_thread(sweep, store, saver.ref)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
-        self._layers, self._saver, self._memory, self._checkpoint = layers, saver, memory, start
+        self._of, self._layers, self._saver, self._memory, self._checkpoint = base, layers, saver, memory, start
         self.skipped, self.exact = (), True
         await discard(*left)
         return start
+
+    async def put_back(self, checkpoint: Checkpoint) -> None:
+        """Be as an earlier checkpoint again, over the same base and layers. Unlike with `restore` a box's /tmp and home
+        stay, and its box may be parked instead of closed. Raises as `restore`, which must have been called before."""
+        assert self._of is not None, "restore comes first"
+        private, kept = self.folder / PRIVATE, self.folder / "kept"
+        try:
+            await asyncio.to_thread(set_aside, kept)  # what a crash in here has left
+            if there := await asyncio.to_thread(private.is_dir):
+                await asyncio.to_thread(private.rename, kept)
+            await self.restore(self._of, checkpoint, self._layers)
+            if there:
+                await asyncio.to_thread(kept.rename, private)
+        except OSError as error:
+            raise full_or_broken(self.folder, error) from error
 
     async def save(self) -> Checkpoint:
         """Keep the files as they are now, ignored ones beside the work. The same as before when nothing changed. What

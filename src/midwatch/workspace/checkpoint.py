@@ -24,9 +24,11 @@ from midwatch.workspace.scan import scan
 from midwatch.workspace.stamps import FILE, Kept, Stamp, settled
 from midwatch.workspace.stored import Blobs, Difference
 
-_TRIES = 8
+_TRIES = 4
 _PATIENCE = 2
 """How often one file may change while it is read before it is left as it was known."""
+_LENIENT_TRIES = 12
+"""Further ones when more files than that change all the time: none of them holds the others up any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,12 @@ class Saver:
         it was known, and named. Raises OperationError when too many do not, GitError when the store cannot be written.
         A failed call leaves nothing half made."""
         moved: Counter[bytes] = Counter()
-        for _ in range(_TRIES):
-            restless = frozenset(path for path, times in moved.items() if times >= _PATIENCE)
+        for turn in range(_TRIES + _LENIENT_TRIES):
+            lenient = turn >= _TRIES
+            restless = frozenset(path for path, times in moved.items() if lenient or times >= _PATIENCE)
             try:
                 with top_folder(self.top) as top:
-                    return _Save(self, last, memory, top, restless).run()
+                    return _Save(self, last, memory, (top, restless, lenient)).run()
             except Moved as error:
                 moved[error.path] += 1
         raise OperationError(
@@ -99,7 +102,9 @@ class Saver:
 class _Save:
     """One checkpoint being made."""
 
-    def __init__(self, saver: Saver, last: Checkpoint, memory: Memory, top: int, restless: frozenset[bytes]) -> None:
+    def __init__(self, saver: Saver, last: Checkpoint, memory: Memory, how: tuple[int, frozenset[bytes], bool]) -> None:
+        """`how`: the handle of the folder, and as `Source`: `restless` and `lenient`."""
+        top, restless, lenient = how
         self._saver, self._last, self._memory = saver, last, memory
         started = time.time_ns()
         self._found = scan(top, saver.lower)
@@ -107,7 +112,7 @@ class _Save:
         self._import = Import(saver.git, saver.store)
         sha256 = len(saver.base_tree) == 64
         pointers = saver.lower.pointers
-        self._source = Source(top, self._found, self._import, started, sha256, restless, pointers)
+        self._source = Source(top, self._found, self._import, started, sha256, restless, lenient, pointers)
 
     def run(self) -> Saved:
         found, before = self._found, self._memory

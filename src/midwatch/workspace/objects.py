@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from midwatch.workspace.git import Git, last_words
 
@@ -19,22 +19,24 @@ async def files(git: Git, commit: str, *below: str) -> list[str]:
     return [os.fsdecode(path) for about, _, path in entries if not about.startswith(b"160000")]
 
 
-async def read_files(git: Git, commit: str, paths: Iterable[str]) -> dict[str, bytes]:
-    """The contents of those of the paths that are files of the commit of at most LARGEST_READ bytes."""
+async def read_files(git: Git, commit: str, paths: Iterable[str], *, follow: bool = False) -> dict[str, bytes]:
+    """The contents of those of the paths that are files of the commit of at most LARGEST_READ bytes. The content of a
+    link is where it leads to; with `follow` it is that of the file there, when the commit has it."""
     wanted = [path for path in paths if "\n" not in path]
     if not wanted:
         return {}
+    how = ["--follow-symlinks"] if follow else []
     names = b"".join(os.fsencode(f"{commit}:{path}") + b"\n" for path in wanted)
-    sizes = (await git.run("cat-file", "--batch-check=%(objecttype) %(objectsize)", stdin=names)).split(b"\n")[:-1]
+    lines = _lines(await git.run("cat-file", "--batch-check=%(objecttype) %(objectsize)", *how, stdin=names))
     small = [
         path
-        for path, line in zip(wanted, sizes, strict=True)
+        for path, line in zip(wanted, lines, strict=True)
         if line.startswith(b"blob ") and int(line.split()[1]) <= LARGEST_READ
     ]
     if not small:
         return {}
     names = b"".join(os.fsencode(f"{commit}:{path}") + b"\n" for path in small)
-    output = await git.run("cat-file", "--batch=%(objectsize)", stdin=names)
+    output = await git.run("cat-file", "--batch=%(objectsize)", *how, stdin=names)
     found, position = {}, 0
     for path in small:
         head = output.index(b"\n", position)
@@ -42,6 +44,18 @@ async def read_files(git: Git, commit: str, paths: Iterable[str]) -> dict[str, b
         found[path] = output[head + 1 : head + 1 + size]
         position = head + 1 + size + 1
     return found
+
+
+def _lines(output: bytes) -> Iterator[bytes]:
+    """One for each object. What is said of a link that leads nowhere has its target after it, which is passed over."""
+    position = 0
+    while position < len(output):
+        end = output.index(b"\n", position)
+        line = output[position:end]
+        position = end + 1
+        if line.startswith((b"symlink ", b"dangling ", b"loop ", b"notdir ")):
+            position += int(line.split()[1]) + 1
+        yield line
 
 
 async def commit_facts(git: Git, commit: str) -> tuple[str, tuple[str, ...]]:

@@ -27,8 +27,10 @@ _PIECE = 1 << 18
 class Moved(Exception):
     """A file changed or went away while it was being read; its path."""
 
-    def __init__(self, path: bytes) -> None:
+    def __init__(self, path: bytes, *, torn: bool = False) -> None:
         self.path = path
+        self.torn = torn
+        """Half of it has been handed on already: what was begun cannot be finished."""
         super().__init__(path)
 
 
@@ -45,6 +47,8 @@ class Source:
     sha256: bool
     restless: frozenset[bytes] = frozenset()
     """Files that would not keep still so far: they are not read."""
+    lenient: bool = False
+    """What changes or goes away while it is read stays as it was known, instead of raising Moved."""
     pointers: Pointers = field(default_factory=dict)
 
 
@@ -102,12 +106,19 @@ class Part:
                     return self._small(path, stamp, os.fsencode(target), same)
                 with opened(folder, name) as handle:
                     return self._file(handle, path, stamp, same)
+        except Moved as error:
+            if error.torn or not self._source.lenient:
+                raise
+            self._left(path, "it kept changing while it was read")
+            return before
         except PermissionError as error:
             self._left(path, str(error.strerror))
             return before
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL):
                 raise
+            if self._source.lenient:  # it has gone away since the walk; the next checkpoint knows
+                return before
             raise Moved(path) from error
 
     def _left(self, path: bytes, why: str) -> None:
@@ -154,7 +165,7 @@ class Part:
         while left:
             piece = os.read(handle, min(left, _PIECE))
             if not piece:
-                raise Moved(path)
+                raise Moved(path, torn=copy is not None)
             digest.update(piece)
             if copy is not None:
                 copy.write(piece)

@@ -96,6 +96,9 @@ class _Walk:
                 path = folder.prefix + name
                 try:
                     status = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:  # something still runs, and has just deleted it
+                    names.discard(name)
+                    continue
                 except OSError as error:
                     self._hide(path, path, error)
                     continue

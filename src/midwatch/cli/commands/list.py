@@ -14,7 +14,14 @@ from midwatch.workflows.summary import Summary
 
 USAGE = "midwatch list [--limit N] [--json]"
 
-_STATUS = {"done": "good", "no change": "warn", "failed": "bad", "interrupted": "warn", "limit": "warn"}
+_STATUS = {
+    "done": "good",
+    "answered": "good",
+    "no change": "warn",
+    "failed": "bad",
+    "interrupted": "warn",
+    "limit": "warn",
+}
 
 
 def add_arguments(parser: arguments.Parser) -> None:

@@ -17,8 +17,9 @@ from midwatch.cli.screen import Look, Screen
 from midwatch.cli.steps import Steps, step_line
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.events import Checked, Event, ToolFinished
+from midwatch.domain.interventions import HookRan, SessionEnded
 
-USAGE = "midwatch log ID [--cmd N | --check N] [--lines A-B] [--raw] [--json]"
+USAGE = "midwatch log ID [--cmd N | --check N | --hook N] [--lines A-B] [--raw] [--json]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ def add_arguments(parser: arguments.Parser) -> None:
     which.add_argument(
         "--check", metavar="N", type=arguments.count(1), help="the full output of check N of the evidence"
     )
+    which.add_argument("--hook", metavar="N", type=arguments.count(1), help="the full output of the hook of event N")
     parser.add_argument("--lines", metavar="A-B", type=arguments.line_range, help="only these lines: 12, 12-20, 12-")
     parser.add_argument("--raw", action="store_true", help="the output's bytes as they are, without line numbers")
 
@@ -48,12 +50,12 @@ async def execute(options: Namespace, screen: Screen) -> int:
     """Print the events, or an output with its lines numbered as citations count them."""
     async with wiring.home(screen.environ) as home:
         events = await home.store.read(await _attempt(home, options.id))
-        if options.cmd is None and options.check is None:
+        if options.cmd is options.check is options.hook is None:
             if options.raw or options.lines:
-                raise InputError("--raw and --lines are for one output", "add --cmd N or --check N")
+                raise InputError("--raw and --lines are for one output", "add --cmd N, --check N or --hook N")
             _print_events(events, screen)
             return 0
-        output = _command(events, options.cmd) if options.cmd is not None else _check(events, options.check)
+        output = _wanted(events, options)
         path = await asyncio.to_thread(_path, home, output)
     first, last = options.lines or (1, None)
     if screen.json:
@@ -99,12 +101,19 @@ def event_lines(events: Sequence[Event], look: Look) -> list[str]:
     return lines
 
 
+def _wanted(events: Sequence[Event], options: Namespace) -> Output:
+    if options.cmd is not None:
+        return _command(events, options.cmd)
+    return _check(events, options.check) if options.check is not None else _hook(events, options.hook)
+
+
 def _command(events: Sequence[Event], number: int) -> Output:
-    bodies = [e.body for e in events if isinstance(e.body, ToolFinished) and e.body.number]
+    bodies = [e.body for e in events if isinstance(e.body, ToolFinished | SessionEnded) and e.body.number]
     body = next((b for b in bodies if b.number == number), None)
     if body is None:
         raise InputError(f"there is no command {number}", f"this attempt has {words.count(len(bodies), 'command')}")
-    return Output(f"command {number}", body.command, body.ended, body.digest, body.lines)
+    command = f"session {body.session}: {body.command}" if isinstance(body, SessionEnded) else body.command
+    return Output(f"command {number}", command, body.ended, body.digest, body.lines)
 
 
 def _check(events: Sequence[Event], number: int) -> Output:
@@ -114,6 +123,14 @@ def _check(events: Sequence[Event], number: int) -> Output:
         raise InputError(f"there is no check {number}", f"the evidence has {words.count(len(runs), 'check')}")
     run = runs[number - 1]
     return Output(f"check {number}", run.command, run.ended, run.digest, run.lines)
+
+
+def _hook(events: Sequence[Event], seq: int) -> Output:
+    body = events[seq - 1].body if seq <= len(events) else None
+    if not isinstance(body, HookRan):
+        ran = ", ".join(str(event.seq) for event in events if isinstance(event.body, HookRan)) or "none"
+        raise InputError(f"event {seq} is no run of a hook", f"the events that are: {ran}")
+    return Output(f"{body.hook} of event {seq}", body.command, body.ended, body.digest, body.lines)
 
 
 def _path(home: wiring.Home, output: Output) -> Path | None:

@@ -34,9 +34,26 @@ class Plan:
         """The rows by kind: what was added, what was changed, what is gone; then the notes."""
         return sorted(self.rows, key=lambda row: "AMD".index(row[0])) + self.notes
 
+    def files(self) -> list[dict[str, str]]:
+        """What changed, for programs: `path` and `kind` (`add`, `update`, `delete`); a renamed file is an update with
+        its new name in `move_path`."""
+        moved = {old: new for new, old in self.moves.items() if self._moved(old, new)}
+        found = []
+        for path, before in self.before.items():
+            after = self.after[path]
+            if path in moved:
+                found.append({"path": path, "kind": "update", "move_path": moved[path]})
+            elif path not in moved.values() and not before is after is None:
+                kind = "add" if before is None else "delete" if after is None else "update"
+                found.append({"path": path, "kind": kind})
+        return found
 
-async def apply_patch(text: str, box: Box, folder: str = "") -> list[str]:
-    """Apply a patch whose paths are relative to `folder` (itself relative to the workspace); returns what changed.
+    def _moved(self, old: str, new: str) -> bool:
+        return self.before[old] is not None and self.after[old] is None and self.after[new] is not None
+
+
+async def apply_patch(text: str, box: Box, folder: str = "") -> Plan:
+    """Apply a patch whose paths are relative to `folder` (itself relative to the workspace); returns what was done.
     Raises PatchError, with nothing changed. Applying the same patch again usually fails: its old lines are gone."""
     operations = parse(text)
     if not operations:
@@ -45,7 +62,7 @@ async def apply_patch(text: str, box: Box, folder: str = "") -> list[str]:
     for operation in operations:
         await planner.add(operation)
     await _write(planner.plan, box)
-    return planner.plan.changes()
+    return planner.plan
 
 
 def inside(path: str, box_workdir: str, folder: str = "") -> str:
@@ -138,7 +155,7 @@ class _Planner:
 
 def _notes(path: str, changed: bytes, chunks: Sequence[Chunk]) -> list[str]:
     """Chunks without an old line go to the end of the file, also below a header that stands elsewhere."""
-    lines = changed.decode("utf-8", "surrogateescape").splitlines()
+    lines = changed.decode("utf-8", "surrogateescape").rstrip("\r\n").split("\n")
     notes = []
     for chunk in chunks:
         if chunk.headers and not chunk.old and not chunk.end_of_file:
@@ -208,8 +225,8 @@ async def _write(plan: Plan, box: Box) -> None:
     """Write the plan: what goes first, so that a folder's name may become a file's. Takes all back on an error."""
     removed = [path for path, data in plan.after.items() if data is None and plan.before[path] is not None]
     written = [path for path, data in plan.after.items() if data is not None and data != plan.before[path]]
-    replaced = [path for path in written if path in plan.moves and plan.before[path] is not None]
-    executable = await _executable([*removed, *replaced], box)
+    moved = [path for move in plan.moves.items() for path in move if plan.before[path] is not None]
+    executable = await _executable(list(dict.fromkeys([*removed, *moved])), box)
     done: list[str] = []
     path = ""
     try:

@@ -29,7 +29,7 @@ Edit files of the workspace. The patch is text:
 Lines that stay (about three around each change) and '@@' headers (whole lines of the file, optional, several go \
 deeper) must fit exactly one place; an ambiguous patch is refused. Chunks follow the order of the file. \
 '*** Move to: new/path' after an Update line renames the file. '*** End of File' ends a chunk at the end of the file. \
-Paths are relative to the workspace. All of the patch is applied, or nothing."""
+Paths are relative to the working folder. All of the patch is applied, or nothing."""
 
 _SCHEMA = {
     "type": "object",
@@ -71,20 +71,29 @@ class ApplyPatch:
             form = '{"patch": "*** Begin Patch\\n…\\n*** End Patch"}'
             output = f"apply_patch: {error}. Nothing was changed. The arguments are {form}."
             return ToolResult(ok=False, output=output, ended="bad arguments")
-        return await run_patch(text, bench.box)
+        if bench.mode == "read-only":
+            return READ_ONLY
+        return await run_patch(text, bench.box, bench.folder)
+
+
+READ_ONLY = ToolResult(
+    ok=False,
+    output="This task is read-only: no file may be changed, so the patch was not applied. Say what you would change.",
+    ended="read-only",
+)
 
 
 async def run_patch(text: str, box: Box, folder: str = "") -> ToolResult:
     """Apply a patch and say what came of it; paths in it are relative to `folder`."""
     try:
-        changes = await apply_patch(text, box, folder)
+        plan = await apply_patch(text, box, folder)
     except PatchError as error:
         message = str(error)
         if "could not be put back" not in message:
             message += "\nNothing was changed."
         return ToolResult(ok=False, output=harmless(message), ended="refused")
-    output = "\n".join(["Success. Updated the following files:", *changes])
-    return ToolResult(ok=True, output=harmless(output), ended="applied")
+    output = "\n".join(["Success. Updated the following files:", *plan.changes()])
+    return ToolResult(ok=True, output=harmless(output), ended="applied", detail={"files": plan.files()})
 
 
 def patch_summary(text: str) -> str:
