@@ -35,8 +35,8 @@ PATCH = """*** Begin Patch
 +        result += value
 *** End Patch"""
 STEPS = ("find the fault", "mend it", "run the tests")
-ANSWER = """The loop ended one early and **left the last value out**. It goes over the values themselves now, so there is
-no index to get wrong; the test passes."""
+ANSWER = """The loop ended one early and **left the last value out**. It goes over the values themselves now, so there
+is no index to get wrong; the test passes."""
 
 
 def plan(done: int) -> dict[str, object]:

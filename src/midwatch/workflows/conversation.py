@@ -83,6 +83,10 @@ class Conversation:
             await self.log.append(*await self._opening(), *self._restarted(), said)
         elif self.log.outcome is not None or not self.log.items:
             raise InputError("there is no turn to go on with", "say something")
+        else:
+            base = self.task.base
+            ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
+            await self._folder.reach(ours, earlier_trees(self.log, base.tree))
         await self._work()
         while self._inbox and self.log.outcome is not None and self.log.outcome.kind == "done":
             await self.log.append(*self._take())

@@ -64,7 +64,7 @@ class Driver:
         await self.until(lambda: not self.app.turns.working, "the end of the turn")
         await self.until(lambda: not self.app.feed._items, "the last of it")
 
-    def rows(self, kind: type[Any]) -> list[Any]:
+    def rows(self, kind: Any) -> list[Any]:
         """The rows of a kind."""
         return list(self.app.talk.query(kind))
 

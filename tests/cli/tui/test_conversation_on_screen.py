@@ -236,7 +236,7 @@ async def test_two_ctrl_c_interrupt_the_turn_and_leave_with_the_conversations_id
         await person.pilot.press("ctrl+c")
         await person.until(lambda: person.app._exit, "leaving")
         assert person.app.return_value == person.app.talk.transcript.events[0].body.task.id
-    kinds = [event.kind for event in person.app.feed._items + person.app.talk.transcript.events]
+    kinds = [event["kind"] for event in program.json("log", person.app.return_value or "")]
     assert "interrupted" in kinds
 
 
@@ -253,3 +253,35 @@ async def test_a_folder_that_is_no_repository_works_too(
         await person.rests()
         await person.sees("Made.")
     assert (tmp_path / "loose/new.txt").read_text() == "new\n"
+
+
+async def test_a_prompt_of_ones_own_is_said_by_its_name(program: Program, server: ModelServer) -> None:
+    program.base_url = server.script(says("Understood."))
+    folder = program.folder / "config/midwatch/prompts"
+    folder.mkdir(parents=True)
+    (folder / "tidy.md").write_text("---\ndescription: make it neat\n---\nTidy $1 up.")
+    async with at_terminal(program) as person:
+        await person.type("/prompts")
+        await person.sees("/tidy", "make it neat")
+        await person.pilot.press("escape")
+        await person.type("/tidy calc.py")
+        await person.rests()
+        await person.sees("Tidy calc.py up.", "Understood.")
+
+
+async def test_a_rule_that_asks_asks_the_person_and_the_answer_counts(program: Program, server: ModelServer) -> None:
+    script = [calls("shell", command="touch one.txt"), calls("shell", command="touch two.txt"), says("Tried.")]
+    program.base_url = server.script(*script)
+    rule = 'prefix = ["touch"]\ndecision = "ask"\nreason = "files are dear"\nmatch = ["touch x"]\n'
+    (program.folder / "config/midwatch").mkdir(parents=True)
+    (program.folder / "config/midwatch/rules.toml").write_text(f"[[rule]]\n{rule}")
+    async with at_terminal(program) as person:
+        await person.type("go")
+        await person.sees("wants to run:", "touch one.txt", "files are dear")
+        await person.pilot.press("y")
+        await person.sees("touch two.txt", "wants to run:")
+        await person.pilot.press("escape")
+        await person.rests()
+        await person.sees("Tried.")
+    assert (program.repo / "one.txt").exists()
+    assert not (program.repo / "two.txt").exists()

@@ -20,7 +20,7 @@ def add_arguments(parser: arguments.Parser) -> None:
     """How it begins."""
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="the first thing that is said")
     parser.add_argument("--model", metavar="NAME", help="who answers; /model changes it")
-    parser.add_argument("--mode", choices=MODES, default="workspace", help="what the agent may do (default: workspace)")
+    parser.add_argument("--mode", choices=MODES, help="what the agent may do (default: as your settings say)")
     parser.add_argument("--resume", metavar="ID", default="", help="go on with that conversation")
     parser.add_argument("--folder", metavar="PATH", default="", help="another folder than this one")
 
@@ -47,7 +47,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
 
     async with wiring.home(screen.environ) as home:
         model = options.model or home.settings.models.model
-        choices = Choices(_folder(options.folder), model, options.mode)
+        choices = Choices(_folder(options.folder), model, options.mode or home.settings.agent.mode)
         app = Terminal(home, choices, colours.theme(screen.environ), options.prompt.strip(), options.resume)
         try:
             task_id = await app.run_async()

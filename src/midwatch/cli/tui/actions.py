@@ -222,9 +222,9 @@ class Actions:
             where = words.name(str(prompts.folder(self._session.home)))
             await self._talk.note(f"there are no prompts of yours; a file NAME.md in {where} is one")
             return
-        items = [Item(name, name, words.line(text)[:60]) for name, text in found.items()]
+        items = [Item(one.name, f"/{one.name} {one.hint}".strip(), one.description) for one in found.values()]
         if name := await self._choose("Which prompt?", items):
-            self._stage.write(found[name])
+            self._stage.write(f"/{name} " if found[name].hint else f"/{name}")
 
     async def resume(self, wanted: str) -> None:
         """Go on with another conversation."""

@@ -15,7 +15,7 @@ from textual.theme import Theme
 
 from midwatch import wiring
 from midwatch.cli import following, words
-from midwatch.cli.tui import pictures, slash, status, welcome
+from midwatch.cli.tui import pictures, prompts, slash, status, welcome
 from midwatch.cli.tui.actions import Actions, Stage
 from midwatch.cli.tui.asking import AskOnScreen
 from midwatch.cli.tui.feed import Feed, Output, Piece
@@ -194,6 +194,7 @@ class Terminal(App[str]):
         await self._guarded(self._obey_or_say(text), text)
 
     async def _obey_or_say(self, text: str) -> None:
+        text = await asyncio.to_thread(prompts.expanded, self.home, text)
         command = slash.parse(text)
         if command is not None:
             await self.actions.do(*command)

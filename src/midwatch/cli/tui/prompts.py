@@ -1,13 +1,12 @@
-"""The person's own prompts: files NAME.md in the folder `prompts` beside the settings file."""
+"""The person's own prompts, called by `/NAME arguments`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from midwatch import wiring
-from midwatch.domain.errors import InputError
-
-MOST_BYTES = 64 << 10
+from midwatch.cli.tui.slash import SLASHES
+from midwatch.workflows.prompts import Prompt, called, fill, personal
 
 
 def folder(home: wiring.Home) -> Path:
@@ -15,15 +14,16 @@ def folder(home: wiring.Home) -> Path:
     return home.settings.folder / "prompts"
 
 
-def own(home: wiring.Home) -> dict[str, str]:
-    """Their texts by name. Raises InputError where one cannot be read or is too long."""
-    found = {}
-    for path in sorted(folder(home).glob("*.md")):
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}", "mend its mode, or remove it") from None
-        if len(data) > MOST_BYTES:
-            raise InputError(f"{path} is longer than {MOST_BYTES >> 10} KiB", "make it shorter, or remove it")
-        found[path.stem] = data.decode("utf-8", "replace").strip()
-    return found
+def own(home: wiring.Home) -> dict[str, Prompt]:
+    """All of them by name. Raises InputError where one cannot be read."""
+    return {prompt.name: prompt for prompt in personal(folder(home))}
+
+
+def expanded(home: wiring.Home, text: str) -> str:
+    """The text of the prompt that is called, with its arguments; the text itself when none is. A command of the
+    interface wins over a prompt of its name. Raises InputError as `own`."""
+    call = called(text)
+    if call is None or call[0] in SLASHES:
+        return text
+    prompt = own(home).get(call[0])
+    return fill(prompt.text, call[1]) if prompt else text
