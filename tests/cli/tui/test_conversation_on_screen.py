@@ -236,8 +236,7 @@ async def test_two_ctrl_c_interrupt_the_turn_and_leave_with_the_conversations_id
         await person.pilot.press("ctrl+c")
         await person.until(lambda: person.app._exit, "leaving")
         assert person.app.return_value == person.app.talk.transcript.events[0].body.task.id
-    kinds = [event["kind"] for event in program.json("log", person.app.return_value or "")]
-    assert "interrupted" in kinds
+    assert b'"interrupted"' in program("log", person.app.return_value or "", "--json").stdout
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 12)])

@@ -104,5 +104,5 @@ class AskOnScreen:
             try:
                 return await answered
             finally:
-                if screen in self._app.screen_stack:
+                if self._app.screen is screen:
                     screen.dismiss(None)

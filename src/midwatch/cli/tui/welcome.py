@@ -49,8 +49,9 @@ async def look(home: wiring.Home, facts: Facts, folder: Path) -> Facts:
     takes some 50 ms."""
     branch, problem = await asyncio.gather(_branch(folder), _model_problem(home, facts.model))
     problems = [problem] if problem else []
-    protections = ISOLATES if facts.driver != "process" else ISOLATES_NOTHING
+    protections = ""
     if facts.mode != "full":
+        protections = ISOLATES if facts.driver != "process" else ISOLATES_NOTHING
         try:
             await drivers.make(facts.driver).probe()
         except MidwatchError as error:
