@@ -128,15 +128,9 @@ async def converse(
         talks.as_chosen(row.task, history, home.settings.sandbox.driver, mode),
         history.model or row.task.model,
     )
-    async with (
-        parts_of(home, task, model or before, observer, approver) as parts,
-        talks.converse(task, parts) as opened,
-    ):
-        if model not in ("", before):
-            await opened.choose(model, parts.model)
-        if task.mode != (history.mode or row.task.mode):
-            await opened.choose_mode(task.mode)
-        yield opened
+    async with parts_of(home, task, model or before, observer, approver) as parts, talks.converse(task, parts) as talk:
+        await talk.settle_on(task.mode, model or before, parts.model)
+        yield talk
 
 
 @asynccontextmanager

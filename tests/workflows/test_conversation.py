@@ -145,6 +145,18 @@ async def test_a_dead_model_is_an_error_and_the_turn_can_go_on(place: Place) -> 
     assert (place.repository / "count.txt").read_text() == "zero\none\n"
 
 
+async def test_a_turn_that_goes_on_in_another_process_reaches_the_folder(place: Place) -> None:
+    task = await begin(place)
+    async with opened(place, task, [ModelError("it is down", "wait"), ADD, says("Added.")]) as (talk, _):
+        with pytest.raises(ModelError):
+            await talk.turn("add one")
+    (place.repository / "mine.txt").write_text("mine\n")
+    async with opened(place, task, [ADD, says("Added.")]) as (talk, _):
+        assert (await talk.turn(None)).notes == ()
+    assert (place.repository / "count.txt").read_text() == "zero\none\n"
+    assert (place.repository / "mine.txt").read_text() == "mine\n"
+
+
 async def test_what_had_not_reached_the_folder_is_brought_at_the_next_turn(place: Place) -> None:
     task = await begin(place)
     async with opened(place, task, [ADD, says("Added."), says("And?")]) as (talk, _):

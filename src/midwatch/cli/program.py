@@ -79,6 +79,14 @@ def perform(given: Sequence[str]) -> int:
 
 def _dispatch(given: Sequence[str], screen: Screen) -> int:
     name, rest = split(given)
+    if not given:
+        from midwatch.cli.commands import chat
+
+        if chat.possible(screen):
+            if chat.installed():
+                name = "chat"
+            else:
+                screen.say(["`pip install 'midwatch[tui]'` lets `midwatch` alone open a conversation here", ""])
     if not name:
         screen.say(overview(screen.look(), given[0] if given and given[0] in GROUPS else ""))
         return 0 if given else 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 COMMANDS: dict[str, str] = {
+    "chat": "talk with the agent in this folder; what `midwatch` alone opens in a terminal",
     "run": "do a task: change the repository, check the change, open a pull request",
     "exec": "one turn of a conversation without a terminal, as `codex exec` has it",
     "resume": "go on with a task that was stopped or could not go on",

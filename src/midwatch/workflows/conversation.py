@@ -93,6 +93,10 @@ class Conversation:
             await self.log.append(*await self._opening(), *self._restarted(), *_mode_told(self.log), said)
         elif self.log.outcome is not None or not self.log.items:
             raise InputError("there is no turn to go on with", "say something")
+        else:
+            base = self.task.base
+            ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
+            await self._folder.reach(ours, earlier_trees(self.log, base.tree))
         await self._work()
         while self._inbox and self.log.outcome is not None and self.log.outcome.kind == "done":
             await self.log.append(*self._take())
@@ -139,9 +143,26 @@ class Conversation:
         """Whether a turn is being worked on."""
         return self._turn is not None
 
+    async def settle_on(self, mode: str, name: str, model: Model) -> None:
+        """Write down the mode and the model that it was opened with, where they are others than before."""
+        if name != (self.log.model or self.task.model):
+            await self.choose(name, model)
+        started = self.log.task
+        if mode != (self.log.mode or (started.mode if started else mode)):
+            await self.choose_mode(mode)
+
+    @property
+    def model(self) -> Model:
+        """Which answers from the next turn on."""
+        return self._bench.model
+
     def say(self, text: str, images: Sequence[Image] = ()) -> None:
         """Queue a message: the model reads it at its next call. For while a turn is being worked on."""
         self._inbox.append(Message("person", context.shown_prompt(text), tuple(images), self.log.schema))
+
+    def take_back(self) -> Sequence[Message]:
+        """What was queued and the model has not read: it is not said, and given back."""
+        return self._take()
 
     def _take(self) -> Sequence[Message]:
         taken, self._inbox = tuple(self._inbox), []
@@ -234,11 +255,6 @@ class Conversation:
             self.task = self._folder.task = replace(self.task, mode=mode)
             self._bench = replace(self._bench, task=self.task)
         return again
-
-    @property
-    def model(self) -> Model:
-        """Who answers now."""
-        return self._bench.model
 
 
 def _mode_told(log: Log) -> list[Message]:

@@ -62,6 +62,12 @@ class Folder:
         self._there = theirs.tree
         return theirs if theirs.tree != ours.tree else None
 
+    async def reach(self, ours: Checkpoint, earlier: Sequence[str]) -> None:
+        """Bring what had not reached the folder, for a turn that goes on: what the person has changed there meanwhile
+        stays, and is seen at their next words. Raises as `settle`."""
+        await self.settle(ours, earlier)
+        self._there = ours.tree
+
     async def _behind(self, theirs: str, ours: str, earlier: Sequence[str]) -> bool:
         """Whether the folder is what the copy was, in all files in which they differ."""
         if theirs in earlier:

@@ -1,0 +1,1 @@
+"""The terminal interface: a conversation on one screen. Needs the extra `tui`; nothing else imports it."""
