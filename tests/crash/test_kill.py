@@ -14,6 +14,7 @@ import pytest
 from midwatch.domain.events import Checked, Proposed, ToolFinished
 from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.forges.local import LocalForge
+from tests.crash.sampling import one_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,8 +116,13 @@ def test_an_undisturbed_run_with_a_session_too(place: Place) -> None:
     assert results[6][2].startswith("session 1 runs\n")
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, APPENDS + 1))
+@pytest.mark.parametrize(
+    ("number", "when"),
+    [
+        *((number, "before") for number in range(1, APPENDS + 1)),
+        *((number, "after") for number in one_of(3, range(1, APPENDS + 1))),
+    ],
+)
 def test_killed_at_any_append_the_task_goes_on_as_if_nothing_had_happened(place: Place, number: int, when: str) -> None:
     killed = place.drive(str(number), when)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -141,8 +147,9 @@ def test_killed_at_any_append_the_task_goes_on_as_if_nothing_had_happened(place:
     assert not list((place.state / "attempts").iterdir())
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(4, BESIDE_APPENDS - 2))
+@pytest.mark.parametrize(
+    ("number", "when"), one_of(3, [(n, when) for n in range(4, BESIDE_APPENDS - 2) for when in ("before", "after")])
+)
 def test_killed_with_a_session_running_and_calls_beside_each_other(place: Place, number: int, when: str) -> None:
     killed = place.drive(str(number), when, script="beside")
     assert killed.returncode == -signal.SIGKILL, killed.stderr

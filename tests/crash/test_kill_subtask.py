@@ -16,6 +16,7 @@ from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.forges.local import LocalForge
 from midwatch.workflows.verify import verify_task
+from tests.crash.sampling import one_of
 from tests.crash.test_kill import Place
 from tests.crash.test_kill import place as place
 from tests.support.place import git
@@ -48,13 +49,9 @@ def test_an_undisturbed_run_appends_as_often_as_the_kill_test_believes(place: Pl
     assert done.stdout.strip() == f"appends {APPENDS}"
 
 
-AFTER = range(1, APPENDS + 1, 3)
-"""What comes between an append and the next one is the same for most of them."""
-
-
 @pytest.mark.parametrize(
     ("when", "number"),
-    [*(("before", number) for number in range(1, APPENDS + 1)), *(("after", number) for number in AFTER)],
+    one_of(5, [(when, number) for number in range(1, APPENDS + 1) for when in ("before", "after")]),
 )
 def test_killed_at_any_append_the_parts_are_done_once_and_whole(place: Place, when: str, number: int) -> None:
     killed = drive(place, str(number), when)

@@ -17,6 +17,7 @@ from midwatch.agent import compaction, context
 from midwatch.domain.codec import to_json
 from midwatch.tools.toolset import default_tools
 from tests.crash.long_driver import PROMPT
+from tests.crash.sampling import one_of
 from tests.support.model_server import ModelServer, Request, Step, calls, calls_all, says, serving
 from tests.support.place import git, make_repository
 
@@ -86,7 +87,7 @@ def compacted(requests: Sequence[Request]) -> list[int]:
     return [place + 1 for place, request in enumerate(requests) if is_question(request)]
 
 
-@pytest.mark.parametrize("wire", MODELS)
+@pytest.mark.parametrize("wire", one_of(len(MODELS), MODELS))
 def test_two_hundred_turns_in_a_small_window_lose_nothing(tmp_path: Path, server: ModelServer, wire: str) -> None:
     make_repository(tmp_path / "repo", {"README": "Numbers.\n"})
     script = [*map(turn, range(TURNS)), says("Write numbers\n\nThey are there.")]
