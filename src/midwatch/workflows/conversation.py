@@ -242,7 +242,9 @@ class Conversation:
         because another sandbox is needed. Raises InputError while a turn is being worked on, and for what is no
         mode."""
         if self.working or mode not in modes.WORDS:
-            raise InputError(f"the mode cannot be {mode!r} now", f"the modes are {', '.join(modes.WORDS)}, between two turns")
+            raise InputError(
+                f"the mode cannot be {mode!r} now", f"the modes are {', '.join(modes.WORDS)}, between two turns"
+            )
         again = (mode == "full") != (self.task.mode == "full")
         await self.log.append(ModeChosen(mode))
         if not again:
@@ -256,7 +258,9 @@ def _mode_told(log: Log) -> list[Message]:
     for event in reversed(log.events):
         if isinstance(event.body, ModeChosen):
             mode = event.body.mode
-            return [Message("harness", f"[The person has chosen the mode {mode}: {modes.WORDS.get(mode, 'see there')}]")]
+            return [
+                Message("harness", f"[The person has chosen the mode {mode}: {modes.WORDS.get(mode, 'see there')}]")
+            ]
         if isinstance(event.body, Message):
             break
     return []

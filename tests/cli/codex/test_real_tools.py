@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
-from pathlib import Path
+import shutil
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ def equipped(program: Program) -> Program:
     folder = program.folder / "config/midwatch"
     folder.mkdir(parents=True)
     (folder / "config.toml").write_text(
-        f"[mcp.servers.test]\ncommand = {json.dumps(sys.executable)}\nargs = [{json.dumps(SERVER)}]\ndefault = true\n"
+        '[mcp.servers.test]\ncommand = "python3"\nargs = ["tools/server.py"]\ndefault = true\n'
         '[[hooks]]\nevent = "before_tool"\ntools = ["shell"]\n'
         "command = \"if grep -q hooked; then echo 'not that'; exit 2; fi\"\n"
         '[[hooks]]\nevent = "before_finish"\ncommand = "true"\n'
@@ -38,6 +37,8 @@ def equipped(program: Program) -> Program:
         '[[rule]]\nprefix = ["touch"]\ndecision = "forbid"\nreason = "no touching"\n'
         '[[rule]]\nprefix = ["mv"]\ndecision = "ask"\n'
     )
+    (program.repo / "tools").mkdir()
+    shutil.copy(SERVER, program.repo / "tools/server.py")
     (program.repo / "below").mkdir()
     (program.repo / "below/AGENTS.md").write_text("Be kind below.\n")
     (program.repo / "below/one.txt").write_text("one\n")
@@ -48,9 +49,10 @@ def equipped(program: Program) -> Program:
     return program
 
 
-def turn(program: Program, server: ModelServer, *steps: Step, options: tuple[str, ...] = WRITE) -> list[dict[str, Any]]:
-    program.base_url = server.script(*steps)
-    return streams.of(program("exec", "--experimental-json", *options, "Do it"))
+def turn(program: Program, server: ModelServer, *steps: Step, child: Step | None = None) -> list[dict[str, Any]]:
+    """A turn of this script; a subtask's first step is `child`."""
+    program.base_url = server.script(*steps, asides={"<environment>": child} if child else None)
+    return streams.of(program("exec", "--experimental-json", *WRITE, "Do it"))
 
 
 def thread(events: list[dict[str, Any]]) -> str:
@@ -58,9 +60,8 @@ def thread(events: list[dict[str, Any]]) -> str:
 
 
 def test_a_call_of_an_mcp_server_is_an_item_with_its_result(equipped: Program, server: ModelServer) -> None:
-    events = turn(
-        equipped, server, calls("mcp__test__zeta", line="one"), calls("mcp__test__wrong"), says("Done."), options=WRITE
-    )
+    steps = calls("mcp__test__zeta", line="one"), calls("mcp__test__wrong"), says("Done.")
+    events = turn(equipped, server, *steps)
     assert shape(events)[2:6] == [
         "item.started mcp_tool_call", "item.completed mcp_tool_call",
         "item.started mcp_tool_call", "item.completed mcp_tool_call",
@@ -78,14 +79,22 @@ def test_a_call_of_an_mcp_server_is_an_item_with_its_result(equipped: Program, s
     assert equipped("verify", thread(events)).returncode == 0
 
 
+def test_a_server_that_cannot_be_opened_is_told(equipped: Program, server: ModelServer) -> None:
+    (equipped.repo / "tools/server.py").write_text("raise SystemExit(3)\n")
+    events = turn(equipped, server, says("Done."))
+    told, _ = items(events)
+    assert told["type"] == "error"
+    assert told["message"].startswith("the MCP server test cannot be used: ")
+    assert "✗ MCP server test cannot be used: " in equipped("log", thread(events)).stdout.decode()
+
+
 def test_a_subtask_is_an_item_that_names_it_and_its_steps_are_its_own(equipped: Program, server: ModelServer) -> None:
     events = turn(
         equipped,
         server,
         calls("delegate", prompt="Add a line"),
-        calls("shell", command="echo two >> count.txt"),
         says("I added it."),
-        says("Done."),
+        child=calls("shell", command="echo two >> count.txt"),
     )
     assert shape(events)[2:] == [
         "item.started collab_tool_call", "item.completed collab_tool_call", "item.completed agent_message",
@@ -113,7 +122,7 @@ def test_what_a_rule_or_a_hook_refuses_is_declined(equipped: Program, server: Mo
         calls("shell", command="mv calc.py x"),
         calls("shell", command="echo hooked"),
         calls("shell", command="bash", background=True),
-        calls("session", session=4, input="touch x\n"),
+        calls("session", session=1, input="touch x\n"),
         says("No."),
     )
     commands = [item for item in items(events) if item["type"] == "command_execution"]
@@ -125,7 +134,7 @@ def test_what_a_rule_or_a_hook_refuses_is_declined(equipped: Program, server: Mo
     assert "not that" in hooked
     assert "Nothing was written" in typed
     assert sorted(path.name for path in equipped.repo.iterdir()) == [
-        ".git", "below", "calc.py", "count.txt", "dot.png",
+        ".git", "below", "calc.py", "count.txt", "dot.png", "tools",
     ]  # fmt: skip
 
 
@@ -161,9 +170,9 @@ def test_the_record_of_such_a_conversation_can_be_read_forked_and_checked(
         server,
         calls("mcp__test__zeta", line="one"),
         calls("delegate", prompt="Look", read_only=True),
-        says("Looked."),
         calls("shell", command="cat", background=True),
         says("Done."),
+        child=says("Looked."),
     )
     name = thread(events)
     log = equipped("log", name).stdout.decode()
@@ -174,8 +183,8 @@ def test_the_record_of_such_a_conversation_can_be_read_forked_and_checked(
     assert {"mcp_connected", "hook_ran", "delegated", "session_ended"} <= {line["kind"] for line in lines}
     assert equipped("undo", name, "--to", "start").returncode == 0
     assert (equipped.repo / "count.txt").read_text() == "zero\n"
-    assert equipped.json("list")[0]["status"] == "open"
-    fork = equipped("fork", name, "--at", "cmd:1")
+    assert equipped.json("list")[0]["status"] == "interrupted"  # its first turn can be gone on with
+    fork = equipped("fork", name, "--from", "start")
     assert fork.returncode == 0, fork.stderr.decode()
     statuses = {entry["id"]: entry["status"] for entry in equipped.json("list")}
     assert len(statuses) == 2
@@ -183,4 +192,3 @@ def test_the_record_of_such_a_conversation_can_be_read_forked_and_checked(
         checked = equipped("verify", one)
         assert checked.returncode == 0, checked.stdout.decode()
         assert equipped("show", one).returncode == 0
-    assert Path(equipped.repo / "calc.py").exists()
