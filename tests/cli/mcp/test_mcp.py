@@ -88,7 +88,7 @@ async def test_every_tool_says_what_it_answers_and_whether_it_changes_something(
         templates = (await call.client.list_resource_templates()).resource_templates
     assert all(tool.output_schema and tool.description and tool.annotations for tool in tools.values())
     changing = {n for n, t in tools.items() if t.annotations and not t.annotations.read_only_hint}
-    assert changing == {"submit_task", "cancel_task"}
+    assert changing == {"submit_task", "tell_task", "cancel_task"}
     assert {template.uri_template for template in templates} == {
         "midwatch://tasks/{id}/diff",
         "midwatch://tasks/{id}/log",

@@ -13,9 +13,10 @@ from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from midwatch import __version__, wiring
+from midwatch import __version__, revising, wiring
 from midwatch.cli import words
 from midwatch.cli.mcp.answers import DiffPage, LogPage, OutputPage, Proof, Status, Submitted, Tasks, Told
+from midwatch.cli.mcp.asked import SUBMITTED, LimitsAsked
 from midwatch.cli.mcp.jobs import Jobs
 from midwatch.cli.mcp.roots import Roots
 from midwatch.cli.mcp.views import MOST_CHARACTERS, MOST_EVENTS, MOST_LINES, Views
@@ -62,6 +63,7 @@ def build(home: wiring.Home, roots: Roots, jobs: Jobs, sandbox: str | None = Non
     )
     views = Views(home, roots, jobs)
     _submitting(server, views, sandbox)
+    _telling(server, views)
     _ending(server, views)
     _following(server, views)
     _showing(server, views)
@@ -88,6 +90,9 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
         mode: Annotated[
             Literal["workspace", "read-only"], Field(description="read-only answers a question and changes nothing.")
         ] = "workspace",
+        limits: Annotated[
+            LimitsAsked | None, Field(description="Lower than the person's own; higher ones have no effect.")
+        ] = None,
     ) -> Submitted:
         """Begin a task. Answers as soon as it is stored; it is worked on when there is room, also after a restart."""
         with refusing():
@@ -101,6 +106,8 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
                 checks=tuple(checks or ()),
                 mode=mode,
                 sandbox=sandbox,
+                limits=limits.within(home.settings.limits.fill({})) if limits else {},
+                notes=(SUBMITTED,),
             )
             task = await wiring.start(home, request)
             jobs.begin(task.id)
@@ -113,6 +120,25 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
             checks=[words.line(check) for check in task.checks],
             notes=[words.line(note) for note in (*task.notes, task.base.note) if note],
         )
+
+
+def _telling(server: MCPServer[Any], views: Views) -> None:
+    @server.tool(annotations=_MAKES)
+    async def tell_task(
+        id: Id,  # noqa: A002
+        message: Annotated[str, Field(description="What is to be done now.", max_length=200_000)],
+    ) -> Told:
+        """Say something further in a task that was submitted here and is not worked on now; it goes on from where it
+        is, and its pull request is brought up to date."""
+        with refusing():
+            row = await views.row(id)
+            if SUBMITTED not in row.task.notes:
+                raise InputError("no program has submitted it", f"the person can: midwatch tell {id} …")
+            if views.worked_on(row):
+                raise InputError("it is still being worked on", "wait for it (`wait_for_task`), or end it")
+            await revising.tell(views.home, id, message.replace("\0", ""))
+            views.jobs.begin(id)
+        return Told(id=id, text="told; it is worked on again")
 
 
 def _ending(server: MCPServer[Any], views: Views) -> None:
