@@ -44,10 +44,10 @@ async def test_limits_of_a_client_lower_the_persons_and_never_raise_them(program
     program.base_url = server.script(calls("shell", command="true"), says("Nothing."))
     async with talking(program) as call:
         limits = {"turns": 1, "tokens": 60000, "seconds": 30}
-        task_id = (await call("submit_task", prompt="Mend it", limits=limits))["id"]
+        task_id = (await call("submit_task", prompt="Mend it", options=limits))["id"]
         assert (await call.done(task_id))["turns"] == 1
         with pytest.raises(Refused, match="hours"):
-            await call("submit_task", prompt="Mend it", limits={"hours": 1})
+            await call("submit_task", prompt="Mend it", options={"hours": 1})
     made = program.json("list")[0]["task"]["limits"]
     assert (made["turns"], made["tokens"], made["seconds"], made["cost_microusd"]) == (1, 50000, 30, None)
     assert made["command_seconds"] == 30

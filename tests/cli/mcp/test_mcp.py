@@ -158,9 +158,9 @@ async def test_what_cannot_be_done_as_asked_is_said_with_how_to_mend_it(program:
         for wrong, words in (
             ({"prompt": " "}, "the prompt is empty"),
             ({"prompt": "x", "base": "nowhere"}, "nowhere"),
-            ({"prompt": "x", "model": "unknown/model"}, "unknown"),
+            ({"prompt": "x", "options": {"model": "unknown/model"}}, "unknown"),
             ({"prompt": "x", "mode": "full"}, "mode"),
-            ({"prompt": "x", "model": "replay/1"}, "cannot be played here"),
+            ({"prompt": "x", "options": {"model": "replay/1"}}, "cannot be played here"),
             ({"prompt": "x", "checks": [""]}, "--check is empty"),
         ):
             with pytest.raises(Refused, match=words):

@@ -1,4 +1,4 @@
-"""What a client may ask of a task besides its words: limits, which only lower the person's own."""
+"""What a client may ask of a task besides its words: a model, and limits, which only lower the person's own."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ SUBMITTED = "submitted by a program over MCP"
 have been given more than a client can ask for."""
 
 
-class LimitsAsked(BaseModel):
-    """Caps of an attempt; a higher one than the person's has no effect."""
+class Options(BaseModel):
+    """Who works on it, and caps of an attempt; a higher cap than the person's has no effect."""
 
     model_config = ConfigDict(extra="forbid")
 
+    model: str | None = Field(default=None, description="A configured model. Default: the person's.")
     turns: int | None = Field(default=None, gt=0, description="Calls of the model.")
     tokens: int | None = Field(default=None, gt=0, description="Input and output together.")
     cost_usd: float | None = Field(default=None, gt=0)
     seconds: int | None = Field(default=None, gt=0, description="Of work on the task.")
 
     def within(self, limits: Limits) -> dict[str, int]:
-        """Those of these that are below what the task would have, as fields of `Limits`."""
+        """The limits of the task, which would else have these, as fields of `Limits`."""
         asked = LimitSettings(self.turns, self.tokens, self.cost_usd, self.seconds)
         lowered = asked.lower(limits)
         fields = {name: getattr(lowered, name) for name in ("turns", "tokens", "cost_microusd", "seconds")}

@@ -16,7 +16,7 @@ from pydantic import Field
 from midwatch import __version__, revising, wiring
 from midwatch.cli import words
 from midwatch.cli.mcp.answers import DiffPage, LogPage, OutputPage, Proof, Status, Submitted, Tasks, Told
-from midwatch.cli.mcp.asked import SUBMITTED, LimitsAsked
+from midwatch.cli.mcp.asked import SUBMITTED, Options
 from midwatch.cli.mcp.jobs import Jobs
 from midwatch.cli.mcp.roots import Roots
 from midwatch.cli.mcp.views import MOST_CHARACTERS, MOST_EVENTS, MOST_LINES, Views
@@ -86,27 +86,25 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
         checks: Annotated[
             list[str] | None, Field(description="Commands that must exit with 0. Default: what the repository has.")
         ] = None,
-        model: Annotated[str | None, Field(description="A configured model. Default: the person's.")] = None,
         mode: Annotated[
             Literal["workspace", "read-only"], Field(description="read-only answers a question and changes nothing.")
         ] = "workspace",
-        limits: Annotated[
-            LimitsAsked | None, Field(description="Lower than the person's own; higher ones have no effect.")
-        ] = None,
+        options: Annotated[Options | None, Field(description="The model, and limits.")] = None,
     ) -> Submitted:
         """Begin a task. Answers as soon as it is stored; it is worked on when there is room, also after a restart."""
         with refusing():
-            if model is not None and model.startswith("replay/"):
+            asked = options or Options()
+            if asked.model is not None and asked.model.startswith("replay/"):
                 raise InputError("what another task was answered cannot be played here", "name a configured model")
             request = Request(
                 prompt=prompt.replace("\0", "").strip(),
                 repository=await roots.repository(repository),
                 base=base,
-                model=model,
+                model=asked.model,
                 checks=tuple(checks or ()),
                 mode=mode,
                 sandbox=sandbox,
-                limits=limits.within(home.settings.limits.fill({})) if limits else {},
+                limits=asked.within(home.settings.limits.fill({})),
                 notes=(SUBMITTED,),
             )
             task = await wiring.start(home, request)
