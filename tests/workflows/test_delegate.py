@@ -14,11 +14,15 @@ from midwatch.agent.log import History
 from midwatch.domain.conversation import Answered, Replied, Reply, Said, ToolSpec, Usage, View
 from midwatch.domain.errors import ModelError
 from midwatch.domain.events import ToolFinished
+from midwatch.domain.guard import Context, Hook
 from midwatch.domain.interventions import Delegated
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.models.fake import FakeModel, Step, calls, says
+from midwatch.tools.rules import Rule, Rules
+from midwatch.tools.toolset import default_tools
+from midwatch.workflows.start import Request
 from midwatch.workflows.verify import verify_task
 from tests.support.place import Place, git, make_repository
 
@@ -155,6 +159,26 @@ async def test_a_read_only_subtask_leaves_the_files_as_they_were(place: Place) -
     [(part, history)] = await subtasks(place, task)
     assert part.mode == "read-only"
     assert "zero\none\ntwo" in history.items[-2].output  # type: ignore[union-attr]
+
+
+async def test_a_subtask_is_bound_as_its_parent_is_but_for_hooks_on_a_finish(place: Place) -> None:
+    rule = Rule(("touch",), "forbid", "no touching")
+    hooks = (Hook("after_tool", "echo minded; exit 2"), Hook("before_finish", "true"))
+    bound = replace(place, settings={"rules": Rules([rule]), "hooks": hooks})
+    request = Request("Look", str(place.repository), kind="task", mode="read-only", context=(Context("issue", "odd"),))
+    task = await bound.begin(request)
+    ways = [calls("shell", command="touch made"), calls("shell", command="echo one >> count.txt"), says("Tried.")]
+    rules = Rules().beside(task.guard.rules)
+    await bound.solve(task, Pair([hand_over(), says("Seen.")], ways), tools=default_tools(rules))
+    [(part, history)] = await subtasks(place, task)
+    assert (part.mode, part.guard.rules) == ("read-only", task.guard.rules)
+    assert [hook.event for hook in part.guard.hooks] == ["after_tool"]
+    assert (part.mcp, part.context, part.sandbox) == (task.mcp, task.context, task.sandbox)
+    forbidden, written = [item for item in history.items if isinstance(item, Answered)]
+    assert "no touching" in forbidden.output
+    assert "a hook objects: minded" in written.output
+    assert "read-only, so these files are as they were before: count.txt" in written.output
+    assert await faults(place, task) == ()
 
 
 async def test_a_subtask_that_cannot_go_on_goes_on_with_its_parent_and_nothing_is_done_twice(place: Place) -> None:

@@ -67,7 +67,7 @@ def environment(task: Task, workdir: str, notes: Sequence[str] = ()) -> str:
     checks = "\n".join(f"- `{check}`" for check in listed) or "- none were given and none were found"
     heading = "checks that the harness runs in the end" if task.kind == "task" else "checks of the repository"
     start = task.base.branch or task.base.ref
-    mode = f"mode: {modes.WORDS[task.mode]}\n" if task.mode in modes.WORDS else ""
+    mode = f"mode: {told}\n" if (told := modes.told(task)) else ""
     origin = f"a copy of the repository at {start}, commit {task.base.commit[:12]}"
     folder = f"{workdir}/{task.folder}, in {workdir}" if task.folder else workdir
     inside = f"working folder: {folder} ({origin})\n{mode}network: {_network(task)}\n{heading}:\n{checks}\n" + "".join(

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from midwatch.domain.evidence import Checkpoint, FileChange
+from midwatch.domain.task import Task
 from midwatch.sandbox.base import Box
 from midwatch.tools.cut import harmless
 from midwatch.workspace.checkout import Workspace
 
 _NAMED = 10
 WORDS = {
-    "read-only": "read-only: look and run what you like, but leave every file as it is; a change is put back at once. "
-    "There will be no pull request: your last answer is the result",
-    "full": "full: there is no sandbox; commands run on the person's own machine with their files and network, so do "
-    "nothing there that was not asked for",
+    "read-only": "look and run what you like, but leave every file as it is; a change is put back at once",
+    "workspace": "change the files of the workspace as the work needs it",
+    "full": "there is no sandbox; commands run on the person's own machine with their files and network, so do nothing "
+    "there that was not asked for",
 }
-"""For the model, of the modes that differ from what its instructions say."""
+"""What each mode means, for the model."""
+_NO_PULL_REQUEST = "There will be no pull request: your last answer is the result"
+
+
+def told(task: Task) -> str:
+    """A mode that differs from what the model's instructions say, in a line; empty for the usual one."""
+    if task.mode == "workspace" or task.mode not in WORDS:
+        return ""
+    line = f"{task.mode}: {WORDS[task.mode]}"
+    return f"{line}. {_NO_PULL_REQUEST}" if task.mode == "read-only" and task.kind == "task" else line
 
 
 async def save(tree: Workspace, box: Box, mode: str) -> tuple[Checkpoint, str]:

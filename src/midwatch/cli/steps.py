@@ -170,9 +170,11 @@ def _intervention(body: Any) -> Step:
 
 
 def _mcp(body: McpConnected) -> Step:
+    name = f"MCP server {words.line(body.server)}"
+    if body.error:
+        return Step(False, f"{name} cannot be used: {words.line(body.error)}")
     facts = [words.line(fact) for fact in (body.identity, body.place) if fact]
-    text = f"MCP server {words.line(body.server)}: {words.count(len(body.tools), 'tool')}"
-    return Step(False if body.error else None, text, tuple([words.line(body.error)] * bool(body.error) + facts))
+    return Step(None, f"{name}: {words.count(len(body.tools), 'tool')}", tuple(facts))
 
 
 def _tool(body: ToolFinished, summary: str) -> Step:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 from midwatch.domain.conversation import ToolSpec
@@ -11,6 +12,8 @@ from midwatch.domain.interventions import SessionEnded
 from midwatch.tools import arguments as given
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.cut import CAP, fit, harmless
+from midwatch.tools.permission import Wish, permission
+from midwatch.tools.rules import Rules
 from midwatch.tools.sessions import Look, Running
 
 WAIT_SECONDS = 1.0
@@ -19,6 +22,7 @@ _WRITE_SECONDS = 5.0
 _LONGEST_INPUT = 1 << 20
 _SIGNALS = {"interrupt": 2, "kill": 9}
 _CTRL_C = "\x03"
+_TAKEN_BACK = re.compile("[\x03\x15]")
 
 _DESCRIPTION = """\
 Look at a session that `shell` started in the background: what it wrote since the last look. First `input` is written \
@@ -52,6 +56,10 @@ class SessionTool:
 
     spec = ToolSpec("session", _DESCRIPTION, _SCHEMA)
 
+    def __init__(self, rules: Rules | None = None) -> None:
+        """`rules`: the person's, on commands; they hold for the lines that are typed. None by default."""
+        self._rules = rules or Rules()
+
     def summary(self, arguments: str) -> str:
         """`session 7: input 'y\\n'`."""
         try:
@@ -80,10 +88,25 @@ class SessionTool:
         running = bench.sessions.get(request.session)
         if running is None:
             return _missing(request.session, bench)
+        said = _line_so_far(running.typed + request.input, running.pty)
+        wish = Wish(
+            "session", said, f"session {running.number} ({running.command}): {said.strip()}", "Nothing was written."
+        )
+        given_word = await permission(self._rules, wish, bench)
+        if given_word.refusal is not None:
+            return replace(given_word.refusal, events=given_word.events)
+        running.typed = "" if request.signal else said.rpartition("\n")[2]
         wait = waiting(request.seconds, bench)
         note = await _act(running, request)
         look = await running.look(wait, bench.output)
-        return seen(running, look, bench, note, signalled=bool(request.signal))
+        result = seen(running, look, bench, note, signalled=bool(request.signal))
+        return replace(result, events=(*given_word.events, *result.events))
+
+
+def _line_so_far(typed: str, pty: bool) -> str:
+    """The lines as a shell reads them, also where a line comes in pieces. On a terminal what Ctrl-C and Ctrl-U take
+    back is gone."""
+    return (_TAKEN_BACK.split(typed)[-1] if pty else typed).replace("\r", "\n")
 
 
 def waiting(seconds: float, bench: Bench) -> float:

@@ -53,6 +53,8 @@ class Running:
         self.number = number
         self.command = start.command
         self.pty = start.pty
+        self.typed = ""
+        """The beginning of a line that was written to it and has no end yet."""
         self.told = False
         """The model knows that it has ended."""
         self.session: Session

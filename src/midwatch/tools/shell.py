@@ -12,11 +12,11 @@ from midwatch.domain.conversation import ToolSpec
 from midwatch.engine.blobs import Blob
 from midwatch.sandbox.base import ExecResult
 from midwatch.tools import arguments as given
-from midwatch.tools.approval import Question, decided
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.cut import CAP, fit, harmless
 from midwatch.tools.only_reads import only_reads
 from midwatch.tools.patch.tool import READ_ONLY, patch_summary, run_patch
+from midwatch.tools.permission import Wish, permission
 from midwatch.tools.rules import Rules
 from midwatch.tools.session import shown, wait_seconds, waiting
 from midwatch.tools.sessions import Start, TooMany
@@ -125,32 +125,10 @@ class Shell:
         if _PATCH_INSIDE.search(request.command):
             output = "apply_patch is a tool, not a program: call it by itself, then run the rest. Nothing was run."
             return ToolResult(ok=False, output=output, ended="bad arguments")
-        verdict = self._rules.decide(request.command)
-        if verdict.decision == "forbid":
-            return _refused(f"is forbidden by {verdict.words()}")
-        if verdict.decision == "ask":
-            return await self._ask(request, bench)
-        return await (_begin if request.session else _run)(request, bench)
-
-    async def _ask(self, request: _Request, bench: Bench) -> ToolResult:
-        """Run it when a person allows it. Where nobody can be asked that is a refusal, never a wait."""
-        rules = self._rules.asking(request.command)
-        reason = "; ".join(rule.words() for rule in rules)
         subject = request.command if request.folder == "." else f"({request.folder}) {request.command}"
-        question = Question(bench.call_id, "shell", subject, reason, tuple(rule.shown() for rule in rules))
-        answer = await bench.approver.ask(question)
-        event = decided(question, answer)
-        if answer.allowed:
-            result = await (_begin if request.session else _run)(request, bench)
-        else:
-            why = f": {answer.reason}" if answer.reason else ""
-            result = _refused(f"needs a person's word, by {reason}; the {answer.author} said no{why}")
-        return replace(result, events=(event, *result.events))
-
-
-def _refused(why: str) -> ToolResult:
-    output = f"The command {why}. Nothing was run. Do without it, or say in the end what is missing."
-    return ToolResult(ok=False, output=output, ended="refused by a rule")
+        given_word = await permission(self._rules, Wish("shell", request.command, subject), bench)
+        result = given_word.refusal or await (_begin if request.session else _run)(request, bench)
+        return replace(result, events=(*given_word.events, *result.events))
 
 
 async def _run(request: _Request, bench: Bench) -> ToolResult:

@@ -55,4 +55,4 @@ class ToolSet:
 
 def default_tools(rules: Rules | None = None) -> ToolSet:
     """In one order, so that the prefix of a prompt stays the same. `rules` are the person's, on commands."""
-    return ToolSet((Shell(rules), ApplyPatch(), UpdatePlan(), SessionTool(), ReadLog(), ViewImage()))
+    return ToolSet((Shell(rules), ApplyPatch(), UpdatePlan(), SessionTool(rules), ReadLog(), ViewImage()))

@@ -37,12 +37,6 @@ from midwatch.workflows.tidy import tidy
 
 MOST_FILES = 100
 """Names of changed files that are told."""
-MODES = {
-    "read-only": "look and run what you like, but leave the files as they are: no change reaches the person's folder",
-    "workspace": "change the files of the workspace as the work needs it",
-    "full": "there is no sandbox: commands run on the person's own machine, so do nothing there that was not asked for",
-}
-"""What a mode means, for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +241,10 @@ class Conversation:
         """Let the agent do more or less from the next turn on. True when the conversation must be opened again for it,
         because another sandbox is needed. Raises InputError while a turn is being worked on, and for what is no
         mode."""
-        if self.working or mode not in MODES:
-            raise InputError(f"the mode cannot be {mode!r} now", f"the modes are {', '.join(MODES)}, between two turns")
+        if self.working or mode not in modes.WORDS:
+            raise InputError(
+                f"the mode cannot be {mode!r} now", f"the modes are {', '.join(modes.WORDS)}, between two turns"
+            )
         again = (mode == "full") != (self.task.mode == "full")
         await self.log.append(ModeChosen(mode))
         if not again:
@@ -262,7 +258,9 @@ def _mode_told(log: Log) -> list[Message]:
     for event in reversed(log.events):
         if isinstance(event.body, ModeChosen):
             mode = event.body.mode
-            return [Message("harness", f"[The person has chosen the mode {mode}: {MODES.get(mode, 'see there')}]")]
+            return [
+                Message("harness", f"[The person has chosen the mode {mode}: {modes.WORDS.get(mode, 'see there')}]")
+            ]
         if isinstance(event.body, Message):
             break
     return []

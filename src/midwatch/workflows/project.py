@@ -85,6 +85,14 @@ async def read_project(repository: Repository, commit: str, *, trusted: bool) ->
     )
 
 
+async def offered_prompts(repository: Repository, commit: str, *, trusted: bool) -> tuple[prompts.Prompt, ...]:
+    """The prompts of the commit, when the person trusts the repository."""
+    if not trusted:
+        return ()
+    files = await objects.files(repository.git, commit, prompts.FOLDER)
+    return prompts.of_repository(await objects.read_files(repository.git, commit, prompts.wanted(files)))
+
+
 def _toml(contents: Mapping[str, bytes], path: str, keys: Sequence[str]) -> dict[str, Any]:
     try:
         values = tomllib.loads(contents.get(path, b"").decode("utf-8"))

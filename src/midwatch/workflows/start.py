@@ -68,6 +68,8 @@ class Request:
     """Whether the prompt may call a custom prompt by its name."""
     mcp: tuple[str, ...] = ()
     """MCP servers, each `NAME` or `NAME:TOOL,TOOL`."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of who asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,9 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
-        notes=tuple(filter(None, (_note(found), *_WARNINGS.get(mode, ()), *tools.notes, *about, *project.notes))),
+        notes=tuple(
+            filter(None, (_note(found), *_WARNINGS.get(mode, ()), *tools.notes, *about, *project.notes, *request.notes))
+        ),
         created=now(),
         terms=terms(found.plan),
         mcp=servers,

@@ -88,7 +88,7 @@ async def test_every_tool_says_what_it_answers_and_whether_it_changes_something(
         templates = (await call.client.list_resource_templates()).resource_templates
     assert all(tool.output_schema and tool.description and tool.annotations for tool in tools.values())
     changing = {n for n, t in tools.items() if t.annotations and not t.annotations.read_only_hint}
-    assert changing == {"submit_task", "cancel_task"}
+    assert changing == {"submit_task", "tell_task", "cancel_task"}
     assert {template.uri_template for template in templates} == {
         "midwatch://tasks/{id}/diff",
         "midwatch://tasks/{id}/log",
@@ -158,9 +158,9 @@ async def test_what_cannot_be_done_as_asked_is_said_with_how_to_mend_it(program:
         for wrong, words in (
             ({"prompt": " "}, "the prompt is empty"),
             ({"prompt": "x", "base": "nowhere"}, "nowhere"),
-            ({"prompt": "x", "model": "unknown/model"}, "unknown"),
+            ({"prompt": "x", "options": {"model": "unknown/model"}}, "unknown"),
             ({"prompt": "x", "mode": "full"}, "mode"),
-            ({"prompt": "x", "model": "replay/1"}, "cannot be played here"),
+            ({"prompt": "x", "options": {"model": "replay/1"}}, "cannot be played here"),
             ({"prompt": "x", "checks": [""]}, "--check is empty"),
         ):
             with pytest.raises(Refused, match=words):

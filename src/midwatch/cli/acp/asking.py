@@ -11,11 +11,19 @@ from midwatch.cli.acp.outbox import Outbox
 from midwatch.cli.acp.updates import kind
 from midwatch.tools.approval import Answer, Question
 
-OPTIONS = [
-    PermissionOption(option_id="allow", name="Allow", kind="allow_once"),
-    PermissionOption(option_id="always", name="Allow for the rest of this conversation", kind="allow_always"),
-    PermissionOption(option_id="reject", name="Reject", kind="reject_once"),
-]
+MOST = 80
+"""Columns of what an answer covers."""
+
+
+def options(question: Question) -> list[PermissionOption]:
+    """The answers that an editor offers; the one for all of the conversation says what it covers."""
+    named = ", ".join(f"`{words.line(prefix)} …`" for prefix in question.covers)
+    always = f"Always allow {words.cut(named, MOST)}" if named else "Allow this for the rest of the conversation"
+    return [
+        PermissionOption(option_id="allow", name="Allow", kind="allow_once"),
+        PermissionOption(option_id="always", name=always, kind="allow_always"),
+        PermissionOption(option_id="reject", name="Reject", kind="reject_once"),
+    ]
 
 
 class EditorApprover:
@@ -35,7 +43,7 @@ class EditorApprover:
             content=[text_content(f"{fenced(words.clean(question.subject), 'sh')}\n\n{words.clean(question.reason)}")],
         )
         try:
-            response = await self._client.request_permission(self._session, call, OPTIONS)
+            response = await self._client.request_permission(self._session, call, options(question))
         except ConnectionError:
             return Answer(allowed=False, author="harness", reason="the editor has gone")
         outcome = response.outcome

@@ -15,7 +15,8 @@ from midwatch.cli.acp.differences import named
 from midwatch.cli.acp.updates import course
 from midwatch.domain.errors import InputError
 from midwatch.domain.events import Event, Message
-from midwatch.workflows.conversation import MODES, Conversation
+from midwatch.domain.guard import MODES
+from midwatch.workflows.conversation import Conversation
 
 
 class Talk(Protocol):

@@ -39,7 +39,7 @@ from midwatch.domain.events import (
     ToolFinished,
     ToolStarted,
 )
-from midwatch.domain.interventions import FilesImported, HookRan, Interrupted, ModelChosen, Undone
+from midwatch.domain.interventions import FilesImported, HookRan, Interrupted, McpConnected, ModelChosen, Undone
 
 Update = (
     UserMessageChunk
@@ -124,6 +124,8 @@ class Translator:
                 return [thought("The conversation was summed up to make room.\n")]
             case EnvironmentReady() if body.notes:
                 return [thought("".join(f"{note}\n" for note in body.notes))]
+            case McpConnected() if body.error:
+                return [thought(f"The MCP server {body.server} cannot be used: {body.error}\n")]
             case ModelChosen():
                 return [thought(f"The model is {body.model} now.\n")] if self.replay else []
             case HookRan() if body.refused:

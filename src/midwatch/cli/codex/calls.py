@@ -22,6 +22,8 @@ COMMANDS = frozenset({"shell", "session"} | {name for name, tool in KNOWN_AS.ite
 SESSION = "session"
 PATCHES = frozenset({"apply_patch"} | {name for name, tool in KNOWN_AS.items() if tool == "apply_patch"})
 DELEGATES = "delegate"
+REFUSED = ("refused by a rule", "refused by a hook")
+"""How calls end that a person, or who decides for them, does not want."""
 MCP = re.compile(r"mcp__(?P<server>.+?)__(?P<tool>.+)", re.DOTALL)
 
 _KINDS = {"Add": "add", "Update": "update", "Delete": "delete"}
@@ -95,6 +97,8 @@ def ended(item: Fields | None, event: ToolFinished, ground: Ground, output: str)
         state = {"status": "completed" if event.ok else "errored", "message": event.output}
         states = {child: state} if child else {}
         return {**item, "receiver_thread_ids": list(states), "agents_states": states, "status": status}
+    if event.ended in REFUSED:
+        status = "declined"
     printed = output if event.digest or event.ok else event.output
     return {**item, "aggregated_output": printed, "exit_code": event.exit_code, "status": status}
 

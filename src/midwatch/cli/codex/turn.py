@@ -27,6 +27,7 @@ from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError, MidwatchError, ModelError
 from midwatch.domain.events import ToolFinished
 from midwatch.domain.ids import attempt_id
+from midwatch.domain.interventions import McpConnected
 from midwatch.domain.task import Task
 from midwatch.engine.lease import holder
 from midwatch.sandbox import drivers
@@ -131,7 +132,7 @@ class Turning:
         await _released(home, task)
         async with wiring.converse(home, task.id, self.stream, Nobody(), order.mode, model) as talk:
             self._begin(home, talk)
-            for fault in faults:
+            for fault in (*faults, *_unusable(talk)):
                 self.stream.note(fault)
             began = time.monotonic()
             turn = await talk.turn(text, pictures, order.schema)
@@ -167,6 +168,12 @@ class Turning:
         extra = {"turn_usage": usage_fields(turn.usage), "duration_ms": milliseconds, "cost_microusd": cost}
         await self.stream.completed(turn.text, usage_fields(log.usage), extra)
         return 0
+
+
+def _unusable(talk: Conversation) -> list[str]:
+    """The MCP servers that this turn has to do without."""
+    latest = {event.body.server: event.body for event in talk.log.events if isinstance(event.body, McpConnected)}
+    return [f"the MCP server {name} cannot be used: {body.error}" for name, body in latest.items() if body.error]
 
 
 def _interrupted(number: int) -> str:

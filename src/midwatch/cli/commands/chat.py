@@ -11,9 +11,9 @@ from midwatch import wiring
 from midwatch.cli import arguments, following, words
 from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError
+from midwatch.domain.guard import MODES
 
 USAGE = "midwatch chat [PROMPT] [--model NAME] [--mode MODE] [--resume ID] [--folder PATH]"
-MODES = ("read-only", "workspace", "full")
 
 
 def add_arguments(parser: arguments.Parser) -> None:

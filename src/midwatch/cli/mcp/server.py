@@ -13,9 +13,10 @@ from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from midwatch import __version__, wiring
+from midwatch import __version__, revising, wiring
 from midwatch.cli import words
 from midwatch.cli.mcp.answers import DiffPage, LogPage, OutputPage, Proof, Status, Submitted, Tasks, Told
+from midwatch.cli.mcp.asked import SUBMITTED, Options
 from midwatch.cli.mcp.jobs import Jobs
 from midwatch.cli.mcp.roots import Roots
 from midwatch.cli.mcp.views import MOST_CHARACTERS, MOST_EVENTS, MOST_LINES, Views
@@ -62,6 +63,7 @@ def build(home: wiring.Home, roots: Roots, jobs: Jobs, sandbox: str | None = Non
     )
     views = Views(home, roots, jobs)
     _submitting(server, views, sandbox)
+    _telling(server, views)
     _ending(server, views)
     _following(server, views)
     _showing(server, views)
@@ -84,23 +86,26 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
         checks: Annotated[
             list[str] | None, Field(description="Commands that must exit with 0. Default: what the repository has.")
         ] = None,
-        model: Annotated[str | None, Field(description="A configured model. Default: the person's.")] = None,
         mode: Annotated[
             Literal["workspace", "read-only"], Field(description="read-only answers a question and changes nothing.")
         ] = "workspace",
+        options: Annotated[Options | None, Field(description="The model, and limits.")] = None,
     ) -> Submitted:
         """Begin a task. Answers as soon as it is stored; it is worked on when there is room, also after a restart."""
         with refusing():
-            if model is not None and model.startswith("replay/"):
+            asked = options or Options()
+            if asked.model is not None and asked.model.startswith("replay/"):
                 raise InputError("what another task was answered cannot be played here", "name a configured model")
             request = Request(
                 prompt=prompt.replace("\0", "").strip(),
                 repository=await roots.repository(repository),
                 base=base,
-                model=model,
+                model=asked.model,
                 checks=tuple(checks or ()),
                 mode=mode,
                 sandbox=sandbox,
+                limits=asked.within(home.settings.limits.fill({})),
+                notes=(SUBMITTED,),
             )
             task = await wiring.start(home, request)
             jobs.begin(task.id)
@@ -113,6 +118,25 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
             checks=[words.line(check) for check in task.checks],
             notes=[words.line(note) for note in (*task.notes, task.base.note) if note],
         )
+
+
+def _telling(server: MCPServer[Any], views: Views) -> None:
+    @server.tool(annotations=_MAKES)
+    async def tell_task(
+        id: Id,  # noqa: A002
+        message: Annotated[str, Field(description="What is to be done now.", max_length=200_000)],
+    ) -> Told:
+        """Say something further in a task that was submitted here and is not worked on now; it goes on from where it
+        is, and its pull request is brought up to date."""
+        with refusing():
+            row = await views.row(id)
+            if SUBMITTED not in row.task.notes:
+                raise InputError("no program has submitted it", f"the person can: midwatch tell {id} …")
+            if views.worked_on(row):
+                raise InputError("it is still being worked on", "wait for it (`wait_for_task`), or end it")
+            await revising.tell(views.home, id, message.replace("\0", ""))
+            views.jobs.begin(id)
+        return Told(id=id, text="told; it is worked on again")
 
 
 def _ending(server: MCPServer[Any], views: Views) -> None:

@@ -18,6 +18,7 @@ from midwatch.cli.tui.entries import Run
 from midwatch.cli.tui.models import known_models
 from midwatch.cli.tui.patches import Line
 from midwatch.cli.tui.pictures import Picture
+from midwatch.cli.tui.reviewing import Reviewing
 from midwatch.cli.tui.session import Session
 from midwatch.cli.tui.talk import Talk
 from midwatch.cli.tui.turns import Turns
@@ -63,6 +64,7 @@ class Actions:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._session, self._talk = stage.session, stage.talk
+        self._reviewing = Reviewing(stage.session, stage.talk.note)
 
     async def do(self, command: slash.Slash, argument: str) -> None:
         """Do it. Must run in a worker: it may wait for the person."""
@@ -108,12 +110,15 @@ class Actions:
             return
         if name not in MODES:
             raise InputError(f"there is no mode {words.line(name)!r}", f"the modes are: {', '.join(MODES)}")
-        self._session.choices.mode = name
-        if self._session.talk is not None:
-            text = f"this conversation stays {mine}; the next one will be {name}: /new begins it"
-            await self._talk.note(text)
-        else:
+        talk = self._session.talk
+        if talk is None:
+            self._session.choices.mode = name
             await self._talk.note(f"the mode is {name} now: {MODES[name]}")
+            return
+        again = name != mine and await talk.choose_mode(name)
+        self._session.choices.mode = name
+        if again:  # with another sandbox
+            await self.open(talk.task.id)
 
     async def diff(self, _: str) -> None:
         """Read the whole change."""
@@ -151,10 +156,12 @@ class Actions:
         return "\n".join([f"changes in your folder: {change_count(changes)}", *lines, *more])
 
     async def review(self, what: str) -> None:
-        """Have the changes looked over by an attempt of its own."""
-        raise InputError(
-            "this version of Midwatch has no review of its own", "ask for one: “Review what has been changed”"
-        )
+        """Have what has changed in the folder looked over by a task of its own."""
+        await self._reviewing.run(what, self._stage.app.size.width - 6)
+
+    async def stop(self) -> None:
+        """End what goes on beside the conversation."""
+        await self._reviewing.stop()
 
     async def compact(self, _: str) -> None:
         """Make room in the model's window."""
@@ -216,11 +223,12 @@ class Actions:
         self._stage.attach(await asyncio.to_thread(pictures.load, path, self._session.home.blobs))
 
     async def prompts(self, _: str) -> None:
-        """Choose one of the person's own prompts."""
-        found = await asyncio.to_thread(prompts.own, self._session.home)
+        """Choose one of the prompts."""
+        found = await prompts.known(self._session.home, self._session.choices.folder)
         if not found:
             where = words.name(str(prompts.folder(self._session.home)))
-            await self._talk.note(f"there are no prompts of yours; a file NAME.md in {where} is one")
+            mend = f"a file NAME.md in {where} is one, and in .midwatch/prompts of a repository that you trust"
+            await self._talk.note(f"there are no prompts; {mend}")
             return
         items = [Item(one.name, f"/{one.name} {one.hint}".strip(), one.description) for one in found.values()]
         if name := await self._choose("Which prompt?", items):

@@ -194,7 +194,7 @@ class Terminal(App[str]):
         await self._guarded(self._obey_or_say(text), text)
 
     async def _obey_or_say(self, text: str) -> None:
-        text = await asyncio.to_thread(prompts.expanded, self.home, text)
+        text = await prompts.expanded(self.home, self.session.choices.folder, text)
         command = slash.parse(text)
         if command is not None:
             await self.actions.do(*command)
@@ -333,6 +333,7 @@ class Terminal(App[str]):
         self._leaving = True
         self._show_hints()
         self.turns.interrupt()
+        await self.actions.stop()
         await self.turns.rest()
         task_id = self.session.task.id if self.session.task else ""
         with contextlib.suppress(MidwatchError):  # everything that counts is in the log already

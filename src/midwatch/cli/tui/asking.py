@@ -52,8 +52,9 @@ class Asked(ModalScreen[Answer]):
             with VerticalScroll(id="subject"):
                 yield Static(words.clean(question.subject), markup=False)
             yield Static(words.clean(question.reason), markup=False)
-            keys = "y yes · a yes, and the same again without asking · n no, and say why · esc no"
-            yield Static(keys, classes="keys", markup=False)
+            yield Static(
+                f"y yes · a always: {_always(question)} · n no, and say why · esc no", classes="keys", markup=False
+            )
             yield Input(placeholder="What to do instead (enter sends the no)", id="why", compact=True)
 
     def on_mount(self) -> None:
@@ -80,6 +81,13 @@ class Asked(ModalScreen[Answer]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The words are written."""
         self.dismiss(Answer(False, reason=event.value.strip()))
+
+
+def _always(question: Question) -> str:
+    """What is not asked about again after an answer for all of the conversation."""
+    if not question.covers:
+        return "the very same again"
+    return "all that begins with " + " or ".join(f"`{words.line(prefix)}`" for prefix in question.covers)
 
 
 class AskOnScreen:

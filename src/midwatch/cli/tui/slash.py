@@ -32,7 +32,7 @@ SLASHES: dict[str, Slash] = {
         Slash("status", "model, folder, sandbox, tokens, cost"),
         Slash("log", "the whole output of a command", "[N]"),
         Slash("image", "attach a picture to the next message", "PATH"),
-        Slash("prompts", "your own prompts"),
+        Slash("prompts", "your prompts, and the repository's"),
         Slash("resume", "go on with another conversation", "[ID]", idle=True),
         Slash("new", "begin another conversation", idle=True),
         Slash("help", "keys and commands"),
