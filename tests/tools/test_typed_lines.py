@@ -93,4 +93,5 @@ async def test_only_on_a_terminal_a_line_can_be_taken_back(table: Bench, shell: 
     await table.sessions.end()
     begun = await Shell(RULES).run('{"command": "bash --norc", "tty": true}', table)
     assert begun.ended == "running"
+    assert (await type_in(table, "mkdir made\n\x15")).ended == "refused by a rule"
     assert (await type_in(table, "mkdir made\x15ls\n")).ended != "refused by a rule"

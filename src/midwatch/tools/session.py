@@ -22,7 +22,8 @@ _WRITE_SECONDS = 5.0
 _LONGEST_INPUT = 1 << 20
 _SIGNALS = {"interrupt": 2, "kill": 9}
 _CTRL_C = "\x03"
-_TAKEN_BACK = re.compile("[\x03\x15]")
+_TAKEN_BACK = re.compile(r"[^\r\n]*[\x03\x15]")
+"""What of a line Ctrl-C and Ctrl-U take back; lines before it have been read."""
 
 _DESCRIPTION = """\
 Look at a session that `shell` started in the background: what it wrote since the last look. First `input` is written \
@@ -95,7 +96,7 @@ class SessionTool:
         given_word = await permission(self._rules, wish, bench)
         if given_word.refusal is not None:
             return replace(given_word.refusal, events=given_word.events)
-        running.typed = "" if request.signal else said.rpartition("\n")[2]
+        running.typed = "" if request.signal else said.rpartition("\n")[2][:_LONGEST_INPUT]
         wait = waiting(request.seconds, bench)
         note = await _act(running, request)
         look = await running.look(wait, bench.output)
@@ -106,7 +107,7 @@ class SessionTool:
 def _line_so_far(typed: str, pty: bool) -> str:
     """The lines as a shell reads them, also where a line comes in pieces. On a terminal what Ctrl-C and Ctrl-U take
     back is gone."""
-    return (_TAKEN_BACK.split(typed)[-1] if pty else typed).replace("\r", "\n")
+    return (_TAKEN_BACK.sub("", typed) if pty else typed).replace("\r", "\n")
 
 
 def waiting(seconds: float, bench: Bench) -> float:
