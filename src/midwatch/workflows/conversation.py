@@ -27,7 +27,7 @@ from midwatch.domain.interventions import FilesImported, Interrupted, ModeChosen
 from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
-from midwatch.workflows.folder import Folder, earlier_trees
+from midwatch.workflows.folder import Folder
 from midwatch.workflows.reopening import keep
 from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, SiteParts, site
@@ -63,7 +63,7 @@ class Conversation:
         self.log = log
         """For reading."""
         self._place, self._parts = place, parts
-        self._folder = Folder(parts.repository, task)
+        self._folder = Folder(parts.repository, task, log)
         self._inbox: list[Message] = []
         self._same_box = log.checkpoint is None
         self._turn: asyncio.Task[None] | None = None
@@ -90,7 +90,7 @@ class Conversation:
         else:
             base = self.task.base
             ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
-            await self._folder.reach(ours, earlier_trees(self.log, base.tree))
+            await self._folder.reach(ours)
         await self._work()
         while self._inbox and self.log.outcome is not None and self.log.outcome.kind == "done":
             await self.log.append(*self._take())
@@ -192,7 +192,7 @@ class Conversation:
         """See what the person has changed in their folder since, and go on with that."""
         base = self.task.base
         ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
-        theirs = await self._folder.settle(ours, earlier_trees(self.log, base.tree))
+        theirs = await self._folder.settle(ours)
         if theirs is None:
             return
         changes = await self._parts.repository.stat(ours.tree, theirs.tree)
@@ -218,7 +218,7 @@ class Conversation:
         base = self.task.base
         point = History(self.log.events[:to]).checkpoint or Checkpoint(base.tree, base.commit)
         ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
-        await self._folder.settle(ours, earlier_trees(self.log, base.tree))
+        await self._folder.settle(ours)
         changes = await self._folder.turn_back(ours, point)
         await keep(self._parts.repository, self.log.attempt, self.log)
         await self._go_to(point)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from midwatch.agent.log import History
 from midwatch.domain.errors import MidwatchError
+from midwatch.domain.events import ToolStarted
 from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.interventions import FilesImported
 from midwatch.domain.task import Task
@@ -26,6 +27,7 @@ class Folder:
 
     repository: Repository
     task: Task
+    history: History
     notes: list[str] = field(default_factory=list)
     """What could not be brought, a sentence each."""
     _there: str = ""
@@ -49,11 +51,11 @@ class Folder:
         self._there = then.tree
         return changes
 
-    async def settle(self, ours: Checkpoint, earlier: Sequence[str]) -> Checkpoint | None:
+    async def settle(self, ours: Checkpoint) -> Checkpoint | None:
         """Bring what had not reached the folder. What it holds, when that is something else than the copy does because
-        the person has changed it. `earlier`: the trees that the copy had, the oldest first. Raises InputError for a
-        file that cannot be read."""
-        theirs = await self.repository.snapshot(self.task.base, ours.commit)
+        the person has changed it. Raises InputError for a file that cannot be read."""
+        first, earlier = _first_tree(self.history), _earlier_trees(self.history, self.task.base.tree)
+        theirs = await self.repository.snapshot(self.task.base, ours.commit, first)
         if theirs.tree != ours.tree and await self._behind(theirs.tree, ours.tree, earlier):
             self._there = theirs.tree
             await self.bring(ours)
@@ -62,10 +64,10 @@ class Folder:
         self._there = theirs.tree
         return theirs if theirs.tree != ours.tree else None
 
-    async def reach(self, ours: Checkpoint, earlier: Sequence[str]) -> None:
+    async def reach(self, ours: Checkpoint) -> None:
         """Bring what had not reached the folder, for a turn that goes on: what the person has changed there meanwhile
         stays, and is seen at their next words. Raises as `settle`."""
-        await self.settle(ours, earlier)
+        await self.settle(ours)
         self._there = ours.tree
 
     async def _behind(self, theirs: str, ours: str, earlier: Sequence[str]) -> bool:
@@ -79,7 +81,17 @@ class Folder:
         return False
 
 
-def earlier_trees(history: History, base: str) -> list[str]:
+def _first_tree(history: History) -> str:
+    """What the person's folder was before anything had been done there; empty when that was the base."""
+    for event in history.events:
+        if isinstance(event.body, FilesImported):
+            return event.body.checkpoint.tree
+        if isinstance(event.body, ToolStarted):
+            break
+    return ""
+
+
+def _earlier_trees(history: History, base: str) -> list[str]:
     """The trees of the copy since the folder was last read, the oldest first."""
     trees = [base]
     for event in history.events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import os
 import re
@@ -12,9 +13,11 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Base
+from midwatch.workspace import filters
 from midwatch.workspace.git import Git, GitError, last_words
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown
+from midwatch.workspace.safekeeping import recover
 
 _LEFT_OUT = "uncommitted changes left out: "
 _NOT_CHECKED_OUT = "submodules are not checked out: "
@@ -109,7 +112,8 @@ async def _notes(place: Place) -> list[str]:
 
 async def uncommitted(place: Place) -> int:
     """How many files differ from HEAD: changed, staged or untracked; submodules do not count."""
-    status = await place.git().run("status", "--porcelain", "-z", "--ignore-submodules=all", "--no-renames")
+    git = Git(place.git_dir, place.top, place.top, trusted=True, environment=await filters.environment(place))
+    status = await git.run("status", "--porcelain", "-z", "--ignore-submodules=all", "--no-renames")
     return sum(1 for entry in status.split(b"\0") if entry)
 
 
@@ -169,12 +173,15 @@ async def write_working_tree(place: Place, store: Path, against: str) -> tuple[s
     """The tree of the working tree as it is now (what is ignored left out), written to the store, and the number of
     files that differ from the tree `against`. Raises InputError for a file that cannot be read."""
     assert place.top is not None
+    await asyncio.to_thread(recover, place)
+    unfiltered = await filters.environment(place)
     scratch = Path(tempfile.mkdtemp(prefix="index-", dir=store))
     try:
         index = place.git_dir / "index"
         if index.is_file():
             shutil.copy2(index, scratch / "index")
         env = {"GIT_INDEX_FILE": str(scratch / "index"), "GIT_OBJECT_DIRECTORY": str(store / "objects")}
+        env |= unfiltered
         aside = Git(place.git_dir, place.top, place.top, trusted=True, environment=env)
         added = await aside.ask("add", "--all", "--ignore-errors", "--", ":/")
         if added.code > 1:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.evidence import FileChange
+from midwatch.workspace import filters
 from midwatch.workspace.git import Git, GitError
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown
+from midwatch.workspace.safekeeping import kept, recover
 
 LARGEST_SHOWN = 16 << 20
 """Bytes of a file up to which a binary change is written out in a diff."""
@@ -68,15 +71,20 @@ async def apply(place: Place, store: Path, old: str, new: str) -> tuple[FileChan
     if not patch:
         return ()
     # a binary change is taken from the store by its id, so that the patch need not hold it
+    names = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new, "--")
+    chosen_anew = bool(await git.run(*names, *filters.CHOOSERS))
     env = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fspath(store / "objects")}
+    env |= await filters.environment(place, chosen_anew=chosen_anew)
     user = Git(place.git_dir, place.top, place.top, trusted=True, environment=env)
+    await asyncio.to_thread(recover, place)
     arguments = ("apply", "--whitespace=nowarn", "-p1")
     check = await user.ask(*arguments, "--check", "-", stdin=patch)
     if check.code != 0:
         raise _refused(place, check.stderr)
-    done = await user.ask(*arguments, "-", stdin=patch)
-    if done.code != 0:
-        raise GitError("apply", done.code, done.stderr)
+    with kept(place, [path for path in (await git.run(*names)).split(b"\0") if path]):
+        done = await user.ask(*arguments, "-", stdin=patch)
+        if done.code != 0:
+            raise GitError("apply", done.code, done.stderr)
     return await stat(git, old, new)
 
 

@@ -20,7 +20,7 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
-from midwatch.workspace import bases, diff, mirror
+from midwatch.workspace import bases, diff, mirror, withheld
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.location import Place, is_url, locate, repository_key
@@ -129,13 +129,16 @@ class Repository:
         note = bases.joined(bases.without_uncommitted(base.note), f"uncommitted changes included: {files}")
         return Base(commit=commit, tree=tree, ref=base.ref, branch=base.branch, note=note)
 
-    async def snapshot(self, base: Base, beside: str = "") -> Checkpoint:
+    async def snapshot(self, base: Base, beside: str = "", first: str = "") -> Checkpoint:
         """The person's working tree as it is now, as a checkpoint on the base; nothing of theirs is touched. `beside`:
-        the checkpoint's commit whose ignored files are to be kept. Raises InputError where there is no working tree or
-        a file of it cannot be read."""
+        the checkpoint's commit whose ignored files are to be kept. What the base ignores, or the tree `first`, stays
+        out, whatever the ignore rules say now. Raises InputError where there is no working tree or a file of it cannot
+        be read."""
         if self.place is None or self.place.top is None:
             raise InputError(f"{without_secret(self.location)} has no working tree", "name a folder that has one")
         tree, _ = await bases.write_working_tree(self.place, self.git_dir, base.tree)
+        deciding = withheld.Deciding((base.tree, first or base.tree), self.excludes())
+        tree = await withheld.without(self.git, self.place, tree, beside or base.tree, deciding)
         parents = ["-p", base.commit]
         if beside:
             kept = await self.git.ask("rev-parse", "--verify", "--quiet", f"{beside}^2")
