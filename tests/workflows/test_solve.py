@@ -92,11 +92,11 @@ async def test_without_checks_the_pull_request_says_that_there_is_no_evidence(pl
 
 @pytest.mark.parametrize(
     ("limits", "name"),
-    [(Limits(turns=1), "turns"), (Limits(tokens=110), "tokens"), (Limits(cost_microusd=4500), "cost")],
+    [(Limits(turns=1), "turns"), (Limits(tokens=110), "tokens"), (Limits(cost_microusd=9000), "cost")],
 )
 async def test_at_a_limit_the_work_so_far_is_offered_as_a_draft(place: Place, limits: Limits, name: str) -> None:
     task = await place.task([PASSES], limits=limits)
-    dear = replace(ADD, usage=Usage(4000 if name == "cost" else 100, output_tokens=10))
+    dear = replace(ADD, usage=Usage(8500 if name == "cost" else 100, output_tokens=10))
     report = await place.solve(task, FakeModel([dear, ADD, says("Done.")], price_microusd=1))
     history = await place.history(task)
     assert [e.body.limit for e in history.events if isinstance(e.body, LimitReached)] == [name]
