@@ -151,9 +151,7 @@ def _key_refused(asked: Asked, status: int, text: str) -> ModelError:
         mend = (
             f"put the key into {variable}"
             if variable
-            else (
-                "put the key into MIDWATCH_API_KEY, or name its variable: `api_key_env` of the provider in the settings file"
-            )
+            else ("put the key into MIDWATCH_API_KEY, or name its variable as `api_key_env` of the provider")
         )
         return ModelError(f"{where} wants a key and none is set", mend)
     if status == 401:  # what a 401 says besides tends to repeat the key
