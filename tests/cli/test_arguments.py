@@ -75,3 +75,16 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     with pytest.raises(InputError) as caught:
         split(["lits"])
     assert caught.value.mend == "did you mean `midwatch list`?"
+
+
+@pytest.mark.parametrize("given", [["ID", "--from", "cmd:1", "do this"], ["--from", "cmd:1", "ID", "do this"]])
+def test_the_message_of_a_fork_may_stand_behind_its_options(given: list[str]) -> None:
+    options = parser_of("fork").read(given)
+    assert (options.id, options.at, options.message) == ("ID", "cmd:1", "do this")
+    assert parser_of("fork").read(["ID"]).message == ""
+
+
+@pytest.mark.parametrize("name", ["run", "chat", "review", "acp", "exec"])
+def test_a_model_is_named_alike_everywhere(name: str) -> None:
+    words = [] if name == "acp" else ["words"]
+    assert parser_of(name).read(["-m", "repair", *words]).model == "repair"

@@ -45,7 +45,7 @@ def test_a_stored_log_still_loads_and_its_chain_still_holds(path: Path) -> None:
         "environment": "done",
         "compacted": "no change",
         "interventions": "interrupted",
-        "modes": "interrupted",
+        "modes": "answered",
         "mcp": "interrupted",
         "subtask": "interrupted",
         "review": "done",

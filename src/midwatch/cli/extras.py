@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.extras import install
 
 
 def require(extra: str, module: str) -> None:
@@ -12,5 +13,5 @@ def require(extra: str, module: str) -> None:
     if find_spec(module) is None:
         raise InputError(
             f"this command needs the package {module!r}, which is not installed",
-            f"install it beside Midwatch: pip install 'midwatch[{extra}]'",
+            f"install it beside Midwatch: {install(extra)}",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from midwatch.domain.errors import InputError
 
@@ -16,6 +17,8 @@ async def claim(command: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     reads finds the end. Raises InputError when they are files, which nobody answers from."""
     loop = asyncio.get_running_loop()
     mend = f"`midwatch {command}` is started by another program, which talks to it over pipes"
+    if _is_nothing(0):
+        raise InputError("standard input and output must be pipes", mend)
     try:
         given, taken = os.dup(0), os.dup(1)
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -31,3 +34,8 @@ async def claim(command: str) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     except ValueError:
         raise InputError("standard input and output must be pipes", mend) from None
     return reader, asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+def _is_nothing(descriptor: int) -> bool:
+    """Whether it is /dev/null, which takes part in no event loop."""
+    return os.path.samestat(os.fstat(descriptor), Path(os.devnull).stat())

@@ -86,7 +86,10 @@ def _dispatch(given: Sequence[str], screen: Screen) -> int:
             if chat.installed():
                 name = "chat"
             else:
-                screen.say(["`pip install 'midwatch[tui]'` lets `midwatch` alone open a conversation here", ""])
+                from midwatch.domain.extras import install
+
+                screen.say(["to have `midwatch` alone open a conversation here, install its terminal interface:"])
+                screen.say([f"  {install('tui')}", ""])
     if not name:
         screen.say(overview(screen.look(), given[0] if given and given[0] in GROUPS else ""))
         return 0 if given else 2

@@ -148,8 +148,12 @@ def _key_refused(asked: Asked, status: int, text: str) -> ModelError:
         said = f": {text}" if text and status != 401 else ""
         return ModelError(f"the key that api_key_command prints was refused by {where}{said}", "log in anew with it")
     if not asked.endpoint.key:
-        name = variable or "MIDWATCH_API_KEY"
-        return ModelError(f"{where} wants a key and none is set", f"put the key into {name}")
+        mend = (
+            f"put the key into {variable}"
+            if variable
+            else ("put the key into MIDWATCH_API_KEY, or name its variable as `api_key_env` of the provider")
+        )
+        return ModelError(f"{where} wants a key and none is set", mend)
     if status == 401:  # what a 401 says besides tends to repeat the key
         return ModelError(f"the key in {variable} was refused by {where}", f"put a valid key for it into {variable}")
     said = f": {text}" if text else ""

@@ -384,6 +384,10 @@ def test_files_are_no_editor(program: Program) -> None:
         done = subprocess.run(program.argv("acp"), env=program.env(), stdin=file, capture_output=True, check=False)
     assert done.returncode == 2
     assert b"must be pipes" in done.stderr
+    with open(os.devnull, "rb") as nothing:
+        empty = subprocess.run(program.argv("acp"), env=program.env(), stdin=nothing, capture_output=True, check=False)
+    assert empty.returncode == 2
+    assert empty.stderr.startswith(b"midwatch: standard input and output must be pipes")
 
 
 async def _until(ready: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,14 @@ async def test_a_dead_model_is_an_error_with_a_remedy_and_enter_goes_on(program:
         assert len(person.rows(SaidRow)) == 1
 
 
+async def test_words_that_no_model_could_be_asked_with_are_back_in_the_prompt(program: Program) -> None:
+    async with at_terminal(program) as person:
+        person.app.session.choices = replace(person.app.session.choices, model="nobody/x")
+        await person.type("hello")
+        await person.sees("unknown provider 'nobody'")
+        await person.until(lambda: person.app.prompt.text == "hello", "the words")
+
+
 async def test_a_conversation_is_opened_again_as_it_was(program: Program, server: ModelServer) -> None:
     program.base_url = server.script(*mending(), says("I know."))
     async with at_terminal(program) as person:
@@ -216,6 +225,9 @@ async def test_the_menu_completes_and_history_comes_back(program: Program, serve
         assert person.app.prompt.text == "a\nb"
         await person.pilot.press("ctrl+c")
         assert person.app.prompt.text == ""
+        await person.pilot.press("c", "ctrl+c")
+        assert person.app.prompt.text == ""
+        assert not person.app._leaving
         await person.type("first words")
         await person.rests()
         await person.pilot.press("up")

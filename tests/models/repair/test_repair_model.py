@@ -97,6 +97,21 @@ async def test_it_applies_what_was_found_runs_the_checks_and_reports() -> None:
         assert word in last.text
 
 
+async def test_an_edit_that_may_not_be_made_is_told_with_the_reason_and_the_way_to_have_it() -> None:
+    view, third = await _searched(FOUND)
+    refused = [_answer(c, "This task is read-only: no file.", ok=c.name == "update_plan") for c in third.calls]
+    last = await _reply(_after(view, third, *refused))
+    assert _verdict(last)["found"] is False
+    for word in (
+        "Nothing was changed",
+        "`<=`",
+        "This task is read-only",
+        "workspace-write",
+        str(FOUND["patch"]).strip(),
+    ):
+        assert word in last.text
+
+
 async def test_several_plausible_edits_or_a_check_that_still_fails_ask_for_a_second_look() -> None:
     several = {**FOUND, "plausible": 3, "others": ["`<` becomes `!=` (line 3)", "another"]}
     view, third = await _searched(several)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_without_the_library_a_person_who_asks_for_a_server_is_told_what_to_inst
     assert chosen(("none",), SETTINGS) == ()
     with pytest.raises(InputError, match="not installed") as error:
         chosen(("time",), SETTINGS)
-    assert error.value.mend == "pip install 'midwatch[mcp]'"
+    assert error.value.mend == f"install it beside Midwatch: {sys.executable} -m pip install 'midwatch[mcp]'"
 
 
 def test_the_note_for_a_person_says_where_a_server_runs_and_tells_no_secret() -> None:

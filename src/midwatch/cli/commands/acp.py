@@ -21,7 +21,7 @@ USAGE = "midwatch acp [--model NAME] [--mode MODE] [--sandbox DRIVER]"
 
 def add_arguments(parser: arguments.Parser) -> None:
     """What new conversations begin with."""
-    parser.add_argument("--model", metavar="NAME", help="`repair`, `openai/…`, or one of your settings")
+    parser.add_argument("-m", "--model", metavar="NAME", help="`repair`, `openai/…`, or one of your settings")
     parser.add_argument("--mode", choices=MODES, help="what the agent may do at first (default: as in your settings)")
     parser.add_argument("--sandbox", choices=NAMES, help="how commands are isolated; `process` isolates nothing")
 

@@ -11,6 +11,7 @@ from midwatch import wiring
 from midwatch.cli import arguments, following, words
 from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError
+from midwatch.domain.extras import install
 from midwatch.domain.guard import MODES
 
 USAGE = "midwatch chat [PROMPT] [--model NAME] [--mode MODE] [--resume ID] [--folder PATH]"
@@ -19,7 +20,7 @@ USAGE = "midwatch chat [PROMPT] [--model NAME] [--mode MODE] [--resume ID] [--fo
 def add_arguments(parser: arguments.Parser) -> None:
     """How it begins."""
     parser.add_argument("prompt", metavar="PROMPT", nargs="?", default="", help="the first thing that is said")
-    parser.add_argument("--model", metavar="NAME", help="who answers; /model changes it")
+    parser.add_argument("-m", "--model", metavar="NAME", help="who answers; /model changes it")
     parser.add_argument("--mode", choices=MODES, help="what the agent may do (default: as your settings say)")
     parser.add_argument("--resume", metavar="ID", default="", help="go on with that conversation")
     parser.add_argument("--folder", metavar="PATH", default="", help="another folder than this one")
@@ -40,7 +41,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
     if screen.json or not possible(screen):
         raise InputError("the interface needs a terminal", 'without one: midwatch exec "…", or midwatch run "…"')
     if not installed():
-        raise InputError("the interface is not installed", "pip install 'midwatch[tui]'")
+        raise InputError("the interface is not installed", f"install it beside Midwatch: {install('tui')}")
     from midwatch.cli.tui import colours
     from midwatch.cli.tui.app import Terminal
     from midwatch.cli.tui.session import Choices

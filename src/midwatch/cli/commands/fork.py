@@ -14,6 +14,7 @@ USAGE = 'midwatch fork ID [--from STEP] ["MESSAGE"] [--json]'
 
 def add_arguments(parser: arguments.Parser) -> None:
     """Which task, from where, and what the new one is told."""
+    parser.mixed = True
     arguments.task_argument(parser, "the task's id; ID.2 is its second attempt")
     parser.add_argument(
         "message", metavar="MESSAGE", nargs="?", default="", help="what the new task is told; `-` reads standard input"

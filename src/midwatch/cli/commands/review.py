@@ -26,7 +26,7 @@ def add_arguments(parser: arguments.Parser) -> None:
     which.add_argument("--base", metavar="REF", default="", help="all since this branch (default: the default branch)")
     which.add_argument("--commit", metavar="SHA", default="", help="what this commit changes")
     parser.add_argument("--repo", metavar="PATH-OR-URL", default=".", help="the repository (default: this folder)")
-    parser.add_argument("--model", metavar="NAME", help="the model (default: the settings')")
+    parser.add_argument("-m", "--model", metavar="NAME", help="the model (default: the settings')")
     parser.add_argument("--sandbox", metavar="DRIVER", choices=NAMES, help=f"one of {', '.join(NAMES)}")
     parser.add_argument("--max-turns", metavar="N", type=arguments.count(1), help="calls of the model")
     parser.add_argument("--max-cost", metavar="USD", type=arguments.microusd, help="US dollars")

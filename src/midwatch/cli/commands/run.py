@@ -49,7 +49,7 @@ def add_arguments(parser: arguments.Parser) -> None:
     """All of them."""
     arguments_of_task(parser)
     group = parser.add_argument_group("how")
-    group.add_argument("--model", metavar="NAME", help="`repair` (default), `openai/…`, or one of your settings")
+    group.add_argument("-m", "--model", metavar="NAME", help="`repair` (default), `openai/…`, or one of your settings")
     group.add_argument(
         "--check", metavar="CMD", action="append", default=[], help="must exit with 0; may be given more than once"
     )

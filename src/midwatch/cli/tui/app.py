@@ -265,10 +265,11 @@ class Terminal(App[str]):
 
     async def action_stop(self) -> None:
         """Ctrl-C: the first clears what is written, or says what a second one does."""
-        if self._is_again("ctrl+c"):
-            self._spawn(self.leave())
-        elif self.prompt.text:
+        again = self._is_again("ctrl+c")
+        if self.prompt.text and not self._leaving:  # also where another line was cleared a moment ago
             self.prompt.write("")
+        elif again:
+            self._spawn(self.leave())
         else:
             self._hint_for_a_moment("quit")
 

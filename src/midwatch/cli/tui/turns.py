@@ -106,11 +106,10 @@ class Turns:
         failure: MidwatchError | None = None
         try:
             notes = await self._turn(said)
-        except MidwatchError as error:
-            failure = error
-        except asyncio.CancelledError:
-            back = [said] if said is not None and not self._is_said(said) else []
-            self._early[:0] = back
+        except (MidwatchError, asyncio.CancelledError) as error:
+            failure = error if isinstance(error, MidwatchError) else None
+            if said is not None and not self._is_said(said):  # a model without a key, a sandbox that cannot be made
+                self._early.insert(0, said)
         finally:
             self._task = None
             left = self._take_back()

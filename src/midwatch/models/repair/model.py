@@ -125,7 +125,10 @@ def _report(view: View, answers: Sequence[Answered]) -> Reply:
         "title": words.title(found),
         "draft": plausible > 1 or not passing,
     }
-    return _end(words.report(found, applied=applied, passing=passing), verdict)
+    if not applied:
+        refusal = next(answer.output for answer in answers if answer.tool == "apply_patch" and not answer.ok)
+        return _end(words.unapplied(found, refusal), verdict)
+    return _end(words.report(found, passing=passing), verdict)
 
 
 def search_result(answers: Sequence[Answered]) -> dict[str, Any]:

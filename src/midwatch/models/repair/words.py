@@ -63,10 +63,20 @@ def title(found: Mapping[str, Any]) -> str:
     return whole if len(whole) <= TITLE_LENGTH else f"Fix {path}"[:TITLE_LENGTH]
 
 
-def report(found: Mapping[str, Any], *, applied: bool, passing: bool) -> str:
+def unapplied(found: Mapping[str, Any], refusal: str) -> str:
+    """An edit that may not be made, as in a read-only task: what it is, and what the tool said."""
+    parts = [
+        f"Nothing was changed. An edit that passes every check is {listed(found.get('what'))}",
+        f"Why there: {found.get('why', '')}{_failing(found)}",
+        f"The edit was not applied: {first_line(refusal)}",
+    ]
+    if "read-only" in refusal:
+        parts.append("To have it applied: `midwatch exec -s workspace-write`, or `--mode workspace` elsewhere.")
+    return "\n\n".join([*parts, f"```\n{str(found.get('patch', '')).strip()}\n```"])
+
+
+def report(found: Mapping[str, Any], *, passing: bool) -> str:
     """What was changed and why, and how far to trust it."""
-    if not applied:
-        return "The edit that was found could not be applied\n\nThe log of apply_patch says why."
     others = found.get("others")
     parts = [
         title(found),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.extras import install
 from midwatch.domain.task import McpUse
 from midwatch.tools.mcp.config import NONE, McpSettings, ServerSettings
 
@@ -13,7 +14,7 @@ from midwatch.tools.mcp.config import NONE, McpSettings, ServerSettings
 def require_client() -> None:
     """Raises InputError where the library that speaks the protocol is not installed. Does not load it."""
     if find_spec("mcp") is None or find_spec("mcp_types") is None:  # before 2.0 there was only the first
-        raise InputError("the MCP client is not installed, or too old", "pip install 'midwatch[mcp]'")
+        raise InputError("the MCP client is not installed, or too old", f"install it beside Midwatch: {install('mcp')}")
 
 
 def chosen(asked: Sequence[str], settings: McpSettings) -> tuple[McpUse, ...]:
