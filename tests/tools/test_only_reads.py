@@ -52,6 +52,7 @@ def test_what_only_reads(command: str) -> None:
         "ls && rm a",
         "ls\nrm a",
         "ls |& tee a",
+        "sort -* a",
         "cat $(rm a)",
         'cat "$(rm a)"',
         'cat "`rm a`"',

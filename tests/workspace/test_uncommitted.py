@@ -82,3 +82,29 @@ async def test_hooks_and_monitors_of_the_user_do_not_run(user: UserRepository, t
     repository = await Repository.open(tmp_path / "state", str(user.path))
     await repository.include_uncommitted(await repository.resolve(None))
     assert not marker.exists()
+
+
+async def test_files_beside_a_sparse_checkout_are_taken_and_those_left_out_of_it_stay(
+    user: UserRepository, tmp_path: Path
+) -> None:
+    user.write("in/a.txt", "a\n")
+    user.write("out/b.txt", "b\n")
+    user.commit()
+    user.git("sparse-checkout", "set", "in")
+    user.write("out/new.txt", "new\n")
+    repository = await Repository.open(tmp_path / "state", str(user.path))
+    base = await repository.resolve(None)
+    taken = await repository.snapshot(base)
+    assert [(c.path, c.status) for c in await repository.stat(base.tree, taken.tree)] == [("out/new.txt", "A")]
+
+
+async def test_line_ends_that_the_user_wants_to_be_warned_of_are_no_obstacle(
+    user: UserRepository, tmp_path: Path
+) -> None:
+    user.git("config", "core.autocrlf", "input")
+    user.git("config", "core.safecrlf", "true")
+    user.write("windows.txt", "a\r\n")
+    repository = await Repository.open(tmp_path / "state", str(user.path))
+    base = await repository.resolve(None)
+    taken = await repository.snapshot(base)
+    assert [c.path for c in await repository.stat(base.tree, taken.tree)] == ["windows.txt"]

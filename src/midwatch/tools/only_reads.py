@@ -55,7 +55,7 @@ def _pipe(command: str) -> list[list[str]] | None:
             word = None
             if char == "|":
                 pipe.append([])
-        elif word is None and char in _GLOB:
+        elif char in _GLOB and (word is None or (word.startswith("-") and "=" not in word)):
             return None  # it could become a word that is an option
         else:
             word = (word or "") + char

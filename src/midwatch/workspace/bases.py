@@ -182,8 +182,9 @@ async def write_working_tree(place: Place, store: Path, against: str) -> tuple[s
             shutil.copy2(index, scratch / "index")
         env = {"GIT_INDEX_FILE": str(scratch / "index"), "GIT_OBJECT_DIRECTORY": str(store / "objects")}
         env |= unfiltered
-        aside = Git(place.git_dir, place.top, place.top, trusted=True, environment=env)
-        added = await aside.ask("add", "--all", "--ignore-errors", "--", ":/")
+        keen = ("core.safecrlf=false",)  # it is for what the person adds; a copy must not fail for it
+        aside = Git(place.git_dir, place.top, place.top, trusted=True, environment=env, settings=keen)
+        added = await aside.ask("add", "--all", "--sparse", "--ignore-errors", "--", ":/")
         if added.code > 1:
             raise GitError("add", added.code, added.stderr)
         if added.code == 1:

@@ -51,7 +51,8 @@ async def _drivers(place: Place) -> list[str]:
 
 def _off(keys: list[str]) -> dict[str, str]:
     """An empty command is none. Given by the environment, since a name may hold what `-c` cannot say."""
-    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    count = os.environ.get("GIT_CONFIG_COUNT", "")
+    first = int(count) if count.isdecimal() else 0
     names = sorted({key.rpartition(".")[0] for key in keys})
     settings = [(f"{name}.{key}", "") for name in names for key in ("clean", "smudge", "process")]
     settings += [(f"{name}.required", "false") for name in names]
