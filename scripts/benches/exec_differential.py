@@ -102,6 +102,7 @@ class Agent:
     program: str
     names: Mapping[str, str]
     environ: Mapping[str, str] = field(default_factory=dict)
+    options: Sequence[str] = ()
 
 
 def main() -> int:
@@ -120,6 +121,7 @@ def main() -> int:
     ours = Agent(
         "midwatch", MIDWATCH, {"shell": "shell", "command": "command"},
         {**known, "XDG_STATE_HOME": str(scratch / "state"), "XDG_CONFIG_HOME": str(scratch), "MOCK_KEY": "k"},
+        ("-c", "midwatch.extra_fields=false"),
     )  # fmt: skip
     (scratch / "codex").mkdir()
     (scratch / "schema.json").write_text(json.dumps(SCHEMA))
@@ -172,10 +174,10 @@ def run(scenario: Scenario, agent: Agent, server: ModelServer, scratch: Path, *,
     events: list[dict[str, Any]] = []
     for number, prompt in enumerate(scenario.prompts):
         resume = ["resume", events[0]["thread_id"]] if number else []
-        command_line = [agent.program, "exec", "--experimental-json", *given, "-m", "gpt-5.5", "-s", "workspace-write"]
+        command_line = [agent.program, "exec", "--experimental-json", *agent.options, *given, "-m", "gpt-5.5"]
         done = subprocess.run(
-            [*command_line, *resume, prompt], cwd=folder, env=dict(agent.environ), stdin=subprocess.DEVNULL,
-            capture_output=True, timeout=120, check=False,
+            [*command_line, "-s", "workspace-write", *resume, prompt], cwd=folder, env=dict(agent.environ),
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False,
         )  # fmt: skip
         if whole:
             print(f"{agent.name}, exit code {done.returncode}:\n{done.stdout.decode()}{done.stderr.decode()}")

@@ -14,9 +14,14 @@ for (const step of job.steps) {
   const control = new AbortController();
   if (step.aborted) control.abort("before it began");
   const options = { ...step.turn, signal: control.signal };
+  if (step.abortAfter !== undefined) setTimeout(() => control.abort("in the middle"), step.abortAfter);
   const result = { id: null };
   try {
-    if (step.streamed) {
+    if (step.sideBySide) {
+      const threads = Array.from({ length: step.sideBySide }, () => codex.startThread(step.start));
+      const runs = await Promise.all(threads.map((one) => one.run(step.input, options)));
+      result.runs = runs.map((run, number) => ({ ...run, id: threads[number].id }));
+    } else if (step.streamed) {
       result.events = [];
       const { events } = await thread.runStreamed(step.input, options);
       for await (const event of events) {

@@ -161,7 +161,7 @@ def test_words_are_quoted_as_codex_quotes_them(text: str, word: str) -> None:
 
 
 async def test_what_a_call_changed_is_told_only_when_the_agent_goes_on(capfd: pytest.CaptureFixture[str]) -> None:
-    stream, call = JsonStream(extra=False), ToolCall("c", "shell", '{"command": "true"}')
+    stream, call = JsonStream(extra="none"), ToolCall("c", "shell", '{"command": "true"}')
 
     async def differ(old: str, new: str) -> str:
         return ""
@@ -182,3 +182,14 @@ async def test_what_a_call_changed_is_told_only_when_the_agent_goes_on(capfd: py
     await stream.failed("over")
     await stream.failed("again")
     assert [json.loads(line)["type"] for line in capfd.readouterr().out.splitlines()] == ["error", "turn.failed"]
+
+
+async def test_a_fault_in_printing_is_raised_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(text: str) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr("midwatch.cli.codex.stream._print", broken)
+    stream = JsonStream(extra="none")
+    stream.thread("a")
+    with pytest.raises(RuntimeError, match=r"thread\.started"):
+        await stream.failed("over")

@@ -18,6 +18,9 @@ from midwatch.tools.names import KNOWN_AS
 Fields = dict[str, Any]
 """An item without its id."""
 
+ITEMS = frozenset({"command_execution", "file_change", "mcp_tool_call", "collab_tool_call"})
+"""The types of items that a call can be."""
+
 COMMANDS = frozenset({"shell", "session"} | {name for name, tool in KNOWN_AS.items() if tool == "shell"})
 SESSION = "session"
 PATCHES = frozenset({"apply_patch"} | {name for name, tool in KNOWN_AS.items() if tool == "apply_patch"})

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from midwatch.cli import arguments
+from midwatch.cli.codex.stream import Extra
 from midwatch.cli.codex.values import Values, read
 from midwatch.domain.errors import InputError
 
@@ -42,8 +43,8 @@ class Order:
     folder: str
     """Where the person is."""
     json: bool
-    extra: bool
-    """Events carry more fields than Codex's."""
+    extra: Extra
+    """Which events carry more fields than Codex's."""
     mode: str
     """As in `Task`; empty where the command line does not say."""
     values: Values
@@ -76,7 +77,7 @@ def add_arguments(parser: arguments.Parser) -> None:
     group.add_argument("-i", "--image", metavar="FILE", action="append", default=[], help="show the model a picture")
     group.add_argument("--output-schema", metavar="FILE", help="JSON Schema that the answer must fit")
     group.add_argument("-o", "--output-last-message", metavar="FILE", help="write the answer to a file as well")
-    group.add_argument("--experimental-json", action="store_true", help="as --json, with Codex's own fields alone")
+    group.add_argument("--experimental-json", action="store_true", help="as --json, with fewer fields beside Codex's")
     group.add_argument("--color", choices=("always", "never", "auto"), default="auto", help="taken, without effect")
     group.add_argument("--ephemeral", action="store_true", help="keep nothing of the conversation")
     _add_ignored(parser)
@@ -113,14 +114,13 @@ def make_order(options: Namespace) -> Order:
         raise InputError(f"--cd {options.cd} is no folder", "name one that exists")
     if not (options.skip_git_repo_check or mode == "full" or _in_repository(Path(folder))):
         raise Untrusted
-    extra = values.get("midwatch", "extra_fields")
     return Order(
         prompt=None if prompt == "-" else prompt,
         resume=resume,
         anywhere=options.all,
         folder=folder,
         json=options.json or options.experimental_json,
-        extra=options.json and not options.experimental_json if extra is None else bool(extra),
+        extra=_extra(options, values),
         mode=mode,
         values=values,
         schema=_schema(options.output_schema),
@@ -129,6 +129,19 @@ def make_order(options: Namespace) -> Order:
         answer_file=options.output_last_message or "",
         ephemeral=options.ephemeral,
     )
+
+
+def _extra(options: Namespace, values: Values) -> Extra:
+    """What the command line says of further fields. What it is called by tells who reads: the SDK or somebody else."""
+    match values.get("midwatch", "extra_fields"):
+        case None:
+            return "calls" if options.experimental_json else "all"
+        case True:
+            return "all"
+        case False:
+            return "none"
+        case other:
+            raise InputError(f"-c midwatch.extra_fields is {other!r}", "write true or false")
 
 
 def _pairs(options: Namespace) -> list[str]:

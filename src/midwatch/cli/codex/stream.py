@@ -14,14 +14,19 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+from midwatch.cli.codex.calls import ITEMS
 from midwatch.cli.codex.presenter import Line, Presenter
 from midwatch.cli.plain import PlainObserver
 from midwatch.cli.screen import Screen
 from midwatch.domain.conversation import Delta
 from midwatch.domain.errors import MidwatchError
 from midwatch.domain.events import Event
+
+Extra = Literal["all", "calls", "none"]
+"""Which events have fields that Codex's lack: all of them; those of calls, and the end of a turn that has not used all
+that its conversation has; none."""
 
 Differ = Callable[[str, str], Awaitable[str]]
 """The difference of two trees as text."""
@@ -67,9 +72,9 @@ class Stream(Protocol):
 
 
 class JsonStream:
-    """Codex's events, a line each; `extra`: with our further fields. Nothing else is on standard output."""
+    """Codex's events, a line each; `extra`: which of them have further fields. Nothing else is on standard output."""
 
-    def __init__(self, *, extra: bool) -> None:
+    def __init__(self, *, extra: Extra) -> None:
         self._extra = extra
         self._presenter: Presenter | None = None
         self._differ: Differ | None = None
@@ -148,8 +153,12 @@ class JsonStream:
             await asyncio.gather(self._writer, return_exceptions=True)
 
     async def settled(self) -> None:
-        """Wait until all that can be told is printed."""
-        await self._lines.join()
+        """Wait until all that can be told is printed. Raises what went wrong in printing."""
+        printed = asyncio.ensure_future(self._lines.join())
+        await asyncio.wait({printed, *({self._writer} if self._writer else ())}, return_when=asyncio.FIRST_COMPLETED)
+        if not printed.done() and self._writer is not None:
+            printed.cancel()
+            await self._writer
 
     def abandon(self, message: str) -> None:
         """See `Stream`. Without the differences that would have to be made first."""
@@ -188,14 +197,20 @@ class JsonStream:
 
     async def _say(self, line: Line) -> None:
         value = self._value(line)
-        if self._extra and line.trees != ("", "") and self._differ is not None:
+        if self._extra != "none" and line.trees != ("", "") and self._differ is not None:
             with contextlib.suppress(MidwatchError):  # what changed is in the item; this is for reading
                 value["diff"] = (await self._differ(*line.trees))[:_LONGEST_DIFF]
         _print(_dumps(value))
 
     def _value(self, line: Line) -> dict[str, Any]:
-        more = {"timestamp": _now(), **line.extra} if self._extra else {}
-        return {"type": line.type, **line.fields, **more}
+        return {"type": line.type, **line.fields, **self._more(line)}
+
+    def _more(self, line: Line) -> dict[str, Any]:
+        kind = line.fields.get("item", {}).get("type")
+        if self._extra == "all" or (self._extra == "calls" and kind in ITEMS):
+            return {"timestamp": _now(), **line.extra}
+        used = line.extra.get("turn_usage")
+        return {"turn_usage": used} if self._extra == "calls" and used and used != line.fields["usage"] else {}
 
 
 class WordStream:
@@ -277,7 +292,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def make(screen: Screen, *, json_wanted: bool, extra: bool) -> Stream:
+def make(screen: Screen, *, json_wanted: bool, extra: Extra) -> Stream:
     """The stream of a turn."""
     return JsonStream(extra=extra) if json_wanted else WordStream(screen)
 

@@ -21,7 +21,11 @@ def add_arguments(parser: arguments.Parser) -> None:
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Do the turn; 0 when the agent has answered."""
-    stream = streams.make(screen, json_wanted=options.json or options.experimental_json, extra=options.json)
+    stream = streams.make(
+        screen,
+        json_wanted=options.json or options.experimental_json,
+        extra="all" if options.json and not options.experimental_json else "none",
+    )
     try:
         order = orders.make_order(options)
     except orders.Untrusted as error:
