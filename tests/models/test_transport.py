@@ -171,7 +171,7 @@ async def test_a_stream_of_nothing_but_signs_of_life_is_given_up(ping: bytes) ->
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        model = patient(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", idle_seconds=0.05)
+        model = patient(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", idle_seconds=0.7)
         with pytest.raises(ModelError, match=r"sent nothing but signs of life for .* \(2 attempts\)"):
             await ask(model)
         await model.close()
