@@ -10,12 +10,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import wiring
+from midwatch.agent.context import PROMPT_CAP
 from midwatch.cli.codex import prompt as prompts
 from midwatch.cli.codex import stream as streams
 from midwatch.cli.codex import values
@@ -131,7 +132,7 @@ class Turning:
         await _released(home, task)
         async with wiring.converse(home, task.id, self.stream, Nobody(), order.mode, model) as talk:
             self._begin(home, talk)
-            for fault in faults:
+            for fault in (*faults, *_cut(text)):
                 self.stream.note(fault)
             began = time.monotonic()
             turn = await talk.turn(text, pictures, order.schema)
@@ -167,6 +168,12 @@ class Turning:
         extra = {"turn_usage": usage_fields(turn.usage), "duration_ms": milliseconds, "cost_microusd": cost}
         await self.stream.completed(turn.text, usage_fields(log.usage), extra)
         return 0
+
+
+def _cut(text: str) -> Sequence[str]:
+    if len(text) <= PROMPT_CAP:
+        return ()
+    return (f"of the {len(text):,} characters of the prompt the model is shown the first {PROMPT_CAP:,}",)
 
 
 def _interrupted(number: int) -> str:
@@ -216,9 +223,11 @@ async def _earlier(home: wiring.Home, order: Order) -> Task:
         if task.kind != "conversation":
             raise InputError(f"{task.id} is no conversation", f"`midwatch resume {task.id}` goes on with it")
         return task
-    for row in await home.store.recent(1000):
-        if row.task.kind == "conversation" and (order.anywhere or _within(order.folder, row.task)):
-            return row.task
+    rows = [row for row in await home.store.recent(1000) if row.task.kind == "conversation"]
+    if not order.anywhere:
+        rows = [row for row in rows if _within(order.folder, row.task)]
+    if rows:  # not by id: those of one second are in no order
+        return max(rows, key=lambda row: row.attempts[-1].updated if row.attempts else "").task
     raise InputError("there is no conversation of this folder", 'begin one: midwatch exec "…"')
 
 
