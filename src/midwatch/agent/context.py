@@ -16,7 +16,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.tools.cut import harmless
 
-PROMPT_CAP = 64 << 10
+PROMPT_CAP = 1 << 20
 """Characters of a task's prompt that are shown."""
 CHECK_CAP = 1000
 """Characters of a check."""

@@ -20,7 +20,7 @@ class RetryPolicy:
     attempts: int = 5
     """Requests in all, the first one included."""
     connect_attempts: int = 3
-    """The same, where nobody listens: a person waits for it, so it is short."""
+    """The most of them where nobody listens: a person waits for it, so it is short."""
     base_seconds: float = 2.0
     """The first pause; each further one is twice as long. A failed connection is tried again after a quarter of it."""
     longest_seconds: float = 30.0

@@ -36,7 +36,7 @@ class Passing(Exception):
 def pause(policy: RetryPolicy, tried: int, failure: Passing) -> float | None:
     """Seconds to wait before request `tried` + 1; None when it is to be given up."""
     if failure.kind == "connect":
-        most, first = policy.connect_attempts, policy.base_seconds / 4
+        most, first = min(policy.connect_attempts, policy.attempts), policy.base_seconds / 4
     else:
         # A silent endpoint has cost minutes already; once more is enough.
         most, first = (min(2, policy.attempts) if failure.kind == "idle" else policy.attempts), policy.base_seconds

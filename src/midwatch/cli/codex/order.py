@@ -37,9 +37,9 @@ class Order:
     prompt: str | None
     """None: standard input has it; `-` has become None."""
     resume: str | None
-    """The conversation to go on with: its id or the start of it, empty for the newest here; None: a new one."""
+    """The conversation to go on with: its id or the start of it, empty for the last one here; None: a new one."""
     anywhere: bool
-    """The newest one may be of another folder."""
+    """The last one may be of another folder."""
     folder: str
     """Where the person is."""
     json: bool
@@ -60,8 +60,10 @@ def add_arguments(parser: arguments.Parser) -> None:
     """All that Codex's clients send; in any order, also after `resume ID`."""
     parser.mixed = True
     parser.add_argument("words", metavar="PROMPT", nargs="*", help="what is to be done; `-` reads standard input")
-    parser.add_argument("--last", action="store_true", help="with `resume`: the newest conversation of this folder")
-    parser.add_argument("--all", action="store_true", help="with `resume --last`: the newest of any folder")
+    parser.add_argument(
+        "--last", action="store_true", help="with `resume`: the conversation of this folder that was last gone on with"
+    )
+    parser.add_argument("--all", action="store_true", help="with `resume --last`: of any folder")
     group = parser.add_argument_group("what the agent may do, and where")
     group.add_argument("-C", "--cd", metavar="FOLDER", default=".", help="work there (default: this folder)")
     group.add_argument("-s", "--sandbox", choices=MODES, help="default: read-only; a conversation keeps its own")

@@ -35,6 +35,8 @@ _WITH_RESULT = ("tool_finished", "plan_updated", "network_requested", "session_e
 """Kinds that come in one append with a result."""
 _AGAIN = re.compile(r"; trying again in \d+ s$")
 _LONGEST_DIFF = 1 << 20
+_BREAKS = re.compile("[\x85\u2028\u2029]")
+"""JSON lets them stand in a string, but readers of lines (Node's is one) end a line there."""
 
 
 class Stream(Protocol):
@@ -285,7 +287,8 @@ def _print(text: str) -> None:
 
 
 def _dumps(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _now() -> str:

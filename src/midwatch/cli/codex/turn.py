@@ -10,12 +10,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import wiring
+from midwatch.agent.context import PROMPT_CAP
 from midwatch.cli.codex import prompt as prompts
 from midwatch.cli.codex import stream as streams
 from midwatch.cli.codex import values
@@ -132,7 +133,7 @@ class Turning:
         await _released(home, task)
         async with wiring.converse(home, task.id, self.stream, Nobody(), order.mode, model) as talk:
             self._begin(home, talk)
-            for fault in (*faults, *_unusable(talk)):
+            for fault in (*faults, *_unusable(talk), *_cut(text)):
                 self.stream.note(fault)
             began = time.monotonic()
             turn = await talk.turn(text, pictures, order.schema)
@@ -174,6 +175,12 @@ def _unusable(talk: Conversation) -> list[str]:
     """The MCP servers that this turn has to do without."""
     latest = {event.body.server: event.body for event in talk.log.events if isinstance(event.body, McpConnected)}
     return [f"the MCP server {name} cannot be used: {body.error}" for name, body in latest.items() if body.error]
+
+
+def _cut(text: str) -> Sequence[str]:
+    if len(text) <= PROMPT_CAP:
+        return ()
+    return (f"of the {len(text):,} characters of the prompt the model is shown the first {PROMPT_CAP:,}",)
 
 
 def _interrupted(number: int) -> str:
@@ -223,9 +230,11 @@ async def _earlier(home: wiring.Home, order: Order) -> Task:
         if task.kind != "conversation":
             raise InputError(f"{task.id} is no conversation", f"`midwatch resume {task.id}` goes on with it")
         return task
-    for row in await home.store.recent(1000):
-        if row.task.kind == "conversation" and (order.anywhere or _within(order.folder, row.task)):
-            return row.task
+    rows = [row for row in await home.store.recent(1000) if row.task.kind == "conversation"]
+    if not order.anywhere:
+        rows = [row for row in rows if _within(order.folder, row.task)]
+    if rows:  # not by id: those of one second are in no order
+        return max(rows, key=lambda row: row.attempts[-1].updated if row.attempts else "").task
     raise InputError("there is no conversation of this folder", 'begin one: midwatch exec "…"')
 
 
