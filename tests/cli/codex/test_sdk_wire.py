@@ -24,7 +24,7 @@ def sent(*items: dict[str, Any], usage: bool = True) -> Step:
         "output_tokens_details": None, "total_tokens": 47,
     }  # fmt: skip
     done = {"id": "resp_1", "usage": counts} if usage else {"id": "resp_1"}
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.created", "response": {"id": "resp_1"}},
         *({"type": "response.output_item.done", "item": item} for item in items),
         {"type": "response.completed", "response": done},

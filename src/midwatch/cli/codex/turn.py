@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import wiring
-from midwatch.agent.context import PROMPT_CAP
 from midwatch.cli.codex import prompt as prompts
 from midwatch.cli.codex import stream as streams
 from midwatch.cli.codex import values
@@ -171,6 +170,8 @@ class Turning:
 
 
 def _cut(text: str) -> Sequence[str]:
+    from midwatch.agent.context import PROMPT_CAP
+
     if len(text) <= PROMPT_CAP:
         return ()
     return (f"of the {len(text):,} characters of the prompt the model is shown the first {PROMPT_CAP:,}",)
