@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from midwatch.cli.codex.order import Order
 from midwatch.cli.codex.presenter import MOST_OUTPUT, Presenter, usage_fields
 from midwatch.cli.following import leave_at_once
 from midwatch.cli.screen import Screen
-from midwatch.domain.errors import InputError, MidwatchError, ModelError
+from midwatch.domain.errors import InputError, MidwatchError, ModelError, OperationError
 from midwatch.domain.events import ToolFinished
 from midwatch.domain.ids import attempt_id
 from midwatch.domain.task import Task
@@ -278,4 +277,9 @@ def _state(environ: Mapping[str, str], *, ephemeral: bool) -> Iterator[Mapping[s
     try:
         yield {**environ, "XDG_STATE_HOME": folder}
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        from midwatch.workspace.deletion import delete
+
+        try:
+            delete(Path(folder))  # a box leaves folders that their owner may not look into
+        except OperationError as error:
+            sys.stderr.write(f"midwatch: {error.message}\n")
