@@ -158,7 +158,7 @@ class JsonStream:
         """Wait until all that can be told is printed. Raises what went wrong in printing."""
         printed = asyncio.ensure_future(self._lines.join())
         await asyncio.wait({printed, *({self._writer} if self._writer else ())}, return_when=asyncio.FIRST_COMPLETED)
-        if not printed.done() and self._writer is not None:
+        if self._writer is not None and self._writer.done():
             printed.cancel()
             await self._writer
 

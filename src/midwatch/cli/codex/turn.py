@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import wiring
-from midwatch.agent.context import PROMPT_CAP
 from midwatch.cli.codex import prompt as prompts
 from midwatch.cli.codex import stream as streams
 from midwatch.cli.codex import values
@@ -25,7 +23,7 @@ from midwatch.cli.codex.order import Order
 from midwatch.cli.codex.presenter import MOST_OUTPUT, Presenter, usage_fields
 from midwatch.cli.following import leave_at_once
 from midwatch.cli.screen import Screen
-from midwatch.domain.errors import InputError, MidwatchError, ModelError
+from midwatch.domain.errors import InputError, MidwatchError, ModelError, OperationError
 from midwatch.domain.events import ToolFinished
 from midwatch.domain.ids import attempt_id
 from midwatch.domain.interventions import McpConnected
@@ -178,6 +176,8 @@ def _unusable(talk: Conversation) -> list[str]:
 
 
 def _cut(text: str) -> Sequence[str]:
+    from midwatch.agent.context import PROMPT_CAP
+
     if len(text) <= PROMPT_CAP:
         return ()
     return (f"of the {len(text):,} characters of the prompt the model is shown the first {PROMPT_CAP:,}",)
@@ -284,4 +284,9 @@ def _state(environ: Mapping[str, str], *, ephemeral: bool) -> Iterator[Mapping[s
     try:
         yield {**environ, "XDG_STATE_HOME": folder}
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        from midwatch.workspace.deletion import delete
+
+        try:
+            delete(Path(folder))  # a box leaves folders that their owner may not look into
+        except OperationError as error:
+            sys.stderr.write(f"midwatch: {error.message}\n")
