@@ -69,3 +69,17 @@ def test_the_mode_and_the_hooks_of_the_agent_are_read(tmp_path: Path) -> None:
     settings = _load(tmp_path, text)
     assert settings.agent.mode == "read-only"
     assert settings.hooks == (Hook("after_tool", "true", ("mcp__*",), 60.0),)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ('[mcp.servers.files]\ncomand = "npx"\n', "the keys of [mcp.servers.files] are: command, args"),
+        ("[environments.secrets.TOKEN]\nhost = 1\n", "the keys of [environments.secrets.TOKEN] are: env"),
+        ("[limits]\nturn = 1\n", "the keys of [limits] are: turns"),
+    ],
+)
+def test_a_misspelt_key_is_answered_with_those_of_its_own_table(tmp_path: Path, text: str, keys: str) -> None:
+    with pytest.raises(InputError) as error:
+        _load(tmp_path, text)
+    assert keys in error.value.mend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,7 +117,20 @@ def _table(cls: type[T], name: str, values: Any, path: Path) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, (name, *first["loc"])))
-        known = ", ".join(f.name for f in dataclasses.fields(cls))  # type: ignore[arg-type]
+        table, known = _around(cls, name, first["loc"])
         raise InputError(
-            f"{path}: {key}: {first['msg']}", f"mend or remove that line; the keys of [{name}] are: {known}"
+            f"{path}: {key}: {first['msg']}", f"mend or remove that line; the keys of [{table}] are: {known}"
         ) from None
+
+
+def _around(cls: Any, name: str, place: tuple[int | str, ...]) -> tuple[str, str]:
+    """The innermost table that a place lies in, and the keys that it may have."""
+    found, table, hint = cls, name, cls
+    for depth, part in enumerate(place, 1):
+        if dataclasses.is_dataclass(hint):
+            hint = typing.get_type_hints(hint).get(str(part))
+        else:
+            hint = next(reversed(typing.get_args(hint)), None)  # the values of a mapping
+        if dataclasses.is_dataclass(hint):
+            found, table = hint, ".".join(map(str, (name, *place[:depth])))
+    return table, ", ".join(f.name for f in dataclasses.fields(found))

@@ -17,7 +17,7 @@ from typing import Any
 from midwatch.agent import data
 from midwatch.agent.course import course
 from midwatch.domain.codec import to_json
-from midwatch.domain.conversation import Answered, Image, Item, Replied, Said, ToolCall, Usage
+from midwatch.domain.conversation import INTERRUPTED, Answered, Image, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
     Checked,
     Compacted,
@@ -48,8 +48,6 @@ from midwatch.domain.interventions import (
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.store.base import Store
-
-INTERRUPTED = "Interrupted by a person before it ended; it may have been done in part."
 
 
 @dataclass(frozen=True, slots=True)

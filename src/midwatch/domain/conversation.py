@@ -124,6 +124,9 @@ class Answered:
     """What a tool has to show besides its output."""
 
 
+INTERRUPTED = "Interrupted by a person before it ended; it may have been done in part."
+"""The output of a call that a person cut off."""
+
 Item = Said | Replied | Answered
 
 

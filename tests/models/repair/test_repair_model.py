@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from midwatch.domain.conversation import Answered, Brief, Item, Replied, Reply, Said, ToolCall, View
+from midwatch.domain.conversation import INTERRUPTED, Answered, Brief, Item, Replied, Reply, Said, ToolCall, View
 from midwatch.domain.limits import Limits
 from midwatch.models.repair.model import MARK, RepairModel, search_seconds
 from midwatch.tools.toolset import default_tools
@@ -158,3 +158,30 @@ async def test_the_same_view_gives_the_same_reply() -> None:
 )
 def test_the_search_takes_its_share_of_the_time(limits: Limits, seconds: int) -> None:
     assert search_seconds(limits) == seconds
+
+
+async def test_after_an_answer_a_further_message_begins_anew_with_calls_of_new_names() -> None:
+    view, third = await _searched(FOUND)
+    view = _after(view, third, *(_answer(call) for call in third.calls))
+    done = await _reply(view)
+    assert _verdict(done)["found"] is True
+    again = _after(view, done)
+    again = View(again.instructions, again.brief, (*again.items, Said("And once more")))
+    first = await _reply(again)
+    assert [call.name for call in first.calls] == ["update_plan", "shell"]
+    before = {call.id for item in again.items if isinstance(item, Replied) for call in item.calls}
+    assert not before & {call.id for call in first.calls}
+    passing = await _reply(_after(again, first, *(_answer(call) for call in first.calls)))
+    assert "passes already" in passing.text
+
+
+async def test_after_an_interruption_it_begins_anew_and_after_a_crash_it_goes_on() -> None:
+    view = _view()
+    first = await _reply(view)
+    failed = _after(view, first, *(_answer(c, "exit 1", ok=c.name != "shell") for c in first.calls))
+    search = await _reply(failed)
+    cut = _after(failed, search, *(_answer(call, INTERRUPTED, ok=False) for call in search.calls))
+    begun = await _reply(View(cut.instructions, cut.brief, (*cut.items, Said("Go on"))))
+    assert [call.name for call in begun.calls] == ["update_plan", "shell"]
+    told = View(failed.instructions, failed.brief, (*failed.items, Said("The sandbox is new.")))
+    assert "search.py" in (await _reply(told)).calls[-1].arguments

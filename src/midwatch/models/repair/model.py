@@ -11,9 +11,21 @@ import asyncio
 import json
 import shlex
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from midwatch.domain.conversation import Answered, Brief, Delta, Replied, Reply, ToolCall, ToolSpec, Usage, View
+from midwatch.domain.conversation import (
+    INTERRUPTED,
+    Answered,
+    Brief,
+    Delta,
+    Replied,
+    Reply,
+    ToolCall,
+    ToolSpec,
+    Usage,
+    View,
+)
 from midwatch.domain.limits import Limits
 from midwatch.models.repair import words
 
@@ -46,7 +58,7 @@ class RepairModel:
     ) -> AsyncGenerator[Delta | Reply]:
         """The next step, read from what has been answered so far. Never fails, never waits."""
         await asyncio.sleep(0)
-        made = _next(view)
+        made = _numbered(_next(_this_turn(view)), sum(isinstance(item, Replied) for item in view.items))
         if made.text:
             yield Delta("text", made.text)
         yield made
@@ -57,6 +69,22 @@ class RepairModel:
 
     async def close(self) -> None:
         """Nothing to release."""
+
+
+def _this_turn(view: View) -> View:
+    """What has come since the person spoke last: a turn ends with a reply that asks for nothing, or with calls that
+    a person cut off. Words of the harness in between begin nothing anew."""
+    for place, item in reversed(list(enumerate(view.items))):
+        ended = isinstance(item, Replied) and not item.calls
+        if ended or (isinstance(item, Answered) and item.output == INTERRUPTED):
+            return replace(view, items=view.items[place + 1 :])
+    return view
+
+
+def _numbered(reply: Reply, replies: int) -> Reply:
+    """The reply with ids for its calls that no earlier call of the conversation has."""
+    calls = tuple(replace(call, id=f"repair_{replies}_{n}") for n, call in enumerate(reply.calls))
+    return replace(reply, calls=calls)
 
 
 def _next(view: View) -> Reply:
@@ -84,7 +112,7 @@ def _look(brief: Brief) -> Reply:
         return _end(words.NO_CHECKS, {"found": False})
     limit = _check_seconds(brief.limits)
     calls = [_plan(0), *(("shell", {"command": c, "timeout_seconds": limit}) for c in brief.checks)]
-    return _ask(0, words.OPENING, calls)
+    return _ask(words.OPENING, calls)
 
 
 def _plan(done: int) -> Asked:
@@ -99,7 +127,6 @@ def _search(brief: Brief) -> Reply:
     command = f'python3 "$MIDWATCH_SUPPORT/search.py" --seconds {seconds} {checks}'
     arguments = {"command": command, "timeout_seconds": seconds + GRACE}
     return _ask(
-        1,
         f"Something fails. I look for the fault, and for {seconds} s at most for an edit.",
         [_plan(1), ("shell", arguments)],
     )
@@ -110,7 +137,7 @@ def _repair(brief: Brief, found: Mapping[str, Any]) -> Reply:
     calls = [_plan(2), ("apply_patch", {"patch": str(found.get("patch", ""))})]
     calls += [("shell", {"command": check, "timeout_seconds": limit}) for check in brief.checks]
     calls.append(_plan(len(STEPS)))
-    return _ask(2, "An edit passes every check: " + words.listed(found.get("what")) + ". I apply it.", calls)
+    return _ask("An edit passes every check: " + words.listed(found.get("what")) + ". I apply it.", calls)
 
 
 def _report(view: View, answers: Sequence[Answered]) -> Reply:
@@ -180,8 +207,8 @@ def _count(found: Mapping[str, Any], key: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _ask(turn: int, text: str, calls: Sequence[Asked]) -> Reply:
-    made = tuple(ToolCall(f"repair_{turn}_{n}", name, json.dumps(given)) for n, (name, given) in enumerate(calls))
+def _ask(text: str, calls: Sequence[Asked]) -> Reply:
+    made = tuple(ToolCall("", name, json.dumps(given)) for name, given in calls)
     return Reply("repair", "repair", text, made, stop="calls")
 
 
