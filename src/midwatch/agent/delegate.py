@@ -31,8 +31,8 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.engine.store.base import Store
 from midwatch.tools import arguments as given
-from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import harmless
+from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.cut import harmless, one_line
 from midwatch.tools.sessions import Sessions
 from midwatch.tools.toolset import ToolSet
 
@@ -80,7 +80,7 @@ class Parent:
     """Where the parent works now; its `go_to` must be there."""
 
 
-class Delegate:
+class Delegate(Tool):
     """See above."""
 
     spec = ToolSpec("delegate", _DESCRIPTION, _SCHEMA)
@@ -94,24 +94,14 @@ class Delegate:
             text = _wanted(arguments).prompt.strip().split("\n")[0]
         except given.BadArguments:
             text = arguments
-        line = harmless(f"delegate: {text}", newlines=False)
-        return line if len(line) <= 200 else line[:199] + "…"
-
-    def reads_only(self, arguments: str) -> bool:
-        """No: also one that changes nothing spends."""
-        return False
-
-    def repeatable(self, arguments: str) -> bool:
-        """Yes: the subtask goes on where it was."""
-        return True
+        return one_line(f"delegate: {text}")
 
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Let the subtask work to its end, from wherever it stands. Raises what stopped it."""
         try:
             wanted = _wanted(arguments)
         except given.BadArguments as error:
-            output = f"delegate: {error}. Nothing was done. The arguments are {_FORM}."
-            return ToolResult(ok=False, output=output, ended="bad arguments")
+            return given.refused("delegate", error, f"Nothing was done. The arguments are {_FORM}.")
         place = self._parent.place()
         assert place.go_to is not None
         task = await self._task(wanted, bench.call_id)

@@ -173,7 +173,7 @@ class History:
         """Be as after event `to`, but for what was spent and for numbers that may have been cited."""
         before = History(course(self.events[: body.to]))
         self.items, self.plan, self.last_reply = before.items, before.plan, before.last_reply
-        self.told = before.told
+        self.commands, self.told = before.commands, before.told
         self._open, self._started = before._open, before._started
         self._opening, self._tail_bytes, self._sent = before._opening, before._tail_bytes, before._sent
         self.schema, self.model = before.schema, before.model

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
-import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -22,7 +21,6 @@ from midwatch.agent.approvals import Remembering
 from midwatch.agent.guide import Guide
 from midwatch.agent.log import Log
 from midwatch.agent.requests import Requests
-from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import Delta, Reply, ToolCall, View
 from midwatch.domain.errors import MidwatchError, ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
@@ -33,7 +31,6 @@ from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blob, Blobs
 from midwatch.models.base import ContextTooLong, Model
 from midwatch.sandbox.base import Box
-from midwatch.sandbox.beside import SharedBox
 from midwatch.tools.approval import Approver, Nobody
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.sessions import Sessions
@@ -72,15 +69,15 @@ class Workplace:
     inbox: Callable[[], Sequence[Message]] = tuple
     """Takes what a person has said meanwhile, for the next model call."""
     go_to: Callable[[Checkpoint], Awaitable[None]] | None = None
-    """Makes the files those of another checkpoint, with the box parked; /tmp and the home folder are new then. None:
-    they cannot be made so, and there are no subtasks."""
+    """Makes the files those of another checkpoint, with the box parked; /tmp and the home folder stay. None: they
+    cannot be made so, and there are no subtasks."""
     sessions: Sessions = field(default_factory=Sessions)
     """Commands that go on in the background; ended when `work` returns."""
 
     @property
     def fixed(self) -> int:
         """Bytes of what every request holds beside the conversation."""
-        return len(context.instructions(self.task.kind)) + len(json.dumps(to_json(self.tools.specs)))
+        return len(context.instructions(self.task.kind)) + self.tools.bytes
 
 
 async def work(log: Log, place: Workplace, *, same_box: bool = False) -> None:
@@ -152,9 +149,8 @@ async def _answer(log: Log, calls: Sequence[ToolCall], place: Workplace, note: s
     new = [ToolStarted(call.id, call.name, place.tools.summary(call)) for call in calls if call not in again]
     if new:
         await log.append(*new)
-    box = place.box if len(calls) == 1 else SharedBox(place.box)
     taken = itertools.accumulate((call.name not in _NO_COMMANDS for call in calls), initial=log.numbers + 1)
-    benches = [_bench(log, call.id, place, box, number) for call, number in zip(calls, taken, strict=False)]
+    benches = [_bench(log, call.id, place, number) for call, number in zip(calls, taken, strict=False)]
     lost = [call for call in again if not place.tools.repeatable(call)]
     results = await _all(
         [
@@ -177,9 +173,9 @@ async def _answer(log: Log, calls: Sequence[ToolCall], place: Workplace, note: s
         await place.saved(checkpoint)
 
 
-def _bench(log: Log, call_id: str, place: Workplace, box: Box, number: int) -> Bench:
+def _bench(log: Log, call_id: str, place: Workplace, number: int) -> Bench:
     return Bench(
-        box=box,
+        box=place.box,
         blobs=place.blobs,
         limits=place.task.limits,
         seconds_left=lambda: budget.seconds_left(log, place.task.limits),
@@ -254,7 +250,7 @@ def _sessions(place: Workplace) -> list[Message]:
 async def _finish(log: Log, place: Workplace) -> None:
     """Let the hooks look at the finish. What they change is saved; when one refuses, the model goes on."""
     place.observer.phase("hooks before the finish")
-    events = await hooks.before_finish(log, place.task, _bench(log, "", place, place.box, log.numbers + 1))
+    events = await hooks.before_finish(log, place.task, _bench(log, "", place, log.numbers + 1))
     checkpoint, _ = await modes.save(place.tree, place.box, place.task.mode)
     events = [dataclasses.replace(e, checkpoint=checkpoint) if isinstance(e, HookRan) else e for e in events]
     await log.append(*place.requests.take(), *events)

@@ -32,7 +32,7 @@ class Session(Protocol):
 
 
 class Box(Protocol):
-    """One open box. One `exec` at a time, beside any number of sessions."""
+    """One open box. Any number of commands and sessions run beside each other."""
 
     workdir: str
     """The workspace's path as commands see it."""

@@ -6,9 +6,16 @@ import json
 import math
 from typing import Any
 
+from midwatch.tools.base import ToolResult
+
 
 class BadArguments(Exception):
     """The arguments cannot be used; the text says why, for the model."""
+
+
+def refused(tool: str, error: BadArguments, mend: str) -> ToolResult:
+    """The result of a call whose arguments cannot be used. `mend`: what has not happened, and the right form."""
+    return ToolResult(ok=False, output=f"{tool}: {error}. {mend}", ended="bad arguments")
 
 
 def read(arguments: str) -> dict[str, Any]:

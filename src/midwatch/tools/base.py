@@ -73,11 +73,14 @@ class Tool(Protocol):
         """The call in a line of at most 200 characters, for a person; must not raise, whatever the arguments."""
 
     def reads_only(self, arguments: str) -> bool:
-        """Whether this call changes nothing anywhere, so that it may run beside others; must not raise."""
+        """Whether this call changes nothing anywhere, so that it may run beside others; must not raise. No, for a tool
+        that does not say otherwise."""
+        return False
 
     def repeatable(self, arguments: str) -> bool:
         """Whether the call may run again after a crash: all that it does is undone with the workspace. Must not
-        raise."""
+        raise. Yes, for a tool that does not say otherwise."""
+        return True
 
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Do it. Bad arguments are a result with ok=False that says how to do it right. Raises only what is not the

@@ -29,6 +29,16 @@ def harmless(text: str, *, newlines: bool = True) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+LINE = 200
+"""Characters of a call in a line."""
+
+
+def one_line(text: str) -> str:
+    """Harmless, and cut where it is longer than LINE."""
+    line = harmless(text, newlines=False)
+    return line if len(line) <= LINE else line[: LINE - 1] + "…"
+
+
 def fit(path: Path, lines: int, number: int, cap: int = CAP) -> Cut:
     """The file's content within about `cap` bytes: the head and the tail, cut between lines where there are any.
     `lines` is how many it has, `number` the command that the full log is cited by. Memory does not grow with the

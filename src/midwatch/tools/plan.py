@@ -7,8 +7,8 @@ from typing import Any
 from midwatch.domain.conversation import ToolSpec
 from midwatch.domain.events import PlanStep, PlanUpdated
 from midwatch.tools import arguments as given
-from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import harmless
+from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.cut import one_line
 
 STATUSES = ("pending", "in_progress", "completed")
 _ALIASES = {"todo": "pending", "doing": "in_progress", "done": "completed", "complete": "completed"}
@@ -38,7 +38,7 @@ _SCHEMA = {
 _FORM = '{"plan": [{"step": "Run the tests", "status": "pending"}]}'
 
 
-class UpdatePlan:
+class UpdatePlan(Tool):
     """Takes the whole plan each time; the last one counts."""
 
     spec = ToolSpec("update_plan", _DESCRIPTION, _SCHEMA)
@@ -51,15 +51,10 @@ class UpdatePlan:
             return "plan"
         done = sum(step.status == "completed" for step in steps)
         current = next((f": {step.step}" for step in steps if step.status == "in_progress"), "")
-        line = harmless(f"plan: {done} of {len(steps)} done{current}", newlines=False)
-        return line if len(line) <= 200 else line[:199] + "…"
+        return one_line(f"plan: {done} of {len(steps)} done{current}")
 
     def reads_only(self, arguments: str) -> bool:
         """Yes: a plan is only written into the log."""
-        return True
-
-    def repeatable(self, arguments: str) -> bool:
-        """Yes: it touches nothing but the workspace."""
         return True
 
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
@@ -68,8 +63,8 @@ class UpdatePlan:
             values = given.read(arguments)
             plan = PlanUpdated(_steps(values), _clean(given.text(values, "explanation", "")))
         except given.BadArguments as error:
-            output = f"update_plan: {error}. The plan was not changed. The arguments are {_FORM}; statuses: "
-            return ToolResult(ok=False, output=output + ", ".join(STATUSES) + ".", ended="bad arguments")
+            mend = f"The plan was not changed. The arguments are {_FORM}; statuses: {', '.join(STATUSES)}."
+            return given.refused("update_plan", error, mend)
         return ToolResult(ok=True, output="Plan updated.", ended="noted", events=(plan,))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from midwatch.domain.conversation import ToolSpec
 from midwatch.tools import arguments as given
-from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import CAP, harmless
+from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.cut import CAP, harmless, one_line
 
 _LONGEST_LINE = 2000
 """Characters of a line that are shown."""
@@ -45,7 +45,7 @@ class _Request:
     grep: str
 
 
-class ReadLog:
+class ReadLog(Tool):
     """Reads the logs of `Bench.commands`."""
 
     spec = ToolSpec("log", _DESCRIPTION, _SCHEMA)
@@ -58,14 +58,9 @@ class ReadLog:
             return "log"
         lines = f", lines {request.first}-{request.last or ''}" if request.first > 1 or request.last else ""
         found = f", grep {request.grep}" if request.grep else ""
-        line = harmless(f"log: command {request.command}{lines}{found}", newlines=False)
-        return line if len(line) <= 200 else line[:199] + "…"
+        return one_line(f"log: command {request.command}{lines}{found}")
 
     def reads_only(self, arguments: str) -> bool:
-        """Yes."""
-        return True
-
-    def repeatable(self, arguments: str) -> bool:
         """Yes."""
         return True
 
@@ -74,8 +69,7 @@ class ReadLog:
         try:
             request = _request(arguments)
         except given.BadArguments as error:
-            output = f"log: {error}. The arguments are {_FORM}; only the command is required."
-            return ToolResult(ok=False, output=output, ended="bad arguments")
+            return given.refused("log", error, f"The arguments are {_FORM}; only the command is required.")
         command = next((one for one in bench.commands if one.number == request.command), None)
         if command is None:
             return ToolResult(ok=False, output=_unknown(request.command, bench), ended="no such command")

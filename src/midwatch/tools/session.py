@@ -10,8 +10,8 @@ from typing import Any
 from midwatch.domain.conversation import ToolSpec
 from midwatch.domain.interventions import SessionEnded
 from midwatch.tools import arguments as given
-from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import CAP, fit, harmless
+from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.cut import CAP, fit, harmless, one_line
 from midwatch.tools.permission import Wish, permission
 from midwatch.tools.rules import Rules
 from midwatch.tools.sessions import Look, Running
@@ -52,7 +52,7 @@ class _Request:
     seconds: float
 
 
-class SessionTool:
+class SessionTool(Tool):
     """Works on the sessions of `Bench.sessions`."""
 
     spec = ToolSpec("session", _DESCRIPTION, _SCHEMA)
@@ -68,24 +68,16 @@ class SessionTool:
         except given.BadArguments:
             return "session"
         said = f": {request.signal}" if request.signal else f": input {request.input!r}" if request.input else ""
-        line = harmless(f"session {request.session}{said}", newlines=False)
-        return line if len(line) <= 200 else line[:199] + "…"
-
-    def reads_only(self, arguments: str) -> bool:
-        """No: what was looked at is not shown again."""
-        return False
-
-    def repeatable(self, arguments: str) -> bool:
-        """Yes: the session went with the crash, and all that it did to the workspace since the last checkpoint."""
-        return True
+        return one_line(f"session {request.session}{said}")
 
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Write, signal, wait, look; in this order."""
         try:
             request = _request(arguments)
         except given.BadArguments as error:
-            output = f"session: {error}. Nothing was done. The arguments are {_FORM}; only the session is required."
-            return ToolResult(ok=False, output=output, ended="bad arguments")
+            return given.refused(
+                "session", error, f"Nothing was done. The arguments are {_FORM}; only the session is required."
+            )
         running = bench.sessions.get(request.session)
         if running is None:
             return _missing(request.session, bench)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from midwatch.domain.errors import SandboxLost
 from midwatch.engine.blobs import Blob, Blobs, BlobWriter
 from midwatch.sandbox.base import Box, ExecResult, Session
-from midwatch.sandbox.beside import ended_of
 
 MOST = 16
 """Sessions at once; one that has ended counts until it is looked at."""
@@ -149,7 +148,8 @@ async def _last(running: Running) -> Look:
         found = await running.session.poll()
         if found is None:
             await running.session.kill(_KILL)
-            found = await ended_of(running.session)
+            while found is None:
+                found = await running.session.poll(60.0)
             if found.exit_code is None and found.ended.startswith("killed by"):
                 found = ExecResult(None, "ended with the turn", found.duration_ms, found.bytes)
         ended = found

@@ -12,8 +12,8 @@ from midwatch.domain.conversation import ToolSpec
 from midwatch.engine.blobs import Blob
 from midwatch.sandbox.base import ExecResult
 from midwatch.tools import arguments as given
-from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import CAP, fit, harmless
+from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.cut import CAP, fit, harmless, one_line
 from midwatch.tools.only_reads import only_reads
 from midwatch.tools.patch.tool import READ_ONLY, patch_summary, run_patch
 from midwatch.tools.permission import Wish, permission
@@ -76,7 +76,7 @@ class _Request:
     """Bytes of output that the model is shown."""
 
 
-class Shell:
+class Shell(Tool):
     """Runs commands, and applies patches that are written as an `apply_patch` here-document."""
 
     spec = ToolSpec("shell", _DESCRIPTION, _SCHEMA)
@@ -105,17 +105,14 @@ class Shell:
         asked_about = self._rules.decide(request.command).decision != "allow"
         return not request.session and not asked_about and only_reads(request.command)
 
-    def repeatable(self, arguments: str) -> bool:
-        """Yes: it touches nothing but the workspace."""
-        return True
-
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Run it to its end, or to its limit."""
         try:
             request = _request(arguments, bench.box.workdir, bench.folder)
         except given.BadArguments as error:
-            output = f"shell: {error}. Nothing was run. The arguments are {_FORM}; only the command is required."
-            return ToolResult(ok=False, output=output, ended="bad arguments")
+            return given.refused(
+                "shell", error, f"Nothing was run. The arguments are {_FORM}; only the command is required."
+            )
         patch = _PATCH.fullmatch(request.command)
         if patch and bench.mode == "read-only":
             return READ_ONLY
@@ -289,5 +286,4 @@ def _unquoted(word: str) -> str:
 
 def _line(text: str) -> str:
     lines = text.strip().split("\n")
-    line = harmless(lines[0], newlines=False) + (" …" if len(lines) > 1 else "")
-    return line if len(line) <= 200 else line[:199] + "…"
+    return one_line(lines[0] + (" …" if len(lines) > 1 else ""))

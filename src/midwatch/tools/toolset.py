@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
+from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import ToolCall, ToolSpec
 from midwatch.tools.base import Bench, Tool, ToolResult
 from midwatch.tools.names import Names
@@ -21,6 +23,7 @@ class ToolSet:
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = Names({tool.spec.name: tool for tool in tools})
+        self._bytes = 0
 
     def plus(self, more: Sequence[Tool]) -> ToolSet:
         """These and more behind them; of two with one name the first stays."""
@@ -30,6 +33,13 @@ class ToolSet:
     def specs(self) -> tuple[ToolSpec, ...]:
         """In the order in which they were given; the same for every request of an attempt."""
         return tuple(tool.spec for tool in self._tools.values())
+
+    @property
+    def bytes(self) -> int:
+        """About how much of a request the tools take. Asked several times a turn, so it is counted once."""
+        if not self._bytes:
+            self._bytes = len(json.dumps(to_json(self.specs)))
+        return self._bytes
 
     def summary(self, call: ToolCall) -> str:
         """The call in one line."""

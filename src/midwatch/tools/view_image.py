@@ -6,8 +6,8 @@ import posixpath
 
 from midwatch.domain.conversation import Image, ToolSpec
 from midwatch.tools import arguments as given
-from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import harmless
+from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.cut import harmless, one_line
 from midwatch.tools.pictures import LARGEST, recognise, unfit
 
 _DESCRIPTION = "Look at a picture of the workspace: PNG, JPEG, GIF or WebP, up to 5 MiB."
@@ -20,7 +20,7 @@ _SCHEMA = {
 }
 
 
-class ViewImage:
+class ViewImage(Tool):
     """Reads a picture, and shows it with the result."""
 
     spec = ToolSpec("view_image", _DESCRIPTION, _SCHEMA)
@@ -31,14 +31,9 @@ class ViewImage:
             path = given.text(given.read(arguments), "path")
         except given.BadArguments:
             return "view_image"
-        line = harmless(f"view_image: {path}", newlines=False)
-        return line if len(line) <= 200 else line[:199] + "…"
+        return one_line(f"view_image: {path}")
 
     def reads_only(self, arguments: str) -> bool:
-        """Yes."""
-        return True
-
-    def repeatable(self, arguments: str) -> bool:
         """Yes."""
         return True
 
@@ -47,8 +42,7 @@ class ViewImage:
         try:
             path = given.text(given.read(arguments), "path")
         except given.BadArguments as error:
-            output = f'view_image: {error}. The arguments are {{"path": "docs/plan.png"}}.'
-            return ToolResult(ok=False, output=output, ended="bad arguments")
+            return given.refused("view_image", error, 'The arguments are {"path": "docs/plan.png"}.')
         name = harmless(path, newlines=False)
         place = _inside(path, bench.box.workdir, bench.folder)
         if not place:

@@ -28,7 +28,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
 from midwatch.workflows.folder import Folder
-from midwatch.workflows.reopening import keep
+from midwatch.workflows.reopening import keep, start_of
 from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.solve import Parts, told_instructions
@@ -88,9 +88,7 @@ class Conversation:
         elif self.log.outcome is not None or not self.log.items:
             raise InputError("there is no turn to go on with", "say something")
         else:
-            base = self.task.base
-            ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
-            await self._folder.reach(ours)
+            await self._folder.reach(self._ours())
         await self._work()
         while self._inbox and self.log.outcome is not None and self.log.outcome.kind == "done":
             await self.log.append(*self._take())
@@ -190,8 +188,7 @@ class Conversation:
 
     async def _import(self) -> None:
         """See what the person has changed in their folder since, and go on with that."""
-        base = self.task.base
-        ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
+        ours = self._ours()
         theirs = await self._folder.settle(ours)
         if theirs is None:
             return
@@ -202,6 +199,10 @@ class Conversation:
         words = f"[The person has changed files in their folder, and yours are the same now: {', '.join(files)}{more}]"
         told = [Message("harness", words)] if self.log.items else []
         await self.log.append(FilesImported(theirs, files), *told)
+
+    def _ours(self, history: History | None = None) -> Checkpoint:
+        """The files of the copy, now or at an earlier time."""
+        return (history or self.log).checkpoint or start_of(self.task)
 
     async def _go_to(self, checkpoint: Checkpoint) -> None:
         """Make the files of the copy those of a checkpoint."""
@@ -215,9 +216,7 @@ class Conversation:
             raise InputError(
                 f"there is no going back to event {to} now", "interrupt the turn, and name an earlier event"
             )
-        base = self.task.base
-        point = History(self.log.events[:to]).checkpoint or Checkpoint(base.tree, base.commit)
-        ours = self.log.checkpoint or Checkpoint(base.tree, base.commit)
+        point, ours = self._ours(History(self.log.events[:to])), self._ours()
         await self._folder.settle(ours)
         changes = await self._folder.turn_back(ours, point)
         await keep(self._parts.repository, self.log.attempt, self.log)

@@ -133,7 +133,7 @@ async def _change(wish: Wish, repository: Repository) -> tuple[Base, str]:
         if base.commit == head.commit:
             raise InputError("there are no uncommitted changes to review", "name --base or --commit")
         return base, f"the uncommitted changes on {head.ref}"
-    return await _since(wish.base or await _default_branch(repository, head), head, repository)
+    return await _since(wish.base or await _default_branch(repository), head, repository)
 
 
 async def _of_commit(name: str, repository: Repository) -> tuple[Base, str]:
@@ -162,7 +162,7 @@ async def _since(name: str, head: Base, repository: Repository) -> tuple[Base, s
     return replace(head, commit=commit), f"the changes of {head.ref} since {name}"
 
 
-async def _default_branch(repository: Repository, head: Base) -> str:
+async def _default_branch(repository: Repository) -> str:
     place = repository.place
     git = place.git() if place is not None else repository.git
     remote = await git.ask("symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.agent.approvals import Remembering
 from midwatch.domain.interventions import ApprovalGiven
 from midwatch.domain.task import McpUse
 from midwatch.tools.approval import Answer, Question
 from midwatch.tools.base import Bench
+from tests.support.logs import log_of
 from tests.tools.mcp.bench import SERVER, opened, ours
 
 
@@ -54,15 +56,28 @@ async def test_a_person_may_allow_it_and_is_asked_each_time_unless_they_say_alwa
         assert [event.allowed for event in first.events] == [True]
         await servers.call("zeta", line="one")
     assert len(once.asked) == 2
-    async with opened(table, ours(trusted=True), approver=always) as servers:
-        await servers.call("zeta", line="one")
-        assert (await servers.call("zeta", line="one")).events == ()
-        await servers.call("zeta", line="two")
+    log, _ = await log_of([])
+    async with opened(table, ours(trusted=True), approver=Remembering(always, log)) as servers:
+        for line in ("one", "one", "two"):
+            result = await servers.call("zeta", line=line)
+            await log.append(*result.events)
     assert [question.subject for question in always.asked] == [
         'test · zeta {"line": "one"}',
         'test · zeta {"line": "two"}',
     ]
     assert count.read_text() == "one\none\none\none\ntwo\n"
+
+
+async def test_an_answer_for_a_long_call_holds_for_no_other_that_begins_alike(table: Bench, count: Path) -> None:
+    person = Person(Answer(True, always=True))
+    log, _ = await log_of([])
+    async with opened(table, ours(trusted=True), approver=Remembering(person, log)) as servers:
+        for end in ("a", "b", "a"):
+            result = await servers.call("zeta", line="x" * 5000 + end)
+            await log.append(*result.events)
+    first, second = person.asked
+    assert first.subject != second.subject
+    assert max(len(first.subject), len(second.subject)) < 4200
 
 
 async def test_a_person_who_says_no_is_heard_by_the_model(table: Bench, count: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.theme import Theme
+from textual.worker import Worker
 
 from midwatch import wiring
 from midwatch.cli import following, words
@@ -159,12 +160,16 @@ class Terminal(App[str]):
             self._queued.show(self.turns.queued)
             self._show_status()
             if any(hasattr(event.body, "checkpoint") for event in events):
-                self.run_worker(self._count_changes(), group="changes", exclusive=True)
+                self._count_soon()
 
     def _plan_line(self) -> str:
         plan = self.session.talk.log.plan if self.session.talk else None
         step = next((step.step for step in plan.steps if step.status == "in_progress"), "") if plan else ""
         return words.line(step)
+
+    def _count_soon(self) -> None:
+        # not a coroutine already: one that is taken back before it begins would never be awaited
+        _: Worker[None] = self.run_worker(self._count_changes, group="changes", exclusive=True)
 
     async def _count_changes(self) -> None:
         with contextlib.suppress(MidwatchError):  # a picture for a person; `/diff` says what is wrong
@@ -173,7 +178,7 @@ class Terminal(App[str]):
 
     def _refresh_figures(self) -> None:
         self._show_status()
-        self.run_worker(self._count_changes(), group="changes", exclusive=True)
+        self._count_soon()
 
     def _show_status(self) -> None:
         session = self.session

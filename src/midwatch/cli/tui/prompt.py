@@ -22,8 +22,6 @@ from midwatch.cli.tui import slash
 cast("dict[str, tuple[Keys, ...]]", ANSI_SEQUENCES_KEYS)["\x1b\r"] = (Keys.ControlJ,)
 """Alt+enter of terminals without the newer protocol, which would be read as enter."""
 
-MENU_ROWS = 6
-
 
 class Input(TextArea):
     """The text. Enter sends it; what it does not know goes to the prompt around it."""

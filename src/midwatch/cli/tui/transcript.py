@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from midwatch.agent.course import course
 from midwatch.cli import words
 from midwatch.cli.steps import Steps
 from midwatch.cli.tui.entries import Answer, Call, Edit, Entry, Note, Plan, Run, Said
@@ -55,7 +56,7 @@ class Transcript:
         """Take one more event in. The entries that are new or have changed; None when everything may have."""
         self.events.append(event)
         if isinstance(event.body, Undone):
-            before = Transcript(self.events[: event.body.to])
+            before = Transcript(course(self.events[: event.body.to]))
             self.entries, self._calls, self._plan = before.entries, before._calls, before._plan
             self._put(Note(f"e{event.seq}", "undone: the conversation and the files are as they were here"))
             return None

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from midwatch.cli import words
 from midwatch.cli.tui.lines import Lines
@@ -97,11 +98,14 @@ class Choose(ModalScreen[str]):
             options.add_option(Option(Content.assemble(text, gap if fact else "", (fact, "dim"))))
         if self._shown:
             options.highlighted = 0
-        self.run_worker(self._show_preview(), exclusive=True, group="preview")
+        self._preview_soon()
 
     def on_option_list_option_highlighted(self) -> None:
         """Say what it means."""
-        self.run_worker(self._show_preview(), exclusive=True, group="preview")
+        self._preview_soon()
+
+    def _preview_soon(self) -> None:
+        _: Worker[None] = self.run_worker(self._show_preview, exclusive=True, group="preview")
 
     async def _show_preview(self) -> None:
         if self._preview is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from typing import Any
@@ -9,18 +10,17 @@ from typing import Any
 from midwatch.domain.conversation import ToolSpec
 from midwatch.domain.interventions import ApprovalGiven, OfferedTool
 from midwatch.tools import arguments as given
-from midwatch.tools.approval import Question
-from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import harmless
+from midwatch.tools.approval import Question, decided
+from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.cut import harmless, one_line
 from midwatch.tools.mcp.connection import CallFailed, Connection
 from midwatch.tools.mcp.results import DETAIL_CAP, marked, shape
 
-_LINE = 200
 _SUBJECT = 4000
 _WORDS = 2000
 
 
-class McpTool:
+class McpTool(Tool):
     """One tool of one server."""
 
     def __init__(self, offered: OfferedTool, connection: Connection, *, contained: bool, named: bool) -> None:
@@ -31,7 +31,6 @@ class McpTool:
         self._connection = connection
         self._contained = contained
         self._named = named
-        self._always: set[str] = set()
 
     @property
     def _title(self) -> str:
@@ -44,8 +43,7 @@ class McpTool:
 
     def summary(self, arguments: str) -> str:
         """Server, tool and the arguments."""
-        line = f"{self.spec.name}: {' '.join(harmless(arguments, newlines=False).split())}"
-        return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
+        return one_line(f"{self.spec.name}: {' '.join(arguments.split())}")
 
     def reads_only(self, arguments: str) -> bool:
         """What its server says, where the settings let that count."""
@@ -64,24 +62,20 @@ class McpTool:
         except (given.BadArguments, ValueError, RecursionError) as error:
             return self._refused({}, f"{self.spec.name}: {error}. Nothing was called.", "bad arguments")
         answered: tuple[ApprovalGiven, ...] = ()
-        if reason := self._question(bench.mode, subject):
-            question = Question(bench.call_id, self.spec.name, harmless(subject)[:_SUBJECT], reason)
+        if reason := self._question(bench.mode):
+            question = Question(bench.call_id, self.spec.name, _asked(subject), reason)
             answer = await bench.approver.ask(question)
-            why = answer.reason
-            answered = (
-                ApprovalGiven(bench.call_id, self.spec.name, question.subject, answer.allowed, answer.author, why),
-            )
+            answered = (decided(question, answer),)
             if not answer.allowed:
-                output = f"{self._title} was not called: {reason}, and the answer was no{f' ({why})' if why else ''}."
+                why = f" ({answer.reason})" if answer.reason else ""
+                output = f"{self._title} was not called: {reason}, and the answer was no{why}."
                 output += " Do without it, or say in the end what is missing."
                 return self._refused(values, output, "refused", answered)
-            if answer.always:
-                self._always.add(subject)
         return await self._call(values, bench, answered)
 
-    def _question(self, mode: str, subject: str) -> str:
+    def _question(self, mode: str) -> str:
         """Why a person must decide; empty when nobody need."""
-        if self._offered.reads_only or subject in self._always:
+        if self._offered.reads_only:
             return ""
         if mode == "read-only":
             return "it may change something, and this runs in the mode read-only"
@@ -142,6 +136,14 @@ class McpTool:
 
     def _detail(self, values: dict[str, Any], **answer: Any) -> dict[str, Any]:
         return {"server": self._connection.name, "tool": self._offered.tool, "arguments": values, **answer}
+
+
+def _asked(subject: str) -> str:
+    """The call as a person reads it. A long one is cut, and still stands for no other."""
+    text = harmless(subject)
+    if len(text) <= _SUBJECT:
+        return text
+    return f"{text[:_SUBJECT]}… ({len(text):,} characters, SHA-256 {hashlib.sha256(text.encode()).hexdigest()})"
 
 
 def _since(began: float) -> int:

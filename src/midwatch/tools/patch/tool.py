@@ -8,8 +8,8 @@ import re
 from midwatch.domain.conversation import ToolSpec
 from midwatch.sandbox.base import Box
 from midwatch.tools import arguments as given
-from midwatch.tools.base import Bench, ToolResult
-from midwatch.tools.cut import harmless
+from midwatch.tools.base import Bench, Tool, ToolResult
+from midwatch.tools.cut import harmless, one_line
 from midwatch.tools.patch.apply import apply_patch
 from midwatch.tools.patch.grammar import LARK, PatchError
 
@@ -42,7 +42,7 @@ _HEADING = re.compile(r"^[ \t]*\*\*\* (Add|Update|Delete) File:(.*)$", re.MULTIL
 _LETTERS = {"Add": "A", "Update": "M", "Delete": "D"}
 
 
-class ApplyPatch:
+class ApplyPatch(Tool):
     """Applies a patch in the `*** Begin Patch` format, all or nothing."""
 
     spec = ToolSpec("apply_patch", _DESCRIPTION, _SCHEMA, LARK)
@@ -55,22 +55,13 @@ class ApplyPatch:
             text = arguments
         return patch_summary(text)
 
-    def reads_only(self, arguments: str) -> bool:
-        """No."""
-        return False
-
-    def repeatable(self, arguments: str) -> bool:
-        """Yes: it touches nothing but the workspace."""
-        return True
-
     async def run(self, arguments: str, bench: Bench) -> ToolResult:
         """Apply it to the box."""
         try:
             text = _patch(arguments)
         except given.BadArguments as error:
             form = '{"patch": "*** Begin Patch\\n…\\n*** End Patch"}'
-            output = f"apply_patch: {error}. Nothing was changed. The arguments are {form}."
-            return ToolResult(ok=False, output=output, ended="bad arguments")
+            return given.refused("apply_patch", error, f"Nothing was changed. The arguments are {form}.")
         if bench.mode == "read-only":
             return READ_ONLY
         return await run_patch(text, bench.box, bench.folder)
@@ -100,8 +91,7 @@ def patch_summary(text: str) -> str:
     """The files of a patch in a line of at most 200 characters."""
     headings = [(kind, path.strip(" \t\r")) for kind, path in _HEADING.findall(text[:100_000])]
     files = [f"{_LETTERS[kind]} {path}" for kind, path in headings if path]
-    line = harmless("apply_patch: " + (", ".join(files) or "no file"), newlines=False)
-    return line if len(line) <= 200 else line[:199] + "…"
+    return one_line("apply_patch: " + (", ".join(files) or "no file"))
 
 
 def _patch(arguments: str) -> str:
