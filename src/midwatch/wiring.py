@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from midwatch.workflows.report import Report
     from midwatch.workflows.solve import Parts
     from midwatch.workflows.start import Request
+    from midwatch.workspace.repository import Repository
 
     Adjust = Callable[[Settings], Settings]
 
@@ -45,6 +46,8 @@ class Home:
     """What a command line says about settings, where it may."""
     sandboxes: dict[str, Sandbox] = field(default_factory=dict)
     """Drivers that are made already, by name."""
+    opened: dict[str, Repository] = field(default_factory=dict)
+    """Those of tasks that were made and have not begun, by the task's id."""
 
     @cached_property
     def blobs(self) -> Blobs:
@@ -88,12 +91,11 @@ async def start(home: Home, request: Request) -> Task:
     settings = home.settings
     name = request.model or settings.models.model
     await (await named_model(home, name)).close()  # an unknown model or a missing key is said before anything is made
+    repository = await Repository.open(home.state, request.repository, plain=request.kind == "conversation")
     limits = settings.limits.fill(request.limits)
-    plain = request.kind == "conversation"
-    repository = await Repository.open(home.state, request.repository, plain=plain)
     around = settings.surroundings(home.state, home.environ, name, request.sandbox, limits)
-    task = await make_task(request, repository, around)
-    await home.store.create(task)
+    await home.store.create(task := await make_task(request, repository, around))
+    home.opened[task.id] = repository
     return task
 
 
@@ -106,10 +108,9 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
     task = (await home.store.find(task_id)).task
     if task.kind != "task":
         raise another_kind(task)
-    if await settled(home.store, home.state, home.forge, task):
-        return await report(home, task.id)
-    async with parts_of(home, task, task.model, observer) as parts:
-        await solve(task, parts)
+    if not await settled(home.store, home.state, home.forge, task):
+        async with parts_of(home, task, task.model, observer) as parts:
+            await solve(task, parts)
     return await report(home, task.id)
 
 
@@ -124,12 +125,10 @@ async def converse(
 
     row = await home.store.find(task_id)
     history = History(await home.store.read(row.attempts[0].attempt))
-    task, before = (
-        talks.as_chosen(row.task, history, home.settings.sandbox.driver, mode),
-        history.model or row.task.model,
-    )
-    async with parts_of(home, task, model or before, observer, approver) as parts, talks.converse(task, parts) as talk:
-        await talk.settle_on(task.mode, model or before, parts.model)
+    task = talks.as_chosen(row.task, history, home.settings.sandbox.driver, mode)
+    name = model or history.model or task.model
+    async with parts_of(home, task, name, observer, approver) as parts, talks.converse(task, parts) as talk:
+        await talk.settle_on(task.mode, name, parts.model)
         yield talk
 
 
@@ -148,13 +147,13 @@ async def parts_of(
         from midwatch.models.transport import preload
 
         asyncio.get_running_loop().run_in_executor(None, preload)  # while the workspace is being prepared
-    plain = task.kind == "conversation"
+    made, plain = home.opened.pop(task.id, None), task.kind == "conversation"
     try:
         yield Parts(
             state=home.state,
             store=home.store,
             blobs=home.blobs,
-            repository=await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
+            repository=made or await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
             sandbox=home.sandboxes.get(task.sandbox) or drivers.make(task.sandbox),
             model=model,
             tools=default_tools(home.settings.rules().beside(task.guard.rules)),

@@ -28,7 +28,8 @@ def task_lines(task: Task, look: Look) -> list[str]:
     rows += [("attempts", str(task.attempts))] if task.attempts > 1 else []
     rows += [("check", words.line(check)) for check in task.checks]
     if task.checks:
-        rows.append(("", f"({checks_source(task.checks_from)})"))
+        unused = "; not run, since the task is read-only" if task.mode == "read-only" else ""
+        rows.append(("", f"({checks_source(task.checks_from)}{unused})"))
     else:
         rows.append(("check", "none found, so nothing will prove the change; give one with --check CMD"))
     rows += [("note", note) for note in task.notes or ((task.base.note,) if task.base.note else ())]

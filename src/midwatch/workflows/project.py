@@ -63,10 +63,9 @@ def trusts(location: str, means: Means, *, asked: bool) -> bool:
     return asked or is_trusted(location, means.settings.trusted, means.home)
 
 
-async def read_project(repository: Repository, commit: str, *, trusted: bool) -> Project:
-    """What the commit sets. Raises InputError that names the file and what is wrong in it; what is not trusted is not
-    looked into."""
-    files = await objects.files(repository.git, commit, SETTINGS, RULES, HOOKS, prompts.FOLDER)
+async def read_project(repository: Repository, commit: str, files: Sequence[str], *, trusted: bool) -> Project:
+    """What the commit, which has these files, sets. Raises InputError that names the file and what is wrong in it; what
+    is not trusted is not looked into."""
     there = [path for path in files if path in (SETTINGS, RULES, HOOKS) or prompts.name_of(path)]
     if not trusted:
         return Project(unread=tuple(there))

@@ -23,6 +23,7 @@ from midwatch.workflows.plan import Means, Plan, lowered, make_plan, notes, term
 from midwatch.workflows.project import Project, read_project, trusts
 from midwatch.workspace import bases, objects
 from midwatch.workspace.detect import detect
+from midwatch.workspace.git import Git
 from midwatch.workspace.recipe import FILE, Recipe
 from midwatch.workspace.recipe import parse as parse_recipe
 from midwatch.workspace.repository import Repository
@@ -103,6 +104,8 @@ class Resolved:
     checks_from: str
     """As in `Task`."""
     plan: Plan
+    files: Sequence[str]
+    """All that the commit has."""
 
 
 async def resolve(request: Request, repository: Repository, around: Surroundings) -> Resolved:
@@ -111,14 +114,16 @@ async def resolve(request: Request, repository: Repository, around: Surroundings
     base = await repository.resolve(request.base)
     if request.include_uncommitted or request.kind == "conversation":
         base = await repository.include_uncommitted(base)
-    recipe, checks, checks_from = await _checks(request.checks, repository, base.commit)
+    files = await objects.files(repository.git, base.commit)
+    recipe, checks, checks_from = await _checks(request.checks, repository.git, base.commit, files)
     tools = _tools(recipe, repository, checks, around, from_person=checks_from == "option")
-    return Resolved(base, checks, checks_from, await make_plan(repository, base, recipe, tools, around.means))
+    return Resolved(base, checks, checks_from, await make_plan(repository, base, recipe, tools, around.means), files)
 
 
 async def host_tools(repository: Repository, around: Surroundings, commit: str) -> tuple[tuple[str, ...], Toolchain]:
     """The checks of a commit, and what a box is given of the host for them; without what a recipe sets up."""
-    recipe, checks, _ = await _checks((), repository, commit)
+    files = await objects.files(repository.git, commit)
+    recipe, checks, _ = await _checks((), repository.git, commit, files)
     return checks, _tools(recipe, repository, checks, around, from_person=False)
 
 
@@ -133,7 +138,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     found = await resolve(request, repository, around)
     recipe, tools = found.plan.recipe, found.plan.tools
     trusted = trusts(repository.location, around.means, asked=request.trust_project)
-    project = await read_project(repository, found.base.commit, trusted=trusted)
+    project = await read_project(repository, found.base.commit, found.files, trusted=trusted)
     prompt = _prompt(request, around, project)
     servers = chosen(request.mcp, around.mcp)
     require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
@@ -226,13 +231,13 @@ def _tools(
     return replace(found, read_only=(*found.read_only, *map(Path, around.read_only)))
 
 
-async def _checks(given: Sequence[str], repository: Repository, commit: str) -> tuple[Recipe, tuple[str, ...], str]:
+async def _checks(
+    given: Sequence[str], git: Git, commit: str, files: Sequence[str]
+) -> tuple[Recipe, tuple[str, ...], str]:
     """The checks, in this order: asked for, from the repository's recipe, detected, none."""
     blank = [check for check in given if not check.strip()]
     if blank:
         raise InputError("a --check is empty", "give the command that must exit with 0, such as --check 'pytest -q'")
-    git = repository.git
-    files = await objects.files(git, commit)
     content = await objects.read_files(git, commit, [FILE] if FILE in files else [])
     recipe = parse_recipe(content[FILE]) if FILE in content else Recipe()
     if given:

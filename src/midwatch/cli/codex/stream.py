@@ -35,6 +35,7 @@ _WITH_RESULT = ("tool_finished", "plan_updated", "network_requested", "session_e
 """Kinds that come in one append with a result."""
 _AGAIN = re.compile(r"; trying again in \d+ s$")
 _LONGEST_DIFF = 1 << 20
+_ARROW = "→" if (sys.stderr.encoding or "").lower().startswith("utf") else "->"
 _BREAKS = re.compile("[\x85\u2028\u2029]")
 """JSON lets them stand in a string, but readers of lines (Node's is one) end a line there."""
 
@@ -271,7 +272,7 @@ class WordStream:
 
 def _tell(text: str, *more: str) -> None:
     with contextlib.suppress(OSError):
-        sys.stderr.write("".join([f"midwatch: {text}\n", *(f"  -> {line}\n" for line in more if line)]))
+        sys.stderr.write("".join([f"midwatch: {text}\n", *(f"  {_ARROW} {line}\n" for line in more if line)]))
         sys.stderr.flush()
 
 

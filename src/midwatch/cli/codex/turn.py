@@ -57,6 +57,8 @@ class Turning:
     stream: streams.Stream
     signal: int = 0
     """What has asked it to stop; 0 for nothing."""
+    thread: str = "--last"
+    """The conversation, as `exec resume` takes it."""
 
     async def run(self) -> int:
         """Do it; the exit code."""
@@ -90,7 +92,9 @@ class Turning:
         except MidwatchError as error:
             if self.signal:  # what breaks while everything is being ended is not news
                 return await self._stopped()
-            await self.stream.failed(words(error), error.mend.replace("`midwatch resume`", "`midwatch exec resume`"))
+            await self.stream.failed(
+                words(error), error.mend.replace("`midwatch resume`", f"`midwatch exec resume {self.thread}`")
+            )
             return 1
         except Exception as error:  # noqa: BLE001 - a bug is shown whole, and the stream still ends
             import traceback
@@ -123,6 +127,7 @@ class Turning:
             task = await wiring.start(home, _request(order, text, home))
         else:
             task = await _earlier(home, order)
+        self.thread = task.id
         self.stream.thread(task.id)
         if order.resume and not _within(order.folder, task):
             self.stream.note(f"the conversation goes on in its own folder, {task.repository}")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,7 +62,7 @@ class Terminal(App[str]):
         self.theme = look.name
         self.home, self._first, self._resume = home, first, resume
         self.feed = Feed(self._wake)
-        self.session = Session(home, choices, self.feed, AskOnScreen(self))
+        self.session = Session(home, choices, self.feed, AskOnScreen(self, self.feed))
         self.turns = Turns(self.session, self, self._spawn)
         self._facts = welcome.Facts(
             status.folder_name(choices.folder, home.environ.get("HOME", "")),
@@ -183,6 +184,10 @@ class Terminal(App[str]):
     def _show_status(self) -> None:
         session = self.session
         mode = session.task.mode if session.task else session.choices.mode
+        now = replace(self._facts, model=session.model, mode=mode)
+        if now != self._facts:  # another one was opened, or chosen
+            self._facts = now
+            self._welcome.show(now)
         facts = status.figures(session.talk.log if session.talk else None, session.window, self._changes)
         self._status.show(Figures(session.model, mode, self._facts.folder, facts))
 

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from midwatch.cli import words
+from midwatch.cli.tui.feed import Feed
 from midwatch.tools.approval import Answer, Question
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def _always(question: Question) -> str:
 class AskOnScreen:
     """See `Approver`. Questions that come at once are asked one after the other."""
 
-    def __init__(self, app: App[str]) -> None:
-        self._app = app
+    def __init__(self, app: App[str], feed: Feed) -> None:
+        self._app, self._feed = app, feed
         self._one = asyncio.Lock()
 
     async def ask(self, question: Question) -> Answer:
@@ -107,10 +108,12 @@ class AskOnScreen:
                     answered.set_result(answer or Answer(False))
 
             screen = Asked(question)
+            doing, self._feed.doing = self._feed.doing, "waiting for your answer"
             await self._app.push_screen(screen, settle)
             self._app.bell()
             try:
                 return await answered
             finally:
+                self._feed.doing = doing
                 if self._app.screen is screen:
                     screen.dismiss(None)
