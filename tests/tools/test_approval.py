@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from midwatch.domain.interventions import ApprovalGiven
-from midwatch.tools.approval import Answer, Question
+from midwatch.tools.approval import Answer
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.rules import Rule, Rules
 from midwatch.tools.shell import Shell
+from tests.support.person import Person
 from tests.tools.folder_box import WatchedBox
 
 RULES = Rules(
@@ -21,18 +22,6 @@ RULES = Rules(
         Rule(("rm", "-rf"), "forbid", "too much"),
     ]
 )
-
-
-class Person:
-    """Gives one answer to everything, and keeps the questions."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.questions: list[Question] = []
-
-    async def ask(self, question: Question) -> Answer:
-        self.questions.append(question)
-        return self.answer
 
 
 async def run(table: Bench, command: str, person: Person | None = None, **arguments: str) -> ToolResult:

@@ -9,26 +9,15 @@ from dataclasses import replace
 import pytest
 
 from midwatch.domain.interventions import ApprovalGiven
-from midwatch.tools.approval import Answer, Question
+from midwatch.tools.approval import Answer
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.rules import Rule, Rules
 from midwatch.tools.session import SessionTool
 from midwatch.tools.shell import Shell
+from tests.support.person import Person
 from tests.tools.folder_box import WatchedBox
 
 RULES = Rules([Rule(("touch",), "ask", "files are precious"), Rule(("mkdir",), "forbid", "no folders")])
-
-
-class Person:
-    """Gives one answer to everything, and keeps the questions."""
-
-    def __init__(self, allowed: bool) -> None:
-        self.allowed = allowed
-        self.questions: list[Question] = []
-
-    async def ask(self, question: Question) -> Answer:
-        self.questions.append(question)
-        return Answer(self.allowed)
 
 
 @pytest.fixture
@@ -69,7 +58,7 @@ async def test_a_line_that_comes_in_pieces_is_read_as_one(shell: Bench) -> None:
 
 
 async def test_a_person_is_asked_and_their_answer_is_an_event(shell: Bench) -> None:
-    person = Person(allowed=False)
+    person = Person(Answer(allowed=False))
     result = await type_in(replace(shell, approver=person), "touch made\n")
     assert (result.ok, result.ended) == (False, "refused by a rule")
     (question,) = person.questions
@@ -77,7 +66,7 @@ async def test_a_person_is_asked_and_their_answer_is_an_event(shell: Bench) -> N
     (event,) = result.events
     assert isinstance(event, ApprovalGiven)
     assert not event.allowed
-    result = await type_in(replace(shell, approver=Person(allowed=True)), "touch made\n")
+    result = await type_in(replace(shell, approver=Person(Answer(allowed=True))), "touch made\n")
     assert isinstance(result.events[0], ApprovalGiven)
     assert "made" in await written(shell)
 

@@ -13,6 +13,7 @@ from midwatch.domain.interventions import ApprovalGiven
 from midwatch.models.fake import FakeModel, calls, says
 from midwatch.tools.approval import Answer, Question
 from midwatch.tools.rules import Rule, Rules
+from tests.support.person import Person
 from tests.support.place import Place, make_repository
 from tests.workflows.test_conversation import begin, opened
 
@@ -22,18 +23,6 @@ TOUCH = calls("shell", command="touch made.txt")
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path, make_repository(tmp_path / "repo", {"count.txt": "zero\n"}))
-
-
-class Person:
-    """Gives the same answer to everything, and keeps the questions."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
-        self.questions: list[Question] = []
-
-    async def ask(self, question: Question) -> Answer:
-        self.questions.append(question)
-        return self.answer
 
 
 def answers(model: FakeModel) -> list[str]:

@@ -20,7 +20,7 @@ from midwatch.agent.loop import Workplace, compact, work
 from midwatch.agent.requests import Requests
 from midwatch.domain.conversation import Image, Usage
 from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreError
-from midwatch.domain.events import Failed, Message, TaskStarted
+from midwatch.domain.events import Failed, Message
 from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.ids import attempt_id
 from midwatch.domain.interventions import FilesImported, Interrupted, ModeChosen, ModelChosen, Undone
@@ -30,8 +30,8 @@ from midwatch.models.base import Model
 from midwatch.workflows.folder import Folder
 from midwatch.workflows.reopening import keep, start_of
 from midwatch.workflows.servers import equipped
-from midwatch.workflows.site import Site, SiteParts, site
-from midwatch.workflows.solve import Parts, told_instructions
+from midwatch.workflows.site import Site, site
+from midwatch.workflows.solve import Parts, begun, told_instructions
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy
 
@@ -281,12 +281,7 @@ async def converse(task: Task, parts: Parts) -> AsyncIterator[Conversation]:
     name = attempt_id(task.id, 1)
     with hold(parts.state / "locks", name):
         log = await Log.open(parts.store, name, parts.observer)
-        parts.observer.phase("trying the sandbox")
-        protections = await parts.sandbox.probe()
-        if log.task is None:
-            await log.append(TaskStarted(task, 1, parts.sandbox.name, protections.words, parts.harness))
-        tools = SiteParts(parts.repository, parts.sandbox, parts.means, parts.blobs, parts.observer)
-        async with site(task, protections, tools) as place:
+        async with site(task, await begun(task, [log], parts), parts.site) as place:
             async with _bench(task, log, place, parts) as bench:
                 yield Conversation(task, log, place, bench, parts)
         with contextlib.suppress(MidwatchError, OSError):

@@ -9,7 +9,7 @@ from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
 from midwatch.agent.requests import Requests
 from midwatch.domain.errors import MidwatchError, StaleEpoch, StoreError
-from midwatch.domain.events import Failed, Message, Stopped, TaskStarted
+from midwatch.domain.events import Failed, Message, Stopped
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.ids import attempt_id
 from midwatch.domain.interventions import Reviewed
@@ -19,8 +19,8 @@ from midwatch.engine.lease import hold
 from midwatch.sandbox.base import WORKDIR
 from midwatch.workflows.environment import IN_PLACE
 from midwatch.workflows.reviewed import changed, parent_of, rules
-from midwatch.workflows.site import Site, SiteParts, site
-from midwatch.workflows.solve import Parts
+from midwatch.workflows.site import Site, site
+from midwatch.workflows.solve import Parts, begun
 from midwatch.workflows.start import work_folder
 from midwatch.workspace import objects
 from midwatch.workspace.checkout import Workspace
@@ -56,12 +56,7 @@ async def review(task: Task, parts: Parts) -> Reviewed | Stopped:
 
 
 async def _review(task: Task, log: Log, parts: Parts) -> None:
-    parts.observer.phase("trying the sandbox")
-    protections = await parts.sandbox.probe()
-    if log.task is None:
-        await log.append(TaskStarted(task, 1, parts.sandbox.name, protections.words, parts.harness))
-    tools = SiteParts(parts.repository, parts.sandbox, parts.means, parts.blobs, parts.observer)
-    async with site(task, protections, tools) as place:
+    async with site(task, await begun(task, [log], parts), parts.site) as place:
         if not log.items:
             await log.append(await _opening(task, log, parts))
         parts.observer.phase("preparing the workspace")

@@ -30,7 +30,7 @@ from midwatch.engine.lease import hold
 from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
 from midwatch.models.base import Model
-from midwatch.sandbox.base import WORKDIR, Sandbox
+from midwatch.sandbox.base import WORKDIR, Protections, Sandbox
 from midwatch.tools.approval import Approver, Nobody
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.toolset import ToolSet
@@ -72,6 +72,11 @@ class Parts:
     """The MCP servers that a task may name."""
     approver: Approver = field(default_factory=Nobody)
     """Who is asked where a person must decide."""
+
+    @property
+    def site(self) -> SiteParts:
+        """What making boxes takes."""
+        return SiteParts(self.repository, self.sandbox, self.means, self.blobs, self.observer)
 
     @property
     def servers(self) -> ServerParts:
@@ -121,15 +126,9 @@ async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
     """All of them at once, in the same environment."""
     if all(log.finished or log.checked is not None for log in logs):
         return
-    parts.observer.phase("trying the sandbox")
-    protections = await parts.sandbox.probe()
-    for number, log in enumerate(logs, 1):
-        if log.task is None:
-            started = TaskStarted(task, number, parts.sandbox.name, protections.words, parts.harness)
-            await log.append(started)
-    tools = SiteParts(parts.repository, parts.sandbox, parts.means, parts.blobs, parts.observer)
+    protections = await begun(task, logs, parts)
     try:
-        async with site(task, protections, tools) as place:
+        async with site(task, protections, parts.site) as place:
             for log in logs:
                 await _introduce(task, log, place, parts)
             going = (_attempt(task, log, place, parts) for log in logs)
@@ -139,6 +138,16 @@ async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
             await _failed(log, error)
         raise
     _raise_unless_some_ended(troubles)
+
+
+async def begun(task: Task, logs: Sequence[Log], parts: Parts) -> Protections:
+    """Try the sandbox, and write down with what the attempts begin that have not begun. Raises as `Sandbox.probe`."""
+    parts.observer.phase("trying the sandbox")
+    protections = await parts.sandbox.probe()
+    for number, log in enumerate(logs, 1):
+        if log.task is None:
+            await log.append(TaskStarted(task, number, parts.sandbox.name, protections.words, parts.harness))
+    return protections
 
 
 async def _failed(log: Log, error: MidwatchError) -> None:

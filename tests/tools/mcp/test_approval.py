@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,11 @@ import pytest
 from midwatch.agent.approvals import Remembering
 from midwatch.domain.interventions import ApprovalGiven
 from midwatch.domain.task import McpUse
-from midwatch.tools.approval import Answer, Question
+from midwatch.tools.approval import Answer
 from midwatch.tools.base import Bench
 from tests.support.logs import log_of
+from tests.support.person import Person
 from tests.tools.mcp.bench import SERVER, opened, ours
-
-
-@dataclass
-class Person:
-    """Answers as told, and keeps the questions."""
-
-    answer: Answer
-    asked: list[Question] = field(default_factory=list)
-
-    async def ask(self, question: Question) -> Answer:
-        """See `Approver.ask`."""
-        self.asked.append(question)
-        return self.answer
 
 
 @pytest.fixture
@@ -55,13 +42,13 @@ async def test_a_person_may_allow_it_and_is_asked_each_time_unless_they_say_alwa
         first = await servers.call("zeta", line="one")
         assert [event.allowed for event in first.events] == [True]
         await servers.call("zeta", line="one")
-    assert len(once.asked) == 2
+    assert len(once.questions) == 2
     log, _ = await log_of([])
     async with opened(table, ours(trusted=True), approver=Remembering(always, log)) as servers:
         for line in ("one", "one", "two"):
             result = await servers.call("zeta", line=line)
             await log.append(*result.events)
-    assert [question.subject for question in always.asked] == [
+    assert [question.subject for question in always.questions] == [
         'test · zeta {"line": "one"}',
         'test · zeta {"line": "two"}',
     ]
@@ -75,7 +62,7 @@ async def test_an_answer_for_a_long_call_holds_for_no_other_that_begins_alike(ta
         for end in ("a", "b", "a"):
             result = await servers.call("zeta", line="x" * 5000 + end)
             await log.append(*result.events)
-    first, second = person.asked
+    first, second = person.questions
     assert first.subject != second.subject
     assert max(len(first.subject), len(second.subject)) < 4200
 
@@ -96,14 +83,14 @@ async def test_nobody_is_asked_for_what_reads_or_is_allowed_or_named_or_stays_in
         assert (await servers.call("alpha")).ok
         assert (await servers.call("zeta", line="one")).ok
         assert not (await servers.call("again")).ok
-    assert len(person.asked) == 1
+    assert len(person.questions) == 1
     async with opened(table, ours(trusted=True), McpUse("test", ("zeta", "alpha")), approver=person) as servers:
         assert (await servers.call("zeta", line="two")).ok
     async with opened(table, ours(trusted=True, allow=("*",)), approver=person) as servers:
         assert (await servers.call("zeta", line="three")).ok
     async with opened(table, ours(), approver=person) as servers:
         assert (await servers.call("zeta", line="four")).ok
-    assert len(person.asked) == 1
+    assert len(person.questions) == 1
     assert count.read_text() == "zero\none\ntwo\nthree\n"
 
 
