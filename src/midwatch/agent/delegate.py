@@ -238,11 +238,8 @@ def _wanted(arguments: str) -> _Wanted:
     prompt = given.text(values, "prompt")
     if not prompt.strip():
         raise given.BadArguments('"prompt" is empty')
-    turns, read_only = values.get("turns"), values.get("read_only") or False
-    if turns is not None and (not isinstance(turns, int) or isinstance(turns, bool) or turns < 1):
-        raise given.BadArguments('"turns" must be a whole number of 1 or more')
-    if not isinstance(read_only, bool):
-        raise given.BadArguments('"read_only" must be true or false')
+    turns = None if values.get("turns") is None else given.whole(values, "turns", 1)
+    read_only = given.flag(values, "read_only")
     return _Wanted(prompt.encode("utf-8", "replace").decode(), turns, read_only)
 
 

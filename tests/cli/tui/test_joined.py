@@ -8,6 +8,7 @@ import json
 
 from midwatch.cli.tui.rows import SaidRow
 from midwatch.domain.interventions import ApprovalGiven, ModeChosen
+from midwatch.workflows.conversation import Conversation
 from tests.cli.conftest import CALC, Program
 from tests.cli.tui.driving import at_terminal
 from tests.support.model_server import ModelServer, calls, hangs, says
@@ -78,6 +79,29 @@ async def test_another_mode_counts_from_the_next_turn_also_where_it_takes_anothe
         assert [e.body.mode for e in talk.log.events if isinstance(e.body, ModeChosen)] == ["workspace", "full"]
         assert person.app.session.choices.mode == "full"
     assert (program.repo / "calc.py").read_text() == CALC + "x\nx\n"
+
+
+async def test_words_said_while_another_sandbox_is_opened_go_into_the_same_conversation(
+    program: Program, server: ModelServer
+) -> None:
+    program.base_url = server.script(says("One."), says("Two."))
+    async with at_terminal(program) as person:
+        await person.type("first")
+        await person.rests()
+        session, gate = person.app.session, asyncio.Event()
+        reopen = session.open
+
+        async def slowly(task_id: str) -> Conversation:
+            await gate.wait()
+            return await reopen(task_id)
+
+        session.open = slowly  # type: ignore[method-assign]
+        await person.type("/mode full")
+        await person.until(lambda: session.talk is None, "the end of the sandbox before")
+        await person.type("second")
+        gate.set()
+        await person.sees("Two.")
+    assert len(program.json("list")) == 1
 
 
 async def test_prompts_of_a_repository_are_there_when_it_is_trusted(program: Program, server: ModelServer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +66,18 @@ class Actions:
         self._stage = stage
         self._session, self._talk = stage.session, stage.talk
         self._reviewing = Reviewing(stage.session, stage.talk.note)
+        self.between = asyncio.Lock()
+        """Held while a command may put another conversation on the screen; words have to wait for it, or they would
+        begin a new one."""
 
     async def do(self, command: slash.Slash, argument: str) -> None:
         """Do it. Must run in a worker: it may wait for the person."""
-        if command.idle and self._stage.turns.working:
-            raise InputError(f"/{command.name} has to wait until the turn is over", "esc interrupts it")
+        async with self.between if command.alone else contextlib.nullcontext():
+            if command.idle and self._stage.turns.working:
+                raise InputError(f"/{command.name} has to wait until the turn is over", "esc interrupts it")
+            await self._do(command, argument)
+
+    async def _do(self, command: slash.Slash, argument: str) -> None:
         doers: dict[str, Callable[[str], Awaitable[None]]] = {
             "model": self.model,
             "mode": self.mode,

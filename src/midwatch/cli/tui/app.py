@@ -125,9 +125,9 @@ class Terminal(App[str]):
             asyncio.get_running_loop().remove_signal_handler(number)
 
     async def _begin(self) -> None:
-        await self._guarded(self._look_around())
         if self._resume:
-            await self._guarded(self.actions.open(self._resume))
+            await self._guarded(self.actions.do(slash.SLASHES["resume"], self._resume))
+        await self._guarded(self._look_around())
         if self._first:
             await self._send(self._first)
 
@@ -199,7 +199,8 @@ class Terminal(App[str]):
 
     async def _send(self, text: str) -> None:
         if not text and not self._pictures:
-            self.turns.go_on()
+            async with self.actions.between:
+                self.turns.go_on()
             return
         await self._guarded(self._obey_or_say(text), text)
 
@@ -214,7 +215,8 @@ class Terminal(App[str]):
         images = tuple({one.image.digest: one.image for one in self._pictures}.values())
         self._pictures.clear()
         self.prompt.show_chips([])
-        self.turns.say(Words(text, images))
+        async with self.actions.between:
+            self.turns.say(Words(text, images))
         self._queued.show(self.turns.queued)
         self.talk.anchor()
 

@@ -18,23 +18,25 @@ class Slash:
     argument: str = ""
     idle: bool = False
     """Only while nothing is being worked on."""
+    alone: bool = False
+    """What is said meanwhile waits: it may change which conversation, or how much of it, there is."""
 
 
 SLASHES: dict[str, Slash] = {
     slash.name: slash
     for slash in (
         Slash("model", "which model answers", "[NAME]"),
-        Slash("mode", "what the agent may do: read-only, workspace, full", "[MODE]"),
+        Slash("mode", "what the agent may do: read-only, workspace, full", "[MODE]", idle=True, alone=True),
         Slash("diff", "everything that this conversation has changed"),
-        Slash("undo", "go back to an earlier step, files and conversation", idle=True),
+        Slash("undo", "go back to an earlier step, files and conversation", idle=True, alone=True),
         Slash("review", "have the changes looked over", "[WHAT]", idle=True),
-        Slash("compact", "sum the conversation up to make room", idle=True),
+        Slash("compact", "sum the conversation up to make room", idle=True, alone=True),
         Slash("status", "model, folder, sandbox, tokens, cost"),
         Slash("log", "the whole output of a command", "[N]"),
         Slash("image", "attach a picture to the next message", "PATH"),
         Slash("prompts", "your prompts, and the repository's"),
-        Slash("resume", "go on with another conversation", "[ID]", idle=True),
-        Slash("new", "begin another conversation", idle=True),
+        Slash("resume", "go on with another conversation", "[ID]", idle=True, alone=True),
+        Slash("new", "begin another conversation", idle=True, alone=True),
         Slash("help", "keys and commands"),
         Slash("quit", "leave; nothing is lost"),
     )
