@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import __version__
+from midwatch.engine.database.address import VARIABLE, opened
 from midwatch.engine.state import state_folder as state_folder
-from midwatch.engine.store.sqlite import SqliteStore
+from midwatch.engine.store.sql import SqlStore
 
 if TYPE_CHECKING:
     from midwatch.domain.observer import Observer
@@ -41,7 +42,7 @@ class Home:
 
     state: Path
     environ: Mapping[str, str]
-    store: SqliteStore
+    store: SqlStore
     adjust: Adjust | None = None
     """What a command line says about settings, where it may."""
     sandboxes: dict[str, Sandbox] = field(default_factory=dict)
@@ -74,9 +75,9 @@ class Home:
 
 @asynccontextmanager
 async def home(environ: Mapping[str, str] | None = None, adjust: Adjust | None = None) -> AsyncIterator[Home]:
-    """The state folder, opened when first used and closed at the end."""
+    """The state folder and the database, opened when first used, closed at the end. Raises InputError for a bad URL."""
     around = dict(os.environ if environ is None else environ)
-    store = SqliteStore((state := state_folder(around)) / "state.db")
+    store = SqlStore(opened(around.get(VARIABLE, ""), state := state_folder(around)))
     try:
         yield Home(state, around, store, adjust)
     finally:

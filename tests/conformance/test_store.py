@@ -12,15 +12,26 @@ import pytest
 from midwatch.domain.chain import GENESIS
 from midwatch.domain.errors import InputError, StaleEpoch
 from midwatch.domain.events import Message
+from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.store.base import Store
 from midwatch.engine.store.fake import MemoryStore
+from midwatch.engine.store.sql import SqlStore
 from midwatch.engine.store.sqlite import SqliteStore
 from tests.support import samples
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    made: Store = SqliteStore(tmp_path / "state" / "state.db") if request.param == "sqlite" else MemoryStore()
+    made: Store
+    match request.param:
+        case "sqlite":
+            made = SqliteStore(tmp_path / "state" / "state.db")
+        case "postgresql":
+            database = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
+            await database.migrate()
+            made = SqlStore(database)
+        case _:
+            made = MemoryStore()
     yield made
     await made.close()
     await made.close()

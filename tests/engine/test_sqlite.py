@@ -13,6 +13,7 @@ import pytest
 
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.task import Task
+from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.store.sqlite import SqliteStore
 from tests.support import samples
 
@@ -117,7 +118,9 @@ async def test_a_full_disk_is_said_and_what_was_written_stays(tmp_path: Path) ->
     task, attempt = await _filled(path)
     store = SqliteStore(path)
     epoch = await store.take(attempt)
-    connection = store._connection
+    database = store.database
+    assert isinstance(database, SqliteDatabase)
+    connection = database._connection
     assert connection is not None
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own way to be out of space

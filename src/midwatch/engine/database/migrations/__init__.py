@@ -1,4 +1,11 @@
-"""Numbered steps of the database's schema. A step that has been released never changes; a new shape is a new step."""
+"""Numbered steps of the database's schema. A step that has been released never changes; a new shape is a new step.
+
+A step only adds, so that programs of the release before go on working while others have been upgraded already, and
+can be gone back to. It is written for SQLite with types that PostgreSQL has too: BIGINT and DOUBLE PRECISION, not
+INTEGER and REAL, for what may become large.
+"""
+
+from __future__ import annotations
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -33,3 +40,13 @@ STEPS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     """,
 )
+
+
+def statements(step: str) -> list[str]:
+    """The statements of a step."""
+    return [statement for statement in map(str.strip, step.split(";")) if statement]
+
+
+def for_postgresql(statement: str) -> str:
+    """The same for PostgreSQL: text in the order of its bytes, as SQLite has it."""
+    return statement.replace("WITHOUT ROWID", "").replace("BLOB", "BYTEA").replace(" TEXT", ' TEXT COLLATE "C"')

@@ -1,0 +1,141 @@
+"""SQLite (WAL): one file, any number of processes on one machine.
+
+One connection on a thread of its own, so that a disk that stalls does not stall the event loop.
+`synchronous=FULL`: what `write` has returned from survives a power cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from midwatch.domain.errors import StoreError
+from midwatch.engine.database.base import Connection
+from midwatch.engine.database.migrations import STEPS, statements
+
+T = TypeVar("T")
+
+
+class _Connection(sqlite3.Connection):
+    """See `Connection`. A transaction that writes has the whole file from its beginning."""
+
+    for_update = ""
+    clock = "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+class SqliteDatabase:
+    """See `Database`. The schema is brought up to date when the file is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: _Connection | None = None
+        self._thread = ThreadPoolExecutor(1, "database")
+
+    @property
+    def place(self) -> str:
+        """See `Database.place`."""
+        return str(self._path)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """See `Database.read`."""
+        return await self._call(work, "DEFERRED")
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """See `Database.write`."""
+        return await self._call(work, "IMMEDIATE")
+
+    async def migrate(self) -> int:
+        """See `Database.migrate`. Opening has done it, so nothing is left to do."""
+        await self.read(lambda _: None)
+        return 0
+
+    async def close(self) -> None:
+        """See `Database.close`."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await asyncio.get_running_loop().run_in_executor(self._thread, connection.close)
+        self._thread.shutdown(wait=True)
+
+    async def _call(self, work: Callable[[Connection], T], mode: str) -> T:
+        # Shielded: a cancelled caller must not leave a transaction half way on the database's thread.
+        return await asyncio.shield(
+            asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work, mode)
+        )
+
+    def _transaction(self, work: Callable[[Connection], T], mode: str) -> T:
+        try:
+            db = self._connection or self._open()
+            db.execute(f"BEGIN {mode}")
+            try:
+                result = work(db)
+            except BaseException:
+                if db.in_transaction:  # a full disk makes SQLite roll back by itself
+                    db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._broken(error) from error
+        return result
+
+    def _open(self) -> _Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise StoreError(
+                f"the state folder {self._path.parent} cannot be made: {error.strerror}",
+                "check the folder above it, or set XDG_STATE_HOME to a folder you own",
+            ) from error
+        with contextlib.suppress(OSError):  # of another owner: then it is theirs to guard
+            self._path.parent.chmod(0o700)
+        db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False, factory=_Connection)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            self._migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        self._connection = db
+        return db
+
+    def _migrate(self, db: _Connection) -> None:
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        if version > len(STEPS):
+            raise StoreError(
+                f"{self._path} was written by a newer Midwatch (schema {version}, this one knows {len(STEPS)})",
+                "upgrade this Midwatch, or set XDG_STATE_HOME to another folder",
+            )
+        for number, step in enumerate(STEPS[version:], version + 1):
+            # executescript commits first, so the step carries its own transaction; a second process that
+            # migrates at the same moment waits for the lock and then finds the step done.
+            db.execute("BEGIN IMMEDIATE")
+            if int(db.execute("PRAGMA user_version").fetchone()[0]) < number:
+                for statement in statements(step):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number}")
+            db.execute("COMMIT")
+
+    def _broken(self, error: sqlite3.Error) -> StoreError:
+        text = str(error)
+        if "full" in text:
+            return StoreError(
+                f"the disk that holds {self._path} is full",
+                "free some space, or move the state folder with XDG_STATE_HOME, then `midwatch resume`",
+            )
+        if "readonly" in text or "unable to open" in text:
+            return StoreError(
+                f"{self._path} cannot be written ({text})",
+                "check its owner and mode, or set XDG_STATE_HOME to a folder you own",
+            )
+        if "locked" in text:
+            return StoreError(f"{self._path} is locked by another process", "end that process, then try again")
+        return StoreError(
+            f"the state database {self._path} is damaged ({text})",
+            "nothing has been changed; move the file away and copy it back from a backup, or start with a new one; "
+            "branches and pull requests already in your repositories are not touched",
+        )

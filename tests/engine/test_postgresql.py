@@ -1,0 +1,147 @@
+"""What is particular to PostgreSQL: a server that goes away, a schema that is not there, wrong addresses."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from midwatch.domain.errors import InputError, StaleEpoch, StoreError
+from midwatch.engine.database import address
+from midwatch.engine.database.base import Connection
+from midwatch.engine.database.postgresql import PostgresqlDatabase
+from midwatch.engine.store.sql import SqlStore
+from tests.support import postgresql, samples
+
+
+async def test_a_schema_that_is_missing_is_said_with_the_command_that_makes_it(
+    postgresql_server: postgresql.Server,
+) -> None:
+    database = PostgresqlDatabase(postgresql_server.database())
+    with pytest.raises(StoreError, match="has schema 0") as error:
+        await SqlStore(database).recent()
+    assert "midwatch migrate" in error.value.mend
+    await database.close()
+
+
+async def test_many_processes_may_migrate_at_once_and_again(postgresql_server: postgresql.Server) -> None:
+    url = postgresql_server.database()
+    many = [PostgresqlDatabase(url) for _ in range(4)]
+    made = await asyncio.gather(*(one.migrate() for one in many))
+    assert sorted(made)[:3] == [0, 0, 0]
+    assert max(made) > 0
+    assert await many[0].migrate() == 0
+    assert await SqlStore(many[1]).recent() == []
+    for one in many:
+        await one.close()
+
+
+async def test_a_server_that_crashes_and_comes_back_loses_nothing_and_fails_nothing() -> None:
+    task = samples.task()
+    attempt = f"{task.id}.1"
+    with postgresql.server(durable=True) as server:
+        database = PostgresqlDatabase(server.database())
+        await database.migrate()
+        store = SqlStore(database)
+        await store.create(task, [samples.started(task)])
+        epoch = await store.take(attempt)
+
+        async def crash() -> None:
+            for _ in range(2):
+                await asyncio.sleep(0.2)
+                await asyncio.to_thread(lambda: server.stop(immediately=True))
+                await asyncio.to_thread(server.start)
+
+        crashing = asyncio.create_task(crash())
+        said = 0
+        while not crashing.done():
+            await store.append(attempt, epoch, [samples.person(str(said))])
+            said += 1
+        await crashing
+        assert [e.body.text for e in await store.read(attempt, 1)] == [str(n) for n in range(said)]
+        assert await store.verify(attempt) == []
+        await database.close()
+
+
+async def test_a_commit_whose_answer_is_lost_is_not_made_twice(postgresql_server: postgresql.Server) -> None:
+    url = postgresql_server.database()
+    database = PostgresqlDatabase(url)
+    await database.migrate()
+    store = SqlStore(database)
+    task = samples.task()
+    await store.create(task)
+    epoch = await store.take(f"{task.id}.1")
+    real = database._transaction
+    lost: list[int] = []
+
+    def transaction(work: Any) -> object:
+        result: object = real(work)
+        if not lost:
+            lost.append(1)
+            from psycopg import OperationalError
+
+            raise OperationalError("server closed the connection unexpectedly")
+        return result
+
+    database._transaction = transaction  # type: ignore[assignment, method-assign]
+    await store.append(f"{task.id}.1", epoch, [samples.person("once")])
+    assert [e.body.text for e in await store.read(f"{task.id}.1")] == ["once"]
+    await database.close()
+
+
+async def test_two_that_append_at_once_with_different_epochs_never_mix(postgresql_server: postgresql.Server) -> None:
+    url = postgresql_server.database()
+    stores = [SqlStore(PostgresqlDatabase(url)) for _ in range(2)]
+    await stores[0].database.migrate()
+    task = samples.task()
+    await stores[0].create(task, [samples.started(task)])
+    attempt = f"{task.id}.1"
+    old = await stores[0].take(attempt)
+    new = await stores[1].take(attempt)
+
+    async def appended(store: SqlStore, epoch: int) -> int:
+        done = 0
+        for _ in range(20):
+            try:
+                await store.append(attempt, epoch, [samples.person("x")])
+                done += 1
+            except StaleEpoch:
+                pass
+        return done
+
+    done = await asyncio.gather(appended(stores[0], old), appended(stores[1], new))
+    assert list(done) == [0, 20]
+    assert await stores[0].verify(attempt) == []
+    for store in stores:
+        await store.close()
+
+
+async def test_a_server_that_stays_away_is_an_error_that_hides_the_password() -> None:
+    database = PostgresqlDatabase("postgresql://midwatch:secret@127.0.0.1:1/x", patience=0.1)
+    with pytest.raises(StoreError, match="does not answer") as error:
+        await database.read(lambda db: db.execute("SELECT 1").fetchone())
+    assert "secret" not in error.value.message
+    await database.close()
+
+
+async def test_the_clock_is_in_seconds_on_both(postgresql_server: postgresql.Server, tmp_path: Path) -> None:
+    made = PostgresqlDatabase(postgresql_server.database())
+    await made.migrate()
+
+    def now(db: Connection) -> float:
+        return float(db.execute(f"SELECT {db.clock}").fetchone()[0])
+
+    for database in (made, address.opened("", tmp_path)):
+        assert 1.7e9 < await database.read(now) < 1e10
+        await database.close()
+
+
+def test_an_address_that_is_no_database_is_refused_without_its_password(tmp_path: Path) -> None:
+    for url in ("mysql://me:secret@host/x", "sqlite://relative.db", "nonsense"):
+        with pytest.raises(InputError, match="names no database") as error:
+            address.opened(url, tmp_path)
+        assert "secret" not in error.value.message
+    assert address.opened("sqlite:///a/b.db", tmp_path).place == "/a/b.db"
+    assert address.opened("", tmp_path).place == str(tmp_path / "state.db")
