@@ -32,7 +32,7 @@ class Bounded:
             return
         length = dict(scope["headers"]).get(b"content-length", b"")
         if length.isdigit() and int(length) > self._most:
-            refused = answer(Problem(title="Content Too Large", status=413, detail=self._words))
+            refused = answer(Problem(413, self._words))
             await refused(scope, receive, send)
             return
         come = 0
