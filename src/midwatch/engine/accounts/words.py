@@ -22,3 +22,7 @@ def includes(role: str, wanted: str) -> bool:
 def scope_for(role: str) -> Scope:
     """The scope that a token needs for what this role may."""
     return {"viewer": SCOPES[0], "admin": SCOPES[2]}.get(role, SCOPES[1])
+
+
+EVERY = "*"
+"""Stands for every registered repository, those that will be registered later too."""
