@@ -233,11 +233,29 @@ class Import(BaseModel):
 
 
 class Told(BaseModel):
-    """What was done."""
+    """How a task stands after what was wanted of it."""
 
     task: str
-    turn: TurnAnswer | None = Field(description="The newest; null when there is none.")
-    text: str
+    turn: TurnAnswer | None
+
+
+class WorkerAnswer(BaseModel):
+    """A process that takes turns."""
+
+    id: str
+    host: str
+    capacity: int = Field(description="Turns at the same time.")
+    version: str
+    started: str
+    beat: str = Field(description="When it last said that it lives.")
+    fresh: bool = Field(description="It has said so within its lease.")
+
+
+class Workers(BaseModel):
+    """Those that there are."""
+
+    workers: list[WorkerAnswer]
+    turns: dict[str, int] = Field(description="How many there are, by their state.")
 
 
 class Standing(BaseModel):

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from midwatch.domain.errors import InputError
+from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.ids import task_of
+from midwatch.engine.accounts.audit import write
 from midwatch.engine.accounts.repositories import Registered, Repositories
+from midwatch.engine.turns import Turns
 from midwatch.server.accounts.caller import Caller, caller, require
+from midwatch.server.accounts.desk import deed
 from midwatch.server.aside import Aside
 from midwatch.server.problems import missing
+from midwatch.server.recorded import Recorded
 from midwatch.server.streams import Streams
+
+log = logging.getLogger("midwatch.server")
 
 if TYPE_CHECKING:
     from midwatch.engine.accounts.words import Role
     from midwatch.engine.store.base import TaskRow
-    from midwatch.engine.turns import Turns
+    from midwatch.engine.base import Engine
+    from midwatch.engine.turns import Turn
     from midwatch.wiring import Home
 
 
@@ -28,9 +36,20 @@ class Service:
 
     home: Home
     turns: Turns
+    engine: Engine
     repositories: Repositories
     streams: Streams
     aside: Aside
+
+    async def hand(self, turn: Turn) -> Turn:
+        """Give the engine what is queued. Where that fails the turn is kept all the same: the sweep of a worker hands
+        it over."""
+        if turn.status == "queued" and turn.handed < turn.round:
+            try:
+                await hand_over(self.engine, self.turns, turn)
+            except OperationError as error:
+                log.warning("turn %s is not handed over yet: %s", turn.id, error.message)
+        return turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,16 @@ class Visit:
 
     service: Service
     who: Caller
+
+    def turns(self, action: str, subject: str, repository: Registered | None) -> Turns:
+        """The turns, of which one is changed; it stands in the audit log that this caller did it."""
+        done = deed(self.who, action, subject, repository.id if repository else "")
+        return Turns(Recorded(self.service.home.store.database, done))
+
+    async def note(self, action: str, subject: str, repository: Registered | None) -> None:
+        """Write down what this caller has done to something that no transaction of the database changes."""
+        done = deed(self.who, action, subject, repository.id if repository else "")
+        await self.service.home.store.database.write(lambda db: write(db, done))
 
     async def task(self, task_id: str, role: Role = "viewer") -> tuple[TaskRow, Registered | None]:
         """A task by its whole id, and its repository where that is registered. Raises Problem 404 for what the caller

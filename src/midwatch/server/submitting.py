@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from midwatch.domain.task import Task
     from midwatch.engine.accounts.repositories import Registered
     from midwatch.engine.store.base import TaskRow
-    from midwatch.engine.turns import Turn, Turns
+    from midwatch.engine.turns import Turn
     from midwatch.server.asked import ForkAsked, TaskAsked
     from midwatch.server.service import Visit
 
@@ -35,17 +35,17 @@ async def submit(visit: Visit, asked: TaskAsked) -> tuple[Task, Turn, Registered
         INTERACTIVE if asked.priority == "interactive" else BATCH,
         time.time() + asked.delay_seconds if asked.delay_seconds else 0.0,
     )
-    keeping = _Keeping(visit.service.turns, wanted)
+    keeping = _Keeping(visit, "task.submit", repository, wanted)
     home = visit.service.home
     task = await visit.service.aside.do(wiring.start(home, request, keeping.create))
     home.opened.pop(task.id, None)  # a worker opens it for itself
     return task, await visit.service.hand(keeping.made()), repository
 
 
-async def fork(visit: Visit, row: TaskRow, asked: ForkAsked) -> tuple[Task, Turn]:
+async def fork(visit: Visit, row: TaskRow, repository: Registered | None, asked: ForkAsked) -> tuple[Task, Turn]:
     """A new task that begins with what another had done. Raises Problem 409 for what cannot be forked there."""
     home = visit.service.home
-    keeping = _Keeping(visit.service.turns, Asked(visit.who.name))
+    keeping = _Keeping(visit, "task.fork", repository, Asked(visit.who.name))
     shelf = Shelf(home.state, _Queued(home.store, keeping), home.forge)
     name = f"{row.task.id}.{asked.attempt}" if asked.attempt else row.task.id
     with conflicting():
@@ -65,15 +65,16 @@ async def _require_allowed(visit: Visit, asked: TaskAsked) -> None:
 
 
 class _Keeping:
-    """Keeps a task together with its turn."""
+    """Keeps a task together with its turn, and with the word on who made it."""
 
-    def __init__(self, turns: Turns, asked: Asked) -> None:
-        self._turns, self._asked = turns, asked
+    def __init__(self, visit: Visit, action: str, repository: Registered | None, asked: Asked) -> None:
+        self._visit, self._action, self._repository, self._asked = visit, action, repository, asked
         self._made: Turn | None = None
 
     async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
         """In place of `Store.create`."""
-        self._made = await self._turns.submit(task, begun, self._asked)
+        turns = self._visit.turns(self._action, task.id, self._repository)
+        self._made = await turns.submit(task, begun, self._asked)
 
     def made(self) -> Turn:
         """The turn."""

@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Response
 
 from midwatch.domain.task import Task
-from midwatch.engine.turns import Asked, Turn
+from midwatch.engine.turns import Asked, Turn, Turns
 from midwatch.server import submitting, views
 from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told
 from midwatch.server.asked import ForkAsked, MessageAsked, TaskId
@@ -24,10 +24,10 @@ async def say(visiting: Visiting, task: TaskId, asked: MessageAsked) -> Told:
     """Say something further: a running attempt gets it with its next model call; else the next turn is opened, and the
     same pull request is brought up to date."""
 
-    async def said(found: Task) -> Turn:
-        return await visiting.service.turns.say(found, asked.text, visiting.who.name, Asked(visiting.who.name))
+    async def said(turns: Turns, found: Task) -> Turn:
+        return await turns.say(found, asked.text, visiting.who.name, Asked(visiting.who.name))
 
-    return await _steer(visiting, task, said, "told")
+    return await _steer(visiting, task, "message", said)
 
 
 @router.post("/cancel", status_code=202)
@@ -58,7 +58,7 @@ async def retry(visiting: Visiting, task: TaskId) -> Told:
 async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, response: Response) -> TaskAnswer:
     """A new task, with a pull request of its own, that begins with what this one had done up to a step."""
     row, repository = await visiting.task(task, "member")
-    made, turn = await submitting.fork(visiting, row, asked)
+    made, turn = await submitting.fork(visiting, row, repository, asked)
     response.headers["Location"] = f"/api/v1/tasks/{made.id}"
     kept = await visiting.service.home.store.find(made.id)
     return views.task_answer(kept, turn, repository.id if repository else "", None)
@@ -77,28 +77,26 @@ async def close(visiting: Visiting, task: TaskId) -> PullRequestAnswer:
 
 
 async def _wish(visiting: Visit, task_id: str, wish: Literal["cancel", "pause"]) -> Told:
-    async def wished(task: Task) -> Turn:
-        return await visiting.service.turns.wish(task.id, wish, visiting.who.name)
+    async def wished(turns: Turns, task: Task) -> Turn:
+        return await turns.wish(task.id, wish, visiting.who.name)
 
-    return await _steer(visiting, task_id, wished, wish)
+    return await _steer(visiting, task_id, wish, wished)
 
 
 async def _again(visiting: Visit, task_id: str, kind: Literal["resume", "retry"]) -> Told:
-    async def opened(task: Task) -> Turn:
-        return await visiting.service.turns.again(task, kind, Asked(visiting.who.name))
+    async def opened(turns: Turns, task: Task) -> Turn:
+        return await turns.again(task, kind, Asked(visiting.who.name))
 
-    return await _steer(visiting, task_id, opened, "queued")
+    return await _steer(visiting, task_id, kind, opened)
 
 
-async def _steer(visiting: Visit, task_id: str, do: Callable[[Task], Awaitable[Turn]], text: str) -> Told:
-    row, _ = await visiting.task(task_id, "member")
+async def _steer(visiting: Visit, task_id: str, verb: str, do: Callable[[Turns, Task], Awaitable[Turn]]) -> Told:
+    row, repository = await visiting.task(task_id, "member")
     with conflicting():
         if row.task.kind != "task":
             raise another_kind(row.task)
-        turn = await do(row.task)
-    turn = await visiting.service.hand(turn)
-    done = {"cancelled": "cancelled", "paused": "paused"}.get(turn.status, text)
-    return Told(task=task_id, turn=views.turn_answer(turn), text=done)
+        turn = await do(visiting.turns(f"task.{verb}", task_id, repository), row.task)
+    return Told(task=task_id, turn=views.turn_answer(await visiting.service.hand(turn)))
 
 
 async def _settle(visiting: Visit, task_id: str, how: Literal["merge", "close"]) -> PullRequestAnswer:
@@ -110,4 +108,5 @@ async def _settle(visiting: Visit, task_id: str, how: Literal["merge", "close"])
     settle = forge.merge if how == "merge" else forge.close
     with conflicting():
         request = await aside.do(settle(request.proposal.repository, request.number))
+    await visiting.note(f"pull-request.{how}", task_id, repository)
     return views.pull_request_answer(request, repository.id if repository else "")
