@@ -219,8 +219,8 @@ class Imported(BaseModel):
     """What has become of one line."""
 
     line: int
-    id: str = Field("", description="Of the task; empty when it was refused.")
-    detail: str = Field("", description="Why it was refused.")
+    id: str = Field(default="", description="Of the task; empty when it was refused.")
+    detail: str = Field(default="", description="Why it was refused.")
     mend: str = ""
 
 

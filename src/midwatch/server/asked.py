@@ -39,10 +39,10 @@ class _Asked(BaseModel):
 class LimitsAsked(_Asked):
     """What an attempt may spend, below what the server's settings allow."""
 
-    turns: Sum | None = Field(None, description="Model calls.")
-    tokens: Sum | None = Field(None, description="In and out, over all turns.")
-    cost_microusd: Sum | None = Field(None, description="Millionths of a US dollar.")
-    seconds: Sum | None = Field(None, description="Of work.")
+    turns: Sum | None = Field(default=None, description="Model calls.")
+    tokens: Sum | None = Field(default=None, description="In and out, over all turns.")
+    cost_microusd: Sum | None = Field(default=None, description="Millionths of a US dollar.")
+    seconds: Sum | None = Field(default=None, description="Of work.")
 
 
 class ContextAsked(_Asked):
@@ -57,25 +57,37 @@ class TaskAsked(_Asked):
 
     prompt: Text = Field(description="What is to be done, with all that one must know.")
     repository: Word = Field(description="The id or the name of a registered repository.")
-    base: Word | None = Field(None, description="Branch, tag or commit to start from; default: what is checked out.")
-    model: Word | None = Field(None, description="`repair`, `PROVIDER/NAME`, or one of the server's settings.")
-    checks: list[Word] = Field([], max_length=50, description="Commands that must exit with 0; default: the repository's.")
-    attempts: int = Field(1, ge=1, le=MOST_ATTEMPTS, description="Tries; the best is offered.")
+    base: Word | None = Field(
+        default=None, description="Branch, tag or commit to start from; default: what is checked out."
+    )
+    model: Word | None = Field(default=None, description="`repair`, `PROVIDER/NAME`, or one of the server's settings.")
+    checks: list[Word] = Field(
+        [], max_length=50, description="Commands that must exit with 0; default: the repository's."
+    )
+    attempts: int = Field(default=1, ge=1, le=MOST_ATTEMPTS, description="Tries; the best is offered.")
     mode: Literal["", "read-only", "workspace", "full"] = Field(
-        "", description="What the agent may do; `full` is without a sandbox, for administrators."
+        default="", description="What the agent may do; `full` is without a sandbox, for administrators."
     )
     sandbox: Literal["bubblewrap", "container", "gvisor", "landlock", "process"] | None = Field(
-        None, description="How commands are isolated; `process` isolates nothing, for administrators."
+        default=None, description="How commands are isolated; `process` isolates nothing, for administrators."
     )
-    limits: LimitsAsked = LimitsAsked()  # type: ignore[call-arg]  # pydantic fills it in
-    context: list[ContextAsked] = Field([], max_length=20)
-    mcp: list[Word] = Field([], max_length=20, description="`NAME` or `NAME:TOOL,TOOL` of the server's settings.")
-    commands: bool = Field(False, description="The prompt may call a custom prompt by its name.")
-    include_uncommitted: bool = Field(False, description="Start from the files of a local repository as they are now.")
-    trust_project: bool = Field(False, description="The repository's .midwatch sets rules and hooks; for maintainers.")
-    trust_recipe: bool = Field(False, description="The recipe may name hosts and secrets; for maintainers.")
-    priority: Literal["interactive", "batch"] = Field("interactive", description="Who waits for it: somebody, nobody.")
-    delay_seconds: int = Field(0, ge=0, le=366 * 86400, description="When it may begin, from now.")
+    limits: LimitsAsked = LimitsAsked()
+    context: list[ContextAsked] = Field(default=[], max_length=20)
+    mcp: list[Word] = Field(
+        default=[], max_length=20, description="`NAME` or `NAME:TOOL,TOOL`, of the settings."
+    )
+    commands: bool = Field(default=False, description="The prompt may call a custom prompt by its name.")
+    include_uncommitted: bool = Field(
+        default=False, description="Start from its files as they are; for maintainers."
+    )
+    trust_project: bool = Field(
+        default=False, description="Its .midwatch sets rules and hooks; for maintainers."
+    )
+    trust_recipe: bool = Field(default=False, description="The recipe may name hosts and secrets; for maintainers.")
+    priority: Literal["interactive", "batch"] = Field(
+        default="interactive", description="Whether somebody waits for it."
+    )
+    delay_seconds: int = Field(default=0, ge=0, le=366 * 86400, description="When it may begin, from now.")
 
     def request(self, location: str) -> Request:
         """As the workflows take it, for the repository at that place."""
@@ -108,10 +120,11 @@ class ForkAsked(_Asked):
     """Where a fork begins, and what is wanted of it."""
 
     step: Annotated[str, Field(pattern=r"^(start|cmd:[0-9]{1,9}|[0-9]{1,9})?$")] = Field(
-        "", description="`start`, `cmd:7` (command 7 has ended) or the number of an event; empty for where it is now."
+        default="",
+        description="`start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now.",
     )
     message: Annotated[str, Field(max_length=MOST_TEXT), AfterValidator(_storable)] = ""
-    attempt: int = Field(0, ge=0, le=MOST_ATTEMPTS, description="Which one; 0 for the one that is offered.")
+    attempt: int = Field(default=0, ge=0, le=MOST_ATTEMPTS, description="Which one; 0 for the one that is offered.")
 
 
 class ChoiceAsked(_Asked):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.ids import task_of
 from midwatch.engine.accounts.audit import write
 from midwatch.engine.accounts.repositories import Registered, Repositories
+from midwatch.engine.base import Order
 from midwatch.engine.turns import Turns
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
@@ -24,8 +26,8 @@ log = logging.getLogger("midwatch.server")
 
 if TYPE_CHECKING:
     from midwatch.engine.accounts.words import Role
-    from midwatch.engine.store.base import TaskRow
     from midwatch.engine.base import Engine
+    from midwatch.engine.store.base import TaskRow
     from midwatch.engine.turns import Turn
     from midwatch.wiring import Home
 
@@ -46,7 +48,9 @@ class Service:
         it over."""
         if turn.status == "queued" and turn.handed < turn.round:
             try:
-                await hand_over(self.engine, self.turns, turn)
+                delay = max(0.0, turn.begin_at - time.time()) if turn.begin_at else 0.0
+                await self.engine.enqueue(Order(turn.run, turn.owner, turn.priority, delay))
+                await self.turns.handed(turn)
             except OperationError as error:
                 log.warning("turn %s is not handed over yet: %s", turn.id, error.message)
         return turn

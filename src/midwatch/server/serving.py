@@ -128,7 +128,9 @@ def _config(app: FastAPI, address: Address) -> uvicorn.Config:
     try:
         config.load()
     except (OSError, ssl.SSLError) as error:
-        raise InputError(f"the certificate or its key cannot be used: {error}", "give PEM files that belong together") from None
+        raise InputError(
+            f"the certificate or its key cannot be used: {error}", "give PEM files that belong together"
+        ) from None
     return config
 
 

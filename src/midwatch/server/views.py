@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from midwatch.domain.task import Task
     from midwatch.engine.store.base import AttemptState, TaskRow
     from midwatch.engine.turns import Turn
-        from midwatch.workflows.report import AttemptReport, Report
+    from midwatch.workflows.report import AttemptReport, Report
 
 _ENDED = {"proposed": "done", "reviewed": "done"}
 _ORDER = ("running", "done", "answered", "interrupted", "failed", "waiting")
