@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from midwatch.engine.database.base import Connection, Database
 
@@ -79,9 +80,7 @@ class Repeats:
         return await self._database.write(work)
 
     @staticmethod
-    def _standing(
-        db: Connection, key: Key, owner: str, row: tuple[str, str, int, str, bytes, int]
-    ) -> Mine | Standing | Stored:
+    def _standing(db: Connection, key: Key, owner: str, row: tuple[Any, ...]) -> Mine | Standing | Stored:
         digest, holder, status, headers, body, since, left = row
         if digest != key.digest:
             return Standing.ANOTHER

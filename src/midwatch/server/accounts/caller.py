@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any
 
-from starlette.requests import Request
+from fastapi import Request, Security
+from fastapi.security import APIKeyCookie, HTTPBearer
 
 from midwatch.engine.accounts.words import SCOPES, Role, Scope, includes, scope_for
 from midwatch.server.problems import Problem
@@ -39,8 +41,21 @@ class Caller:
         return None if self.everywhere else frozenset(self.roles)
 
 
-def caller(request: Request) -> Caller:
-    """A dependency of routes: who calls."""
+_token = HTTPBearer(auto_error=False, scheme_name="token", description="A token: `Authorization: Bearer mw_…`.")
+_session = APIKeyCookie(
+    name="midwatch_session",
+    auto_error=False,
+    scheme_name="session",
+    description="Set by signing in; over TLS its name begins with `__Host-`.",
+)
+
+
+def caller(
+    request: Request,
+    _by_token: Annotated[Any, Security(_token)] = None,
+    _by_session: Annotated[Any, Security(_session)] = None,
+) -> Caller:
+    """A dependency of routes: who calls. The ways to say it are there for the OpenAPI document; the gate has looked."""
     found = request.scope.get("state", {}).get("caller")
     if not isinstance(found, Caller):  # the route is behind no gate: a fault, and it must not open anything
         raise Problem(401, "sign in, or send a token", headers={"WWW-Authenticate": "Bearer"})

@@ -29,7 +29,7 @@ def read(connection: HTTPConnection, name: str, public_url: str) -> str:
     return connection.cookies.get(_called(name, secure(connection, public_url)), "")
 
 
-def put(response: Response, connection: HTTPConnection, name: str, value: str, seconds: int, public_url: str) -> None:
+def put(response: Response, connection: HTTPConnection, name: str, value: str, public_url: str, seconds: int) -> None:
     """Have the browser keep it, out of reach of scripts, and not send it along from other sites' forms."""
     tls = secure(connection, public_url)
     response.set_cookie(_called(name, tls), value, max_age=seconds, path="/", secure=tls, httponly=True, samesite="lax")
@@ -37,7 +37,7 @@ def put(response: Response, connection: HTTPConnection, name: str, value: str, s
 
 def drop(response: Response, connection: HTTPConnection, name: str, public_url: str) -> None:
     """Have the browser forget it."""
-    put(response, connection, name, "", 0, public_url)
+    put(response, connection, name, "", public_url, 0)
 
 
 def own(connection: HTTPConnection, public_url: str) -> bool:
