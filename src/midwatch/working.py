@@ -149,7 +149,7 @@ class _Worker:
         assert me is not None
         self._waiting.add(me)
         try:
-            while self._draining or not self._mine:
+            while self._draining or not self._mine:  # noqa: ASYNC110 - the lease is kept on another thread
                 await asyncio.sleep(LOOK)
         finally:
             self._waiting.discard(me)
