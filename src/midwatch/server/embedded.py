@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from midwatch import wiring, working
 from midwatch.domain.errors import MidwatchError
+from midwatch.engine.workers import Terms
 
 log = logging.getLogger("midwatch.worker")
 
@@ -18,8 +19,8 @@ class Embedded:
     """Works on a thread and an event loop of its own, with connections of its own: what it computes holds up no
     request for longer than the interpreter gives a thread. `stop` must be called after `start`."""
 
-    def __init__(self, environ: Mapping[str, str], capacity: int) -> None:
-        self._environ, self._capacity = dict(environ), capacity
+    def __init__(self, environ: Mapping[str, str], capacity: int, terms: Terms) -> None:
+        self._environ, self._options = dict(environ), working.Options(capacity, terms, _note)
         self._thread = threading.Thread(target=self._run, name="worker")
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -62,7 +63,7 @@ class Embedded:
         async with wiring.home(self._environ) as home:
             engine = working.engine_of(home)
             try:
-                await working.work(home, engine, working.Options(self._capacity, note=_note), self._stop)
+                await working.work(home, engine, self._options, self._stop)
             except MidwatchError as error:
                 log.error("the worker has ended: %s", error.message)
                 raise
