@@ -21,6 +21,12 @@ MOST_LINES = 500
 LINES = "application/x-ndjson"
 
 
+@router.get("/import", include_in_schema=False)
+async def no_task() -> None:
+    """No task has this name."""
+    raise Problem(405, "this address does not take this method", headers={"Allow": "POST"})
+
+
 @router.post("/import", status_code=200)
 async def take(
     visiting: Visiting,
