@@ -13,7 +13,7 @@ import pytest
 from midwatch.domain.errors import StoreError
 from midwatch.domain.events import Message
 from midwatch.engine.database.base import Database
-from midwatch.server import streams
+from midwatch.server import standing, streams
 from tests.support.api import Api, messages, numbers, serving
 from tests.support.place import make_repository
 
@@ -30,7 +30,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 async def ada(api: Api, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """May submit tasks for the one repository."""
     calc = await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
-    async with api.as_user("ada", **{calc: "member"}) as client:
+    async with api.as_user("ada", {calc: "member"}) as client:
         client.timeout = httpx2.Timeout(60, pool=60)
         yield client
 
@@ -119,14 +119,13 @@ async def test_a_database_that_is_gone_for_a_while_ends_no_stream(
     api: Api, ada: httpx2.AsyncClient, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = 0
-    standings = streams.standings
 
     async def sometimes(database: Database, attempts: list[str]) -> object:
         nonlocal looked
         looked += 1
         if looked in (2, 3):
             raise StoreError("the database does not answer")
-        return await standings(database, attempts)
+        return await standing.standings(database, attempts)
 
     monkeypatch.setattr(streams, "standings", sometimes)
     await attempt.say("before")
