@@ -35,7 +35,14 @@ async def test_no_route_but_the_open_ones_answers_without_a_session_or_a_token(s
                 assert answer.headers["www-authenticate"].startswith("Bearer")
                 site.desk.requests.give_back("address 203.0.113.7")
             walked += 1
-        for path in ("/api/v1/openapi.json", "/openapi.json", "/docs", "/nothing", "/api/v1/session/oidc/", "//healthz"):
+        for path in (
+            "/api/v1/openapi.json",
+            "/openapi.json",
+            "/docs",
+            "/nothing",
+            "/api/v1/session/oidc/",
+            "//healthz",
+        ):
             assert (await client.get(path)).status_code == 401, path
         assert (await client.get("/healthz")).status_code == 200
     assert walked > 20

@@ -174,7 +174,12 @@ async def test_changes_are_in_the_audit_log_with_who_and_from_where_and_what_it_
             await client.patch(f"{REPOSITORIES}/{one}", json={"name": "team/renamed"})
         log = (await root.get("/api/v1/audit")).json()["entries"]
         token, renamed = log[1], log[0]
-        assert [entry["action"] for entry in log[:4]] == ["repository.rename", "token.create", "user.change", "role.give"]
+        assert [entry["action"] for entry in log[:4]] == [
+            "repository.rename",
+            "token.create",
+            "user.change",
+            "role.give",
+        ]
         assert renamed["via"] == f"token {token['object']}"
         assert (renamed["was"], renamed["became"]) == ({"name": "team/one"}, {"name": "team/renamed"})
         assert (renamed["name"], renamed["address"], renamed["repository"]) == ("root", "203.0.113.7", one)
