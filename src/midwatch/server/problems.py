@@ -33,16 +33,16 @@ class Fault(BaseModel):
 class ProblemDetails(BaseModel):
     """Why a request was not done (RFC 9457)."""
 
-    type: str = Field("about:blank", description="Always `about:blank`: the status says what kind of problem it is.")
+    type: str = Field(default="about:blank", description="Always `about:blank`: the status says it all.")
     title: str = Field(description="The status in words.")
     status: int
-    detail: str = Field("", description="What is wrong, in a sentence.")
-    mend: str = Field("", description="How to mend it, where there is a way.")
-    lines: str = Field("", description="What a person needs beside the sentence, such as the end of an output.")
-    faults: list[Fault] = Field([], description="Of a request that is not as this document says: each place.")
+    detail: str = Field(default="", description="What is wrong, in a sentence.")
+    mend: str = Field(default="", description="How to mend it, where there is a way.")
+    lines: str = Field(default="", description="What a person needs beside the sentence, such as the end of an output.")
+    faults: list[Fault] = Field(default=[], description="Of a request that is not as this document says: each place.")
 
 
-class Problem(Exception):  # noqa: N818 - what RFC 9457 calls it
+class Problem(Exception):
     """An answer that is an error. `detail` is a sentence for the person who called, `mend` says how to mend it; they
     hold no secret."""
 

@@ -7,7 +7,7 @@ INTEGER and REAL, for what may become large.
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts
+from midwatch.engine.database.migrations import accounts, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -43,6 +43,8 @@ STEPS: tuple[str, ...] = (
     """,
     # accounts, tokens, sessions, repositories, roles, the audit log, repeated requests
     accounts.STEP,
+    # turns, workers, messages
+    turns.STEP,
 )
 
 
