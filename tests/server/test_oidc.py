@@ -182,10 +182,14 @@ async def test_an_answer_that_is_none_is_refused(with_provider: Site, provider: 
         assert "/token" not in provider.calls
 
 
-async def test_a_provider_that_is_gone_or_is_another_one_is_503(with_provider: Site, provider: OidcProvider) -> None:
+async def test_a_provider_that_is_gone_or_is_another_one_is_503(
+    with_provider: Site, provider: OidcProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with with_provider.client() as client:
         provider.about = {"issuer": "https://elsewhere.test"}
-        assert (await client.get(START)).status_code == 503
+        assert [(await client.get(START)).status_code for _ in range(3)] == [503] * 3
+        assert len(provider.calls) == 1  # not by everybody who comes along
+        monkeypatch.setattr("midwatch.server.accounts.provider.AGAIN_SECONDS", 0.0)
         provider.about = {"token_endpoint": "http://elsewhere.test/token", "authorization_endpoint": 1}
         assert (await client.get(START)).status_code == 503
         provider.port = 1
@@ -197,7 +201,7 @@ def test_a_sign_in_goes_on_to_paths_of_this_server_only(onward: str) -> None:
     assert begun(onward).onward == "/"
 
 
-@pytest.mark.parametrize("cookie", ["", "x", "e30", "bnVsbA", "é", "W10"])
+@pytest.mark.parametrize("cookie", ["", "x", "e30", "bnVsbA", "é", "W10", "W1tb" * 2000])
 def test_a_cookie_that_is_none_of_ours_is_no_sign_in(cookie: str) -> None:
     assert flow_of(cookie) is None
 
@@ -213,3 +217,6 @@ async def test_sign_in_that_is_not_set_up_is_404_and_one_that_cannot_work_is_sai
     ):
         with pytest.raises(InputError, match=named):
             opened(site.desk.database, ServingSettings(oidc=oidc), {})
+    for address in ("midwatch.example.com", "https://", "https://x.test/sub", "ftp://x.test"):
+        with pytest.raises(InputError, match=r"server\.public_url"):
+            opened(site.desk.database, ServingSettings(public_url=address), {})

@@ -103,8 +103,9 @@ async def test_a_path_is_registered_as_git_names_it_and_nothing_else_is_taken(si
         made = await registered(root, "one", str(tmp_path / "code/inside"))
         location = (await root.get(f"{REPOSITORIES}/{made}")).json()["location"]
         assert location == str(tmp_path / "code")
-        assert await site.desk.repository_of(location) == made
-        assert await site.desk.repository_of("/elsewhere") == ""
+        kept = await site.desk.repositories.at(location)
+        assert kept is not None
+        assert kept.id == made
         for name, wrong in (
             ("two", str(tmp_path / "code")),
             ("one", "https://git.test/x"),

@@ -63,7 +63,7 @@ class Repeating:
             await self._app(scope, receive, send)
             return
         try:
-            reply = await self._reply(Key(who.user_id, _name(given), f"POST {scope['path']}", ""), scope, receive)
+            reply = await self._reply(Key(who.user_id, _name(given), _route(scope), ""), scope, receive)
         except Problem as problem:
             reply = answer(problem)
         except MidwatchError as error:
@@ -174,6 +174,11 @@ def _name(given: bytes) -> str:
             422, f"an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters and no space", "a UUID is one"
         )
     return name
+
+
+def _route(scope: Scope) -> str:
+    """The method and the path: as a hash, because a path may hold what a database keeps in no text."""
+    return hashlib.sha256(f"POST {scope['path']}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _digest(scope: Scope, body: bytes) -> str:
