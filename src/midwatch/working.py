@@ -119,6 +119,7 @@ class _Worker:
         if not self._url.startswith("postgres"):  # there, `midwatch migrate` alone changes the schema
             await self._home.store.database.migrate()
             await self._engine.migrate()
+        await asyncio.to_thread(_preload)
         await self._lease.start()
         await self._engine.launch(self._lease.id, self._options.capacity, self.do)
         self._options.note("", f"worker {self._lease.id} takes up to {self._options.capacity} turns")
@@ -315,6 +316,18 @@ class _Worker:
             except StoreError as error:
                 self._options.note("", f"waiting for the database: {error.message}")
                 await asyncio.sleep(1)
+
+
+def _preload() -> None:
+    """What the first turn would load while its lease runs already."""
+    from midwatch.models import transport
+    from midwatch.sandbox import drivers as drivers
+    from midwatch.tools import toolset as toolset
+    from midwatch.workflows import read as read
+    from midwatch.workflows import review as review
+    from midwatch.workflows import solve as solve
+
+    transport.preload()
 
 
 async def _solve(home: Home, task: Task, postbox: Postbox) -> None:

@@ -35,10 +35,9 @@ class Desk:
         """Of a worker that has a lease."""
 
         def work(db: Connection) -> None:
-            db.execute(
-                f"INSERT INTO worker (id, host, process, capacity, version, started, beat) VALUES (?, 'h', '1-1', 1, '', 0, {db.clock})",
-                (worker,),
-            )
+            columns = "id, host, process, capacity, version, started, beat"
+            query = f"INSERT INTO worker ({columns}) VALUES (?, 'h', '1-1', 1, '', 0, {db.clock})"
+            db.execute(query, (worker,))
 
         await self.database.write(work)
         return Shift(self.database, worker)
