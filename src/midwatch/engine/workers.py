@@ -138,6 +138,10 @@ class Lease:
     async def _beat_once(self, database: Database) -> None:
         began = _now()
         kept = await database.write(self._keep)
+        if _now() - began >= self.terms.lease / 2:  # the database was away: when in between it came is not known
+            self._steady = 0.0
+            began = _now()
+            kept = await database.write(self._keep)
         if not kept and self.ours:  # somebody took it for dead: the worker lets go before it has a row again
             self.lost += 1
             self._beaten = self._steady = 0.0
@@ -182,7 +186,8 @@ class Lease:
         here = worker.host == processes.host()
         if here and not processes.alive(worker.process):
             return True
-        if worker.fresh or not self._steady or _now() - self._steady < self.terms.lease:
+        steady = self._steady and _now() - self._steady >= self.terms.lease
+        if worker.fresh or not steady or _now() - self._beaten >= self.terms.lease / 2:
             return False
         ended = not here or processes.end(worker.process)
         self.note(f"worker {worker.id} did not beat{'' if ended else ', and cannot be ended'}")
