@@ -16,7 +16,7 @@ from midwatch.sandbox.base import Box, BoxSpec, Protections, Sandbox
 from midwatch.sandbox.boxd import tree
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.sandbox.process import Process
-from midwatch.sandbox.slots import Slots
+from midwatch.sandbox.slots import REST_SECONDS, Slots
 from midwatch.sandbox.slotted import LOST, SlottedSandbox
 from tests.conformance import test_sandbox as contract
 from tests.conformance import test_sessions as contract_of_sessions
@@ -145,6 +145,37 @@ async def test_closing_gives_the_slot_back_also_of_one_that_waits(
             await waiting[0]
         await first.box.close()
         assert (await waiting[1])[1] == "ran\n"
+    assert (slots.held, slots.waiting) == (0, 0)
+
+
+async def test_a_box_that_is_being_closed_is_not_told_to_give_way(tmp_path: Path) -> None:
+    told = asyncio.Event()
+
+    class Slow(Process):
+        @contextlib.asynccontextmanager
+        async def _open(self, spec: BoxSpec) -> AsyncIterator[Box]:
+            async with super()._open(spec) as box:
+                close = box.close
+
+                async def slow() -> None:
+                    await asyncio.wait([asyncio.create_task(told.wait())], timeout=1)
+                    await close()
+
+                box.close = slow  # type: ignore[method-assign]
+                yield box
+
+    slots = Slots(1)
+    async with boxes(SlottedSandbox(Slow(), slots), tmp_path, "first", "second") as (first, second):
+        await first.run("true")
+        await asyncio.sleep(2 * REST_SECONDS)
+        closing = asyncio.create_task(first.box.close())
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(second.run("echo", "ran"))
+        await until(lambda: slots.waiting == 1, "the second waits")
+        assert getattr(first.box, "_leaving") is None  # noqa: B009 - of its own
+        told.set()
+        await closing
+        assert (await waiting)[1] == "ran\n"
     assert (slots.held, slots.waiting) == (0, 0)
 
 

@@ -167,6 +167,8 @@ class SlottedBox:
         self._closed = True
         self._slots.forget(self)
         await self._left()
+        if self._has:
+            self._slots.use(self)  # so that it is not told to give way meanwhile
         try:
             await self._inner.close()
         finally:
