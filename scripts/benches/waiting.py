@@ -137,8 +137,9 @@ class Crowd:
 def traced(before: tracemalloc.Snapshot, count: int) -> None:
     """Print where the memory of a waiting attempt was taken."""
     after = tracemalloc.take_snapshot()
-    print("\nbytes per attempt, by line:")
-    for stat in after.compare_to(before, "lineno")[:45]:
+    stats = after.compare_to(before, "lineno")
+    print(f"\n{sum(stat.size_diff for stat in stats) / count:.0f} bytes per attempt, by line:")
+    for stat in stats[:45]:
         place = "/".join(Path(stat.traceback[0].filename).parts[-3:])
         print(f"{stat.size_diff / count:9.0f} {stat.count_diff / count:7.2f} {place}:{stat.traceback[0].lineno}")
     kinds = collections.Counter(type(one).__name__ for one in gc.get_objects())
@@ -173,6 +174,8 @@ async def measure(options: argparse.Namespace, folder: Path, url: str) -> None:
         took = time.perf_counter() - began
         print(f"\nuntil all waited: {took:.1f} s, {(time.process_time() - cpu) / options.attempts * 1000:.1f} ms CPU each")
         await ending(crowd, options)
+        if before is not None:
+            traced(before, options.attempts)
 
 
 async def ending(crowd: Crowd, options: argparse.Namespace) -> None:
