@@ -28,7 +28,8 @@ def serving() -> Iterator[str]:
 
 
 async def asked(url: str, path: str) -> int:
-    """Ask the server itself: `/held` (how many wait), `/go?boxes=N` (answer; the next N with a command), `/keep`."""
+    """Ask the server itself: `/held` (how many wait), `/go?boxes=N` (answer; the next N with a command),
+    `/keep?work=1` (keep them; but those that have not run a command are answered with one)."""
     place = urlsplit(url)
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     try:
@@ -46,6 +47,7 @@ class Slow:
         self.go = asyncio.Event()
         self.held = 0
         self.boxes = 0
+        self.work = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
@@ -63,6 +65,9 @@ class Slow:
                     break
                 begun = b'"role":"tool"' in body
                 del body
+                if self.work and not begun:
+                    writer.write(_answer(_call()))
+                    continue
                 self.held += 1
                 await self.go.wait()
                 self.held -= 1
@@ -81,6 +86,7 @@ class Slow:
             self.go.set()
         elif parts.path == "/keep":
             self.go.clear()
+            self.work = parse_qs(parts.query)["work"] == ["1"]
         return self.held
 
     def piece(self, *, begun: bool) -> dict[str, Any]:
@@ -88,8 +94,12 @@ class Slow:
         if begun or self.boxes <= 0:
             return {"role": "assistant", "content": "Done."}
         self.boxes -= 1
-        function = {"name": "shell", "arguments": json.dumps({"command": COMMAND})}
-        return {"role": "assistant", "tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]}
+        return _call()
+
+
+def _call() -> dict[str, Any]:
+    function = {"name": "shell", "arguments": json.dumps({"command": COMMAND})}
+    return {"role": "assistant", "tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]}
 
 
 def _answer(delta: dict[str, Any]) -> bytes:

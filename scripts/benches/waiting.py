@@ -1,10 +1,11 @@
 """What an attempt costs that waits for a slow model: memory and file handles, and that each of them ends.
 
-    scripts/bench waiting --attempts 10000 [--slots 8] [--boxes 100] [--trace]
+    scripts/bench waiting --attempts 10000 [--slots 8] [--boxes 100] [--worked] [--trace]
 
 Whole attempts in one process, as a worker runs them: the log in SQLite, a real repository, boxes that share slots, a
 model server of its own process over HTTP on loopback. The server keeps all requests until every attempt waits; then
-it answers. The first `--boxes` of them run a command before they end, and their changes are checked and offered.
+it answers. The first `--boxes` of them run a command before they end, and their changes are checked and offered. With
+`--worked` all of them run one before they wait, so that each has a workspace and a box that was used.
 """
 
 from __future__ import annotations
@@ -63,13 +64,16 @@ def repository_in(folder: Path) -> Path:
 
 
 class Eye(Silent):
-    """Sees when an attempt first waits for its model."""
+    """Sees when an attempt waits for the model's answer that is kept back."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: int) -> None:
         self.waits = asyncio.Event()
+        self._before = answer
 
     def phase(self, text: str) -> None:
-        if text.startswith("asking "):
+        """As `Observer.phase`."""
+        self._before -= text.startswith("asking ")
+        if self._before == 0:
             self.waits.set()
 
 
@@ -92,11 +96,13 @@ class Crowd:
     url: str
     model: Task
     """What all tasks are like."""
-    base: tuple[int, int] = (0, 0)
+    worked: bool
+    """They have run a command before they wait."""
+    base: tuple[int, int]
+    """Memory and handles before the first."""
     running: list[asyncio.Task[Any]] = field(default_factory=list)
     ended: dict[str, float] = field(default_factory=dict)
     errors: collections.Counter[str] = field(default_factory=collections.Counter)
-    started: float = 0.0
 
     async def begin(self, count: int) -> None:
         """Have `count` more wait."""
@@ -104,7 +110,7 @@ class Crowd:
 
         async def one(number: int) -> None:
             async with gate:
-                eye = Eye()
+                eye = Eye(2 if self.worked else 1)
                 name = task_id_at(int(time.time()), number)
                 await self.home.store.create(replace(self.model, id=name, branch=branch_name(name, "wait")))
                 running = asyncio.create_task(self._run(name, eye))
@@ -158,8 +164,8 @@ async def measure(options: argparse.Namespace, folder: Path, url: str) -> None:
         first = await wiring.start(home, replace(request, model="slow/model", sandbox="bubblewrap"))
         await asked(url, "/go?boxes=1")
         await wiring.run(home, first.id, Silent())  # everything is imported and made once
-        await asked(url, "/keep")
-        crowd = Crowd(home, url, first, (resident(), handles()))
+        await asked(url, f"/keep?work={int(options.worked)}")
+        crowd = Crowd(home, url, first, options.worked, (resident(), handles()))
         before = None
         if options.trace:
             tracemalloc.start(1)
@@ -172,7 +178,9 @@ async def measure(options: argparse.Namespace, folder: Path, url: str) -> None:
         if before is not None:
             traced(before, options.attempts)
         took = time.perf_counter() - began
-        print(f"\nuntil all waited: {took:.1f} s, {(time.process_time() - cpu) / options.attempts * 1000:.1f} ms CPU each")
+        print(
+            f"\nuntil all waited: {took:.1f} s, {(time.process_time() - cpu) / options.attempts * 1000:.1f} ms CPU each"
+        )
         await ending(crowd, options)
         if before is not None:
             traced(before, options.attempts)
@@ -200,6 +208,7 @@ def main() -> None:
     parser.add_argument("--attempts", type=int, default=1000, metavar="N", help="attempts that wait at once (1000)")
     parser.add_argument("--slots", type=int, default=8, metavar="N", help="boxes with processes at once (8)")
     parser.add_argument("--boxes", type=int, default=100, metavar="N", help="attempts that run a command (100)")
+    parser.add_argument("--worked", action="store_true", help="each has run a command before it waits")
     parser.add_argument("--trace", action="store_true", help="say where the memory was taken; it is slower")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

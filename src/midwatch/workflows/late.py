@@ -20,7 +20,7 @@ class LateBox:
         self.support = support
         self._opening = opening
         self._box: Box | None = None
-        self._held = AsyncExitStack()
+        self._held: AsyncExitStack | None = None
         self._lock = asyncio.Lock()
         self._closed = False
 
@@ -76,7 +76,8 @@ class LateBox:
         """As `Box.close`."""
         self._closed = True
         async with self._lock:
-            await self._held.aclose()
+            if self._held is not None:
+                await self._held.aclose()
 
     async def _opened(self) -> Box:
         if self._box is None:
@@ -84,5 +85,6 @@ class LateBox:
                 if self._closed:
                     raise SandboxLost("the box is closed")
                 if self._box is None:
+                    self._held = AsyncExitStack()
                     self._box = await self._held.enter_async_context(self._opening())
         return self._box
