@@ -1,4 +1,4 @@
-"""A model server of Chat Completions in a process of its own, which keeps its callers waiting until it is told to go."""
+"""A server of Chat Completions in a process of its own, which keeps its callers waiting until it is told to go."""
 
 from __future__ import annotations
 

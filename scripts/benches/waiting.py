@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import collections
 import gc
-import json
 import os
 import resource
 import shutil
@@ -23,8 +22,6 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -85,7 +82,7 @@ def resident() -> int:
 
 def handles() -> int:
     """Open file handles."""
-    return len(os.listdir("/proc/self/fd"))
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 @dataclass
