@@ -25,6 +25,10 @@ _LOCK = "hhqqi4x"
 """A `struct flock`: kind, what the place is counted from, place, length, and a process id that must be 0."""
 
 
+class Held(InputError):
+    """Another process works on the attempt."""
+
+
 @dataclass
 class _Folder:
     """What this process holds of one folder."""
@@ -40,8 +44,8 @@ _guard = threading.Lock()
 
 @contextmanager
 def hold(folder: Path, attempt: str) -> Iterator[None]:
-    """Hold the attempt while the context lasts. Raises InputError at once when it is held already, by another process
-    or in this one."""
+    """Hold the attempt while the context lasts. Raises Held at once when it is held already, by another process or in
+    this one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         key = os.path.realpath(folder)
@@ -49,7 +53,7 @@ def hold(folder: Path, attempt: str) -> Iterator[None]:
     except OSError as error:
         raise full_or_broken(folder, error) from error
     if not taken:
-        raise InputError(
+        raise Held(
             f"task {task_of(attempt)} is being worked on by process {_written(folder, attempt) or 'unknown'}",
             f"wait for it, or end that process and then `midwatch resume {task_of(attempt)}`",
         )
