@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from midwatch.sandbox import arguments, trial
 from midwatch.sandbox.base import Box, Sandbox
@@ -23,6 +25,7 @@ from midwatch.sandbox.spec import BoxSpec, Overlay
 
 Row = Callable[[], Awaitable[None]]
 MANY = 30
+T = TypeVar("T")
 
 
 def spec_below(folder: Path, sandbox: Sandbox, name: str) -> BoxSpec:
@@ -99,6 +102,36 @@ async def rows(sandbox: Bubblewrap, folder: Path, box: Box) -> dict[str, Row]:
     }
 
 
+def processor_time() -> float:
+    """Milliseconds that this process and all below it have used, those that have ended included."""
+    used = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * 1e3
+    for pid in tree.descendants(os.getpid()):
+        with contextlib.suppress(OSError, ValueError):
+            used += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+    return used
+
+
+async def steps(sandbox: Sandbox, folder: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """Milliseconds of the clock and of the processor for each step in a box's life."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for number in range(rounds):
+        opening = sandbox.open(spec_below(folder, sandbox, f"step{number}"))
+        box = await taken(found, "open", opening.__aenter__())
+        await taken(found, "a command", in_box(box, "/bin/true"))
+        await taken(found, "park", box.park())
+        await taken(found, "unpark", box.unpark())
+        await taken(found, "close", opening.__aexit__(None, None, None))
+    return found
+
+
+async def taken(found: dict[str, list[tuple[float, float]]], name: str, step: Awaitable[T]) -> T:
+    """Do it, and write down what it took."""
+    used, began = processor_time(), time.perf_counter()
+    done = await step
+    found.setdefault(name, []).append(((time.perf_counter() - began) * 1000, processor_time() - used))
+    return done
+
+
 async def memory_of(sandbox: Bubblewrap, folder: Path) -> tuple[float, float, float]:
     """MiB of an open box, KiB of a parked one, milliseconds to open one among MANY opened at once."""
     before = set(tree.descendants(os.getpid()))
@@ -133,6 +166,10 @@ async def measure(rounds: int, folder: Path) -> None:
     for name, values in times.items():
         median = statistics.median(values)
         print(f"| {name} | {median:.2f} | {min(values):.2f} | {median / first:.1f} |")
+    print("\n| step | median ms | least ms | processor ms |\n|---|---|---|---|")
+    for name, both in (await steps(sandbox, folder, rounds)).items():
+        wall, used = zip(*both, strict=True)
+        print(f"| {name} | {statistics.median(wall):.2f} | {min(wall):.2f} | {statistics.median(used):.2f} |")
     opened, parked, each = await memory_of(sandbox, folder)
     print(f"\n{MANY} boxes at once: {opened:.1f} MiB each while open, {parked:.0f} KiB each while parked (the worker's")
     print(f"own growth included), {each:.0f} ms each to open and run a first command.")
