@@ -148,7 +148,7 @@ async def test_a_crash_at_any_point_is_made_good_by_proposing_again(
             stopped += 1
             continue
         break
-    assert stopped >= 5
+    assert stopped >= 4
 
     def dying(*args: object) -> None:
         raise Crash
