@@ -14,11 +14,14 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from midwatch import wiring
 from midwatch.domain.observer import Silent
+from midwatch.engine.database.base import Connection
+from midwatch.models.responses import ResponsesModel
 from midwatch.workflows.start import Request
 from scripts.benches.jobs import CHECK, PROMPT
 
@@ -62,6 +65,39 @@ class Account:
         popen._internal_poll.__defaults__ = (given[0], waited, *given[2:])
 
 
+@dataclass
+class Curve:
+    """How a single job grows: noted at each request that is made."""
+
+    own: list[float] = field(default_factory=list)
+    """Seconds of processor of this process so far, requests left out."""
+    requests: float = 0.0
+    """Seconds of processor that went into making requests."""
+
+    def keep(self) -> None:
+        """Look at every request from now on."""
+        make = ResponsesModel._body
+
+        def made(model: ResponsesModel, *asked: Any) -> bytes:
+            began = time.thread_time()
+            self.own.append(time.process_time() - self.requests)
+            body = make(model, *asked)
+            self.requests += time.thread_time() - began
+            return body
+
+        changed: Any = ResponsesModel
+        changed._body = made
+
+    def quarters(self) -> list[float]:
+        """Of all turns, the seconds for one turn in each quarter."""
+        at = [round(part * (len(self.own) - 1) / 4) for part in range(5)]
+        return [(self.own[end] - self.own[begin]) / (end - begin) for begin, end in pairwise(at)]
+
+
+def _database_bytes(db: Connection) -> int:
+    return int(db.execute("PRAGMA page_count").fetchone()[0]) * int(db.execute("PRAGMA page_size").fetchone()[0])
+
+
 def _name(argv: list[str]) -> str:
     if argv[0] != "git":
         return "bubblewrap" if any("bwrap" in word for word in argv) else Path(argv[0]).name
@@ -89,7 +125,7 @@ async def _most(found: list[int]) -> None:
 async def _measured(asked: dict[str, Any]) -> dict[str, Any]:
     request = Request(PROMPT, asked["repository"], model="bench/scripted", checks=(CHECK,), limits=asked["limits"])
     room = asyncio.Semaphore(asked["parallel"])
-    account = Account()
+    account, curve = Account(), Curve()
     async with wiring.home(os.environ) as home:
 
         async def job() -> str:
@@ -104,6 +140,9 @@ async def _measured(asked: dict[str, Any]) -> dict[str, Any]:
         first = time.perf_counter() - first
         if asked["account"]:
             account.keep()
+        if asked.get("curve"):
+            curve.keep()
+        size = await home.store.database.read(_database_bytes)
         most = [_resident()]
         before = most[0]
         looking = asyncio.create_task(_most(most))
@@ -111,8 +150,11 @@ async def _measured(asked: dict[str, Any]) -> dict[str, Any]:
         ended = await asyncio.gather(*(job() for _ in range(asked["jobs"])))
         wall = time.perf_counter() - began
         looking.cancel()
+        size = await home.store.database.read(_database_bytes) - size
         used = [_used(own, resource.getrusage(_OWN)), _used(others, resource.getrusage(_OTHERS))]
+    grown = {"requests": curve.requests, "quarters": curve.quarters(), "database": size} if curve.own else {}
     return {
+        "curve": grown,
         "wall": wall, "own": used[0], "others": used[1], "first": first, "memory": most[0] - before, "ended": ended,
         "seconds": dict(account.seconds), "started": dict(account.started),
     }  # fmt: skip
