@@ -155,7 +155,7 @@ async def parts_of(
             store=home.store,
             blobs=home.blobs,
             repository=made or await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
-            sandbox=home.sandboxes.get(task.sandbox) or drivers.make(task.sandbox),
+            sandbox=drivers.shared(task.sandbox, home.sandboxes),
             model=model,
             tools=default_tools(home.settings.rules().beside(task.guard.rules)),
             forge=home.forge,

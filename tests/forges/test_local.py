@@ -148,7 +148,7 @@ async def test_a_crash_at_any_point_is_made_good_by_proposing_again(
             stopped += 1
             continue
         break
-    assert stopped >= 5
+    assert stopped >= 4
 
     def dying(*args: object) -> None:
         raise Crash
@@ -323,7 +323,8 @@ async def test_a_damaged_or_foreign_file_is_an_error_that_says_what_to_do(user: 
     for suffix in ("-wal", "-shm"):
         Path(f"{book}{suffix}").unlink(missing_ok=True)
     book.write_bytes(b"this is no database at all, whatever it is" * 200)
-    for call in (work.forge.list(), work.forge.get(work.where, 1), work.forge.propose(work.proposal, work.store)):
+    forge = LocalForge(tmp_path / "state")  # one that has the file open already would not look at it again
+    for call in (forge.list(), forge.get(work.where, 1), forge.propose(work.proposal, work.store)):
         with pytest.raises(StoreError, match="damaged") as caught:
             await call
         assert "move that file away" in caught.value.mend

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from midwatch.workspace import objects
-from midwatch.workspace.git import Git, GitError
+from midwatch.workspace.git import Answer, Git, GitError
+from midwatch.workspace.listing import Kept
 from tests.support.repositories import UserRepository
 
 
@@ -107,3 +109,60 @@ async def test_links_are_followed_as_far_as_the_commit_goes(repository: Path) ->
     here = dict.fromkeys(("one", "two", "folder/file", "sub/file"), b"here\n")
     assert found == {**here, "sub/up": b"one\x00two\n"}
     assert (await objects.read_files(git, "HEAD", ["one"])) == {"one": b"sub/file"}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What git was asked, from now on."""
+    said: list[str] = []
+    ask = Git.ask
+
+    async def listened(git: Git, *arguments: str, **more: Any) -> Answer:
+        said.append(" ".join(map(str, arguments[:2])))
+        return await ask(git, *arguments, **more)
+
+    monkeypatch.setattr(Git, "ask", listened)
+    return said
+
+
+async def test_a_commit_that_was_listed_is_not_listed_again(repository: Path, asked: list[str]) -> None:
+    git, commit = Git(git_dir=repository / ".git"), _git(repository, "rev-parse", "HEAD")
+    first = await objects.files(git, commit)
+    first.append("of the caller alone")
+    assert await objects.files(git, commit) == first[:-1]
+    assert await objects.files(git, commit, "new", "a b.txt", "ne") == ["a b.txt", "new"]
+    assert await objects.read_files(git, commit, ["no", "such/new"]) == {}
+    assert asked == ["ls-tree -r"]
+
+
+async def test_a_name_that_may_mean_another_commit_is_asked_for_each_time(repository: Path) -> None:
+    git = Git(git_dir=repository / ".git")
+    before = await objects.files(git, "HEAD")
+    (repository / "later").write_text("later\n")
+    _commit(repository, "third")
+    assert sorted(await objects.files(git, "HEAD")) == sorted([*before, "later"])
+    assert "later" in await objects.read_files(git, "HEAD", ["later"])
+
+
+async def test_what_links_lead_to_is_found_also_when_the_listing_is_known(tmp_path: Path) -> None:
+    _git(tmp_path, "init", "-q", "-b", "main")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "AGENTS.md").write_text("Be brief.\n")
+    (tmp_path / "linked").symlink_to("real")
+    (tmp_path / "GUIDE.md").symlink_to("real/AGENTS.md")
+    _commit(tmp_path, "first")
+    git, commit = Git(git_dir=tmp_path / ".git"), _git(tmp_path, "rev-parse", "HEAD")
+    await objects.files(git, commit)
+    wanted = ["linked/AGENTS.md", "GUIDE.md", "real/GUIDE.md", "AGENTS.md"]
+    found = await objects.read_files(git, commit, wanted, follow=True)
+    assert found == {"linked/AGENTS.md": b"Be brief.\n", "GUIDE.md": b"Be brief.\n"}
+
+
+def test_what_was_not_used_for_long_makes_room() -> None:
+    kept = Kept[str](8)
+    for name in "abcd":
+        kept.put(name, name, 2)
+    assert kept.get("a") == "a"
+    kept.put("e", "e", 2)
+    kept.put("large", "x", 3)
+    assert [kept.get(name) for name in ("a", "b", "c", "d", "e", "large")] == ["a", None, "c", "d", "e", None]

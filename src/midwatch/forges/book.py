@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,6 +36,9 @@ class Book:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._file = (0, 0)
+        self._closing: weakref.finalize[..., Book] | None = None
 
     def find(self, key: str, branch: str) -> PullRequest | None:
         """The pull request of a branch."""
@@ -116,10 +120,7 @@ class Book:
             raise full_or_broken(self._path.parent, error) from error
         db: sqlite3.Connection | None = None
         try:
-            db = sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)
-            if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-                db.execute("PRAGMA journal_mode = WAL")
-                db.executescript(_SCHEMA + "PRAGMA user_version = 1;")
+            db = self._connected()
             yield db
             if db.in_transaction:
                 db.execute("COMMIT")
@@ -128,8 +129,35 @@ class Book:
         except (ValueError, UnicodeError) as error:
             raise _damaged(self._path, str(error)) from error
         finally:
-            if db is not None:
-                db.close()  # rolls back what was not committed
+            if db is not None and db.in_transaction:
+                db.rollback()
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection, which stays open as long as the file is the same. Raises sqlite3.Error."""
+        if self._connection is not None and self._same():
+            return self._connection
+        self.close()
+        db = sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+        self._closing = weakref.finalize(self, db.close)
+        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(_SCHEMA + "PRAGMA user_version = 1;")
+        status = self._path.stat()
+        self._connection, self._file = db, (status.st_dev, status.st_ino)
+        return db
+
+    def _same(self) -> bool:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return False
+        return self._file == (status.st_dev, status.st_ino)
+
+    def close(self) -> None:
+        """Let go of the file. May be called twice; what is asked afterwards opens it again."""
+        self._connection = None
+        if self._closing is not None:
+            self._closing()
 
 
 def _pull_requests(db: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[PullRequest]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.pull_request import Proposal
+from midwatch.workspace import writing
 from midwatch.workspace.git import Git, GitError, last_words
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown
@@ -22,7 +23,7 @@ async def land(place: Place, store: Path, proposal: Proposal, ours: set[str]) ->
     """Make the branch point at the commit, bringing what it needs from the store. Does nothing when the branch has the
     commit already. Raises InputError when the branch is not ours to move. May be cut off at any point and repeated."""
     git, ref = place.git(), f"refs/heads/{proposal.branch}"
-    current = await tip(git, ref)
+    current = "" if await asyncio.to_thread(_is_new, place, ref) else await tip(git, ref)
     if current == proposal.commit or (current and await is_ancestor(git, proposal.commit, current)):
         return
     if current and current not in ours and not await _leads_to(store, current, proposal.commit):
@@ -36,6 +37,18 @@ async def land(place: Place, store: Path, proposal: Proposal, ours: set[str]) ->
     done = await git.ask("update-ref", "-m", "midwatch: pull request", ref, proposal.commit, current)
     if done.code != 0:
         raise _branch_refused(proposal, done.stderr)
+
+
+def _is_new(place: Place, ref: str) -> bool:
+    """Whether there is surely no such ref, told without a process. Blocks for a moment."""
+    try:
+        if (place.common_dir / "reftable").exists() or os.path.lexists(place.common_dir / ref):
+            return False
+        return ref.encode("utf-8", "surrogateescape") not in (place.common_dir / "packed-refs").read_bytes()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 async def land_in_store(store: Path, proposal: Proposal) -> None:
@@ -64,7 +77,7 @@ async def _leads_to(store: Path, old: str, new: str) -> bool:
 async def _bring(git: Git, store: Path, proposal: Proposal) -> None:
     """Copy the objects that only the store has: a pack, not a fetch, so that no ref and no FETCH_HEAD comes along."""
     source = Git(git_dir=store, cwd=store)
-    await source.run("update-ref", f"refs/midwatch/propose/{proposal.task_id}", proposal.commit)
+    await asyncio.to_thread(writing.ref, store, f"refs/midwatch/propose/{proposal.task_id}", proposal.commit)
     revisions = f"{proposal.commit}\n^{proposal.base_commit}^@\n".encode()
     with tempfile.TemporaryFile(dir=store) as pack:
         arguments = ("pack-objects", "--quiet", "--revs", "--local", "--stdout", "--delta-base-offset")

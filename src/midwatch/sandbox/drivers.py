@@ -14,6 +14,15 @@ OPTIONAL = ("container", "gvisor", "landlock")
 NAMES = ("bubblewrap", *OPTIONAL, "process")
 
 
+def shared(name: str, made: dict[str, Sandbox]) -> Sandbox:
+    """The one among those that were made; else a new one, for many tasks (see `Tried`). Raises as `make`."""
+    if name not in made:
+        from midwatch.sandbox.tried import Tried
+
+        made[name] = Tried(make(name))
+    return made[name]
+
+
 def make(name: str) -> Sandbox:
     """A driver. Raises InputError for a name that is none."""
     if name == "bubblewrap":

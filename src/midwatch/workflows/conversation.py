@@ -33,7 +33,7 @@ from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, site
 from midwatch.workflows.solve import Parts, begun, told_instructions
 from midwatch.workflows.start import work_folder
-from midwatch.workflows.tidy import tidy
+from midwatch.workflows.tidy import tidy_at_the_end
 
 MOST_FILES = 100
 """Names of changed files that are told."""
@@ -287,7 +287,7 @@ async def converse(task: Task, parts: Parts) -> AsyncIterator[Conversation]:
         with contextlib.suppress(MidwatchError, OSError):
             await bench.tree.remove()
             parts.blobs.sweep()
-            await tidy(parts.state, parts.means.settings.keep_gib, parts.means.settings.keep_days)
+            await tidy_at_the_end(parts.state, parts.means.settings)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ from midwatch.workflows.plan import Means
 from midwatch.workflows.servers import ServerParts, equipped
 from midwatch.workflows.site import Site, SiteParts, site
 from midwatch.workflows.start import work_folder
-from midwatch.workflows.tidy import tidy
+from midwatch.workflows.tidy import tidy_at_the_end
 from midwatch.workspace import objects
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
@@ -115,9 +115,7 @@ async def solve(task: Task, parts: Parts) -> None:
         for name in names:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
         parts.blobs.sweep()
-    settings = parts.means.settings
-    with suppress(MidwatchError, OSError):  # what goes wrong with that is no matter of the task's
-        await tidy(parts.state, settings.keep_gib, settings.keep_days)
+    await tidy_at_the_end(parts.state, parts.means.settings)
 
 
 async def _require_open(task: Task, logs: Sequence[Log], parts: Parts) -> None:

@@ -15,6 +15,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.task import Base
 from midwatch.workspace import filters
 from midwatch.workspace.git import Git, GitError, last_words
+from midwatch.workspace.listing import Kept, is_id
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown
 from midwatch.workspace.safekeeping import recover
@@ -22,6 +23,7 @@ from midwatch.workspace.safekeeping import recover
 _LEFT_OUT = "uncommitted changes left out: "
 _NOT_CHECKED_OUT = "submodules are not checked out: "
 _EXCLUDES_LIMIT = 1 << 20
+_trees: Kept[tuple[str, str]] = Kept(1000)
 
 
 class NoCommit(InputError):
@@ -30,6 +32,8 @@ class NoCommit(InputError):
 
 async def require_commit(place: Place) -> None:
     """Raises NoCommit when the repository has none at all, another InputError when its HEAD cannot be read."""
+    if place.committed:
+        return
     git, where = place.git(), shown(place.name)
     head = await git.ask("rev-parse", "--quiet", "--verify", "HEAD^{tree}")
     if head.code == 0:
@@ -65,6 +69,10 @@ async def _named(git: Git, ref: str | None) -> tuple[str, str]:
     name = "HEAD" if ref is None else ref
     if not name or name.startswith("-") or re.search(r"[\x00-\x20\x7f]", name):
         raise InputError(f"{shown(name)!r} cannot be the name of a branch or commit", "name another base with --base")
+    both = await git.ask("rev-parse", f"{name}^{{commit}}", "--symbolic-full-name", name)
+    commit, *names = both.stdout.decode("utf-8", "surrogateescape").split("\n")
+    if both.code == 0 and is_id(commit) and len(names) <= 2:
+        return commit, next((line for line in names if line.startswith("refs/")), "")
     found = await git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if found.code != 0:
         raise await _unknown(git, name, ref)
@@ -90,6 +98,14 @@ def unknown(name: str, known: list[str], *, head: bool) -> InputError:
 
 async def tree_of(git: Git, commit: str) -> tuple[str, str]:
     """The tree of a commit, and a note on the submodules in it."""
+    known = _trees.get((git.git_dir, commit))
+    if known is None:
+        known = await _tree_of(git, commit)
+        _trees.put((git.git_dir, commit), known)
+    return known
+
+
+async def _tree_of(git: Git, commit: str) -> tuple[str, str]:
     tree = await git.run("rev-parse", "--verify", f"{commit}^{{tree}}")
     listing = await git.ask("rev-parse", "--verify", "--quiet", f"{commit}:.gitmodules")
     submodules: list[str] = []

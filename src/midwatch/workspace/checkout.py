@@ -109,9 +109,7 @@ class Workspace:
         try:
             left = await asyncio.to_thread(self._make_room)
             self._base = shared = await base_checkout(self.repository, base, self._wanted)
-            what = await difference(git, base, start)
-            if work_only:
-                what = Difference(what.files, what.deleted)
+            what = await difference(git, base, start, work_only=work_only)
             saver, memory = await asyncio.to_thread(self._make, shared, base, what, layers)
             await asyncio.to_thread(sweep, store, saver.ref)
         except OSError as error:

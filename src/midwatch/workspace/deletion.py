@@ -18,20 +18,26 @@ _PATIENCE = 1.0
 _going_on: set[asyncio.Future[None]] = set()
 
 
-def delete(path: Path) -> None:
-    """Delete a file or folder with all in it. Nothing happens when there is none. Blocks. Raises OperationError."""
-    command = ["rm", "-rf", "--one-file-system", "--", os.fspath(path)]
+def delete(*paths: Path) -> None:
+    """Delete files and folders with all in them. Nothing happens when there are none. Blocks. Raises OperationError."""
+    there = [os.fspath(path) for path in paths if os.path.lexists(path)]
+    if not there:
+        return
     for _ in range(2):
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run(
+            ["rm", "-rf", "--one-file-system", "--", *there], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
         if done.returncode == 0:
             return
-        fused.unmount_below(path)
+        for path in paths:
+            fused.unmount_below(path)
         # a folder that forbids its owner to look inside; never needed for root, who is forbidden nothing
         subprocess.run(
-            ["chmod", "-R", "u+rwX", "--", os.fspath(path)], stdin=subprocess.DEVNULL, capture_output=True, check=False
+            ["chmod", "-R", "u+rwX", "--", *there], stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
+    left = next((path for path in paths if os.path.lexists(path)), paths[0])
     words = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    raise OperationError(f"{shown(path)} cannot be deleted: {words}", "delete it by hand, then `midwatch resume`")
+    raise OperationError(f"{shown(left)} cannot be deleted: {words}", "delete it by hand, then `midwatch resume`")
 
 
 def set_aside(path: Path) -> Path | None:
@@ -73,8 +79,7 @@ async def discarded() -> None:
 
 
 def _delete_all(paths: tuple[Path, ...], then: Path | None) -> None:
-    for path in paths:
-        delete(path)
+    delete(*paths)
     if then is not None:
         with contextlib.suppress(OSError):  # somebody has begun anew there
             then.rmdir()

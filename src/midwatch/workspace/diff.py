@@ -11,6 +11,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.evidence import FileChange
 from midwatch.workspace import filters
 from midwatch.workspace.git import Git, GitError
+from midwatch.workspace.listing import Kept, is_id
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown
 from midwatch.workspace.safekeeping import kept, recover
@@ -18,6 +19,8 @@ from midwatch.workspace.safekeeping import kept, recover
 LARGEST_SHOWN = 16 << 20
 """Bytes of a file up to which a binary change is written out in a diff."""
 
+_stats: Kept[tuple[FileChange, ...]] = Kept(10_000)
+"""What differs between two trees, by store and trees."""
 _DIFF = ("diff-tree", "-r", "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short", "--no-commit-id")
 _FAILED = re.compile(
     r"^error: (.+): (?:patch does not apply|already exists in .*|No such file or directory|does not exist in .*"
@@ -36,6 +39,16 @@ async def diff(git: Git, old: str, new: str) -> bytes:
 
 async def stat(git: Git, old: str, new: str) -> tuple[FileChange, ...]:
     """The files that differ, by path."""
+    pair = (git.git_dir, old, new)
+    found = _stats.get(pair)
+    if found is None:
+        found = await _stat(git, old, new)
+        if is_id(old) and is_id(new):
+            _stats.put(pair, found, 1 + len(found))
+    return found
+
+
+async def _stat(git: Git, old: str, new: str) -> tuple[FileChange, ...]:
     output = await git.run(*_DIFF, "-M", "--raw", "--numstat", "-z", old, new, "--")
     fields = iter(output.split(b"\0"))
     statuses: dict[bytes, str] = {}

@@ -13,6 +13,7 @@ import contextlib
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -158,14 +159,33 @@ class Git:
         return Answer(process.returncode, output or b"", errors)
 
 
+_version: tuple[object, str] = ((), "")
+"""Of the git that was asked last: which file it was, and what it said."""
+
+
 async def require_git() -> str:
-    """The version of git on PATH. Raises InputError when there is none or it is too old."""
-    text = (await Git().run("version")).decode("ascii", "replace").strip()
+    """The version of git on PATH; the same file is asked once. Raises InputError when there is none or it is too
+    old."""
+    global _version
+    which = _which()
+    if which is None or _version[0] != which:
+        _version = (which, (await Git().run("version")).decode("ascii", "replace").strip())
+    text = _version[1]
     found = re.search(r"(\d+)\.(\d+)", text)
     if found is None or (int(found[1]), int(found[2])) < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise InputError(f"Midwatch needs git {oldest} or newer, and this is {text!r}", "install a newer git")
     return text.removeprefix("git version ")
+
+
+def _which() -> object:
+    """The file that is git, as it is now; None when that cannot be said."""
+    try:
+        path = Path(shutil.which("git") or "/nowhere")
+        status = path.stat()
+    except OSError:
+        return None
+    return path, status.st_ino, status.st_mtime_ns
 
 
 def last_words(stderr: bytes) -> str:

@@ -35,6 +35,8 @@ class Place:
     """Shared by all working trees; holds objects and refs."""
     shallow: bool
     sha256: bool
+    committed: bool = False
+    """HEAD was seen to name a commit; else that is not known."""
 
     @property
     def name(self) -> str:
@@ -104,6 +106,9 @@ async def locate(location: str) -> Place:
     if inside and path.name == ".git" and (path.parent / ".git").is_dir():
         path, inside = path.parent, False
     git = Git(git_dir=path if inside else None, cwd=path, trusted=True)
+    place = await _at_once(git, inside=inside)
+    if place is not None:
+        return place
     flags, top = await asyncio.gather(
         git.ask("rev-parse", "--is-shallow-repository", "--show-object-format", "--absolute-git-dir"),
         git.ask("rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--show-toplevel"),
@@ -120,6 +125,21 @@ async def locate(location: str) -> Place:
         shallow=shallow == b"true",
         sha256=object_format == b"sha256",
     )
+
+
+async def _at_once(git: Git, *, inside: bool) -> Place | None:
+    """The place by one question, as it can be had for most: with a commit, and no path that holds a line end. `inside`:
+    git was given its folder, and asks for no working tree."""
+    paths = ("--absolute-git-dir",) if inside else ("--absolute-git-dir", "--show-toplevel")
+    said = await git.ask("rev-parse", "--is-shallow-repository", "--show-object-format", *paths, "HEAD^{tree}")
+    lines = said.stdout.split(b"\n")
+    if said.code != 0 or len(lines) != len(paths) + 4:
+        return None
+    shallow, object_format, git_dir, *top = lines[:-2]
+    place = _real(git_dir)
+    work_tree = _real(top[0]) if top and top[0] else None
+    facts = (shallow == b"true", object_format == b"sha256")
+    return Place(work_tree, place, common_dir(place), *facts, committed=True)
 
 
 def _real(path: bytes) -> Path:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from midwatch.workspace.git import Git, last_words
+from midwatch.workspace.listing import known, listing, parsed
 
 LARGEST_READ = 1 << 20
 """Bytes; a longer file is not a setting or a test that anybody wrote by hand."""
@@ -14,15 +15,17 @@ LARGEST_READ = 1 << 20
 async def files(git: Git, commit: str, *below: str) -> list[str]:
     """The paths of all files and links of a commit, bytes that are not UTF-8 as surrogate escapes; with `below` only
     those of these files and folders, which costs no more in a large repository."""
-    listing = await git.run("ls-tree", "-r", "-z", commit, *(("--", *below) if below else ()))
-    entries = (entry.partition(b"\t") for entry in listing.split(b"\0") if entry)
-    return [os.fsdecode(path) for about, _, path in entries if not about.startswith(b"160000")]
+    found = known(git, commit) if below else await listing(git, commit)
+    if found is None:
+        return [path for _, path in parsed(await git.run("ls-tree", "-r", "-z", commit, "--", *below))]
+    return found.below(*below) if below else list(found.paths)
 
 
 async def read_files(git: Git, commit: str, paths: Iterable[str], *, follow: bool = False) -> dict[str, bytes]:
     """The contents of those of the paths that are files of the commit of at most LARGEST_READ bytes. The content of a
     link is where it leads to; with `follow` it is that of the file there, when the commit has it."""
-    wanted = [path for path in paths if "\n" not in path]
+    there = known(git, commit)
+    wanted = [p for p in paths if "\n" not in p and (there is None or not there.lacks(p, follow=follow))]
     if not wanted:
         return {}
     how = ["--follow-symlinks"] if follow else []

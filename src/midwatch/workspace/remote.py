@@ -237,9 +237,21 @@ async def _lacking(git: Git, *which: str) -> list[str]:
     return [line[1:].decode() for line in lines if line.startswith(b"?")]
 
 
+def _may_be_partial(common_dir: Path) -> bool:
+    """No for a repository that says nothing of it, has no pack of a partial clone, and takes in no other settings."""
+    try:
+        said = b"".join(path.read_bytes() for path in common_dir.glob("config*") if path.is_file()).lower()
+        promised = any(common_dir.glob("objects/pack/*.promisor"))
+    except OSError:
+        return True
+    return promised or any(word in said for word in (b"promisor", b"partialclone", b"include"))
+
+
 async def complete_local(place: Place, store: Path, commit: str) -> int:
     """As `Remote.complete`, for a partial clone of the person: what it lacks of the commit comes, through their git and
     from where it was cloned, into the store; their repository stays as it is. Nothing where it is no partial clone."""
+    if not await asyncio.to_thread(_may_be_partial, place.common_dir):
+        return 0
     config = await place.git().ask("config", "-z", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$")
     remotes = _promisors(config)
     if not remotes:

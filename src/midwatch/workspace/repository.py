@@ -20,7 +20,7 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
-from midwatch.workspace import bases, diff, mirror, withheld
+from midwatch.workspace import bases, diff, mirror, withheld, writing
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.location import Place, is_url, locate, repository_key
@@ -151,10 +151,9 @@ class Repository:
         """A commit in the store by Midwatch; the same arguments give the same id. `when` is ISO 8601."""
         moment = datetime.fromisoformat(when)
         seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-        stamp = f"@{seconds} +0000"
-        git = Git(git_dir=self.git_dir, cwd=self.git_dir, environment=_author(stamp))
+        who = f"{NAME} <{EMAIL}> {seconds} +0000".encode()
         text = message.replace("\0", "").encode("utf-8", "replace")
-        return (await git.run("commit-tree", tree, "-p", parent, "-F", "-", stdin=text or b"\n")).decode().strip()
+        return await asyncio.to_thread(writing.commit, self.git_dir, tree, parent, who, text or b"\n")
 
     async def keep(self, name: str, commit: str) -> None:
         """Hold on to a commit under refs/midwatch/`name`. May be called again with another commit."""

@@ -40,8 +40,9 @@ class Difference:
         return bool(self.files or self.deleted or self.aside)
 
 
-async def difference(git: Git, base: Base, checkpoint: Checkpoint) -> Difference:
-    """Costs what differs; nothing for the base itself. Raises OperationError when the store lacks an object."""
+async def difference(git: Git, base: Base, checkpoint: Checkpoint, *, work_only: bool = False) -> Difference:
+    """Costs what differs; nothing for the base itself. `work_only` leaves out what is kept beside the work. Raises
+    OperationError when the store lacks an object."""
     if checkpoint.commit == base.commit:
         return Difference()
     files, deleted = {}, set()
@@ -57,7 +58,7 @@ async def difference(git: Git, base: Base, checkpoint: Checkpoint) -> Difference
                     deleted.add(path)
             else:
                 files[path] = (mode, blob.decode())
-    aside = await _second_parent(git, checkpoint.commit)
+    aside = None if work_only else await _second_parent(git, checkpoint.commit)
     if aside is None:
         return Difference(files, frozenset(deleted))
     ignored, listing = await _beside(git, aside)

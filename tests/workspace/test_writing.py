@@ -1,0 +1,47 @@
+"""What is written into the store without git is what git would have written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from midwatch.workspace import writing
+
+WHO = b"Midwatch <midwatch@localhost> 1700000000 +0000"
+
+
+def git(store: Path, *arguments: str, stdin: bytes = b"") -> str:
+    who = (("NAME", "Midwatch"), ("EMAIL", "midwatch@localhost"), ("DATE", "@1700000000 +0000"))
+    names = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who}
+    command = ["git", "-C", str(store), *arguments]
+    return subprocess.run(command, input=stdin, env=os.environ | names, capture_output=True, check=True).stdout.decode()
+
+
+@pytest.mark.parametrize("form", ["sha1", "sha256"])
+@pytest.mark.parametrize("message", [b"One\n", b"One\n\nMore \xc3\xa4\n", b"no end of line", b"\n"])
+def test_a_commit_is_the_one_that_git_makes(form: str, message: bytes, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", f"--object-format={form}")
+    tree = git(tmp_path, "mktree").strip()
+    first = git(tmp_path, "commit-tree", tree, "-m", "first").strip()
+    made = writing.commit(tmp_path, tree, first, WHO, message)
+    assert git(tmp_path, "cat-file", "commit", made).encode().partition(b"\n\n")[2] == message
+    assert git(tmp_path, "fsck", "--strict", "--no-dangling") == ""
+    (tmp_path / "objects" / made[:2] / made[2:]).unlink()
+    assert git(tmp_path, "commit-tree", tree, "-p", first, "-F", "-", stdin=message).strip() == made
+
+
+def test_a_ref_is_seen_by_git_and_can_be_moved(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "--bare", "--object-format=sha1")
+    tree = git(tmp_path, "mktree").strip()
+    first = git(tmp_path, "commit-tree", tree, "-m", "first").strip()
+    second = writing.commit(tmp_path, tree, first, WHO, b"second\n")
+    for commit in (first, second, second):
+        writing.ref(tmp_path, "refs/midwatch/propose/abc", commit)
+        assert (
+            git(tmp_path, "for-each-ref", "--format=%(objectname) %(refname)")
+            == f"{commit} refs/midwatch/propose/abc\n"
+        )
+    assert [path.name for path in (tmp_path / "refs/midwatch/propose").iterdir()] == ["abc"]
