@@ -12,11 +12,8 @@ def said(seq: int, text: str, attempt: str = "t.1") -> Event:
     return Event(attempt, seq, "", 1, Message("person", text), "", "")
 
 
-FIRST, SECOND, OTHER = (
-    Letter("t.1", 1, "ada", "go", 3),
-    Letter("t.1", 2, "ada", "go", 5),
-    Letter("t.2", 1, "ada", "go", 0),
-)
+FIRST, SECOND = Letter("t.1", 1, "ada", "go", 3), Letter("t.1", 2, "ada", "go", 5)
+OTHER = Letter("t.2", 1, "ada", "go", 0)
 
 
 def test_a_message_is_taken_once_by_each_attempt_however_often_it_is_put() -> None:
