@@ -68,6 +68,13 @@ class Chaos:
             self.chance.choice(going).kill()
             self.done["SIGKILL"] += 1
 
+    def calm(self) -> None:
+        """What is stopped goes on."""
+        for worker in self.stopped:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGCONT)
+        self.stopped.clear()
+
     def _ready(self, worker: subprocess.Popen[bytes]) -> bool:
         """It works: its name has the number of its process."""
         return f":{worker.pid}-" in self.office.words
@@ -122,13 +129,17 @@ def _left_over(folder: Path, before: leftovers.Leftovers) -> list[str]:
 
 
 async def _strikes(chaos: Chaos, options: argparse.Namespace, began: float) -> Sequence[Turn]:
+    """Until all is done. After the limit nothing is struck any more, and what is left has as long again."""
     while True:
         await asyncio.to_thread(chaos.hire)
         await asyncio.sleep(options.every * (0.5 + chaos.chance.random()))
         turns = await chaos.office.turns()
-        if ended(turns) or time.monotonic() - began > options.limit:
+        if ended(turns) or time.monotonic() - began > 2 * options.limit:
             return turns
-        await asyncio.to_thread(chaos.strike)
+        if time.monotonic() - began < options.limit:
+            await asyncio.to_thread(chaos.strike)
+        else:
+            chaos.calm()
 
 
 def _one_more(office: Office) -> None:
@@ -152,7 +163,9 @@ def main() -> int:
     parser.add_argument("--concurrency", type=int, default=8)
     parser.add_argument("--every", type=float, default=1.0, help="seconds between two strikes, on average")
     parser.add_argument("--lease", type=int, default=6)
-    parser.add_argument("--limit", type=float, default=1800, help="seconds after which it gives up")
+    parser.add_argument(
+        "--limit", type=float, default=1800, help="seconds of strikes; what is left then has as long again"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="midwatch-chaos-"))
