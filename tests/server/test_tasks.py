@@ -128,7 +128,7 @@ async def test_who_only_looks_cannot_submit_and_who_submits_cannot_say_what_is_t
         for trusted in ("trust_project", "trust_recipe", "include_uncommitted"):
             assert (await mem.post("/tasks", json={**SUBMITTED, trusted: True})).status_code == 403
         for option, value in (("mode", "full"), ("sandbox", "process")):
-            assert (await mem.post("/tasks", json={**SUBMITTED, option: value})).status_code == 404
+            assert (await mem.post("/tasks", json={**SUBMITTED, option: value})).status_code == 403
         name = await submitted(mem)
         assert (await vi.get(f"/tasks/{name}")).status_code == 200
         assert (await vi.post(f"/tasks/{name}/cancel")).status_code == 403
