@@ -19,7 +19,7 @@ from midwatch.engine.database.address import VARIABLE
 from tests.support.api import messages, numbers
 from tests.support.model_server import ModelServer
 from tests.support.model_server import serving as serving_models
-from tests.support.office import FILE, Office, counting, ending
+from tests.support.office import FILE, Ending, Office, counting, ending
 from tests.support.postgresql import Server
 from tests.support.repositories import UserRepository
 
@@ -133,14 +133,7 @@ async def test_a_server_that_is_killed_goes_on_when_it_is_started_again(
     assert served.end(signal.SIGTERM) == 0
     async with office.home() as home:
         task = (await home.store.find(name)).task
-    assert await ending(office, [task], 4) == await one_good_ending()
-
-
-async def one_good_ending() -> Any:
-    """What `ending` says of one task without a fault."""
-    from tests.support.office import Ending
-
-    return Ending(1, 1, ())
+    assert await ending(office, [task], 4) == Ending(1, 1, ())
 
 
 async def test_a_server_that_is_told_to_end_lets_streams_go_and_hands_over_what_it_works_on(served: Served) -> None:
@@ -154,21 +147,3 @@ async def test_a_server_that_is_told_to_end_lets_streams_go_and_hands_over_what_
     assert all(kind == "event" for kind, _, _ in seen)
     (turn,) = await served.office.turns()
     assert (turn.status, turn.worker, turn.losses) == ("queued", "", 0)
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        (["--host", "0.0.0.0"], "in the clear"),
-        (["--host", "0.0.0.0", "--tls-cert", "x.pem"], "a certificate and its key"),
-        (["--tls-cert", "x.pem", "--tls-key", "x.pem"], "cannot be used"),
-        (["--host", "192.0.2.1", "--insecure-bind"], "cannot be had"),
-    ],
-)
-def test_a_server_that_would_not_be_safe_or_cannot_listen_says_so_and_ends(
-    more: list[str], words: str, tmp_path: Path
-) -> None:
-    office = Office(tmp_path, "", "http://127.0.0.1:9")
-    command = [sys.executable, "-m", "midwatch", "serve", "--port", "0", "--no-worker", *more]
-    done = subprocess.run(command, env=office.environ, capture_output=True, text=True, cwd=tmp_path)
-    assert (done.returncode, words in done.stderr) == (2, True), done.stderr

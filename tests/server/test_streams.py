@@ -94,7 +94,7 @@ async def test_a_stream_goes_on_over_turns_and_ends_with_how_the_task_stands(
     api: Api, ada: httpx2.AsyncClient, attempt: Attempt
 ) -> None:
     await attempt.say("one")
-    for status in ("failed", "paused", "cancelled"):
+    for status in ("cancelled", "paused", "failed"):
         await api.ended(attempt.task, status)
         async with ada.stream("GET", f"/attempts/{attempt.name}/events", headers=STREAM) as answer:
             assert (await messages(answer))[-1][2] == {"attempt": attempt.name, "status": status}

@@ -128,7 +128,7 @@ async def test_who_only_looks_cannot_submit_and_who_submits_cannot_say_what_is_t
         for trusted in ("trust_project", "trust_recipe", "include_uncommitted"):
             assert (await mem.post("/tasks", json={**SUBMITTED, trusted: True})).status_code == 403
         for option, value in (("mode", "full"), ("sandbox", "process")):
-            assert (await mem.post("/tasks", json={**SUBMITTED, option: value})).status_code == 404
+            assert (await mem.post("/tasks", json={**SUBMITTED, option: value})).status_code == 403
         name = await submitted(mem)
         assert (await vi.get(f"/tasks/{name}")).status_code == 200
         assert (await vi.post(f"/tasks/{name}/cancel")).status_code == 403
@@ -152,11 +152,14 @@ async def test_steering_changes_how_the_newest_turn_stands_and_is_written_down(a
         assert await steered("resume") == (409, "", "")
         assert await steered("cancel") == (202, f"{name}:1", "cancelled")
         assert await steered("cancel") == (409, "", "")
-        assert await steered("retry") == (202, f"{name}:2", "queued")
-        assert list(api.hub.runs) == [f"{name}:1/1", f"{name}:1/2", f"{name}:2/1"]
+        assert await steered("retry") == (409, "", "")
+        assert await steered("messages", text="after all") == (202, f"{name}:2", "queued")
+        await api.ended(name, "failed")
+        assert await steered("retry") == (202, f"{name}:3", "queued")
+        assert list(api.hub.runs) == [f"{name}:1/1", f"{name}:1/2", f"{name}:2/1", f"{name}:3/1"]
         query = "SELECT action FROM audit WHERE object = ? ORDER BY time, id"
         written = await api.database.read(lambda db: [row[0] for row in db.execute(query, (name,))])
-        verbs = ("submit", "pause", "message", "resume", "cancel", "retry")
+        verbs = ("submit", "pause", "message", "resume", "cancel", "message", "retry")
         assert sorted(written) == sorted(f"task.{verb}" for verb in verbs)
 
 

@@ -27,6 +27,7 @@ from midwatch.server.app import make_app
 from midwatch.server.serving import Address, Server, listener
 
 NONE: Mapping[str, Role] = {}
+LOOPBACK = Address(port=0)
 PASSWORD = "correct horse battery"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
@@ -84,18 +85,18 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(folder: Path, environ: dict[str, str]) -> AsyncIterator[Api]:
+async def serving(folder: Path, environ: dict[str, str], address: Address = LOOPBACK) -> AsyncIterator[Api]:
     """Until the context ends."""
     async with wiring.home({"HOME": str(folder), **environ}) as home:
         hub = Hub()
         app = make_app(home, FakeEngine(hub))
-        heard = listener(Address(port=0))
+        heard = listener(address)
         listening = asyncio.Event()
-        server = Server(app, Address(), listening.set)
+        server = Server(app, address, listening.set)
         running = asyncio.create_task(server.serve([heard]))
         try:
             await asyncio.wait({running, asyncio.create_task(listening.wait())}, return_when="FIRST_COMPLETED")
-            yield Api(home, app, hub, f"http://127.0.0.1:{heard.getsockname()[1]}")
+            yield Api(home, app, hub, f"{address.scheme}://127.0.0.1:{heard.getsockname()[1]}")
         finally:
             server.should_exit = True
             await running

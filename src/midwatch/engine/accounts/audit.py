@@ -112,9 +112,16 @@ async def entries(database: Database, sight: Sight, before: str = "", limit: int
 
     def work(db: Connection) -> list[Entry]:
         found = db.execute(query, (*values, limit))
-        return [Entry(*told, was=json.loads(was), became=json.loads(became)) for *told, was, became in found]
+        return [_entry(row) for row in found]
 
     return await database.read(work)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    entry, time, account, name, via, address, action, subject, repository, was, became = row
+    return Entry(
+        entry, time, account, name, via, address, action, subject, repository, json.loads(was), json.loads(became)
+    )
 
 
 def _text(values: Mapping[str, Any]) -> str:
