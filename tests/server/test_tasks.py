@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from midwatch.engine.turns import BATCH
+from midwatch.server.accounts import repeating
 from tests.support.api import Api, messages, numbers, serving
 from tests.support.place import git, make_repository
 
@@ -200,6 +201,17 @@ async def test_the_same_submission_with_the_same_key_makes_one_task(api: Api, ca
         assert (first.status_code, second.status_code) == (201, 201)
         assert first.json() == second.json()
         assert len((await ada.get("/tasks")).json()["tasks"]) == 1
+
+
+async def test_a_task_whose_id_another_one_has_is_refused_and_not_taken_for_it(
+    api: Api, calc: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeating, "task_id_at", lambda seconds, chance: "0" * 12)
+    async with api.as_user("ada", {calc: "member"}) as ada:
+        await submitted(ada)
+        other = await ada.post("/tasks", json={**SUBMITTED, "prompt": "Something else"})
+        assert (other.status_code, other.json()["mend"]) == (503, "send it again")
+        assert [task["prompt"] for task in (await ada.get("/tasks")).json()["tasks"]] == [SUBMITTED["prompt"]]
 
 
 async def test_what_is_wrong_with_a_request_is_said_in_one_shape(api: Api, calc: str) -> None:

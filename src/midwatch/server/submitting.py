@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from midwatch.server.service import Visit
 
 
-async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[Task, Turn, Registered]:
+async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[TaskRow, Turn, Registered]:
     """A new task with its first turn; the same one for the same operation. Its repository is looked into on another
     thread. Raises Problem for what the caller may not ask for, InputError for what cannot be done."""
     repository = await visit.repository(asked.repository, "member")
@@ -39,7 +39,10 @@ async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[
     home = visit.service.home
     task = await visit.service.aside.do(wiring.start(home, request, keeping.create))
     home.opened.pop(task.id, None)  # a worker opens it for itself
-    return task, await visit.service.hand(keeping.made()), repository
+    kept = await home.store.find(task.id)
+    if (kept.task.prompt, kept.task.repository) != (task.prompt, task.repository):  # ids are made of time and chance
+        raise Problem(503, "another task has been given this id", "send it again", headers={"Retry-After": "1"})
+    return kept, await visit.service.hand(keeping.made()), repository
 
 
 async def fork(visit: Visit, row: TaskRow, repository: Registered | None, asked: ForkAsked) -> tuple[Task, Turn]:

@@ -38,8 +38,10 @@ async def take(
     given = [(number, line) for number, line in enumerate(lines.split(b"\n"), 1) if line.strip()]
     if len(given) > MOST_LINES:
         raise Problem(413, f"there are {len(given)} tasks, and one request takes {MOST_LINES}", "send them in parts")
+    first = wanted.since - len(given)  # a second for each, since ids of the same second may be the same by chance
     done = [
-        await _one(visiting, number, line, Operation(f"{wanted.name}:{number}", wanted.since)) for number, line in given
+        await _one(visiting, number, line, Operation(f"{wanted.name}:{number}", first + place))
+        for place, (number, line) in enumerate(given)
     ]
     made = sum(bool(one.id) for one in done)
     return Import(tasks=done, made=made, refused=len(done) - made)
@@ -50,7 +52,7 @@ async def _one(visiting: Visit, number: int, line: bytes, wanted: Operation) -> 
         asked = TaskAsked.model_validate_json(line)
         if "priority" not in asked.model_fields_set:
             asked = asked.model_copy(update={"priority": "batch"})
-        task, _, _ = await submitting.submit(visiting, asked, wanted)
+        row, _, _ = await submitting.submit(visiting, asked, wanted)
     except ValidationError as error:
         places = [".".join(map(str, fault["loc"])) + ": " + fault["msg"] for fault in error.errors()]
         return Imported(line=number, detail="; ".join(places)[:1000])
@@ -58,4 +60,4 @@ async def _one(visiting: Visit, number: int, line: bytes, wanted: Operation) -> 
         return Imported(line=number, detail=error.message, mend=error.mend)
     except Problem as problem:
         return Imported(line=number, detail=problem.detail, mend=problem.mend)
-    return Imported(line=number, id=task.id)
+    return Imported(line=number, id=row.task.id)

@@ -23,9 +23,9 @@ _DIFF = {"text/x-diff": {"schema": {"type": "string"}}}
 @router.post("", status_code=201, responses=answers(409))
 async def submit(visiting: Visiting, asked: TaskAsked, wanted: Wanted, response: Response) -> TaskAnswer:
     """Submit a task. Answers when it is stored and queued; the work takes minutes."""
-    task, turn, repository = await submitting.submit(visiting, asked, wanted)
-    response.headers["Location"] = f"/api/v1/tasks/{task.id}"
-    return views.task_answer(await visiting.service.home.store.find(task.id), turn, repository.id, None)
+    row, turn, repository = await submitting.submit(visiting, asked, wanted)
+    response.headers["Location"] = f"/api/v1/tasks/{row.task.id}"
+    return views.task_answer(row, turn, repository.id, None)
 
 
 @router.get("")
