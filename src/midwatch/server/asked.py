@@ -73,16 +73,10 @@ class TaskAsked(_Asked):
     )
     limits: LimitsAsked = LimitsAsked()
     context: list[ContextAsked] = Field(default=[], max_length=20)
-    mcp: list[Word] = Field(
-        default=[], max_length=20, description="`NAME` or `NAME:TOOL,TOOL`, of the settings."
-    )
+    mcp: list[Word] = Field(default=[], max_length=20, description="`NAME` or `NAME:TOOL,TOOL`, of the settings.")
     commands: bool = Field(default=False, description="The prompt may call a custom prompt by its name.")
-    include_uncommitted: bool = Field(
-        default=False, description="Start from its files as they are; for maintainers."
-    )
-    trust_project: bool = Field(
-        default=False, description="Its .midwatch sets rules and hooks; for maintainers."
-    )
+    include_uncommitted: bool = Field(default=False, description="Start from its files as they are; for maintainers.")
+    trust_project: bool = Field(default=False, description="Its .midwatch sets rules and hooks; for maintainers.")
     trust_recipe: bool = Field(default=False, description="The recipe may name hosts and secrets; for maintainers.")
     priority: Literal["interactive", "batch"] = Field(
         default="interactive", description="Whether somebody waits for it."

@@ -33,9 +33,7 @@ class Fault(BaseModel):
 class ProblemDetails(BaseModel):
     """Why a request was not done (RFC 9457)."""
 
-    type: str = Field(
-        default="about:blank", description="Always `about:blank`: the status says it all."
-    )
+    type: str = Field(default="about:blank", description="Always `about:blank`: the status says it all.")
     title: str = Field(description="The status in words.")
     status: int
     detail: str = Field(default="", description="What is wrong, in a sentence.")

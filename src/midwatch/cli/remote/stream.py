@@ -82,7 +82,8 @@ async def follow(client: Client, path: str, notice: Callable[[str], None]) -> As
         except OperationError as error:  # the server is in trouble; the task may not be
             failure = Passing(error.message, mend=error.mend)
         tried += 1
-        wait = pause(PATIENT, min(tried, 20), failure) or PATIENT.longest_seconds
+        wait = pause(PATIENT, min(tried, 20), failure)
+        wait = PATIENT.longest_seconds if wait is None else wait
         if tried > 1:  # a server that is replaced by another is no news
             notice(f"{failure.text}; trying again in {wait:.0f} s")
         await asyncio.sleep(wait)

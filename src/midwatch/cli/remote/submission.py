@@ -86,13 +86,13 @@ def _duration(given: object) -> int:
         raise InputError(f"after: {given!r} is no duration", "write 90s, 15m or 2h") from None
 
 
-def delay(text: str) -> int:
+def delay(text: str, now: datetime | None = None) -> int:
     """Seconds until a time: a duration from now (`90`, `15m`, `2h`), a time of day (`18:30`: the next one here), or a
     date with a time (`2026-12-01T08:00`, here; `…Z` and `…+01:00` elsewhere). One that has passed is now."""
     try:
         found = arguments.seconds(text)
     except ArgumentTypeError:
-        found = _until(text.strip(), datetime.now(UTC))
+        found = _until(text.strip(), now or datetime.now(UTC))
     if found > LONGEST_DELAY:
         raise ArgumentTypeError(f"{text!r} is more than a year away")
     return found
