@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from midwatch.cli import words
 from midwatch.domain.errors import InputError
-from midwatch.models.endpoint import is_local
 
 VARIABLE = "MIDWATCH_SERVER"
 PLAIN = "MIDWATCH_PLAIN_HTTP"
@@ -28,6 +27,8 @@ class Address:
     @property
     def local(self) -> bool:
         """Whether it is on this machine."""
+        from midwatch.models.endpoint import is_local  # commands that stay on this machine need nothing of it
+
         return is_local(self.url)
 
 
@@ -68,7 +69,7 @@ def read(text: str, environ: Mapping[str, str], name: str = "--server") -> Addre
     given = {"https": 443, "http": 80}[parts.scheme]
     url = f"{parts.scheme}://{shown}{f':{port}' if port not in (None, given) else ''}{parts.path.rstrip('/')}"
     url = url.removesuffix("/api/v1")
-    if parts.scheme == "http" and not is_local(url) and host not in _unprotected(environ):
+    if parts.scheme == "http" and not Address(url).local and host not in _unprotected(environ):
         raise InputError(
             f"{words.line(url)} is not encrypted: whoever is on the way could read your token and change what you see",
             f"use https://, or, where the way there is safe, name the host: {PLAIN}={words.line(host)}",
