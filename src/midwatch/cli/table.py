@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "login": "sign in to a server, or log in to an MCP server that asks for it",
     "serve": "a server: tasks over HTTP, for a team and for programs; works on them too",
     "migrate": "bring the database's schema up to date; a PostgreSQL database needs it once for each release",
+    "worker": "take turns of submitted tasks and work on them; any number may run",
     "doctor": "what this machine has and lacks, with the fix for each",
     "example": "write a small repository with a bug in it, to try Midwatch on",
 }

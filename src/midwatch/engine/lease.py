@@ -15,13 +15,17 @@ from midwatch.domain.ids import task_of
 from midwatch.engine.disk import full_or_broken
 
 
+class Held(InputError):
+    """Another process works on the attempt."""
+
+
 def _path(folder: Path, attempt: str) -> Path:
     return folder / f"{attempt}.lock"
 
 
 @contextmanager
 def hold(folder: Path, attempt: str) -> Iterator[None]:
-    """Hold the attempt while the context lasts. Raises InputError at once when another process holds it."""
+    """Hold the attempt while the context lasts. Raises Held at once when another process holds it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(_path(folder, attempt), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -30,7 +34,7 @@ def hold(folder: Path, attempt: str) -> Iterator[None]:
     try:
         if not _locked(handle):
             owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise InputError(
+            raise Held(
                 f"task {task_of(attempt)} is being worked on by process {owner}",
                 f"wait for it, or end that process and then `midwatch resume {task_of(attempt)}`",
             )

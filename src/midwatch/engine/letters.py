@@ -59,6 +59,6 @@ def delivered(db: Connection, keys: Sequence[tuple[str, int]]) -> None:
     db.executemany("UPDATE message SET delivered = 1 WHERE attempt = ? AND number = ?", keys)
 
 
-def settle(db: Connection, task_id: str, up_to: int) -> None:
-    """No attempt of the task waits for its messages up to that number any more."""
-    db.execute("UPDATE message SET delivered = 1 WHERE task = ? AND number <= ?", (task_id, up_to))
+def settle(db: Connection, task_id: str, but: str) -> None:
+    """No attempt of the task, but that one, waits for a message any more."""
+    db.execute("UPDATE message SET delivered = 1 WHERE task = ? AND attempt <> ?", (task_id, but))

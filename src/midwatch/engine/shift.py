@@ -95,9 +95,9 @@ class Shift:
         """These messages stand in their logs."""
         await self._database.write(lambda db: letters.delivered(db, keys))
 
-    async def settle(self, task_id: str, up_to: int) -> None:
-        """No attempt of the task waits for its messages up to that number any more."""
-        await self._database.write(lambda db: letters.settle(db, task_id, up_to))
+    async def settle(self, task_id: str, *, but: str = "") -> None:
+        """No attempt of the task, but that one, waits for a message any more."""
+        await self._database.write(lambda db: letters.settle(db, task_id, but))
 
     async def unclosed(self, limit: int = 20) -> Sequence[Turn]:
         """Turns that were cancelled while nobody worked on them: their logs do not say so yet."""

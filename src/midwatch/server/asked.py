@@ -83,8 +83,8 @@ class TaskAsked(_Asked):
     )
     delay_seconds: int = Field(default=0, ge=0, le=366 * 86400, description="When it may begin, from now.")
 
-    def request(self, location: str) -> Request:
-        """As the workflows take it, for the repository at that place."""
+    def request(self, location: str, task_id: str) -> Request:
+        """As the workflows take it, for the repository at that place and a task of that id."""
         return Request(
             prompt=self.prompt.strip(),
             repository=location,
@@ -101,6 +101,7 @@ class TaskAsked(_Asked):
             context=tuple(Context(given.source, given.text) for given in self.context),
             commands=self.commands,
             mcp=tuple(self.mcp),
+            id=task_id,
         )
 
 

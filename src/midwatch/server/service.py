@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.ids import task_of
 from midwatch.engine.accounts.audit import write
 from midwatch.engine.accounts.repositories import Registered, Repositories
-from midwatch.engine.base import Order
+from midwatch.engine.handing import hand_over
 from midwatch.engine.turns import Turns
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
@@ -46,13 +45,10 @@ class Service:
     async def hand(self, turn: Turn) -> Turn:
         """Give the engine what is queued. Where that fails the turn is kept all the same: the sweep of a worker hands
         it over."""
-        if turn.status == "queued" and turn.handed < turn.round:
-            try:
-                delay = max(0.0, turn.begin_at - time.time()) if turn.begin_at else 0.0
-                await self.engine.enqueue(Order(turn.run, turn.owner, turn.priority, delay))
-                await self.turns.handed(turn)
-            except OperationError as error:
-                log.warning("turn %s is not handed over yet: %s", turn.id, error.message)
+        try:
+            await hand_over(self.turns, self.engine, turn)
+        except OperationError as error:
+            log.warning("turn %s is not handed over yet: %s", turn.id, error.message)
         return turn
 
 

@@ -87,9 +87,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: FastAPI, address: Address, listening: Callable[[str], None]) -> None:
-    """Answer requests until a signal comes (SIGINT, SIGTERM, SIGHUP); a second one ends it at once. `listening` is told
-    the URL. Raises InputError for an address that cannot be had, and as `Address.require_safe`."""
+async def serve(
+    app: FastAPI, address: Address, listening: Callable[[str], None], beside: asyncio.Future[None] | None = None
+) -> None:
+    """Answer requests until a signal comes (SIGINT, SIGTERM, SIGHUP), or `beside` is done; a second signal ends it at
+    once. `listening` is told the URL. Raises InputError for an address that cannot be had, and as
+    `Address.require_safe`."""
     address.require_safe()
     heard = _listener(address)
     host, port = heard.getsockname()[:2]
@@ -103,6 +106,8 @@ async def serve(app: FastAPI, address: Address, listening: Callable[[str], None]
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, end)
+    if beside is not None:
+        beside.add_done_callback(lambda _: end())
     try:
         await server.serve([heard])
     finally:

@@ -117,7 +117,7 @@ class DbosEngine:
 
         def work() -> int:
             before = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
-            ended = self._list(queue_name=QUEUE, status=_ENDED, end_time=before, limit=_AT_ONCE)
+            ended = self._list(name=WORKFLOW, status=_ENDED, end_time=before, limit=_AT_ONCE)
             self._client().delete_workflows([one.workflow_id for one in ended])
             return len(ended)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, MutableMapping
@@ -25,6 +26,7 @@ from midwatch.server.problems import Problem, answer, status_of
 
 LONGEST_KEY = 255
 REPLAYED = "Idempotency-Replayed"
+_NAME = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
 _KEPT = ("content-type", "location", "etag", "link")
 
 
@@ -165,8 +167,10 @@ async def _whole(receive: Receive) -> bytes | None:
 
 def _name(given: bytes) -> str:
     name = given.decode("latin1").strip()
-    if not (0 < len(name) <= LONGEST_KEY and name.isascii() and name.isprintable()):
-        raise Problem(422, f"an Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters", "a UUID is one")
+    if not _NAME.fullmatch(name):
+        raise Problem(
+            422, f"an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters and no space", "a UUID is one"
+        )
     return name
 
 
