@@ -34,10 +34,10 @@ COMMANDS: dict[str, str] = {
     "env gc": "delete kept environments that are old or too many",
     "acp": "an agent for editors (Zed, JetBrains, Neovim), over the Agent Client Protocol",
     "mcp": "a server for other agents: they submit tasks, follow them and read what came of them",
-    "login": "sign in to a server, or log in to an MCP server that asks for it",
     "serve": "a server: tasks over HTTP, for a team and for programs; works on them too",
     "migrate": "bring the database's schema up to date; a PostgreSQL database needs it once for each release",
     "worker": "take turns of submitted tasks and work on them; any number may run",
+    "login": "sign in to a server, or log in to an MCP server that asks for it",
     "doctor": "what this machine has and lacks, with the fix for each",
     "example": "write a small repository with a bug in it, to try Midwatch on",
 }

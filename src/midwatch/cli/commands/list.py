@@ -38,7 +38,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
     if screen.json:
         screen.emit([_json(s, numbers) for s in summaries], indent=2)
     elif not summaries:
-        command = screen.look().command('midwatch run "what is to be done"')
+        verb = "submit" if address.chosen(options, screen.environ) else "run"
+        command = screen.look().command(f'midwatch {verb} "what is to be done"')
         screen.say(f"no tasks yet; begin with {command}")
     else:
         screen.say(table(summaries, numbers, screen.look()))

@@ -14,7 +14,9 @@ from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError
 from midwatch.models.config import settings_path
 
-USAGE = "midwatch login (SERVER | --server URL [--user NAME | --forget])"
+USAGE = "midwatch login (SERVER | --server URL [--user NAME [--scope SCOPE] | --forget])"
+SCOPES = ("read", "write", "admin")
+"""What a token may: look; what a maintainer may; all that its user may."""
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -23,6 +25,9 @@ def add_arguments(parser: arguments.Parser) -> None:
         "name", metavar="SERVER", nargs="?", default="", help="an MCP server of the settings, [mcp.servers.SERVER]"
     )
     arguments.server_option(parser)
+    parser.add_argument(
+        "--scope", choices=SCOPES, default="write", help="of the token that is made with a password (default: write)"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--user", metavar="NAME", help="sign in with a password (default: paste a token)")
     how.add_argument("--forget", action="store_true", help="remove what is kept of the server's token")
@@ -47,7 +52,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         password = await _secret(f"password of {words.line(options.user)} at {where.url}: ")
         client = Client(where, credentials.Token())
         try:
-            token = await signing.with_password(client, options.user, password)
+            token = await signing.with_password(client, (options.user, password), options.scope)
         finally:
             await client.close()
     else:

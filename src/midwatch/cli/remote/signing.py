@@ -15,13 +15,14 @@ DAYS = 90
 """How long a token lasts that is made by signing in."""
 
 
-async def with_password(client: Client, name: str, password: str) -> str:
-    """A new token of a user, made in a session that is over when this returns. Raises InputError for a wrong name or
-    password."""
+async def with_password(client: Client, user: tuple[str, str], scope: str) -> str:
+    """A new token of a user (name and password), made in a session that is over when this returns. Raises InputError
+    for a wrong name or password."""
+    name, password = user
     opened = await client.send("POST", "session", {"name": name, "password": password})
     cookie = "; ".join(line.partition(";")[0] for line in opened.cookies)
     headers = {"Cookie": cookie, "X-Midwatch": "1"}  # a session's requests say that no web page made them
-    wanted = {"name": f"midwatch at {platform.node() or 'a machine'}", "scope": "write", "days": DAYS}
+    wanted = {"name": f"midwatch at {platform.node() or 'a machine'}", "scope": scope, "days": DAYS}
     try:
         made = await client.send("POST", "tokens", wanted, headers)
         return checked(str(made.json(client.address)["secret"]), "what the server sent")
