@@ -51,6 +51,7 @@ async def test_a_stream_that_breaks_off_is_taken_up_after_the_last_whole_event(s
     assert [(sent.id, sent.name) for sent in found] == [*((str(n), "event") for n in (1, 2, 3, 4)), ("4", "end")]
     assert [asked.headers.get("last-event-id") for asked in server.asked] == [None, "2", "2", "3", "3"]
     assert any("being replaced" in text for text in told)
+    assert any("connected again" in text for text in told)
     assert SECRET not in "".join(told)
 
 
@@ -93,6 +94,8 @@ async def test_a_server_that_asks_to_wait_is_waited_for(server: Faulty, client: 
         (answers(409, {"detail": "it is merged", "mend": "fork it"}), 2, "fork it"),
         (page("<h1>Not here</h1>", 404), 2, "does not answer as a Midwatch server does"),
         (page("<h1>Go on</h1>", 302), 2, "sends its callers elsewhere"),
+        (answers(200, {"tasks": [{"id": "1"}], "next": None}), 1, "does not answer as a Midwatch server does"),
+        (answers(200, ["tasks"]), 1, "does not answer as a Midwatch server does"),
         (page("<h1>Hello</h1>", 200), 1, "does not answer as a Midwatch server does"),
         (answers(400, {"detail": f"\x1b[31m no good: {SECRET}"}), 2, "no good: [hidden]"),
         (answers(401, {"detail": f"{SECRET} is not known"}), 2, "does not take the token of MIDWATCH_TOKEN"),

@@ -15,7 +15,7 @@ from midwatch.server.asked import TaskAsked
 
 
 def body(*given: str) -> dict[str, object]:
-    return submission.value(parser_of("submit").read(given), "calc")
+    return {**submission.value(parser_of("submit").read(given)), "repository": "calc"}
 
 
 def test_submit_takes_every_option_of_run() -> None:

@@ -46,8 +46,9 @@ async def execute(options: Namespace, screen: Screen) -> int:
 
 async def _submit(session: Session, lines: list[bulk.Line], options: Namespace) -> int:
     screen, made, known, refused = session.screen, 0, 0, 0
+    at_once = 1 if options.strict else bulk.AT_ONCE  # nothing behind a refusal is under way when it comes
     try:
-        async with aclosing(bulk.submit(session.client, lines, options.batch)) as all_done:
+        async with aclosing(bulk.submit(session.client, lines, options.batch, at_once)) as all_done:
             async for done in all_done:
                 made, known = made + (bool(done.id) and not done.known), known + done.known
                 refused += not done.id

@@ -29,8 +29,9 @@ async def execute(options: Namespace, screen: Screen) -> int:
     """Send it; done when the server has it for good."""
     where = address.required(options, screen.environ, "`midwatch run` does a task on this machine")
     key = options.key or str(uuid.uuid4())
+    body = submission.value(options)
     async with opened(options, screen, where) as session:
-        body = submission.value(options, await repositories.meant(session.client, options.repo))
+        body["repository"] = await repositories.meant(session.client, options.repo)
         try:
             posted = await session.client.post("tasks", body, key)
         except OperationError as error:

@@ -75,14 +75,14 @@ def keys(lines: Sequence[Line], batch: str) -> list[str]:
     return found
 
 
-async def submit(client: Client, lines: Sequence[Line], batch: str) -> AsyncGenerator[Done]:
+async def submit(client: Client, lines: Sequence[Line], batch: str, at_once: int = AT_ONCE) -> AsyncGenerator[Done]:
     """Submit them, and yield what has become of each, in their order. Raises OperationError when the server cannot be
     reached any more; closing this ends what is under way."""
     waiting: deque[asyncio.Task[Done]] = deque()
     try:
         for line, key in zip(lines, keys(lines, batch), strict=True):
             waiting.append(asyncio.create_task(_one(client, line, key)))
-            if len(waiting) >= AT_ONCE:
+            if len(waiting) >= at_once:
                 yield await waiting.popleft()
         while waiting:
             yield await waiting.popleft()

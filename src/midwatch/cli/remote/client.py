@@ -35,7 +35,6 @@ PATIENT = RetryPolicy(
     attempts=1 << 30, connect_attempts=1 << 30, base_seconds=1.0, longest_seconds=15.0, longest_asked_seconds=300.0
 )
 """For somebody who waits for a task: as long as it takes."""
-LONGEST_KEY = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +47,21 @@ class Answer:
     cookies: tuple[str, ...] = ()
 
     def json(self, address: Address) -> Any:
-        """The body. Raises OperationError for what is no JSON."""
+        """The body, an object; looking for what neither it nor an object in it has raises OperationError, as it does
+        here for what is none."""
+        strange = OperationError(f"{address.url} does not answer as a Midwatch server does", "is the address right?")
+
+        class Told(dict[str, Any]):
+            def __missing__(self, key: str) -> Any:
+                raise strange
+
         try:
-            return json.loads(self.body)
+            value = json.loads(self.body, object_pairs_hook=Told)
         except ValueError:
-            mend = "is the address right?"
-            raise OperationError(f"{address.url} does not answer as a Midwatch server does", mend) from None
+            raise strange from None
+        if not isinstance(value, Told):
+            raise strange
+        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from midwatch.cli.remote.address import Address
 from midwatch.cli.remote.client import Client
 from midwatch.cli.remote.credentials import Token, checked
-from midwatch.domain.errors import OperationError
+from midwatch.domain.errors import MidwatchError
 
 DAYS = 90
 """How long a token lasts that is made by signing in."""
@@ -26,10 +27,9 @@ async def with_password(client: Client, user: tuple[str, str], scope: str) -> st
     try:
         made = await client.send("POST", "tokens", wanted, headers)
         return checked(str(made.json(client.address)["secret"]), "what the server sent")
-    except (KeyError, TypeError):
-        raise OperationError(f"{client.address.url} sent no token", "is the address right?") from None
     finally:
-        await client.send("DELETE", "session", None, headers)
+        with suppress(MidwatchError):  # it ends by itself
+            await client.send("DELETE", "session", None, headers)
 
 
 async def who(address: Address, token: Token) -> Mapping[str, Any]:

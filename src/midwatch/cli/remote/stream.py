@@ -68,9 +68,14 @@ async def follow(client: Client, path: str, notice: Callable[[str], None]) -> As
     """The messages of a stream from its first on, each once, up to and with the one named `end`. A connection that
     breaks is made again, for as long as it takes; `notice` is told. Raises InputError when the server refuses."""
     decoder, tried = Decoder(), 0
+
+    def back() -> None:
+        if tried > 1:
+            notice(f"connected again to {client.address.url}")
+
     while True:
         try:
-            async with aclosing(_messages(client, path, decoder)) as messages:
+            async with aclosing(_messages(client, path, decoder, back)) as messages:
                 async for sent in messages:
                     tried = 0
                     yield sent
@@ -89,7 +94,8 @@ async def follow(client: Client, path: str, notice: Callable[[str], None]) -> As
         await asyncio.sleep(wait)
 
 
-async def _messages(client: Client, path: str, decoder: Decoder) -> AsyncGenerator[Sent]:
+async def _messages(client: Client, path: str, decoder: Decoder, back: Callable[[], None]) -> AsyncGenerator[Sent]:
+    """Those of one connection; `back` is called when it stands."""
     again = Decoder(decoder.last)  # what a broken connection left half is sent anew
     headers: dict[str, Any] = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
     headers |= {"Last-Event-ID": decoder.last} if decoder.last else {}
@@ -97,6 +103,7 @@ async def _messages(client: Client, path: str, decoder: Decoder) -> AsyncGenerat
         kinds = [value for name, value in response.headers if name.lower() == b"content-type"]
         if not kinds or not kinds[0].startswith(b"text/event-stream"):
             raise OperationError(f"{client.address.url} sends no stream of events", "is the address right?")
+        back()
         try:
             async for chunk in chunks:
                 for sent in again.feed(chunk):

@@ -30,14 +30,13 @@ def add_arguments(parser: arguments.Parser) -> None:
     group.add_argument("--after", metavar="TIME", type=delay, default=0, help="begin then: 2h, 18:30, 2026-12-01T08:00")
 
 
-def value(options: Namespace, repository: str) -> dict[str, Any]:
-    """The body of a request, for a repository of the server. Raises InputError as `asking.request`."""
+def value(options: Namespace) -> dict[str, Any]:
+    """The body of a request but for the repository. Raises InputError as `asking.request`."""
     asked: Request = asking.request(options)
     if not asked.prompt:
         raise InputError("the prompt is empty", 'say what is to be done: midwatch submit "…"')
     body = {
         "prompt": asked.prompt,
-        "repository": repository,
         "base": asked.base,
         "model": asked.model,
         "checks": list(asked.checks),
