@@ -32,7 +32,7 @@ LARGEST = 256 << 20
 SECONDS: Mapping[str, float] = {"connect": 10.0, "write": 60.0, "read": 120.0, "pool": 10.0}
 POLICY = RetryPolicy(connect_attempts=4, base_seconds=1.0, longest_seconds=8.0, longest_asked_seconds=60.0)
 PATIENT = RetryPolicy(
-    attempts=1 << 30, connect_attempts=1 << 30, base_seconds=1.0, longest_seconds=15.0, longest_asked_seconds=300.0
+    attempts=1 << 30, connect_attempts=1 << 30, base_seconds=1.0, longest_seconds=10.0, longest_asked_seconds=300.0
 )
 """For somebody who waits for a task: as long as it takes."""
 
@@ -125,7 +125,7 @@ class Client:
                     wait = PATIENT.longest_seconds
                 if wait is None:
                     raise OperationError(failure.text, failure.mend or "try again later") from None
-                self._notice(f"{failure.text}; trying again in {wait:.0f} s")
+                self._notice(trying(failure, wait))
             await asyncio.sleep(wait)
 
     @asynccontextmanager
@@ -180,7 +180,8 @@ class Client:
             return Passing(f"{where} was silent for too long")
         if isinstance(error, httpcore2.LocalProtocolError):  # it may quote a header
             return InputError(f"a request to {where} cannot be made", "check the token for odd characters")
-        return Passing(f"the connection to {where} broke")
+        mend = "" if where.startswith("https:") else "does the server speak https? Then write https:// in its address"
+        return Passing(f"the connection to {where} broke", mend=mend)
 
     def _unreachable(self, error: Exception) -> Exception:
         where, mend = self.address.url, "check the address and the network"
@@ -200,6 +201,11 @@ class Client:
         if not self.address.local and (proxy := proxy_for(where)):
             reason += f" (through the proxy {shown_url(proxy)})"
         return Passing(f"cannot reach {where}: {reason}", mend=mend, kind="connect")
+
+
+def trying(failure: Passing, wait: float) -> str:
+    """What a person is told who waits for that many seconds."""
+    return f"{failure.text}; trying again" + (f" in {wait:.0f} s" if wait >= 1 else "")
 
 
 async def whole(chunks: AsyncGenerator[bytes], most: int = LARGEST) -> bytes:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from midwatch.cli.remote.client import PATIENT, Client
+from midwatch.cli.remote.client import PATIENT, Client, trying
 from midwatch.domain.errors import OperationError
 from midwatch.models.retry import Passing, pause
 
@@ -90,7 +90,7 @@ async def follow(client: Client, path: str, notice: Callable[[str], None]) -> As
         wait = pause(PATIENT, min(tried, 20), failure)
         wait = PATIENT.longest_seconds if wait is None else wait
         if tried > 1:  # a server that is replaced by another is no news
-            notice(f"{failure.text}; trying again in {wait:.0f} s")
+            notice(trying(failure, wait))
         await asyncio.sleep(wait)
 
 
