@@ -1,4 +1,4 @@
-"""Attempts on workers that are killed, stopped and cut off from their database all the time: what is lost or doubled."""
+"""Attempts whose workers are killed, stopped and cut off from their database all the time: what is lost or doubled."""
 
 from __future__ import annotations
 
@@ -93,33 +93,32 @@ async def run(options: argparse.Namespace, folder: Path) -> int:
         took = time.monotonic() - began
         await asyncio.to_thread(_one_more, office)
         end = await ending(office, tasks, options.calls)
-    after = leftovers.find()
-    left = [f"process {pid}" for pid in set(after.processes) - set(before.processes)]
-    left += [f"control group {group}" for group in set(after.groups) - set(before.groups)]
-    left += [
-        f"mount {line.split()[4]}"
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-        if str(folder) in line
-    ]
-    left += [f"folder {path}" for path in (folder / "state/midwatch/attempts").glob("*")]
-    print(
-        f"{options.attempts} attempts of {options.calls} calls, {options.database}, {options.workers} workers, {took:.0f} s"
-    )
-    for name, count in sorted(chaos.done.items()):
+    left = _left_over(folder, before)
+    print(f"{options.attempts} attempts of {options.calls} calls on {options.database}, {options.workers} workers")
+    again = sum(turn.losses + turn.round - 1 for turn in turns)
+    rows = {"seconds": round(took), **dict(sorted(chaos.done.items())), "turns begun again": again}
+    rows |= {f"turns {status}": count for status, count in Counter(turn.status for turn in turns).items()}
+    rows |= {"finished": end.finished, "pull requests": end.requests, "faults": len(end.faults), "left over": len(left)}
+    for name, count in rows.items():
         print(f"  {name:24} {count}")
-    print(f"  {'turns begun again':24} {sum(turn.losses + turn.round - 1 for turn in turns)}")
-    for name, count in Counter(turn.status for turn in turns).items():
-        print(f"  {'turns ' + name:24} {count}")
-    print(f"  {'finished':24} {end.finished}")
-    print(f"  {'pull requests':24} {end.requests}")
-    print(f"  {'faults':24} {len(end.faults)}")
-    print(f"  {'left over':24} {len(left)}")
     for line in (*end.faults, *left):
         print(f"  ! {line}")
     right = end.finished == end.requests == options.attempts and not end.faults and not left
     if not right:
         print(f"the workers' words are in {folder / 'workers.log'}")
     return 0 if right else 1
+
+
+def _left_over(folder: Path, before: leftovers.Leftovers) -> list[str]:
+    """What is there still of boxes and their folders, and was not before."""
+    after = leftovers.find()
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [
+        *(f"process {pid}" for pid in set(after.processes) - set(before.processes)),
+        *(f"control group {group}" for group in set(after.groups) - set(before.groups)),
+        *(f"mount {place}" for place in mounts if place.startswith(str(folder))),
+        *(f"folder {path}" for path in (folder / "state/midwatch/attempts").glob("*")),
+    ]
 
 
 async def _strikes(chaos: Chaos, options: argparse.Namespace, began: float) -> Sequence[Turn]:

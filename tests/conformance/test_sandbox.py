@@ -12,7 +12,7 @@ import pytest
 
 from midwatch.domain.errors import InputError, OperationError, SandboxLost
 from midwatch.sandbox.base import Sandbox
-from tests.sandbox.boxes import Bench, alive, opened, token, until
+from tests.sandbox.boxes import BOX, Bench, alive, opened, token, until
 from tests.support.drivers import DRIVERS, Driver
 
 
@@ -332,7 +332,7 @@ async def test_a_link_that_a_command_planted_leads_nowhere(bench: Bench, tmp_pat
         await bench.box.write(b"folder/new", b"")
     await bench.box.write(b"link", b"mine")
     assert secret.read_bytes() == b"secret"
-    assert sorted(os.listdir(tmp_path)) == ["box", "secret"]
+    assert sorted(os.listdir(tmp_path)) == [BOX, "secret"]
 
 
 async def test_a_pipe_that_a_command_planted_does_not_hang_us(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.fake import FakeEngine
-from midwatch.engine.handing import hand_over, sweep
+from midwatch.engine.handing import find_lost, hand_over, sweep
 from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
 from midwatch.engine.store.sql import SqlStore
 from midwatch.engine.turns import BATCH, Asked, Filter, Turns
@@ -35,10 +35,9 @@ class Desk:
         """Of a worker that has a lease."""
 
         def work(db: Connection) -> None:
-            db.execute(
-                f"INSERT INTO worker (id, host, process, capacity, version, started, beat) VALUES (?, 'h', '1-1', 1, '', 0, {db.clock})",
-                (worker,),
-            )
+            columns = "id, host, process, capacity, version, started, beat"
+            query = f"INSERT INTO worker ({columns}) VALUES (?, 'h', '1-1', 1, '', 0, {db.clock})"
+            db.execute(query, (worker,))
 
         await self.database.write(work)
         return Shift(self.database, worker)
@@ -117,7 +116,7 @@ async def test_wishes_reach_a_running_turn_and_settle_a_waiting_one_at_once(desk
     assert await shift.begin(turn.run) is None
     assert await shift.begin(resumed.run) is not None
     await desk.turns.wish(turn.task, "cancel", "bob")
-    assert [(t.wish, t.wished_by) for t in await shift.wishes()] == [("cancel", "bob")]
+    assert [(t.wish, t.wished_by) for t in (await shift.wanted())[0]] == [("cancel", "bob")]
     await shift.again(resumed)
     assert (await desk.turns.get(turn.id)).status == "cancelled"
     assert [t.id for t in await shift.unclosed()] == [turn.id]
@@ -133,7 +132,9 @@ async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_op
     assert mine is not None
     said = await asyncio.gather(*(desk.turns.say(task, f"word {n}", "ada") for n in range(3)))
     assert {t.id for t in said} == {turn.id}
-    letters = await shift.letters([task.id])
+    letters = await shift.letters(task.id)
+    assert (await shift.wanted())[1] == letters
+    assert (await (await desk.shift("two")).wanted())[1] == []
     assert [(le.attempt[-1], le.number) for le in letters] == [
         ("1", 1),
         ("1", 2),
@@ -144,7 +145,7 @@ async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_op
     ]
     await shift.delivered([letter.key for letter in letters[:3]])
     await shift.settle(task.id, but=f"{task.id}.1")
-    assert await shift.letters([task.id]) == []
+    assert await shift.letters(task.id) == []
     await desk.turns.say(task, "too late", "ada")
     await shift.end(mine, "done")
     following = await desk.turns.newest(task.id)
@@ -166,13 +167,17 @@ async def test_many_at_once_open_one_turn(desk: Desk) -> None:
 
 async def test_what_was_not_handed_over_or_was_lost_is_handed_over(desk: Desk) -> None:
     engine = FakeEngine()
+    await find_lost(desk.turns, engine)
     first, second = [await desk.turns.submit(samples.task()) for _ in range(2)]
     await hand_over(desk.turns, engine, first)
     assert await sweep(desk.turns, engine) == 1
     assert await engine.known([first.run, second.run]) == {first.run, second.run}
     assert await sweep(desk.turns, engine) == 0
     await engine.cancel(first.run)
+    await find_lost(desk.turns, engine)
+    assert await sweep(desk.turns, engine) == 0
     await desk.database.write(lambda db: db.execute("UPDATE turn SET changed = changed - 1000").rowcount)
+    await find_lost(desk.turns, engine)
     assert await sweep(desk.turns, engine) == 1
     assert (await desk.turns.get(first.id)).handed == 2
     await engine.close()

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from midwatch.sandbox.base import Box, BoxSpec, ExecResult, Sandbox
 
+BOX = f"box-{secrets.token_hex(3)}"
+"""Its own in each process of tests: boxes of one name have one owner, and some drivers count an owner's processes."""
+
 
 @dataclass(frozen=True)
 class Bench:
@@ -55,7 +58,7 @@ class Bench:
         return said
 
 
-def spec_below(folder: Path, sandbox: Sandbox, box_id: str = "box") -> BoxSpec:
+def spec_below(folder: Path, sandbox: Sandbox, box_id: str = BOX) -> BoxSpec:
     """A spec with an empty workspace of the right owner, and this Python readable."""
     workspace = folder / box_id / "workspace"
     workspace.mkdir(parents=True)
@@ -74,7 +77,7 @@ def spec_below(folder: Path, sandbox: Sandbox, box_id: str = "box") -> BoxSpec:
 
 
 @contextlib.asynccontextmanager
-async def opened(sandbox: Sandbox, folder: Path, box_id: str = "box", **changes: object) -> AsyncIterator[Bench]:
+async def opened(sandbox: Sandbox, folder: Path, box_id: str = BOX, **changes: object) -> AsyncIterator[Bench]:
     """A box below `folder`; `changes` are fields of its spec, or of its limits."""
     spec = spec_below(folder, sandbox, box_id)
     limits = {name: changes.pop(name) for name in tuple(changes) if hasattr(spec.limits, name)}

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.spec import Overlay
+from tests.sandbox.boxes import BOX
 
 
-def overlay(folder: Path, sandbox: Sandbox, *lower: Path, box_id: str = "box") -> Overlay:
+def overlay(folder: Path, sandbox: Sandbox, *lower: Path, box_id: str = BOX) -> Overlay:
     """An overlay over `lower`, its own folders below `folder` and new."""
     owner = sandbox.owner(box_id)
     upper, work = folder / "upper", folder / "work"

@@ -18,7 +18,7 @@ import pytest
 
 from midwatch.sandbox import cgroups, leftovers
 from midwatch.sandbox.base import Sandbox
-from tests.sandbox.boxes import Bench, alive, opened, token, until
+from tests.sandbox.boxes import BOX, Bench, alive, opened, token, until
 from tests.sandbox.layers import overlay, tree
 from tests.support.drivers import DRIVERS, Driver
 
@@ -193,7 +193,7 @@ from pathlib import Path
 from midwatch.sandbox import drivers
 from tests.sandbox.boxes import opened
 async def main():
-    async with opened(drivers.make(sys.argv[1]), Path(sys.argv[2])) as bench:
+    async with opened(drivers.make(sys.argv[1]), Path(sys.argv[2]), sys.argv[4]) as bench:
         await bench.run("sh", "-c", "setsid sleep $0 & sleep $0 & echo >begun; wait", sys.argv[3])
 asyncio.run(main())
 """
@@ -202,10 +202,10 @@ asyncio.run(main())
 async def test_a_box_ends_with_its_worker(sandbox: Sandbox, tmp_path: Path) -> None:
     mark = token()
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    argv = [sys.executable, "-B", "-c", WORKER, sandbox.name, str(tmp_path), mark]
+    argv = [sys.executable, "-B", "-c", WORKER, sandbox.name, str(tmp_path), mark, BOX]
     with subprocess.Popen(argv, env={**os.environ, "PYTHONPATH": path}) as worker:
         try:
-            await until((tmp_path / "box/workspace/begun").exists, "the command started")
+            await until((tmp_path / BOX / "workspace/begun").exists, "the command started")
             assert alive(str(tmp_path)) != []
         finally:
             worker.send_signal(signal.SIGKILL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, Response
@@ -31,7 +31,7 @@ class Shop:
 
         @self.site.app.post("/api/v1/orders/{number}", status_code=201)
         async def order(
-            number: str, asked: dict[str, Any], response: Response, of: Operation = Depends(operation)
+            number: str, asked: dict[str, Any], response: Response, of: Annotated[Operation, Depends(operation)]
         ) -> dict[str, Any]:
             self.going.set()
             await self.go.wait()
@@ -155,6 +155,15 @@ async def test_an_answer_with_a_secret_is_not_kept(site: Site) -> None:
             return str(db.execute("SELECT * FROM repeatable").fetchall())
 
         assert first.json()["secret"] not in await site.desk.database.read(kept)
+
+
+async def test_a_request_that_is_too_large_is_not_read_to_its_end(site: Site) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * (1 << 20)
+
+    async with site.signed_in("ada") as ada:
+        assert (await ada.post("/api/v1/tokens", content=endless(), headers=keyed("k"))).status_code == 413
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "ä", "x" * 256])

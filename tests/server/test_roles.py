@@ -103,8 +103,9 @@ async def test_a_path_is_registered_as_git_names_it_and_nothing_else_is_taken(si
         made = await registered(root, "one", str(tmp_path / "code/inside"))
         location = (await root.get(f"{REPOSITORIES}/{made}")).json()["location"]
         assert location == str(tmp_path / "code")
-        assert await site.desk.repository_of(location) == made
-        assert await site.desk.repository_of("/elsewhere") == ""
+        kept = await site.desk.repositories.at(location)
+        assert kept is not None
+        assert kept.id == made
         for name, wrong in (
             ("two", str(tmp_path / "code")),
             ("one", "https://git.test/x"),
@@ -174,7 +175,12 @@ async def test_changes_are_in_the_audit_log_with_who_and_from_where_and_what_it_
             await client.patch(f"{REPOSITORIES}/{one}", json={"name": "team/renamed"})
         log = (await root.get("/api/v1/audit")).json()["entries"]
         token, renamed = log[1], log[0]
-        assert [entry["action"] for entry in log[:4]] == ["repository.rename", "token.create", "user.change", "role.give"]
+        assert [entry["action"] for entry in log[:4]] == [
+            "repository.rename",
+            "token.create",
+            "user.change",
+            "role.give",
+        ]
         assert renamed["via"] == f"token {token['object']}"
         assert (renamed["was"], renamed["became"]) == ({"name": "team/one"}, {"name": "team/renamed"})
         assert (renamed["name"], renamed["address"], renamed["repository"]) == ("root", "203.0.113.7", one)

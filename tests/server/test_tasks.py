@@ -39,7 +39,7 @@ async def calc(api: Api, tmp_path: Path) -> str:
 
 
 async def test_a_task_is_submitted_followed_and_read_to_its_pull_request(api: Api, calc: str, tmp_path: Path) -> None:
-    async with api.as_user("ada", **{calc: "maintainer"}) as ada:
+    async with api.as_user("ada", {calc: "maintainer"}) as ada:
         made = await ada.post("/tasks", json=SUBMITTED)
         assert made.status_code == 201, made.text
         task = made.json()
@@ -82,7 +82,7 @@ async def submitted(client: httpx2.AsyncClient, **more: object) -> str:
 
 
 async def test_what_belongs_to_one_user_is_not_there_for_another_on_any_route(api: Api, calc: str) -> None:
-    async with api.as_user("ada", **{calc: "maintainer"}) as ada, api.as_user("eve") as eve:
+    async with api.as_user("ada", {calc: "maintainer"}) as ada, api.as_user("eve") as eve:
         name = await submitted(ada)
         walked = 0
         for path, operations in api.app.openapi()["paths"].items():
@@ -90,8 +90,8 @@ async def test_what_belongs_to_one_user_is_not_there_for_another_on_any_route(ap
                 continue
             url = path.removeprefix("/api/v1").format(task=name, attempt=f"{name}.1", number=1)
             for method in operations:
-                sent = {"json": BODIES.get(path.rpartition("/")[2], {})} if method == "post" else {}
-                other = await eve.request(method, url, **sent)
+                body = BODIES.get(path.rpartition("/")[2], {}) if method == "post" else None
+                other = await eve.request(method, url, json=body)
                 assert other.status_code == 404, (method, path, other.text)
                 assert other.headers["content-type"] == "application/problem+json"
                 assert name not in other.text
@@ -123,12 +123,12 @@ async def test_nothing_but_health_answers_whoever_is_not_known(api: Api) -> None
 
 
 async def test_who_only_looks_cannot_submit_and_who_submits_cannot_say_what_is_trusted(api: Api, calc: str) -> None:
-    async with api.as_user("vi", **{calc: "viewer"}) as vi, api.as_user("mem", **{calc: "member"}) as mem:
+    async with api.as_user("vi", {calc: "viewer"}) as vi, api.as_user("mem", {calc: "member"}) as mem:
         assert (await vi.post("/tasks", json=SUBMITTED)).status_code == 403
-        for more in ({"trust_project": True}, {"trust_recipe": True}, {"include_uncommitted": True}):
-            assert (await mem.post("/tasks", json={**SUBMITTED, **more})).status_code == 403
-        for more in ({"mode": "full"}, {"sandbox": "process"}):
-            assert (await mem.post("/tasks", json={**SUBMITTED, **more})).status_code == 404
+        for trusted in ("trust_project", "trust_recipe", "include_uncommitted"):
+            assert (await mem.post("/tasks", json={**SUBMITTED, trusted: True})).status_code == 403
+        for option, value in (("mode", "full"), ("sandbox", "process")):
+            assert (await mem.post("/tasks", json={**SUBMITTED, option: value})).status_code == 403
         name = await submitted(mem)
         assert (await vi.get(f"/tasks/{name}")).status_code == 200
         assert (await vi.post(f"/tasks/{name}/cancel")).status_code == 403
@@ -136,7 +136,7 @@ async def test_who_only_looks_cannot_submit_and_who_submits_cannot_say_what_is_t
 
 
 async def test_steering_changes_how_the_newest_turn_stands_and_is_written_down(api: Api, calc: str) -> None:
-    async with api.as_user("ada", **{calc: "maintainer"}) as ada:
+    async with api.as_user("ada", {calc: "maintainer"}) as ada:
         name = await submitted(ada)
 
         async def steered(verb: str, **body: str) -> tuple[int, str, str]:
@@ -152,17 +152,20 @@ async def test_steering_changes_how_the_newest_turn_stands_and_is_written_down(a
         assert await steered("resume") == (409, "", "")
         assert await steered("cancel") == (202, f"{name}:1", "cancelled")
         assert await steered("cancel") == (409, "", "")
-        assert await steered("retry") == (202, f"{name}:2", "queued")
-        assert list(api.hub.runs) == [f"{name}:1/1", f"{name}:1/2", f"{name}:2/1"]
+        assert await steered("retry") == (409, "", "")
+        assert await steered("messages", text="after all") == (202, f"{name}:2", "queued")
+        await api.ended(name, "failed")
+        assert await steered("retry") == (202, f"{name}:3", "queued")
+        assert list(api.hub.runs) == [f"{name}:1/1", f"{name}:1/2", f"{name}:2/1", f"{name}:3/1"]
         query = "SELECT action FROM audit WHERE object = ? ORDER BY time, id"
         written = await api.database.read(lambda db: [row[0] for row in db.execute(query, (name,))])
-        verbs = ("submit", "pause", "message", "resume", "cancel", "retry")
+        verbs = ("submit", "pause", "message", "resume", "cancel", "message", "retry")
         assert sorted(written) == sorted(f"task.{verb}" for verb in verbs)
 
 
 async def test_a_page_of_tasks_goes_on_where_the_one_before_ended(api: Api, calc: str, tmp_path: Path) -> None:
     other = await api.registered("other", make_repository(tmp_path / "other", FILES))
-    async with api.as_user("ada", **{calc: "member", other: "member"}) as ada:
+    async with api.as_user("ada", {calc: "member", other: "member"}) as ada:
         names = [await submitted(ada) for _ in range(3)]
         elsewhere = await submitted(ada, repository="other")
         await api.ended(names[1], "failed")
@@ -180,9 +183,9 @@ async def test_a_page_of_tasks_goes_on_where_the_one_before_ended(api: Api, calc
 async def test_lines_that_cannot_be_imported_do_not_hold_back_the_others(api: Api, calc: str) -> None:
     lines = [json.dumps(SUBMITTED), "", "{", json.dumps({**SUBMITTED, "attempts": 99}), json.dumps(SUBMITTED)]
     lines += [json.dumps({**SUBMITTED, "repository": "nowhere"}), json.dumps({**SUBMITTED, "base": "no-such-branch"})]
-    async with api.as_user("ada", **{calc: "member"}) as ada:
-        sent = {"content": "\n".join(lines), "headers": {"Content-Type": "application/x-ndjson"}}
-        answer = (await ada.post("/tasks/import", **sent)).json()
+    async with api.as_user("ada", {calc: "member"}) as ada:
+        kind = {"Content-Type": "application/x-ndjson"}
+        answer = (await ada.post("/tasks/import", content="\n".join(lines), headers=kind)).json()
         assert (answer["made"], answer["refused"]) == (2, 4)
         assert [one["line"] for one in answer["tasks"] if one["id"]] == [1, 5]
         assert all(one["detail"] for one in answer["tasks"] if not one["id"])
@@ -190,7 +193,7 @@ async def test_lines_that_cannot_be_imported_do_not_hold_back_the_others(api: Ap
 
 
 async def test_the_same_submission_with_the_same_key_makes_one_task(api: Api, calc: str) -> None:
-    async with api.as_user("ada", **{calc: "member"}) as ada:
+    async with api.as_user("ada", {calc: "member"}) as ada:
         key = {"Idempotency-Key": "night-shift-7"}
         first = await ada.post("/tasks", json=SUBMITTED, headers=key)
         second = await ada.post("/tasks", json=SUBMITTED, headers=key)
@@ -200,7 +203,7 @@ async def test_the_same_submission_with_the_same_key_makes_one_task(api: Api, ca
 
 
 async def test_what_is_wrong_with_a_request_is_said_in_one_shape(api: Api, calc: str) -> None:
-    async with api.as_user("ada", **{calc: "member"}) as ada:
+    async with api.as_user("ada", {calc: "member"}) as ada:
         wrong = {
             422: await ada.post("/tasks", json={**SUBMITTED, "attempts": 0, "surprise": 1}),
             404: await ada.get("/nothing/here"),

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from midwatch.domain.errors import MidwatchError
 from midwatch.engine import processes
@@ -57,7 +58,7 @@ async def listed(database: Database, terms: Terms | None = None) -> Sequence[Wor
     def work(db: Connection) -> list[Worker]:
         fresh = f"CASE WHEN beat > {db.clock} - ? THEN 1 ELSE 0 END"
         query = f"SELECT id, host, process, capacity, version, started, beat, {fresh} FROM worker ORDER BY id"  # noqa: S608
-        return [Worker(*row[:-1], bool(row[-1])) for row in db.execute(query, (lease,))]
+        return [Worker(*(*row[:-1], bool(row[-1]))) for row in db.execute(query, (lease,))]
 
     return await database.read(work)
 
@@ -113,7 +114,7 @@ class Lease:
         self._threads, self._beaten = [], 0.0
         database = self.make()
         with suppress(MidwatchError):  # then it ends by itself
-            await database.write(lambda db: db.execute("DELETE FROM worker WHERE id = ?", (self.id,)).rowcount)
+            await database.write(partial(_drop, self.id))
         await database.close()
 
     def _register(self, db: Connection) -> None:
@@ -137,6 +138,10 @@ class Lease:
     async def _beat_once(self, database: Database) -> None:
         began = _now()
         kept = await database.write(self._keep)
+        if _now() - began >= self.terms.lease / 2:  # the database was away: when in between it came is not known
+            self._steady = 0.0
+            began = _now()
+            kept = await database.write(self._keep)
         if not kept and self.ours:  # somebody took it for dead: the worker lets go before it has a row again
             self.lost += 1
             self._beaten = self._steady = 0.0
@@ -167,11 +172,8 @@ class Lease:
     async def _round(self, database: Database) -> None:
         for worker in await listed(database, self.terms):
             if worker.id != self.id and self._gone(worker):
-                name = worker.id
-                await database.write(
-                    lambda db, name=name: db.execute("DELETE FROM worker WHERE id = ?", (name,)).rowcount
-                )  # type: ignore[misc]
-                self.note(f"worker {name} is gone")
+                await database.write(partial(_drop, worker.id))
+                self.note(f"worker {worker.id} is gone")
         turns = await database.write(reclaim)
         if turns:
             self.note(f"queued again: {', '.join(turns)}")
@@ -184,11 +186,16 @@ class Lease:
         here = worker.host == processes.host()
         if here and not processes.alive(worker.process):
             return True
-        if worker.fresh or not self._steady or _now() - self._steady < self.terms.lease:
+        steady = self._steady and _now() - self._steady >= self.terms.lease
+        if worker.fresh or not steady or _now() - self._beaten >= self.terms.lease / 2:
             return False
         ended = not here or processes.end(worker.process)
         self.note(f"worker {worker.id} did not beat{'' if ended else ', and cannot be ended'}")
         return ended
+
+
+def _drop(worker_id: str, db: Connection) -> None:
+    db.execute("DELETE FROM worker WHERE id = ?", (worker_id,))
 
 
 def _now() -> float:

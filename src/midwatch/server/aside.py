@@ -11,21 +11,25 @@ T = TypeVar("T")
 
 
 class Aside:
-    """An event loop on a thread of its own. Folding a log, reading a diff or opening a repository there holds up no
-    other request: the interpreter gives every thread its turn within milliseconds. `close` must be called."""
+    """An event loop on a thread of its own, begun when it is first needed. Folding a log, reading a diff or opening a
+    repository there holds up no other request: the interpreter gives every thread its turn within milliseconds."""
 
     def __init__(self, name: str = "aside") -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
-        self._thread.start()
+        self._name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     async def do(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it there. A caller that is cancelled cancels it."""
+        """Do it there. A caller that is cancelled cancels it. Called from one loop only."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True)
+            self._thread.start()
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     async def close(self) -> None:
         """End what is still being done there. May be called twice."""
-        if self._loop.is_closed():
+        if self._loop is None or self._thread is None or self._loop.is_closed():
             return
         await self.do(_end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from midwatch import wiring, working
 from midwatch.domain.errors import MidwatchError
+from midwatch.engine.workers import Terms
 
 log = logging.getLogger("midwatch.worker")
 
@@ -18,11 +19,12 @@ class Embedded:
     """Works on a thread and an event loop of its own, with connections of its own: what it computes holds up no
     request for longer than the interpreter gives a thread. `stop` must be called after `start`."""
 
-    def __init__(self, environ: Mapping[str, str], capacity: int) -> None:
-        self._environ, self._capacity = dict(environ), capacity
+    def __init__(self, environ: Mapping[str, str], capacity: int, terms: Terms) -> None:
+        self._environ, self._options = dict(environ), working.Options(capacity, terms, _note)
         self._thread = threading.Thread(target=self._run, name="worker")
-        self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ready = threading.Event()
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when it has stopped; with the error where one ended it."""
 
@@ -35,6 +37,8 @@ class Embedded:
 
     async def stop(self) -> None:
         """Have what it is doing handed over at the next move, and wait until it is. Raises what ended it."""
+        await asyncio.to_thread(self._ready.wait)
+        assert self._loop is not None
         with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
             self._loop.call_soon_threadsafe(self._stop.set)
         await asyncio.wait([self.ended])
@@ -45,7 +49,9 @@ class Embedded:
         answers = self.ended.get_loop()
         error: BaseException | None = None
         try:
-            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            with asyncio.Runner() as runner:
+                self._loop = runner.get_loop()
+                self._ready.set()
                 runner.run(self._work())
         except BaseException as ended:  # noqa: BLE001 - raised by whoever waits for the end
             error = ended
@@ -62,7 +68,7 @@ class Embedded:
         async with wiring.home(self._environ) as home:
             engine = working.engine_of(home)
             try:
-                await working.work(home, engine, working.Options(self._capacity, note=_note), self._stop)
+                await working.work(home, engine, self._options, self._stop)
             except MidwatchError as error:
                 log.error("the worker has ended: %s", error.message)
                 raise

@@ -16,6 +16,7 @@ from midwatch.engine.handing import hand_over
 from midwatch.engine.turns import Turns
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
+from midwatch.server.accounts.repeating import Operation, operation
 from midwatch.server.aside import Aside
 from midwatch.server.problems import missing
 from midwatch.server.recorded import Recorded
@@ -107,15 +108,22 @@ class Visit:
 
 
 def service(request: Request) -> Service:
-    """A dependency: the parts of this process."""
+    """The parts of this process."""
     found = request.app.state.service
     assert isinstance(found, Service)
     return found
 
 
-def visit(request: Request, who: Annotated[Caller, Depends(caller)]) -> Visit:
-    """A dependency: who calls, with what they may see."""
-    return Visit(service(request), who)
+# Both are coroutines only so that the framework starts no thread for them.
+async def _visit(request: Request) -> Visit:
+    return Visit(service(request), caller(request))
 
 
-Visiting = Annotated[Visit, Depends(visit)]
+async def _operation(request: Request) -> Operation:
+    return operation(request)
+
+
+Visiting = Annotated[Visit, Depends(_visit)]
+"""A dependency of routes: who calls, with what they may see."""
+Wanted = Annotated[Operation, Depends(_operation)]
+"""And: which operation a POST is, the same for each try of one with a key."""

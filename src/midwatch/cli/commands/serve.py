@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from argparse import Namespace
@@ -16,6 +15,7 @@ from midwatch.cli.extras import require
 from midwatch.cli.screen import Screen
 
 if TYPE_CHECKING:
+    from midwatch.server.embedded import Embedded
     from midwatch.server.serving import Address
 
 USAGE = "midwatch serve [--host HOST] [--port PORT] [--database-url URL] [--no-worker | --concurrency N] [options]"
@@ -45,12 +45,18 @@ def add_arguments(parser: arguments.Parser) -> None:
     group.add_argument(
         "--concurrency", metavar="N", type=arguments.count(1), help="turns at the same time (default: 4 for each core)"
     )
+    parser.add_argument(
+        "--lease", metavar="DURATION", type=arguments.seconds, default=30,
+        help="without a beat for so long a worker counts as gone; the same for all (default: 30s)",
+    )  # fmt: skip
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Serve until SIGTERM or SIGINT: streams are let go, requests end, and what is worked on is handed over."""
     for module in ("fastapi", "uvicorn", "dbos", "argon2"):
         require("server", module)
+    from midwatch.engine.workers import Terms
+    from midwatch.server.embedded import Embedded
     from midwatch.server.serving import Address
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -62,21 +68,19 @@ async def execute(options: Namespace, screen: Screen) -> int:
     address.require_safe()
     environ = environment(options, screen.environ)
     capacity = 0 if options.no_worker else options.concurrency or 4 * len(os.sched_getaffinity(0))
+    worker = Embedded(environ, capacity, Terms(options.lease, options.lease / 6)) if capacity else None
     async with wiring.home(environ) as home:
-        await _serve(home, address, capacity, screen)
+        await _serve(home, address, worker, screen)
     return 0
 
 
-async def _serve(home: wiring.Home, address: Address, capacity: int, screen: Screen) -> None:
-    """`capacity` 0: without a worker."""
+async def _serve(home: wiring.Home, address: Address, worker: Embedded | None, screen: Screen) -> None:
     from midwatch import working
     from midwatch.server.accounts.first import first_admin
     from midwatch.server.app import make_app
-    from midwatch.server.embedded import Embedded
     from midwatch.server.serving import serve
 
     engine = working.engine_of(home)
-    worker = Embedded(home.environ, capacity) if capacity else None
     try:
         if not home.store.database.place.startswith("postgres"):  # there, `midwatch migrate` alone changes the schema
             await home.store.database.migrate()

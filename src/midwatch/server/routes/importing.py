@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body
 from pydantic import ValidationError
 
 from midwatch.domain.errors import InputError
 from midwatch.server import submitting
-from midwatch.server.accounts.repeating import Operation, operation
+from midwatch.server.accounts.repeating import Operation
 from midwatch.server.answers import Import, Imported
 from midwatch.server.asked import TaskAsked
 from midwatch.server.problems import Problem
-from midwatch.server.service import Visit, Visiting
+from midwatch.server.service import Visit, Visiting, Wanted
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -21,10 +21,16 @@ MOST_LINES = 500
 LINES = "application/x-ndjson"
 
 
+@router.get("/import", include_in_schema=False)
+async def no_task() -> None:
+    """No task has this name."""
+    raise Problem(405, "this address does not take this method", headers={"Allow": "POST"})
+
+
 @router.post("/import", status_code=200)
 async def take(
     visiting: Visiting,
-    wanted: Annotated[Operation, Depends(operation)],
+    wanted: Wanted,
     lines: Annotated[bytes, Body(media_type=LINES, description="A task on each line, as `POST /tasks` takes it.")],
 ) -> Import:
     """Submit up to 500 tasks, a JSON object on each line; they are of priority `batch` where they do not say otherwise.

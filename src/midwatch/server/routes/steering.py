@@ -32,7 +32,7 @@ async def say(visiting: Visiting, task: TaskId, asked: MessageAsked) -> Told:
 
 @router.post("/cancel", status_code=202)
 async def cancel(visiting: Visiting, task: TaskId) -> Told:
-    """End the work on a task. What was done stays, and `resume` goes on from there."""
+    """End the work on a task. What was done stays; a message takes it up again, and `fork` makes another of it."""
     return await _wish(visiting, task, "cancel")
 
 
@@ -44,7 +44,7 @@ async def pause(visiting: Visiting, task: TaskId) -> Told:
 
 @router.post("/resume", status_code=202)
 async def resume(visiting: Visiting, task: TaskId) -> Told:
-    """Go on with a task that is paused, was cancelled or could not go on."""
+    """Go on with a task that is paused or could not go on."""
     return await _again(visiting, task, "resume")
 
 

@@ -1,0 +1,160 @@
+"""How turns end by what comes of the work, with an engine in memory and work that is played."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from midwatch import wiring, working
+from midwatch.domain.errors import InputError, OperationError, StaleEpoch
+from midwatch.domain.task import Task
+from midwatch.engine.fake import FakeEngine
+from midwatch.engine.lease import Held
+from midwatch.engine.turns import Turn, Turns
+from midwatch.engine.workers import Terms
+from midwatch.workflows.postbox import Postbox
+from tests.support import samples
+
+Play = Callable[[Task, Postbox], Awaitable[None]]
+
+
+@dataclass
+class Desk:
+    """A worker of this process."""
+
+    home: wiring.Home
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def turns(self) -> Turns:
+        return Turns(self.home.store.database)
+
+    async def work(self) -> None:
+        """Until it is told to stop."""
+        options = working.Options(4, Terms(lease=2.0, beat=0.1), lambda *note: self.notes.append(note))
+        await working.work(self.home, FakeEngine(), options, self.stop)
+
+    async def until(self, turn: Turn, *statuses: str) -> Turn:
+        """The turn, once it is that."""
+        async with asyncio.timeout(60):
+            while (found := await self.turns.get(turn.id)).status not in statuses:
+                await asyncio.sleep(0.02)
+        return found
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    monkeypatch.setattr(working, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(working, "HELD_PAUSE", 0.01)
+    monkeypatch.setattr(working, "SWEEP", 0.05)
+    environ = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"}
+    async with wiring.home(environ) as home:
+        made = Desk(home)
+        doing = asyncio.create_task(made.work())
+        yield made
+        made.stop.set()
+        await doing
+
+
+def plays(monkeypatch: pytest.MonkeyPatch, play: Play) -> None:
+    """What the work on a task is."""
+
+    async def solve(_: wiring.Home, task: Task, postbox: Postbox) -> None:
+        await play(task, postbox)
+
+    monkeypatch.setattr(working, "_solve", solve)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InputError("no such branch", "name another"), "no such branch"),
+        (OperationError("the endpoint is down", "start it"), "the endpoint is down"),
+        (ValueError("oops"), "a bug in Midwatch: ValueError: oops"),
+    ],
+)
+async def test_what_cannot_go_on_fails_at_once_or_after_some_tries(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    tried = 0
+
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        nonlocal tried
+        tried += 1
+        raise error
+
+    plays(monkeypatch, play)
+    turn = await desk.until(await desk.turns.submit(samples.task()), "failed", "done")
+    assert (turn.status, turn.error) == ("failed", said)
+    assert tried == (working.MOST_TRIES if isinstance(error, OperationError) else 1)
+    assert turn.mend
+
+
+@pytest.mark.parametrize("error", [OperationError("for now"), Held("another has it"), StaleEpoch("taken over")])
+async def test_what_passes_is_tried_again_until_it_is_done(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    errors = [error, error]
+
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        if errors:
+            raise errors.pop()
+
+    plays(monkeypatch, play)
+    turn = await desk.until(await desk.turns.submit(samples.task()), "failed", "done")
+    assert (turn.status, turn.round, turn.error) == ("done", 3, "")
+    assert turn.tries == (2 if isinstance(error, OperationError) else 0)
+
+
+async def test_a_worker_whose_lease_was_taken_lets_go_of_what_it_does_and_begins_anew(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = cancelled = 0
+
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        nonlocal begun, cancelled
+        begun += 1
+        try:
+            await asyncio.sleep(600 if begun == 1 else 0)
+        except asyncio.CancelledError:
+            cancelled += 1
+            raise
+
+    plays(monkeypatch, play)
+    turn = await desk.turns.submit(samples.task())
+    await desk.until(turn, "running")
+    await desk.home.store.database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
+    await desk.until(turn, "done")
+    assert (begun, cancelled) == (2, 1)
+
+
+async def test_a_message_that_came_too_late_is_worked_on_in_a_turn_of_its_own(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = samples.task()
+    heard: list[list[str]] = []
+
+    async def play(task: Task, postbox: Postbox) -> None:
+        if not heard:
+            heard.append([])
+            await desk.turns.say(task, "One more thing.", "ada")
+            return
+        said = postbox.take(f"{task.id}.1")
+        heard.append([message.text for message in said])
+        log = await desk.home.store.append(f"{task.id}.1", 0, said)
+        postbox.event(log[-1])
+
+    plays(monkeypatch, play)
+    await desk.turns.submit(task, [samples.started(task)])
+    async with asyncio.timeout(60):
+        while len(heard) < 2 or (await desk.turns.counts()) != {"done": 2}:
+            await asyncio.sleep(0.02)
+    assert heard == [[], ["One more thing."]]
+    last = await desk.turns.newest(task.id)
+    assert last is not None
+    assert (last.number, last.kind) == (2, "message")
