@@ -13,6 +13,7 @@ from midwatch.engine.durable.address import engine_url
     ("url", "wanted"),
     [
         ("", "sqlite:////state/engine.db"),
+        ("sqlite:///var/lib/midwatch/state.db", "sqlite:////var/lib/midwatch/engine.db"),
         ("sqlite:////var/lib/midwatch/state.db", "sqlite:////var/lib/midwatch/engine.db"),
         ("postgresql://ada:secret@db:5432/midwatch", "postgresql://ada:secret@db:5432/midwatch"),
         ("postgres://db/midwatch?sslmode=require", "postgresql://db/midwatch?sslmode=require"),

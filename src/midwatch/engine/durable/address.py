@@ -14,5 +14,5 @@ def engine_url(url: str, state: Path) -> str:
     parts = urlsplit(url)
     if parts.scheme in ("postgresql", "postgres"):
         return urlunsplit(parts._replace(scheme="postgresql"))
-    folder = Path(parts.path).parent if parts.path else state
+    folder = Path("/" + parts.path.lstrip("/")).parent if parts.path else state
     return f"sqlite:///{folder / FILE}"
