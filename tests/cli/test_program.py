@@ -87,7 +87,7 @@ def test_an_error_is_json_too_when_json_is_asked_for(program: Program) -> None:
     assert error == {
         "type": "error",
         "message": "there is no task 'zzz'",
-        "mend": "`midwatch list` shows the tasks",
+        "mend": "`midwatch list` shows the tasks; --server URL is for those of a server",
         "exit_code": 2,
     }
     assert done.returncode == 2

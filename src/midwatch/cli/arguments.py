@@ -55,6 +55,20 @@ def json_option(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
+def server_option(parser: argparse._ActionsContainer) -> None:
+    """`--server`, which every command has that can also be for a server."""
+    parser.add_argument(
+        "--server", metavar="URL", help="the server (default: MIDWATCH_SERVER); `local` for this machine"
+    )
+
+
+def follow_option(
+    parser: argparse._ActionsContainer, text: str = "look on, as `attach` does, when a server does it"
+) -> None:
+    """`--follow`, which every command has that has a server do something."""
+    parser.add_argument("--follow", action="store_true", help=text)
+
+
 def task_argument(parser: Parser, text: str = "the task's id, or the start of it") -> None:
     """`ID`, which most commands take."""
     parser.add_argument("id", metavar="ID", help=text)

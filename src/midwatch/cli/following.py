@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from midwatch import wiring
 from midwatch.cli import render
@@ -125,23 +125,34 @@ def current_folder() -> str:
         return ""
 
 
-@asynccontextmanager
-async def _observer(home: wiring.Home, task: Task, screen: Screen) -> AsyncIterator[Observer]:
-    """Who looks on: a program, a person at a terminal, or a file."""
+@contextmanager
+def looking_on(screen: Screen, *, several: bool, opened: str | None = None) -> Iterator[Observer]:
+    """Who looks on: a program, a person at a terminal, or a file. `opened`: what happened before that time is only
+    counted; now where it is None."""
     if screen.json:
         yield JsonObserver(screen)
     elif screen.terminal:
         from midwatch.cli.live import LiveObserver
 
-        with LiveObserver(screen, several=task.attempts > 1) as live:
-            watcher = asyncio.create_task(_watch(home, task, live))
-            try:
-                yield live
-            finally:
-                watcher.cancel()
-                await asyncio.gather(watcher, return_exceptions=True)
+        with LiveObserver(screen, several=several, opened=opened) as live:
+            yield live
     else:
-        yield PlainObserver(screen, several=task.attempts > 1)
+        yield PlainObserver(screen, several=several, opened=opened)
+
+
+@asynccontextmanager
+async def _observer(home: wiring.Home, task: Task, screen: Screen) -> AsyncIterator[Observer]:
+    """The same for a task of this machine, whose files can be looked at."""
+    with looking_on(screen, several=task.attempts > 1) as observer:
+        if screen.json or not screen.terminal:
+            yield observer
+            return
+        watcher = asyncio.create_task(_watch(home, task, cast("LiveObserver", observer)))
+        try:
+            yield observer
+        finally:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
 
 
 async def _watch(home: wiring.Home, task: Task, observer: LiveObserver) -> None:

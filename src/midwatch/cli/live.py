@@ -26,10 +26,10 @@ REFRESH = 8
 class LiveObserver:
     """See `Observer`; a context manager that draws while it is entered. Leaving wipes the changing lines."""
 
-    def __init__(self, screen: Screen, *, several: bool = False) -> None:
+    def __init__(self, screen: Screen, *, several: bool = False, opened: str | None = None) -> None:
         self._screen = screen
         self._several = several
-        self._opened = words.utc_now()
+        self._opened = words.utc_now() if opened is None else opened
         self._before = 0
         self._steps = Steps()
         self.progress = Progress(time.monotonic())

@@ -18,12 +18,12 @@ _AGAIN = 10.0
 class PlainObserver:
     """See `Observer`."""
 
-    def __init__(self, screen: Screen, *, several: bool = False) -> None:
+    def __init__(self, screen: Screen, *, several: bool = False, opened: str | None = None) -> None:
         self._screen = screen
         self._look = Look(LONGEST, colour=False, unicode=screen.look().unicode)
         self._several = several
         self._began = time.monotonic()
-        self._opened = words.utc_now()
+        self._opened = words.utc_now() if opened is None else opened
         self._before = 0
         self._steps = Steps()
         self._phase = ("", 0.0)

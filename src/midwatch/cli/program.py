@@ -43,8 +43,9 @@ class Command(Protocol):
 
 
 def load(name: str) -> Command:
-    """The module of a command, `pr show` being `commands/pr_show.py`."""
-    return cast("Command", importlib.import_module("midwatch.cli.commands." + name.replace(" ", "_")))
+    """The module of a command, `pr show` being `commands/pr_show.py`, and `import`, a word of Python, `import_.py`."""
+    module = "import_" if name == "import" else name.replace(" ", "_")
+    return cast("Command", importlib.import_module("midwatch.cli.commands." + module))
 
 
 def parser_of(name: str) -> arguments.Parser:

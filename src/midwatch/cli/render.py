@@ -69,16 +69,18 @@ def checks_source(source: str) -> str:
     return known.get(source, words.line(source).replace("detected: ", "detected ", 1))
 
 
-def report_lines(report: Report, look: Look, here: str = "") -> list[str]:
-    """The whole report. `here` is the current folder: inside the repository short commands are enough."""
+def report_lines(report: Report, look: Look, here: str = "", at: str | None = None) -> list[str]:
+    """The whole report. `here` is the current folder: inside the repository short commands are enough. `at`: what
+    commands need behind them for a task that a server has; None for a task of this machine."""
+    pull_request = _pull_request(report, look, here) if at is None else _pull_request_elsewhere(report, look)
     sections = [
         _section("What changed", diffstat_lines(report.changes, look), look),
-        evidence_section(report.task, report.chosen.evidence, look),
-        _section("In the model's words", _closing_words(report.chosen, look), look),
-        _section("Pull request", _pull_request(report, look, here), look),
+        evidence_section(report.task, report.chosen.evidence, look, at or ""),
+        _section("In the model's words", _closing_words(report.chosen, look, at or ""), look),
+        _section("Pull request", pull_request, look),
         _section("Other attempts", _others(report, look), look),
         _section("Cost", words.wrap(cost_line(report, look), look.width, "  "), look),
-        _section("Next", next_lines(report, look), look),
+        _section("Next", next_lines(report, look) if at is None else _next_elsewhere(report, look, at), look),
         headline(report, look),  # last, where the eye is when the command ends
     ]
     lines: list[str] = []
@@ -132,6 +134,8 @@ def _ending(report: Report) -> tuple[bool | None, str]:
         "not chosen": "no attempt was offered",
         "running": "being worked on by another process",
         "waiting": "not begun yet",
+        "paused": "paused; nothing is lost",
+        "cancelled": "cancelled",
         "interrupted": "interrupted before it was finished",
         "answered": "the agent has answered",
         "open": "nothing was said yet",
@@ -199,8 +203,8 @@ def _bar(lines: int | None, most: int, width: int) -> int:
     return lines if most <= width else max(1, round(lines * width / most))
 
 
-def evidence_section(task: Task, evidence: Evidence | None, look: Look) -> list[str]:
-    """What the harness ran itself, on which tree, and where to read every line of it."""
+def evidence_section(task: Task, evidence: Evidence | None, look: Look, at: str = "") -> list[str]:
+    """What the harness ran itself, on which tree, and where to read every line of it. `at`: as in `report_lines`."""
     if evidence is None:
         return []
     if not evidence.checks:
@@ -211,7 +215,7 @@ def evidence_section(task: Task, evidence: Evidence | None, look: Look) -> list[
     lines = [look.bold("Evidence") + (f"  {look.dim(where)}" if wide else "")]
     lines += [] if wide else map(look.dim, words.wrap(where, look.width, "  "))
     for number, run in enumerate(evidence.checks, 1):
-        lines += _check(task, number, run, look)
+        lines += _check(f"midwatch log {task.id} --check {number}{at}", run, look)
     return lines
 
 
@@ -220,26 +224,26 @@ def sandbox_name(task: Task) -> str:
     return "folder without isolation" if task.sandbox == "process" else "sandbox"
 
 
-def _check(task: Task, number: int, run: CheckRun, look: Look) -> list[str]:
+def _check(reading: str, run: CheckRun, look: Look) -> list[str]:
     mark = look.mark(run.passed)
     command = words.cut(words.line(run.command), look.width - 9, look.more)
     facts = [words.line(run.ended), words.milliseconds(run.duration_ms)]
     log = f"log {run.digest[:12]} ({words.count(run.lines, 'line')})"
     joined = look.dot.join([*facts, log])
-    where = look.command(f"midwatch log {task.id} --check {number}")
+    where = look.command(reading)
     tails = [joined] if words.cells(joined) + 5 <= look.width else [look.dot.join(facts), log]
     tails = [piece for tail in tails for piece in words.wrap(tail, look.width, "    ")]
     return [f"  {mark} {look.bold(command)}", *map(look.dim, tails), f"    {where}"]
 
 
-def _closing_words(attempt: AttemptReport, look: Look) -> list[str]:
+def _closing_words(attempt: AttemptReport, look: Look, at: str) -> list[str]:
     if not attempt.text.strip():
         return []
     lines = words.wrap(attempt.text.strip(), min(look.width, 100) - 2, "  ")
     if len(lines) > MOST_WORDS:
         lines = [
             *lines[:MOST_WORDS],
-            look.dim(f"  {look.more} `midwatch show {attempt.attempt.partition('.')[0]}` has it all"),
+            look.dim(f"  {look.more} `midwatch show {attempt.attempt.partition('.')[0]}{at}` has it all"),
         ]
     return lines
 
@@ -255,6 +259,13 @@ def _pull_request(report: Report, look: Look, here: str) -> list[str]:
     if request.state == "open":
         lines += _commands([("merge it", f"midwatch pr merge {name}")], look)
     return lines
+
+
+def _pull_request_elsewhere(report: Report, look: Look) -> list[str]:
+    request = report.pull_request
+    if request is None:
+        return []
+    return [*pull_request_head(request, look), *([f"  {words.line(request.url)}"] if request.url else [])]
 
 
 def pull_request_head(request: PullRequest, look: Look) -> list[str]:
@@ -319,6 +330,17 @@ def next_lines(report: Report, look: Look) -> list[str]:
     if report.finished:
         rows.append(("check the record", f"midwatch verify {task}"))
     return _commands(rows, look)
+
+
+def _next_elsewhere(report: Report, look: Look, at: str) -> list[str]:
+    """The same for a task that a server has."""
+    task = report.task.id
+    known = {"paused": ("go on", "resume"), "waiting": ("look on", "attach"), "running": ("look on", "attach")}
+    known |= dict.fromkeys(("failed", "cancelled", "interrupted"), ("try again", "retry"))
+    first = known.get(report.status)
+    rows = [(first[0], f"midwatch {first[1]} {task}{at}")] if first else []
+    rows += [("see the change", f"midwatch diff {task}{at}")] if report.changes else []
+    return _commands([*rows, ("read every step", f"midwatch log {task}{at}")], look)
 
 
 def _commands(rows: Sequence[tuple[str, str]], look: Look) -> list[str]:

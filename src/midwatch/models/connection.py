@@ -7,26 +7,24 @@ of a run, and of what it does on top (redirects, cookies, authentication) we wan
 from __future__ import annotations
 
 import base64
-import os
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from midwatch.domain.errors import InputError, ModelError
 from midwatch.models.endpoint import Endpoint, shown_url
 from midwatch.models.outgoing import Outgoing
+from midwatch.models.pool import causes, open_pool, proxy_for
 from midwatch.models.retry import Passing
 
 if TYPE_CHECKING:
     import httpcore2
 
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
 
@@ -108,25 +106,7 @@ class Connections:
 
     def _connected(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:
-            import httpcore2
-
-            url = self._endpoint.base_url
-            local = self._endpoint.local
-            # Loading the certificates of the system takes 30 ms, for nothing where no TLS is spoken.
-            secure = _without() if url.startswith("http://") else _certified()
-            common: dict[str, Any] = {"ssl_context": secure, "max_connections": None, "keepalive_expiry": 60.0}
-            proxy = "" if local else _proxy_for(url)
-            if proxy:
-                parts = urlsplit(proxy)
-                pair = (unquote(parts.username or ""), unquote(parts.password or ""))
-                self._pool = httpcore2.AsyncHTTPProxy(
-                    f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
-                    proxy_auth=pair if parts.username else None,
-                    proxy_ssl_context=_certified() if parts.scheme == "https" else None,
-                    **common,
-                )
-            else:
-                self._pool = httpcore2.AsyncConnectionPool(**common)
+            self._pool = open_pool(self._endpoint.base_url, direct=self._endpoint.local)
         return self._pool
 
     def _meaning(self, error: Exception) -> Exception:
@@ -153,7 +133,7 @@ class Connections:
         where = self._endpoint.shown
         mend = "is the server running?" if self._endpoint.local else "check base_url and the network"
         reason = str(error) or "no answer"
-        for cause in _causes(error):
+        for cause in causes(error):
             if isinstance(cause, ssl.SSLCertVerificationError):
                 return ModelError(
                     f"the certificate of {where} is not trusted: {cause.verify_message}",
@@ -167,46 +147,9 @@ class Connections:
                 reason = "the host's name is not known"
             elif isinstance(cause, TimeoutError):
                 reason = f"no answer within {CONNECT_SECONDS:.0f} s"
-        if not self._endpoint.local and (proxy := _proxy_for(self._endpoint.base_url)):
+        if not self._endpoint.local and (proxy := proxy_for(self._endpoint.base_url)):
             reason += f" (through the proxy {shown_url(proxy)})"
         return Passing(f"cannot reach {where}: {reason}", mend=mend, kind="connect")
-
-
-@cache
-def _without() -> ssl.SSLContext:
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _certified() -> ssl.SSLContext:
-    """With the system's certificates, or those that the environment names. It takes a megabyte, so all share it."""
-    return _with(*map(os.environ.get, _CERTIFICATES))
-
-
-@cache
-def _with(*_: str | None) -> ssl.SSLContext:
-    import httpcore2
-
-    return httpcore2.default_ssl_context()
-
-
-def _proxy_for(url: str) -> str:
-    """The environment's proxy for an address; empty when there is none, or NO_PROXY names the host."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return ""
-    import urllib.request  # takes 20 ms, so only where there may be a proxy
-
-    parts = urlsplit(url)
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
-    if not proxy or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return ""
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    if urlsplit(proxy).scheme not in ("http", "https") or not urlsplit(proxy).hostname:
-        raise InputError(
-            f"the proxy of the environment cannot be used: {shown_url(proxy)}",
-            "set HTTPS_PROXY to an http:// proxy, or name the endpoint's host in NO_PROXY",
-        )
-    return proxy
 
 
 async def _plain(response: httpcore2.Response, headers: Mapping[str, str]) -> AsyncGenerator[bytes]:
@@ -223,17 +166,3 @@ async def _plain(response: httpcore2.Response, headers: Mapping[str, str]) -> As
     finally:
         if isinstance(stream, AsyncGenerator):
             await stream.aclose()
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything that it came from."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
-        if isinstance(one, BaseExceptionGroup):
-            waiting += one.exceptions

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 from midwatch import reading, wiring
 from midwatch.cli import arguments, words
+from midwatch.cli.remote import address
 from midwatch.cli.render import diffstat_lines
 from midwatch.cli.screen import Look, Screen
 from midwatch.domain.codec import to_json
+from midwatch.domain.errors import InputError
 from midwatch.domain.evidence import FileChange
 
-USAGE = "midwatch diff ID [--stat | --mail] [--json]"
+USAGE = "midwatch diff ID [--stat | --mail] [--server URL] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -22,16 +24,36 @@ def add_arguments(parser: arguments.Parser) -> None:
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--stat", action="store_true", help="the files and how many lines of each changed")
     forms.add_argument("--mail", action="store_true", help="a mail that `git am` makes a commit of")
+    arguments.server_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Print the unified diff: on a terminal coloured and harmless, else byte for byte, as `git apply` takes it."""
+    if where := address.chosen(options, screen.environ):
+        return await _elsewhere(options, screen, where)
     async with wiring.home(screen.environ) as home:
         if options.stat:
             return _stat((await wiring.report(home, options.id)).changes, options.id, screen)
         data = await (reading.mail if options.mail else reading.diff)(home, options.id)
+    return _print(data, options.id, screen)
+
+
+async def _elsewhere(options: Namespace, screen: Screen, where: address.Address) -> int:
+    """The same for a task that a server has."""
+    from midwatch.cli.remote import looking
+    from midwatch.cli.remote.session import opened
+
+    if options.mail:
+        raise InputError("a server gives no mail", "leave --mail out: `git apply` takes the diff")
+    async with opened(options, screen, where) as session:
+        if options.stat:
+            return _stat(await looking.changes(session, options.id), options.id, screen)
+        return _print(await looking.diff(session, options.id), options.id, screen)
+
+
+def _print(data: bytes, task_id: str, screen: Screen) -> int:
     if screen.json:
-        screen.emit({"type": "diff", "id": options.id, "diff": data.decode("utf-8", "surrogateescape")})
+        screen.emit({"type": "diff", "id": task_id, "diff": data.decode("utf-8", "surrogateescape")})
     elif sys.stdout.isatty():
         screen.say(diff_lines(data, screen.look()) if data else "no file was changed")
     else:

@@ -7,9 +7,10 @@ from argparse import Namespace
 from midwatch import revising, wiring
 from midwatch.cli import arguments, following, render
 from midwatch.cli.jsonlines import task_json
+from midwatch.cli.remote import address
 from midwatch.cli.screen import Screen
 
-USAGE = 'midwatch fork ID [--from STEP] ["MESSAGE"] [--json]'
+USAGE = 'midwatch fork ID [--from STEP] ["MESSAGE"] [--server URL] [--json]'
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -20,16 +21,23 @@ def add_arguments(parser: arguments.Parser) -> None:
         "message", metavar="MESSAGE", nargs="?", default="", help="what the new task is told; `-` reads standard input"
     )
     parser.add_argument(
+        "--from-step",
         "--from",
         metavar="STEP",
         dest="at",
         default="",
         help="an event's number, cmd:N or start, as `midwatch undo ID` lists them (default: where it is now)",
     )
+    arguments.server_option(parser)
+    arguments.follow_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Make the task, say what it is, do it."""
+    if where := address.chosen(options, screen.environ):
+        from midwatch.cli.remote import steering
+
+        return await steering.fork(options, screen, where, arguments.prompt(options.message))
     async with wiring.home(screen.environ) as home:
         task = await revising.fork(home, options.id, options.at, arguments.prompt(options.message))
         if screen.json:

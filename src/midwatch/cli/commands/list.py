@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 
 from midwatch import reading, wiring
 from midwatch.cli import arguments, words
+from midwatch.cli.remote import address
 from midwatch.cli.screen import Look, Screen
 from midwatch.domain.codec import to_json
 from midwatch.workflows.summary import Summary
 
-USAGE = "midwatch list [--limit N] [--json]"
+USAGE = "midwatch list [--limit N] [--server URL] [--json]"
 
 _STATUS = {
     "done": "good",
@@ -21,27 +22,46 @@ _STATUS = {
     "failed": "bad",
     "interrupted": "warn",
     "limit": "warn",
+    "paused": "warn",
 }
 
 
 def add_arguments(parser: arguments.Parser) -> None:
     """How many."""
     parser.add_argument("--limit", metavar="N", type=arguments.count(1), default=50, help="how many (default: 50)")
+    arguments.server_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Print a table; nothing of a log is read."""
-    async with wiring.home(screen.environ) as home:
-        summaries = await reading.reports(home, options.limit)
-        numbers = await _numbers(home) if any(s.status == "done" for s in summaries) else {}
+    summaries, numbers = await _known(options, screen)
     if screen.json:
         screen.emit([_json(s, numbers) for s in summaries], indent=2)
     elif not summaries:
-        command = screen.look().command('midwatch run "what is to be done"')
+        verb = "submit" if address.chosen(options, screen.environ) else "run"
+        command = screen.look().command(f'midwatch {verb} "what is to be done"')
         screen.say(f"no tasks yet; begin with {command}")
     else:
         screen.say(table(summaries, numbers, screen.look()))
     return 0
+
+
+async def _known(options: Namespace, screen: Screen) -> tuple[Sequence[Summary], Mapping[str, int]]:
+    """The tasks, and the numbers of their pull requests."""
+    if where := address.chosen(options, screen.environ):
+        from midwatch.cli.remote import looking
+        from midwatch.cli.remote.session import opened
+
+        async with opened(options, screen, where) as session:
+            summaries: Sequence[Summary] = await looking.summaries(session, options.limit)
+            return summaries, await looking.numbers(session) if _any_done(summaries) else {}
+    async with wiring.home(screen.environ) as home:
+        summaries = await reading.reports(home, options.limit)
+        return summaries, await _numbers(home) if _any_done(summaries) else {}
+
+
+def _any_done(summaries: Sequence[Summary]) -> bool:
+    return any(summary.status == "done" for summary in summaries)
 
 
 async def _numbers(home: wiring.Home) -> Mapping[str, int]:

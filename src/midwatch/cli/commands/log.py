@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import Any
 from midwatch import wiring
 from midwatch.cli import arguments, words
 from midwatch.cli.jsonlines import event_json
+from midwatch.cli.remote import address
 from midwatch.cli.screen import Look, Screen
 from midwatch.cli.steps import Steps, step_line
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.events import Checked, Event, ToolFinished
 from midwatch.domain.interventions import HookRan, SessionEnded
 
-USAGE = "midwatch log ID [--cmd N | --check N | --hook N] [--lines A-B] [--raw] [--json]"
+USAGE = "midwatch log ID [--cmd N | --check N | --hook N] [--lines A-B] [--raw] [--server URL] [--json]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +45,55 @@ def add_arguments(parser: arguments.Parser) -> None:
     which.add_argument("--hook", metavar="N", type=arguments.count(1), help="the full output of the hook of event N")
     parser.add_argument("--lines", metavar="A-B", type=arguments.line_range, help="only these lines: 12, 12-20, 12-")
     parser.add_argument("--raw", action="store_true", help="the output's bytes as they are, without line numbers")
+    arguments.server_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Print the events, or an output with its lines numbered as citations count them."""
+    all_events = options.cmd is options.check is options.hook is None
+    if all_events and (options.raw or options.lines):
+        raise InputError("--raw and --lines are for one output", "add --cmd N, --check N or --hook N")
+    if where := address.chosen(options, screen.environ):
+        return await _elsewhere(options, screen, where, all_events=all_events)
     async with wiring.home(screen.environ) as home:
         events = await home.store.read(await _attempt(home, options.id))
-        if options.cmd is options.check is options.hook is None:
-            if options.raw or options.lines:
-                raise InputError("--raw and --lines are for one output", "add --cmd N, --check N or --hook N")
+        if all_events:
             _print_events(events, screen)
             return 0
         output = _wanted(events, options)
         path = await asyncio.to_thread(_path, home, output)
+    _print(_lines(path, *(options.lines or (1, None))), output, options, screen)
+    return 0
+
+
+async def _elsewhere(options: Namespace, screen: Screen, where: address.Address, *, all_events: bool) -> int:
+    """The same for a task that a server has."""
+    from midwatch.cli.remote import looking, tasks
+    from midwatch.cli.remote.session import opened
+
+    async with opened(options, screen, where) as session:
+        attempt = await looking.attempt(session, options.id)
+        if all_events:
+            _print_events(await tasks.events(session.client, attempt), screen)
+            return 0
+        kinds = {"command": options.cmd, "check": options.check, "hook": options.hook}
+        which = next((kind, number) for kind, number in kinds.items() if number is not None)
+        page = await looking.output(session, attempt, which, options.lines or (1, None))
+    name, command, ended, digest = (str(page[key]) for key in ("name", "command", "ended", "digest"))
+    output = Output(name, command, ended, digest, int(page["total_lines"]))
+    _print((line.encode() + b"\n" for line in page["lines"]), output, options, screen)
+    return 0
+
+
+def _print(lines: Iterable[bytes], output: Output, options: Namespace, screen: Screen) -> None:
     first, last = options.lines or (1, None)
     if screen.json:
-        text = [line.decode("utf-8", "surrogateescape") for line in _lines(path, first, last)]
-        screen.emit(_json(output, first, text))
+        screen.emit(_json(output, first, [line.decode("utf-8", "surrogateescape") for line in lines]))
     elif options.raw:
-        for line in _lines(path, first, last):
+        for line in lines:
             screen.raw(line)
     else:
-        _print_output(path, output, (first, last), screen)
-    return 0
+        _print_output(lines, output, (first, last), screen)
 
 
 async def _attempt(home: wiring.Home, name: str) -> str:
@@ -165,14 +192,14 @@ def _json(output: Output, first: int, text: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _print_output(path: Path | None, output: Output, wanted: tuple[int, int | None], screen: Screen) -> None:
+def _print_output(lines: Iterable[bytes], output: Output, wanted: tuple[int, int | None], screen: Screen) -> None:
     look = screen.look()
     facts = [words.line(output.ended), words.count(output.lines, "line"), f"sha256 {output.digest[:16]}"]
     screen.say(look.bold(f"{output.name}: $ {words.line(output.command)}"))
     screen.say(look.dim(look.dot.join(facts if output.digest else [*facts[:1], "no output"])))
     width = len(str(wanted[1] or output.lines))
     batch = []
-    for number, line in enumerate(_lines(path, *wanted), wanted[0]):
+    for number, line in enumerate(lines, wanted[0]):
         text = words.decode(line.rstrip(b"\r\n")).replace("\n", " ")
         batch.append(f"{look.dim(f'{number:>{width}}')}  {text}")
         if len(batch) >= 1000:

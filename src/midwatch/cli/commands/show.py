@@ -10,24 +10,39 @@ from midwatch.cli import arguments, render, words
 from midwatch.cli.following import current_folder
 from midwatch.cli.jsonlines import report_json
 from midwatch.cli.progress import plan_mark
+from midwatch.cli.remote import address
 from midwatch.cli.screen import Look, Screen
 from midwatch.cli.steps import Steps, step_line
 from midwatch.domain.codec import to_json
 from midwatch.domain.events import Event, Message, ModelReplied, PlanUpdated, ToolFinished
+from midwatch.workflows.report import Report
 
-USAGE = "midwatch show ID [--json]"
+USAGE = "midwatch show ID [--server URL] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
     """Which task."""
     arguments.task_argument(parser)
+    arguments.server_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Print the report, the plan, the commands and what was said."""
+    if where := address.chosen(options, screen.environ):
+        from midwatch.cli.remote import looking
+        from midwatch.cli.remote.session import opened
+
+        async with opened(options, screen, where) as session:
+            report, events = await looking.report(session, options.id)
+            return _print(report, events, screen, session.at)
     async with wiring.home(screen.environ) as home:
         report = await wiring.report(home, options.id)
         events = await home.store.read(report.chosen.attempt)
+    return _print(report, events, screen)
+
+
+def _print(report: Report, events: Sequence[Event], screen: Screen, at: str | None = None) -> int:
+    """`at`: as in `render.report_lines`."""
     if screen.json:
         plan = [event.body for event in events if isinstance(event.body, PlanUpdated)]
         said = [
@@ -40,8 +55,13 @@ async def execute(options: Namespace, screen: Screen) -> int:
     look = screen.look()
     prompt = words.wrap(report.task.prompt, min(look.width, 100) - 2, "  ")
     lines = [*render.task_lines(report.task, look), "", look.bold("Prompt"), *prompt]
-    lines += [*plan_lines(events, look), *command_lines(report.task.id, events, look), *message_lines(events, look), ""]
-    screen.say([*lines, *render.report_lines(report, look, current_folder())])
+    lines += [
+        *plan_lines(events, look),
+        *command_lines(report.task.id + (at or ""), events, look),
+        *message_lines(events, look),
+        "",
+    ]
+    screen.say([*lines, *render.report_lines(report, look, current_folder(), at)])
     return 0
 
 

@@ -7,19 +7,30 @@ from argparse import Namespace
 from midwatch import revising, wiring
 from midwatch.cli import arguments, following
 from midwatch.cli.jsonlines import task_json
+from midwatch.cli.remote import address
 from midwatch.cli.screen import Screen
+from midwatch.domain.errors import InputError
 
-USAGE = 'midwatch tell ID "MESSAGE" [--json]'
+USAGE = 'midwatch tell ID "MESSAGE" [--server URL] [--json]'
 
 
 def add_arguments(parser: arguments.Parser) -> None:
     """Which task, and what it is told."""
     arguments.task_argument(parser, "the task's id; ID.2 is its second attempt")
     parser.add_argument("message", metavar="MESSAGE", help="what is to be done now; `-` reads it from standard input")
+    arguments.server_option(parser)
+    arguments.follow_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Add the message and go on as `resume` does."""
+    if where := address.chosen(options, screen.environ):
+        from midwatch.cli.remote import steering
+
+        text = arguments.prompt(options.message)
+        if not text:
+            raise InputError("the message is empty", 'say what is to be done: midwatch tell ID "…"')
+        return await steering.steer(options, screen, where, "messages", {"text": text})
     async with wiring.home(screen.environ) as home:
         task = await revising.tell(home, options.id, arguments.prompt(options.message))
         if screen.json:

@@ -40,7 +40,8 @@ class MemoryStore:
         if wanted in found:
             found = [wanted]
         if not found:
-            raise InputError(f"there is no task {prefix!r}", "`midwatch list` shows the tasks")
+            mend = "`midwatch list` shows the tasks; --server URL is for those of a server"
+            raise InputError(f"there is no task {prefix!r}", mend)
         if len(found) > 1:
             raise InputError(f"{prefix!r} is the start of more than one task id: {', '.join(found)}", "give more of it")
         return self._row(found[0])

@@ -53,7 +53,8 @@ class SqlStore:
         exact = [row for row in rows if row[0] == wanted]
         rows = exact or rows
         if not rows:
-            raise InputError(f"there is no task {prefix!r}", "`midwatch list` shows the tasks")
+            mend = "`midwatch list` shows the tasks; --server URL is for those of a server"
+            raise InputError(f"there is no task {prefix!r}", mend)
         if len(rows) > 1:
             names = ", ".join(name for name, _ in rows)
             raise InputError(f"{prefix!r} is the start of more than one task id: {names}", "give more of the id")

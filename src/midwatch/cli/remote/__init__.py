@@ -1,0 +1,1 @@
+"""The command line as a client of a server: addresses and tokens, requests, live events."""
