@@ -63,7 +63,7 @@ class Connections:
         limits = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "read": idle}
         try:
             async with self._connected().stream(
-                "POST", self._url(path), headers=headers, content=body, extensions={"timeout": limits}
+                "POST", self._url(path), headers=headers, content=aiter(body), extensions={"timeout": limits}
             ) as response:
                 told = {name.decode("latin1").lower(): value.decode("latin1") for name, value in response.headers}
                 async with aclosing(_plain(response, told)) as chunks:
