@@ -57,7 +57,13 @@ def ours(
     settings = folder / "config" / "midwatch" / "config.toml"
     settings.parent.mkdir(parents=True)
     address = f"{url}/{turns}/{latency}/shell.command/v1"
-    settings.write_text(f'[providers.bench]\nbase_url = "{address}"\nwire = "responses"\nwindow = 4000000\n')
+    begin = f"{url}/{TURNS}/0/shell.command/v1"
+    settings.write_text(
+        "".join(
+            f'[providers.{name}]\nbase_url = "{where}"\nwire = "responses"\nwindow = 4000000\n'
+            for name, where in (("bench", address), ("begin", begin))
+        )
+    )
     asked = {"repository": str(make_repository(folder / "repository")), "jobs": jobs, "parallel": parallel}
     asked |= {"before": 1, "account": False, "limits": {"turns": turns + 10}} | more
     command = [sys.executable, "-c", "from scripts.benches.jobs_ours import main; main()"]
