@@ -12,7 +12,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.02
 class Account:
     """What the processes that this one started itself have used, by program; git by its command."""
 
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     started: Counter[str] = field(default_factory=Counter)
 
     def keep(self) -> None:

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,17 +175,12 @@ def _tables(options: argparse.Namespace, beside: Sequence[int], url: str, scratc
     last = None
     for parallel in beside:
         jobs = max(options.jobs, parallel)
-        rows: dict[str, Callable[[], Cost]] = {
-            "midwatch": lambda jobs=jobs, parallel=parallel: ours(
-                url, scratch, jobs, parallel, latency=options.latency, account=options.account
-            )
-        }
+        more = {"latency": options.latency, "account": options.account}
+        rows: dict[str, Callable[[], Cost]] = {"midwatch": partial(ours, url, scratch, jobs, parallel, **more)}
         if options.peers:
-            rows["floor"] = lambda jobs=jobs, parallel=parallel: floor(url, scratch, jobs, parallel)
+            rows["floor"] = partial(floor, url, scratch, jobs, parallel)
         if options.codex:
-            rows["codex"] = lambda jobs=jobs, parallel=parallel: codex(
-                options.codex, url, scratch, min(jobs, 16), min(16, parallel)
-            )
+            rows["codex"] = partial(codex, options.codex, url, scratch, min(jobs, 16), min(16, parallel))
         costs: dict[str, list[Cost]] = {name: [] for name in rows}
         for _ in range(options.rounds):
             for name, row in rows.items():
