@@ -50,14 +50,12 @@ class Cost:
         return jobs / self.wall, self.own / jobs, self.others / jobs, (self.own + self.others) / jobs, self.wall
 
 
-def ours(
-    url: str, scratch: Path, jobs: int, parallel: int, *, latency: int = 0, turns: int = TURNS, **more: Any
-) -> Cost:
+def ours(url: str, scratch: Path, jobs: int, parallel: int, turns: int = TURNS, **more: Any) -> Cost:
     """Jobs in one new process of Midwatch with a new state folder, after one that is not counted."""
     folder = Path(tempfile.mkdtemp(prefix="ours-", dir=scratch))
     settings = folder / "config" / "midwatch" / "config.toml"
     settings.parent.mkdir(parents=True)
-    address = f"{url}/{turns}/{latency}/shell.command/v1"
+    address = f"{url}/{turns}/{more.get('latency', 0)}/shell.command/v1"
     begin = f"{url}/{TURNS}/0/shell.command/v1"
     settings.write_text(
         "".join(
