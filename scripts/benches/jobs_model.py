@@ -46,7 +46,7 @@ def _responses(number: int, turns: int, tool: str, argument: str) -> bytes:
     for place, item in enumerate(items):
         where = {"output_index": place, "item_id": item["id"]}
         text = "output_text" if item["type"] == "message" else "function_call_arguments"
-        begun = item | {"status": "in_progress"} | ({"content": []} if place == 0 else {"arguments": ""})
+        begun = item | {"status": "in_progress", "content" if place == 0 else "arguments": [] if place == 0 else ""}
         events.append({"type": "response.output_item.added", "output_index": place, "item": begun})
         said = say if place == 0 else item["arguments"]
         events.append({"type": f"response.{text}.delta", **where, "content_index": 0, "delta": said})

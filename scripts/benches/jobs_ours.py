@@ -12,8 +12,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ _LOOK_SECONDS = 0.02
 class Account:
     """What the processes that this one started itself have used, by program; git by its command."""
 
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     started: Counter[str] = field(default_factory=Counter)
 
     def keep(self) -> None:
@@ -123,20 +123,20 @@ async def _most(found: list[int]) -> None:
 
 
 async def _measured(asked: dict[str, Any]) -> dict[str, Any]:
-    request = Request(PROMPT, asked["repository"], model="bench/scripted", checks=(CHECK,), limits=asked["limits"])
+    request = Request(PROMPT, asked["repository"], checks=(CHECK,), limits=asked["limits"])
     room = asyncio.Semaphore(asked["parallel"])
     account, curve = Account(), Curve()
     async with wiring.home(os.environ) as home:
 
-        async def job() -> str:
+        async def job(model: str = "bench") -> str:
             async with room:
-                task = await wiring.start(home, request)
+                task = await wiring.start(home, replace(request, model=f"{model}/scripted"))
                 report = await wiring.run(home, task.id, Silent())
                 return f"{task.id} {report.status}"
 
         first = time.perf_counter()
         for _ in range(asked["before"]):  # what every job after it finds: the store, the checkout, imports
-            await job()
+            await job("begin")
         first = time.perf_counter() - first
         if asked["account"]:
             account.keep()

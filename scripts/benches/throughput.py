@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,15 +50,19 @@ class Cost:
         return jobs / self.wall, self.own / jobs, self.others / jobs, (self.own + self.others) / jobs, self.wall
 
 
-def ours(
-    url: str, scratch: Path, jobs: int, parallel: int, *, latency: int = 0, turns: int = TURNS, **more: Any
-) -> Cost:
+def ours(url: str, scratch: Path, jobs: int, parallel: int, turns: int = TURNS, **more: Any) -> Cost:
     """Jobs in one new process of Midwatch with a new state folder, after one that is not counted."""
     folder = Path(tempfile.mkdtemp(prefix="ours-", dir=scratch))
     settings = folder / "config" / "midwatch" / "config.toml"
     settings.parent.mkdir(parents=True)
-    address = f"{url}/{turns}/{latency}/shell.command/v1"
-    settings.write_text(f'[providers.bench]\nbase_url = "{address}"\nwire = "responses"\nwindow = 4000000\n')
+    address = f"{url}/{turns}/{more.get('latency', 0)}/shell.command/v1"
+    begin = f"{url}/{TURNS}/0/shell.command/v1"
+    settings.write_text(
+        "".join(
+            f'[providers.{name}]\nbase_url = "{where}"\nwire = "responses"\nwindow = 4000000\n'
+            for name, where in (("bench", address), ("begin", begin))
+        )
+    )
     asked = {"repository": str(make_repository(folder / "repository")), "jobs": jobs, "parallel": parallel}
     asked |= {"before": 1, "account": False, "limits": {"turns": turns + 10}} | more
     command = [sys.executable, "-c", "from scripts.benches.jobs_ours import main; main()"]
@@ -168,17 +173,12 @@ def _tables(options: argparse.Namespace, beside: Sequence[int], url: str, scratc
     last = None
     for parallel in beside:
         jobs = max(options.jobs, parallel)
-        rows: dict[str, Callable[[], Cost]] = {
-            "midwatch": lambda jobs=jobs, parallel=parallel: ours(
-                url, scratch, jobs, parallel, latency=options.latency, account=options.account
-            )
-        }
+        more = {"latency": options.latency, "account": options.account}
+        rows: dict[str, Callable[[], Cost]] = {"midwatch": partial(ours, url, scratch, jobs, parallel, **more)}
         if options.peers:
-            rows["floor"] = lambda jobs=jobs, parallel=parallel: floor(url, scratch, jobs, parallel)
+            rows["floor"] = partial(floor, url, scratch, jobs, parallel)
         if options.codex:
-            rows["codex"] = lambda jobs=jobs, parallel=parallel: codex(
-                options.codex, url, scratch, min(jobs, 16), min(16, parallel)
-            )
+            rows["codex"] = partial(codex, options.codex, url, scratch, min(jobs, 16), min(16, parallel))
         costs: dict[str, list[Cost]] = {name: [] for name in rows}
         for _ in range(options.rounds):
             for name, row in rows.items():

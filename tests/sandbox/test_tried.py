@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from midwatch.domain.errors import OperationError
+from midwatch.sandbox.base import Sandbox
 from midwatch.sandbox.drivers import shared
 from midwatch.sandbox.fake import FakeSandbox
 from midwatch.sandbox.results import Protections
@@ -63,5 +64,5 @@ async def test_one_who_waits_and_is_cancelled_takes_the_trial_from_nobody() -> N
 
 
 def test_a_process_has_one_driver_of_a_name() -> None:
-    made = {}
+    made: dict[str, Sandbox] = {}
     assert shared("process", made) is shared("process", made)

@@ -10,7 +10,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
-from midwatch.domain.conversation import Answered, Delta, Image, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
+from midwatch.domain.conversation import (
+    Answered,
+    Delta,
+    Image,
+    Item,
+    Replied,
+    Reply,
+    Said,
+    ToolCall,
+    ToolSpec,
+    Usage,
+    View,
+)
 from midwatch.models.card import (
     CallIds,
     answer_schema,
@@ -25,6 +37,7 @@ from midwatch.models.card import (
     shown,
 )
 from midwatch.models.gather import Gathered
+from midwatch.models.growing import Begin
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
 from midwatch.models.transport import DONE, Events
@@ -60,15 +73,19 @@ class ChatModel(WireModel):
             head["prompt_cache_key"] = cache_key(card, view, tools)
         if tools:
             head["tools"] = [_tool(tool) for tool in tools]
-        messages = [{"role": "system", "content": instructed(card, view)}, *self._messages(view)]
+        system = {"role": "system", "content": instructed(card, view)}
         tail: dict[str, Any] = {card.output_field: max_output}
         if form := answer_schema(card, view):
             tail["response_format"] = {"type": "json_schema", "json_schema": form}
-        return request(head, "messages", messages, tail)
+        if any(item.images for item in view.items if not isinstance(item, Replied)):
+            # where pictures are shown depends on what comes after them
+            return request(head, "messages", [system, *self._messages(view.items)], tail)
+        start = Begin(head, "messages", system)
+        return self._growing.body(start, view.items, lambda items, _: self._messages(items), tail)
 
-    def _messages(self, view: View) -> Iterator[Mapping[str, Any]]:
+    def _messages(self, items: Sequence[Item]) -> Iterator[Mapping[str, Any]]:
         pictures: list[Image] = []  # a tool's message holds text alone, and nothing may come between two of them
-        for item in view.items:
+        for item in items:
             if pictures and not isinstance(item, Answered):
                 yield self._said("What the calls above show:", pictures)
                 pictures = []

@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import Any
 
-from midwatch.domain.conversation import Answered, Delta, Image, Replied, Reply, Said, ToolCall, ToolSpec, Usage, View
+from midwatch.domain.conversation import (
+    Answered,
+    Delta,
+    Image,
+    Item,
+    Replied,
+    Reply,
+    Said,
+    ToolCall,
+    ToolSpec,
+    Usage,
+    View,
+)
 from midwatch.models.card import (
     CallIds,
     answer_schema,
@@ -18,9 +30,9 @@ from midwatch.models.card import (
     dumps,
     estimated,
     instructed,
-    request,
     shown,
 )
+from midwatch.models.growing import Begin
 from midwatch.models.refusals import from_event
 from midwatch.models.retry import Passing
 from midwatch.models.transport import Events
@@ -44,6 +56,7 @@ class ResponsesModel(WireModel):
 
     wire = WIRE
     path = "/responses"
+    _custom: set[str]
 
     def _body(self, view: View, tools: Sequence[ToolSpec], max_output: int) -> bytes:
         card = self._card
@@ -61,12 +74,12 @@ class ResponsesModel(WireModel):
         tail: dict[str, Any] = {"max_output_tokens": max_output}
         if form := answer_schema(card, view):
             tail["text"] = {"format": {"type": "json_schema", **form}}
-        return request(head, "input", list(self._input(view)), tail)
+        return self._growing.body(Begin(head, "input"), view.items, self._written, tail)
 
-    def _input(self, view: View) -> Iterator[Mapping[str, Any]]:
-        """The history as input items."""
-        custom: set[str] = set()
-        for item in view.items:
+    def _written(self, items: Sequence[Item], first: bool) -> Iterator[Mapping[str, Any]]:
+        """Some of the history as input items; what calls of custom tools there were before is known."""
+        self._custom = custom = set() if first else self._custom
+        for item in items:
             if isinstance(item, Said):
                 yield {"type": "message", "role": "user", "content": self._parts(item.text, item.images)}
             elif isinstance(item, Answered):

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolSpec, Usage, View
 from midwatch.models.card import Card, settled
 from midwatch.models.endpoint import Endpoint
+from midwatch.models.growing import Growing
 from midwatch.models.outgoing import Outgoing
 from midwatch.models.refusals import Asked
 from midwatch.models.transport import Events, Transport
@@ -30,6 +31,7 @@ class WireModel:
         self.window = card.window
         self.max_output = card.max_output
         self._card = card
+        self._growing = Growing()
         self._asked = Asked(endpoint, card.model, self.wire)
         path = (card.path or self.path).replace("{model}", quote(card.model, safe="@:"))
         self._transport = Transport(self._asked, path, self.headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -55,14 +57,31 @@ def on_the_system() -> Runtime:
     server = (f"{HOST}/boxd", _SERVER)
     ours = Path(os.path.realpath(sys.executable))
     if ours.is_relative_to("/usr"):
+        compiled()
         return Runtime((server,), (str(ours),))
-    if _version(_SYSTEM) >= _OLDEST:
+    if (version := _version(_SYSTEM)) >= _OLDEST:
+        if version == sys.version_info[:2]:
+            compiled()
         return Runtime((server,), (str(_SYSTEM),))
     prefix = Path(os.path.realpath(sys.base_prefix))
     if not ours.is_relative_to(prefix):
         raise OperationError(f"{ours} is not below {prefix}: it cannot be shown to a box", "install python3")
     python = f"{HOST}/python"
     return Runtime((server, (python, prefix)), (f"{python}/{ours.relative_to(prefix)}",))
+
+
+def compiled() -> None:
+    """Have the server's modules compiled beside them, where that may be written: a box cannot, and compiling is half of
+    what starting its server takes. Nothing happens where Python is told to keep no compiled modules."""
+    if sys.dont_write_bytecode or sys.pycache_prefix is not None:
+        return
+    import py_compile  # boxes are rarer than commands of this program
+
+    for module in _SERVER.glob("*.py"):
+        kept = Path(importlib.util.cache_from_source(str(module)))
+        with contextlib.suppress(OSError, py_compile.PyCompileError):
+            if not kept.exists() or kept.stat().st_mtime < module.stat().st_mtime:
+                py_compile.compile(str(module), doraise=True)
 
 
 @cache

@@ -106,9 +106,8 @@ async def locate(location: str) -> Place:
     if inside and path.name == ".git" and (path.parent / ".git").is_dir():
         path, inside = path.parent, False
     git = Git(git_dir=path if inside else None, cwd=path, trusted=True)
-    place = await _at_once(git, inside=inside)
-    if place is not None:
-        return place
+    if (found := await _at_once(git, inside=inside)) is not None:
+        return found
     flags, top = await asyncio.gather(
         git.ask("rev-parse", "--is-shallow-repository", "--show-object-format", "--absolute-git-dir"),
         git.ask("rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--show-toplevel"),
