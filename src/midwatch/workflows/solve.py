@@ -8,80 +8,34 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
-from midwatch.agent import hooks, instructions
+from midwatch.agent import hooks
 from midwatch.agent.context import opening
 from midwatch.agent.delegate import Parent, with_subtasks
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
 from midwatch.agent.requests import Requests
 from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreError
-from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing, Stopped, TaskStarted
+from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing, Stopped
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.ids import attempt_id
-from midwatch.domain.observer import Observer
 from midwatch.domain.pull_request import PullRequest
 from midwatch.domain.task import Task
-from midwatch.engine.blobs import Blobs
 from midwatch.engine.lease import hold
-from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
-from midwatch.models.base import Model
-from midwatch.sandbox.base import WORKDIR, Protections, Sandbox
-from midwatch.tools.approval import Approver, Nobody
-from midwatch.tools.mcp.config import McpSettings
-from midwatch.tools.toolset import ToolSet
+from midwatch.sandbox.base import WORKDIR
 from midwatch.workflows import describe
 from midwatch.workflows.environment import IN_PLACE
 from midwatch.workflows.evidence import CheckParts, check
-from midwatch.workflows.plan import Means
-from midwatch.workflows.servers import ServerParts, equipped
-from midwatch.workflows.site import Site, SiteParts, site
+from midwatch.workflows.parts import Parts as Parts
+from midwatch.workflows.parts import begun as begun
+from midwatch.workflows.parts import told_instructions as told_instructions
+from midwatch.workflows.servers import equipped
+from midwatch.workflows.site import Site, site
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy
-from midwatch.workspace import objects
 from midwatch.workspace.checkout import Workspace
-from midwatch.workspace.repository import Repository
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a workflow works with; picked by wiring."""
-
-    state: Path
-    store: Store
-    blobs: Blobs
-    repository: Repository
-    sandbox: Sandbox
-    model: Model
-    tools: ToolSet
-    forge: Forge
-    observer: Observer
-    support: Path | None
-    """Programs of the model that its boxes may read."""
-    harness: str
-    """Name and version of this program."""
-    means: Means
-    """What the settings and the machine give to environments."""
-    personal: bytes = b""
-    """The person's own instructions for every agent."""
-    mcp: McpSettings = field(default_factory=McpSettings)
-    """The MCP servers that a task may name."""
-    approver: Approver = field(default_factory=Nobody)
-    """Who is asked where a person must decide."""
-
-    @property
-    def site(self) -> SiteParts:
-        """What making boxes takes."""
-        return SiteParts(self.repository, self.sandbox, self.means, self.blobs, self.observer)
-
-    @property
-    def servers(self) -> ServerParts:
-        """What opening MCP servers takes."""
-        return ServerParts(self.state, self.observer, self.mcp, self.means.environ)
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -140,16 +94,6 @@ async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
     _raise_unless_some_ended(troubles)
 
 
-async def begun(task: Task, logs: Sequence[Log], parts: Parts) -> Protections:
-    """Try the sandbox, and write down with what the attempts begin that have not begun. Raises as `Sandbox.probe`."""
-    parts.observer.phase("trying the sandbox")
-    protections = await parts.sandbox.probe()
-    for number, log in enumerate(logs, 1):
-        if log.task is None:
-            await log.append(TaskStarted(task, number, parts.sandbox.name, protections.words, parts.harness))
-    return protections
-
-
 async def _failed(log: Log, error: MidwatchError) -> None:
     if not log.finished and not isinstance(error, StaleEpoch | StoreError):
         await log.append(Failed(error.message, error.mend))
@@ -194,14 +138,6 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
     await log.append(*ready, *first, Message("person", opening(task, workdir, place.environment.notes)))
 
 
-async def told_instructions(task: Task, parts: Parts) -> str:
-    """What the person and the repository tell every agent, as of the base commit."""
-    git = parts.repository.git
-    there = await objects.files(git, task.base.commit, *instructions.places(task.folder))
-    contents = await objects.read_files(git, task.base.commit, instructions.wanted(there, task.folder), follow=True)
-    return instructions.told(parts.personal, contents, task.folder)
-
-
 async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     parts.observer.phase("preparing the workspace")
     tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
@@ -213,7 +149,7 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
         ):
             bench = Workplace(
                 task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver,
-                go_to=partial(place.go_to, tree, box),
+                go_to=partial(place.go_to, tree, box), purse=parts.purse,
             )  # fmt: skip
             parent = Parent(log, tools, parts.store, parts.state / "locks", lambda: bench)
             await work(log, with_subtasks(bench, parent))
