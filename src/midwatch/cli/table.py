@@ -8,6 +8,7 @@ COMMANDS: dict[str, str] = {
     "exec": "one turn of a conversation without a terminal, as `codex exec` has it",
     "resume": "go on with a task that was stopped or could not go on",
     "tell": "give a task a further message and let it go on, also after its pull request is open",
+    "choose": "offer another of a task's attempts: its pull request is brought up to date",
     "undo": "go back to an earlier step of a task: its conversation and its files",
     "fork": "make a new task that begins with what another one had done up to a step",
     "review": "look at a change of yours for faults: findings with files and lines",

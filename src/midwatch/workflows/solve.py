@@ -16,16 +16,13 @@ from midwatch.agent.delegate import Parent, with_subtasks
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
 from midwatch.agent.requests import Requests
-from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreError
-from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing, Stopped
-from midwatch.domain.evidence import FileChange
+from midwatch.domain.errors import MidwatchError, StaleEpoch, StoreError
+from midwatch.domain.events import Checked, Failed, Message, Stopped
 from midwatch.domain.ids import attempt_id
-from midwatch.domain.pull_request import PullRequest
 from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
-from midwatch.forges.base import Forge
 from midwatch.sandbox.base import WORKDIR
-from midwatch.workflows import describe
+from midwatch.workflows import describe, offering
 from midwatch.workflows.environment import IN_PLACE
 from midwatch.workflows.evidence import CheckParts, check
 from midwatch.workflows.parts import Parts as Parts
@@ -46,13 +43,16 @@ async def solve(task: Task, parts: Parts) -> None:
         for name in names:
             leases.enter_context(hold(parts.state / "locks", name))
         logs = [await Log.open(parts.store, name, parts.observer) for name in names]
+        chosen = next((log for log in logs if log.proposing), None)
         offered = next((log for log in logs if log.offered), None)
-        if offered is None:
+        if chosen is not None:
+            await offering.propose(task, chosen, logs, parts)
+        elif offered is None:
             await _require_open(task, logs, parts)
             await _attempts(task, logs, parts)
-            await _offer(task, logs, parts)
-        elif not await intact(parts.forge, task):
-            await _propose(task, offered, await _changes(task, offered, parts), parts)
+            await offering.offer(task, logs, parts)
+        elif not await offering.intact(parts.forge, task):
+            await offering.propose(task, offered, logs, parts)
         for name in names:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
         parts.blobs.sweep()
@@ -66,14 +66,7 @@ async def _require_open(task: Task, logs: Sequence[Log], parts: Parts) -> None:
     reopened = next((log for log in logs if log.proposed), None)
     request = await parts.forge.of_task(task.id) if reopened is not None else None
     if reopened is not None and request is not None and request.state == "merged":
-        raise _settled(request, reopened)
-
-
-def _settled(request: PullRequest, log: Log) -> InputError:
-    return InputError(
-        f"pull request {request.number} was {request.state} in the meantime; it does not take what is done since",
-        f"`midwatch fork {log.attempt}` makes a task of its own of it, with a pull request of its own",
-    )
+        raise offering.settled(request, reopened)
 
 
 async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
@@ -184,55 +177,3 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     message = describe.commit_message(task, log, evidence)
     commit = await parts.repository.commit(final.tree, task.base.commit, message, when)
     await log.append(*requests.take(), Checked(evidence, commit))
-
-
-async def _offer(task: Task, logs: Sequence[Log], parts: Parts) -> None:
-    """The best attempt becomes the pull request; the others are closed with a word."""
-    ready = [log for log in logs if log.checked is not None and log.stopped is None]
-    if not ready:
-        return
-    changes = {log.attempt: await _changes(task, log, parts) for log in ready}
-    ready.sort(key=lambda log: _rank(log, changes[log.attempt]))
-    best, *others = ready
-    for log in logs:
-        if log is not best and not log.finished:
-            why = "another attempt was offered" if log in others else "it did not come to an end"
-            await log.append(Stopped("not_chosen", why))
-    await _propose(task, best, changes[best.attempt], parts)
-
-
-def _rank(log: Log, changes: Sequence[FileChange]) -> tuple[int, bool, int]:
-    """Evidence first, then work that was finished, then the smallest difference."""
-    assert log.checked is not None
-    verdict = {"passed": 0, "none": 1, "failed": 2}[log.checked.evidence.verdict]
-    unfinished = log.outcome is not None and log.outcome.kind == "limit"
-    return verdict, unfinished, sum((c.added or 0) + (c.removed or 0) for c in changes)
-
-
-async def _changes(task: Task, log: Log, parts: Parts) -> tuple[FileChange, ...]:
-    assert log.checked is not None
-    return await parts.repository.stat(task.base.tree, log.checked.evidence.tree)
-
-
-async def intact(forge: Forge, task: Task) -> bool:
-    """Whether the pull request that was proposed is still there, or was settled by a person."""
-    request = await forge.of_task(task.id)
-    return request is not None and (request.state != "open" or await forge.landed(request.proposal))
-
-
-async def _propose(task: Task, log: Log, changes: Sequence[FileChange], parts: Parts) -> None:
-    proposal = describe.proposal(task, log, changes)
-    parts.observer.phase("opening the pull request")
-    if not log.offered and not isinstance(log.events[-1].body, Proposing):
-        await log.append(
-            Proposing(proposal.branch, proposal.base, proposal.commit, proposal.title, proposal.draft)
-        )  # the intent comes first, so that a crash in between is seen
-    request = await parts.forge.propose(proposal, parts.repository.git_dir)
-    if request.proposal.commit != proposal.commit:  # a person settled it while the work went on
-        raise _settled(request, log)
-    known = log.proposed if log.offered else None
-    if known is not None and (known.number, known.url) == (request.number, request.url):
-        return
-    await log.append(
-        Proposed(parts.forge.name, request.number, request.url, proposal.branch, proposal.commit, proposal.draft)
-    )
