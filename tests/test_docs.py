@@ -33,6 +33,7 @@ TABLES = {
     "ServerSettings": "mcp.servers.NAME.",
     "SecretSettings": "environments.secrets.NAME.",
     "AgentSettings": "agent.",
+    "BudgetSettings": "budgets.",
     "HookSettings": "hooks.",
 }
 """The classes of settings, and what stands before their fields' names. A new class needs an entry, and headings."""
@@ -92,7 +93,7 @@ def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None
     found = {
         h
         for h in sections("settings.md")
-        if re.fullmatch(r"model|fallback|(providers|prices|sandbox|limits|environments|agent|hooks|mcp)\..+", h)
+        if re.fullmatch(r"model|fallback|(providers|prices|sandbox|limits|environments|agent|budgets|hooks|mcp)\..+", h)
     }
     assert found == known
 
