@@ -16,7 +16,7 @@ import pytest
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
 from midwatch.agent.requests import Requests
-from midwatch.domain.conversation import Delta, Replied, Reply, ToolSpec, Usage, View
+from midwatch.domain.conversation import Delta, Replied, Reply, Said, ToolSpec, Usage, View
 from midwatch.domain.errors import InputError, ModelError
 from midwatch.domain.events import LimitReached
 from midwatch.domain.limits import Limits
@@ -58,7 +58,7 @@ class Charging:
 
     def _charge(self, view: View, max_output: int | None) -> Usage:
         assert max_output is not None
-        text = sum(len(item.text) for item in view.items if not isinstance(item, Replied)) + len(view.instructions)
+        text = sum(len(item.text) for item in view.items if isinstance(item, Said)) + len(view.instructions)
         usage = Usage(self.chance.randrange(text // 3), output_tokens=self.chance.randrange(max_output + 1))
         self.bill += usage.input_tokens * PRICE_IN + usage.output_tokens * PRICE_OUT
         if self.bill > self.cap:
