@@ -226,7 +226,7 @@ async def test_a_new_day_has_its_own_budget_and_a_call_counts_on_the_day_it_bega
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = "2026-11-29"
-    monkeypatch.setattr(book, "_today", lambda db: day)
+    monkeypatch.setattr(book, "_day", lambda seconds: day)
     await desk.ledger.put(Cap(ADA, "day", 1000))
     late = await desk.granted(ADA)
     assert isinstance(await desk.reserve(await desk.wish(), ADA), Refused)
@@ -261,6 +261,8 @@ def test_a_part_of_another_attempts_work_counts_for_its_task() -> None:
         ("organisation", "firm"), ("repository", "/nowhere/repo"), ("task", task.id), ("user", "ada"),
     ]  # fmt: skip
     assert [s.kind for s in scopes_of(task)] == ["repository", "task"]
+    remote = scopes_of(replace(task, repository="https://ada:secret@example.org/shop.git"))
+    assert remote[0].name == "https://example.org/shop.git"
 
 
 async def test_many_processes_that_share_scopes_lose_no_change_and_never_pass_a_cap(desk: Desk) -> None:

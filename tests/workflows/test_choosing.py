@@ -264,6 +264,19 @@ async def test_what_cannot_be_chosen_is_said(place: Place) -> None:
         await choose(place, f"{task.id}.{small}")
 
 
+async def test_of_two_choices_the_later_one_is_carried_out(place: Place) -> None:
+    commands = (COMMANDS[0], COMMANDS[1], "echo one >> count.txt; echo a; echo b >> more.txt; echo c >> more.txt")
+    task = await task_of(place, 3, "diff")
+    await place.solve(task, Several(commands=commands))
+    _, second, third = await doing(place, task, *commands)
+    await choose(place, f"{task.id}.{second}")
+    await choose(place, f"{task.id}.{third}")
+    report = await place.solve(task, Several())
+    assert (report.chosen.attempt, report.finished) == (f"{task.id}.{third}", True)
+    assert sorted(attempt.status for attempt in report.attempts) == ["done", "not chosen", "not chosen"]
+    assert await faults(place, task) == ()
+
+
 async def test_a_choice_that_comes_after_the_merge_is_taken_back(place: Place) -> None:
     task = await task_of(place, select="diff")
     await place.solve(task, Several())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from midwatch.agent.log import Log
+from midwatch.agent.log import History, Log
 from midwatch.domain.errors import InputError
-from midwatch.domain.events import Proposing
+from midwatch.domain.events import Proposing, Stopped
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.workflows import describe
+from midwatch.workflows.offering import CHOSEN
 from midwatch.workflows.reopening import Shelf, another_kind, keep, meant
 
 
@@ -37,6 +38,10 @@ async def choose(shelf: Shelf, name: str) -> Task:
         await keep(repository, attempt, log)
         proposal = describe.proposal(task, log, await repository.stat(task.base.tree, log.checked.evidence.tree))
         await log.append(Proposing(proposal.branch, proposal.base, proposal.commit, proposal.title, proposal.draft))
+        for state in row.attempts:
+            if state.attempt != attempt and History(await shelf.store.read(state.attempt)).proposing is not None:
+                other = await Log.open(shelf.store, state.attempt, Silent())  # an earlier choice, not carried out
+                await other.append(Stopped("not_chosen", CHOSEN))
     return task
 
 

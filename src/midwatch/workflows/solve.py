@@ -43,7 +43,8 @@ async def solve(task: Task, parts: Parts) -> None:
         for name in names:
             leases.enter_context(hold(parts.state / "locks", name))
         logs = [await Log.open(parts.store, name, parts.observer) for name in names]
-        chosen = next((log for log in logs if log.proposing), None)
+        # the latest, should a second choice have been cut off before it took the first one back
+        chosen = max((log for log in logs if log.proposing), key=lambda log: log.events[-1].time, default=None)
         offered = next((log for log in logs if log.offered), None)
         if chosen is not None:
             await offering.propose(task, chosen, logs, parts)

@@ -22,6 +22,8 @@ _Row = tuple[str, str, str]
 """Scope, name and day of a row of spending."""
 _Change = tuple[int, int, int, int]
 """Of money, tokens, reserved money and reserved tokens."""
+_NOTHING: _Change = (0, 0, 0, 0)
+_CAP = "scope, name, period, microusd, tokens"
 _SPENDING = "scope, name, day, microusd, tokens, held_microusd, held_tokens"
 
 
@@ -87,8 +89,8 @@ class Ledger:
 
         def work(db: Connection) -> list[Cap]:
             if scopes is not None:
-                return [cap for scope in sorted(set(scopes)) for cap in _caps(db, scope)]
-            query = "SELECT scope, name, period, microusd, tokens FROM budget_cap ORDER BY scope, name, period"
+                return _caps(db, scopes)
+            query = f"SELECT {_CAP} FROM budget_cap ORDER BY scope, name, period"  # noqa: S608 - our own words
             return [Cap(Scope(kind, name), *rest) for kind, name, *rest in db.execute(query)]
 
         return await self._database.read(work)
@@ -114,41 +116,46 @@ class Ledger:
 
 
 def _reserve(db: Connection, ask: Ask) -> Granted | Refused:
-    wish = ask.wish
-    _require_owner(db, wish)
-    there = db.execute("SELECT microusd, tokens FROM reservation WHERE id = ?", (ask.id,)).fetchone()
-    if there is not None:  # only the answer was lost
-        return Granted(ask.id, there[1] - wish.sent, *there)
-    day = _today(db)
-    changes = dict.fromkeys(_rows(ask.scopes, day), (0, 0, 0, 0))
-    query = "DELETE FROM reservation WHERE attempt = ? RETURNING day, scopes, microusd, tokens"
-    for before, scopes, money, held in db.execute(query, (wish.attempt,)).fetchall():
+    """Few statements, since it is done for each call of a model: all is reserved at once, and what does not fit is
+    given back before anybody else sees it."""
+    wish, day = ask.wish, _day_of_owner(db, ask.wish)
+    full = (0, 0, _price(wish, wish.output), wish.sent + wish.output)
+    changes = dict.fromkeys(_rows(ask.scopes, day), full)
+    query = "SELECT id, day, scopes, microusd, tokens FROM reservation WHERE attempt = ?"
+    for name, before, scopes, money, tokens in db.execute(query, (wish.attempt,)).fetchall():
+        if name == ask.id:  # only the answer was lost
+            return Granted(name, tokens - wish.sent, money, tokens)
+        db.execute("DELETE FROM reservation WHERE id = ?", (name,))
         for row in _rows(_scopes(scopes), before):
-            changes[row] = _sum(changes.get(row, (0, 0, 0, 0)), (money, held, -money, -held))
+            changes[row] = _sum(changes.get(row, _NOTHING), (money, tokens, -money, -tokens))
+    caps = [*_caps(db, ask.scopes), *ask.caps]
     spent = _apply(db, changes)  # the rows are ours from here on
-    caps = [*(cap for scope in ask.scopes for cap in _caps(db, scope)), *ask.caps]
-    rooms = [room for cap in caps for room in _rooms(cap, spent[_row(cap, day)])]
-    found = _fitting(wish, rooms)
+    others = {row: _less(held, full) for row, held in spent.items()}
+    found = _fitting(wish, [room for cap in caps for room in _rooms(cap, others[_row(cap, day)])])
+    held = full
+    if found != wish.output:
+        held = _NOTHING if isinstance(found, Refused) else (0, 0, _price(wish, found), wish.sent + found)
+        _apply(db, dict.fromkeys(_rows(ask.scopes, day), _less(held, full)))
     if isinstance(found, Refused):
         return found  # and what was cut off stays counted
-    money, tokens = _price(wish, found), wish.sent + found
     db.execute(
         "INSERT INTO reservation (id, attempt, day, scopes, microusd, tokens) VALUES (?, ?, ?, ?, ?, ?)",
-        (ask.id, wish.attempt, day, json.dumps([(s.kind, s.name) for s in ask.scopes]), money, tokens),
+        (ask.id, wish.attempt, day, json.dumps([(s.kind, s.name) for s in ask.scopes]), *held[2:]),
     )
-    _apply(db, dict.fromkeys(_rows(ask.scopes, day), (0, 0, money, tokens)))
-    return Granted(ask.id, found, money, tokens)
+    return Granted(ask.id, found, held[2], held[3])
 
 
-def _require_owner(db: Connection, wish: Wish) -> None:
-    """Locks the attempt, so that whoever takes it over finds the reservation, or this one finds that it is taken."""
-    query = f"SELECT epoch FROM attempt WHERE id = ?{db.for_update}"  # noqa: S608 - our own words
+def _day_of_owner(db: Connection, wish: Wish) -> str:
+    """Today, for who owns the attempt. Locks the attempt, so that whoever takes it over finds the reservation, or this
+    one finds that it is taken."""
+    query = f"SELECT epoch, {db.clock} FROM attempt WHERE id = ?{db.for_update}"  # noqa: S608 - our own words
     row = db.execute(query, (wish.attempt,)).fetchone()
     if row is None or row[0] != wish.epoch:
         raise StaleEpoch(
             f"attempt {wish.attempt} has been taken over by another process",
             f"`midwatch show {task_of(wish.attempt)}` shows how it goes on",
         )
+    return _day(float(row[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,25 +221,28 @@ def _price(wish: Wish, output: int) -> int:
 
 
 def _apply(db: Connection, changes: dict[_Row, _Change]) -> dict[_Row, _Change]:
-    """Change rows of spending, each made where it is not there yet; what they hold now."""
-    now: dict[_Row, _Change] = {}
-    for row in sorted(changes):
-        found = db.execute(
-            f"INSERT INTO spending ({_SPENDING}) VALUES (?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - our own words
-            "ON CONFLICT (scope, name, day) DO UPDATE SET microusd = spending.microusd + excluded.microusd, "
-            "tokens = spending.tokens + excluded.tokens, "
-            "held_microusd = spending.held_microusd + excluded.held_microusd, "
-            "held_tokens = spending.held_tokens + excluded.held_tokens "
-            "RETURNING microusd, tokens, held_microusd, held_tokens",
-            (*row, *changes[row]),
-        ).fetchone()
-        now[row] = (int(found[0]), int(found[1]), int(found[2]), int(found[3]))
-    return now
+    """Change rows of spending, each made where it is not there yet, in their order; what they hold now."""
+    rows = sorted(changes)
+    if not rows:
+        return {}
+    found = db.execute(
+        f"INSERT INTO spending ({_SPENDING}) VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * len(rows))} "  # noqa: S608 - our own words
+        "ON CONFLICT (scope, name, day) DO UPDATE SET microusd = spending.microusd + excluded.microusd, "
+        "tokens = spending.tokens + excluded.tokens, "
+        "held_microusd = spending.held_microusd + excluded.held_microusd, "
+        f"held_tokens = spending.held_tokens + excluded.held_tokens RETURNING {_SPENDING}",
+        [value for row in rows for value in (*row, *changes[row])],
+    ).fetchall()
+    return {(row[0], row[1], row[2]): (row[3], row[4], row[5], row[6]) for row in found}
 
 
-def _caps(db: Connection, scope: Scope) -> list[Cap]:
-    query = "SELECT period, microusd, tokens FROM budget_cap WHERE scope = ? AND name = ? ORDER BY period"
-    return [Cap(scope, *row) for row in db.execute(query, (scope.kind, scope.name))]
+def _caps(db: Connection, scopes: Sequence[Scope]) -> list[Cap]:
+    if not scopes:
+        return []
+    named = " OR ".join(["(scope = ? AND name = ?)"] * len(scopes))
+    query = f"SELECT {_CAP} FROM budget_cap WHERE {named} ORDER BY scope, name, period"  # noqa: S608 - our own words
+    values = [value for scope in scopes for value in (scope.kind, scope.name)]
+    return [Cap(Scope(kind, name), *rest) for kind, name, *rest in db.execute(query, values)]
 
 
 def _rows(scopes: Sequence[Scope], day: str) -> list[_Row]:
@@ -251,9 +261,12 @@ def _sum(one: _Change, other: _Change) -> _Change:
     return (one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
 
 
-def _today(db: Connection) -> str:
-    """By the database's clock, which all machines share."""
-    seconds = float(db.execute(f"SELECT {db.clock}").fetchone()[0])
+def _less(one: _Change, other: _Change) -> _Change:
+    return (one[0] - other[0], one[1] - other[1], one[2] - other[2], one[3] - other[3])
+
+
+def _day(seconds: float) -> str:
+    """Of the database's clock, which all machines share."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 

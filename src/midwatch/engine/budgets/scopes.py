@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from midwatch.domain.errors import InputError
@@ -63,7 +64,13 @@ class Spending:
 
 def scopes_of(task: Task, owner: str = "", organisation: str = "") -> tuple[Scope, ...]:
     """Where the calls of a task are counted, in the order in which they are locked. A part of another attempt's work
-    counts for the task that it is a part of; empty names are left out."""
+    counts for the task that it is a part of. Empty names are left out, and of an address the user and password, since
+    names are told."""
     whole = task.parent.partition(".")[0] if task.parent else task.id
-    named = {"task": whole, "user": owner, "repository": task.repository, "organisation": organisation}
+    named = {
+        "task": whole,
+        "user": owner,
+        "repository": re.sub(r"(?<=://)[^/]*@", "", task.repository),
+        "organisation": organisation,
+    }
     return tuple(sorted(Scope(kind, name) for kind, name in named.items() if name))
