@@ -54,7 +54,7 @@ def _drive(place: Place, wish: str, *kill: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("number", one_of(7, range(FIRST_REVIEW, APPENDS + 1)))
+@pytest.mark.parametrize("number", one_of(12, range(FIRST_REVIEW, APPENDS + 1)))
 def test_killed_while_attempts_are_compared(place: Place, number: int) -> None:
     _drive(place, "solve", str(number), "before")
     _drive(place, "solve")
@@ -65,7 +65,7 @@ def test_killed_while_attempts_are_compared(place: Place, number: int) -> None:
 def test_killed_at_each_step_of_a_choice_it_is_carried_out_when_the_task_goes_on(place: Place) -> None:
     assert _drive(place, "solve") == f"appends {APPENDS}"
     offered = asyncio.run(_offered(place))
-    for number, when in one_of(2, [(n, when) for n in (1, 2, 3) for when in ("before", "after")]):
+    for number, when in one_of(3, [(n, when) for n in (1, 2, 3) for when in ("before", "after")]):
         other = 3 - offered
         _drive(place, str(other), str(number), when)
         _drive(place, "solve")
