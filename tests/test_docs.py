@@ -33,6 +33,7 @@ TABLES = {
     "ServerSettings": "mcp.servers.NAME.",
     "SecretSettings": "environments.secrets.NAME.",
     "AgentSettings": "agent.",
+    "BudgetSettings": "budgets.",
     "HookSettings": "hooks.",
     "ServingSettings": "server.",
     "OidcSettings": "server.oidc.",
@@ -94,7 +95,9 @@ def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None
     found = {
         h
         for h in sections("settings.md")
-        if re.fullmatch(r"model|fallback|(providers|prices|sandbox|limits|environments|agent|hooks|mcp|server)\..+", h)
+        if re.fullmatch(
+            r"model|fallback|(providers|prices|sandbox|limits|environments|agent|budgets|hooks|mcp|server)\..+", h
+        )
     }
     assert found == known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from midwatch.domain.errors import InputError
 from midwatch.domain.guard import Hook
 from midwatch.domain.limits import MIB, Limits
+from midwatch.engine.budgets.purse import TaskPurse
+from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.settings import Settings, load
+from tests.support import samples
 
 
 def _load(tmp_path: Path, text: str) -> Settings:
@@ -51,6 +55,8 @@ def test_no_command_or_check_outlasts_the_time_of_the_whole_task(tmp_path: Path)
         ("[sandbox]\ndriver = 'docker'\n", "sandbox.driver"),
         ("limits = 3\n", "limits"),
         ("[agent]\nmode = 'full'\n", "agent.mode"),
+        ("[budgets]\nper_week_usd = 1\n", "budgets.per_week_usd"),
+        ("[budgets]\nunknown_price = 'free'\n", "budgets.unknown_price"),
         ("[[hooks]]\nevent = 'before_tool'\n", "hooks.0.command"),
         ("hooks = 3\n", "hooks"),
         ("colour = 'blue'\n", "colour"),
@@ -83,3 +89,21 @@ def test_a_misspelt_key_is_answered_with_those_of_its_own_table(tmp_path: Path, 
     with pytest.raises(InputError) as error:
         _load(tmp_path, text)
     assert keys in error.value.mend
+
+
+def test_budgets_become_caps_of_what_they_are_about_and_none_is_no_purse(tmp_path: Path) -> None:
+    task, database = samples.task(), SqliteDatabase(tmp_path / "state.db")
+    assert load({"HOME": str(tmp_path)}).purse(task, database) is None
+    text = "[budgets]\nusd = 9\nper_day_usd = 0.5\nper_day_tokens = 7\nper_repository_usd = 3\nunknown_price = 2\n"
+    purse = (settings := _load(tmp_path, text)).purse(task, database)
+    assert isinstance(purse, TaskPurse)
+    assert purse.unknown_price == 2.0
+    assert [(c.scope.kind, c.scope.name, c.period, c.microusd, c.tokens) for c in purse.caps] == [
+        ("user", "local", "whole", 9_000_000, None),
+        ("user", "local", "day", 500_000, 7),
+        ("repository", task.repository, "whole", 3_000_000, None),
+    ]
+    served = replace(settings, accounts=lambda of: ("ada", "firm")).purse(task, database)
+    assert isinstance(served, TaskPurse)
+    assert served.caps == ()
+    assert {(scope.kind, scope.name) for scope in served.scopes} >= {("user", "ada"), ("organisation", "firm")}

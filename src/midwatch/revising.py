@@ -1,5 +1,5 @@
-"""Changing what a task is to come to: a further message, going back, a fork. Each part is imported when it is asked
-for; `wiring.run` then goes on with the task."""
+"""Changing what a task is to come to: a further message, another attempt, going back, a fork. Each part is imported
+when it is asked for; `wiring.run` then goes on with the task."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ async def tell(home: Home, name: str, text: str) -> Task:
     from midwatch.workflows import reopening
 
     return await reopening.tell(_shelf(home), name, text)
+
+
+async def choose(home: Home, name: str) -> Task:
+    """Offer another attempt (`ID.2`) of a task. Raises InputError for one that cannot be offered."""
+    from midwatch.workflows import choosing
+
+    return await choosing.choose(_shelf(home), name)
 
 
 async def choices(home: Home, name: str) -> tuple[Task, str, Sequence[Event]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from midwatch.agent.config import AgentSettings, read_hooks
 from midwatch.domain.errors import InputError
+from midwatch.engine.budgets.config import BudgetSettings
 from midwatch.engine.config import ServingSettings
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
@@ -22,6 +23,9 @@ from midwatch.workspace.config import EnvironmentSettings
 if TYPE_CHECKING:
     from midwatch.domain.guard import Hook
     from midwatch.domain.limits import Limits
+    from midwatch.domain.purse import Purse
+    from midwatch.domain.task import Task
+    from midwatch.engine.database.base import Database
     from midwatch.tools.rules import Rules
     from midwatch.workflows.plan import Means
     from midwatch.workflows.start import Surroundings
@@ -43,6 +47,9 @@ class Settings:
     hooks: tuple[Hook, ...] = ()
     mcp: McpSettings = field(default_factory=McpSettings)
     server: ServingSettings = field(default_factory=ServingSettings)
+    budgets: BudgetSettings = field(default_factory=BudgetSettings)
+    accounts: Callable[[Task], tuple[str, str]] | None = None
+    """The owner of a task and its organisation, where there are accounts (a server); None on a person's own machine."""
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -83,6 +90,19 @@ class Settings:
 
         return Means(state, environ, self.environments, self.sandbox.limits())
 
+    def purse(self, task: Task, database: Database) -> Purse | None:
+        """The budgets that a task shares with others: where there are accounts those that are kept in the database, on
+        a person's own machine those of the settings; None where there are none of these."""
+        caps = () if self.accounts else self.budgets.caps(task)
+        if not caps and not self.accounts:
+            return None
+        from midwatch.engine.budgets.ledger import Ledger
+        from midwatch.engine.budgets.purse import TaskPurse
+        from midwatch.engine.budgets.scopes import LOCAL, scopes_of
+
+        owner, organisation = self.accounts(task) if self.accounts else (LOCAL, "")
+        return TaskPurse(Ledger(database), scopes_of(task, owner, organisation), caps, self.budgets.price)
+
     def instructions(self) -> bytes:
         """The person's own AGENTS.md, beside the settings file; empty when there is none. Raises InputError when it
         cannot be read."""
@@ -106,8 +126,9 @@ def load(environ: Mapping[str, str]) -> Settings:
     hooks = read_hooks(values.pop("hooks", None), str(path))
     mcp = check_mcp(_table(McpSettings, "mcp", values.pop("mcp", None), path), str(path))
     server = _table(ServingSettings, "server", values.pop("server", None), path)
+    budgets = _table(BudgetSettings, "budgets", values.pop("budgets", None), path)
     models = load_models(values, environ, str(path))
-    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp, server)
+    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp, server, budgets)
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:

@@ -89,12 +89,11 @@ async def start(home: Home, request: Request, keep: Callable[[Task], Awaitable[N
     from midwatch.workflows.start import make_task
     from midwatch.workspace.repository import Repository
 
-    settings = home.settings
-    name = request.model or settings.models.model
+    own = home.settings
+    name = request.model or own.models.model
     await (await named_model(home, name)).close()  # an unknown model or a missing key is said before anything is made
     repository = await Repository.open(home.state, request.repository, plain=request.kind == "conversation")
-    limits = settings.limits.fill(request.limits)
-    around = settings.surroundings(home.state, home.environ, name, request.sandbox, limits)
+    around = own.surroundings(home.state, home.environ, name, request.sandbox, own.limits.fill(request.limits))
     await (keep or home.store.create)(task := await make_task(request, repository, around))
     home.opened[task.id] = repository
     return task
@@ -166,6 +165,7 @@ async def parts_of(
             personal=home.settings.instructions(),
             mcp=home.settings.mcp,
             approver=approver or Nobody(),
+            purse=home.settings.purse(task, home.store.database),
         )
     finally:
         await model.close()

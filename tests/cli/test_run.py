@@ -224,6 +224,32 @@ def test_several_attempts_are_told_apart(program: Program, server: ModelServer) 
     assert "attempt 1: " in ran.stdout.decode()
     assert "attempt 2: " in ran.stdout.decode()
     assert "Other attempts\n  2: not chosen" in ran.stdout.decode()
+    task = program.json("list")[0]["id"]
+    chosen = program("choose", f"{task}.2")
+    assert chosen.returncode == 0, chosen.stderr.decode()
+    assert "Other attempts\n  1: not chosen" in chosen.stdout.decode()
+    assert [request["number"] for request in program.json("pr", "list")] == [1]
+    refused = program("choose", task)
+    assert (refused.returncode, b"is a task" in refused.stderr) == (2, True)
+
+
+def test_a_budget_of_the_settings_holds_for_all_tasks_of_the_day(program: Program, server: ModelServer) -> None:
+    def set_to(dollars: str) -> None:
+        folder = program.folder / "config/midwatch"
+        folder.mkdir(parents=True, exist_ok=True)
+        price = '[prices."openai/scripted"]\ninput = 1\noutput = 1\n'
+        (folder / "config.toml").write_text(f"[budgets]\nper_day_usd = {dollars}\n{price}")
+
+    program.base_url = server.script(*mending())
+    set_to("5")
+    assert program.run().returncode == 0
+    set_to("0.0001")
+    program.base_url = server.script(*mending())
+    ran = program.run()
+    assert ran.returncode == 1
+    assert "the budget of user local for a day: $0.0001, of which $0.0" in ran.stdout.decode()
+    refused = program.run("--attempts", "2", "--select", "review", "--model", "repair")
+    assert (refused.returncode, b"cannot review" in refused.stderr) == (2, True)
 
 
 def test_a_repository_elsewhere_with_strange_names_is_fine(tmp_path: Path, server: ModelServer) -> None:

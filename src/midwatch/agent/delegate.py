@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from midwatch.agent import budget, context
-from midwatch.agent.log import Log
+from midwatch.agent.log import History, Log
 from midwatch.agent.loop import Workplace, work
 from midwatch.domain.conversation import Delta, ToolSpec, Usage
 from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreError
@@ -111,7 +111,7 @@ class Delegate(Tool):
         name = attempt_id(task.id, 1)
         before = place.tree.checkpoint if self._parent.log.checkpoint is None else self._parent.log.checkpoint
         with hold(self._parent.locks, name):
-            log = await Log.open(self._parent.store, name, _Onlooker(place.observer))
+            log = await Log.open(self._parent.store, name, Onlooker(place.observer, "subtask"))
             await self._go_back(log, place, before)
             await self._work(task, log, place, bench.call_id)
             return await self._result((task, log), (place, before), bench.call_id)
@@ -160,7 +160,7 @@ class Delegate(Tool):
             place,
             task=task,
             tools=self._parent.tools,
-            observer=_Onlooker(place.observer),
+            observer=Onlooker(place.observer, "subtask"),
             saved=None,
             inbox=tuple,
             sessions=Sessions(),
@@ -171,7 +171,7 @@ class Delegate(Tool):
             if isinstance(error, MidwatchError) and not isinstance(error, StaleEpoch | StoreError):
                 await log.append(Failed(error.message, error.mend))
             if not isinstance(error, StaleEpoch | StoreError):
-                await self._parent.log.append(self._spent(task, log, call_id))
+                await self._parent.log.append(spent(self._parent.log, log, task.id, call_id))
             raise
 
     async def _result(self, done: tuple[Task, Log], where: tuple[Workplace, Checkpoint], call_id: str) -> ToolResult:
@@ -185,23 +185,25 @@ class Delegate(Tool):
             files.append(f"and {len(changes) - MOST_FILES} more")
         if files:
             notes.append(f"Files changed: {', '.join(files)}")
-        spent = self._spent(task, log, call_id)
+        told = spent(self._parent.log, log, task.id, call_id)
         text = log.outcome.text.strip() or "It ended without a word."
         if log.outcome.kind != "done":
             said = log.last_reply.text.strip() if log.last_reply else ""
             text = f"It was ended: {log.outcome.text}." + (f" Its last words:\n{said}" if said else "")
-        notes.append(f"subtask {task.id}: {spent.status}, {log.turns} turns, {log.usage.total} tokens")
+        notes.append(f"subtask {task.id}: {told.status}, {log.turns} turns, {log.usage.total} tokens")
         output = harmless(_cut(text)) + "\n" + "".join(f"\n[{harmless(note)}]" for note in notes)
-        detail = {"task": task.id, "status": spent.status, "files": [change.path for change in changes]}
-        return ToolResult(ok=spent.status == "done", output=output, ended=spent.status, detail=detail, events=(spent,))
+        detail = {"task": task.id, "status": told.status, "files": [change.path for change in changes]}
+        return ToolResult(ok=told.status == "done", output=output, ended=told.status, detail=detail, events=(told,))
 
-    def _spent(self, task: Task, log: Log, call_id: str) -> Delegated:
-        told = [e.body for e in self._parent.log.events if isinstance(e.body, Delegated) and e.body.task == task.id]
-        usage = log.usage - sum((body.usage for body in told), Usage())
-        cost = log.cost_microusd - sum(body.cost_microusd or 0 for body in told) if log.cost_known else None
-        turns = log.turns - sum(body.turns for body in told)
-        status = log.outcome.kind if log.outcome else "interrupted"
-        return Delegated(call_id, task.id, status, turns, usage, cost)
+
+def spent(parent: History, part: History, task_id: str, call_id: str = "") -> Delegated:
+    """What a part of an attempt's work has spent since the attempt's log was last told of it."""
+    told = [e.body for e in parent.events if isinstance(e.body, Delegated) and e.body.task == task_id]
+    usage = part.usage - sum((body.usage for body in told), Usage())
+    cost = part.cost_microusd - sum(body.cost_microusd or 0 for body in told) if part.cost_known else None
+    turns = part.turns - sum(body.turns for body in told)
+    status = part.outcome.kind if part.outcome else "interrupted"
+    return Delegated(call_id, task_id, status, turns, usage, cost)
 
 
 def with_subtasks(place: Workplace, parent: Parent) -> Workplace:
@@ -274,11 +276,12 @@ def _cut(text: str) -> str:
     return f"{text[:half]}\n[… {len(text) - ANSWER_CAP} characters left out]\n{text[-half:]}"
 
 
-class _Onlooker:
-    """Tells the parent's observer what is being done; the subtask's events are its own log's."""
+class Onlooker:
+    """Tells the parent's observer what is being done; the events of a part are its own log's."""
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+    def __init__(self, observer: Observer, what: str) -> None:
+        """`what` marks it: `subtask`, `review`."""
+        self._observer, self._what = observer, what
 
     def event(self, event: Event) -> None:
         """Nothing."""
@@ -294,4 +297,4 @@ class _Onlooker:
 
     def phase(self, text: str) -> None:
         """As the parent's, marked."""
-        self._observer.phase(f"subtask: {text}")
+        self._observer.phase(f"{self._what}: {text}")

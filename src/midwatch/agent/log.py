@@ -27,6 +27,7 @@ from midwatch.domain.events import (
     ModelReplied,
     PlanUpdated,
     Proposed,
+    Proposing,
     Stopped,
     TaskStarted,
     ToolFinished,
@@ -91,6 +92,8 @@ class History:
         self.checkpoint: Checkpoint | None = None
         self.outcome: Outcome | None = None
         self.checked: Checked | None = None
+        self.proposing: Proposing | None = None
+        """A pull request that is being opened or brought up to date."""
         self.proposed: Proposed | None = None
         self.stopped: Stopped | None = None
         self.reviewed: Reviewed | None = None
@@ -130,10 +133,12 @@ class History:
                 self.outcome = Outcome("limit", body.text, draft=True)
             case Checked() as body:
                 self.checked = body
+            case Proposing() as body:
+                self.proposing, self.stopped = body, None  # after all: a person chose it
             case Proposed() as body:
-                self.proposed = body
+                self.proposed, self.proposing = body, None
             case Stopped() as body:
-                self.stopped = body
+                self.stopped, self.proposing = body, None
             case _:
                 self._fold_intervention(event.body)
 
@@ -167,7 +172,7 @@ class History:
 
     def _reopen(self) -> None:
         """There is something to do again: what was the end of the work is none any more."""
-        self.outcome = self.checked = self.stopped = None
+        self.outcome = self.checked = self.stopped = self.proposing = None
 
     def _fold_undo(self, body: Undone) -> None:
         """Be as after event `to`, but for what was spent and for numbers that may have been cited."""
@@ -249,7 +254,7 @@ class History:
     @property
     def offered(self) -> bool:
         """What was checked last is what the pull request has."""
-        if self.proposed is None or self.checked is None:
+        if self.proposed is None or self.checked is None or self.proposing is not None or self.stopped is not None:
             return False
         return self.proposed.commit == self.checked.commit
 

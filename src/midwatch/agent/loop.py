@@ -21,12 +21,14 @@ from midwatch.agent.approvals import Remembering
 from midwatch.agent.guide import Guide
 from midwatch.agent.log import Log
 from midwatch.agent.requests import Requests
-from midwatch.domain.conversation import Delta, Reply, ToolCall, View
+from midwatch.agent.spending import Payer, Spending
+from midwatch.domain.conversation import Reply, ToolCall, View
 from midwatch.domain.errors import MidwatchError, ModelError
 from midwatch.domain.events import LimitReached, Message, ModelReplied, ToolFinished, ToolStarted
 from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.interventions import HookRan, SessionEnded
 from midwatch.domain.observer import Observer
+from midwatch.domain.purse import Purse
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blob, Blobs
 from midwatch.models.base import ContextTooLong, Model
@@ -73,6 +75,8 @@ class Workplace:
     cannot be made so, and there are no subtasks."""
     sessions: Sessions = field(default_factory=Sessions)
     """Commands that go on in the background; ended when `work` returns."""
+    purse: Purse | None = None
+    """The budgets that the attempt shares with others; None: there are none."""
 
     @property
     def fixed(self) -> int:
@@ -315,51 +319,32 @@ async def _call(log: Log, place: Workplace, view: View) -> _Answer | None:
     """Ask the model. None when a limit of time or money ended it, which is in the log then."""
     left = budget.seconds_left(log, place.task.limits)
     began = time.monotonic()
-    purse = Purse(log, place)
+    payer = Payer(log, place.task.limits, place.model, place.fixed, place.purse, place.observer.phase)
+    spending = Spending(payer)
     try:
         async with asyncio.timeout(None if math.isinf(left) else max(left, 0.001)):
-            reply = await _reply(view, place, purse)
+            found = await spending.begin() or await _reply(view, place, spending)
     except TimeoutError:
         await log.append(budget.out_of_time(place.task.limits))
         return None
-    if reply is None:
-        await log.append(LimitReached("cost", "answers that broke off have used up the rest of the money limit"))
+    if isinstance(found, LimitReached):
+        await log.append(found)
         return None
-    cost = place.model.cost(reply.usage) if reply.cost_microusd is None else reply.cost_microusd
     latency = round((time.monotonic() - began) * 1000)
-    return _Answer(reply, None if cost is None else cost + purse.wasted, latency)
+    return _Answer(found, await spending.ended(found), latency)
 
 
-class Purse:
-    """The money of one model call: what sends that broke off may have cost counts in full."""
-
-    def __init__(self, log: Log, place: Workplace) -> None:
-        self._log, self._place = log, place
-        self.wasted = 0
-        self.cap = budget.output_cap(log, place.task.limits, place.model, place.fixed)
-        self._answering = False
-
-    def allows(self, piece: Delta) -> bool:
-        """Whether the call may go on after this piece: a `notice` says that it is sent anew."""
-        if piece.kind != "notice":
-            self._answering = True
-            return True
-        limits, model = self._place.task.limits, self._place.model
-        if not self._answering or limits.cost_microusd is None:
-            return True
-        self._answering = False
-        sent = budget.sent_tokens(self._log, self._place.fixed)
-        self.wasted += budget.worst_cost(model, sent, self.cap) or 0
-        return budget.output_cap(self._log, limits, model, self._place.fixed, self.wasted) >= self.cap
-
-
-async def _reply(view: View, place: Workplace, purse: Purse) -> Reply | None:
-    """The model's reply; None when sending it anew could exceed the money limit."""
-    async with aclosing(place.model.reply(view, place.tools.specs, max_output=purse.cap)) as stream:
-        async for piece in stream:
-            if isinstance(piece, Reply):
-                return piece
-            place.observer.delta(piece)
-            if not purse.allows(piece):
-                return None
-    raise ModelError(f"{place.model.name} ended its stream without a reply", "try again", retryable=True)
+async def _reply(view: View, place: Workplace, spending: Spending) -> Reply | LimitReached:
+    """The model's reply, or the limit that sending it anew could exceed."""
+    try:
+        async with aclosing(place.model.reply(view, place.tools.specs, max_output=spending.cap)) as stream:
+            async for piece in stream:
+                if isinstance(piece, Reply):
+                    return piece
+                place.observer.delta(piece)
+                if limit := await spending.goes_on(piece):
+                    return limit
+        raise ModelError(f"{place.model.name} ended its stream without a reply", "try again", retryable=True)
+    except BaseException as error:
+        await spending.broke_off(error)
+        raise

@@ -11,7 +11,7 @@ from midwatch.cli import arguments
 from midwatch.domain.errors import InputError
 from midwatch.domain.guard import MODES, Context
 from midwatch.sandbox.drivers import NAMES
-from midwatch.workflows.start import Request
+from midwatch.workflows.start import SELECTORS, Request
 
 LARGEST_CONTEXT = 256 << 10
 """Bytes of a file; the model is shown less (`agent.data.CAP`)."""
@@ -50,6 +50,7 @@ def add_arguments(parser: arguments.Parser) -> None:
         "--check", metavar="CMD", action="append", default=[], help="must exit with 0; may be given more than once"
     )
     group.add_argument("--attempts", metavar="N", type=arguments.count(1), default=1, help="tries; the best is offered")
+    group.add_argument("--select", choices=SELECTORS, help="among those that pass: smallest diff, or a review")
     group.add_argument("--mode", choices=MODES, help="what it may do (default: workspace); `full` is without a sandbox")
     group.add_argument("--context", metavar="FILE", action="append", default=[], help="shown to the model as data")
     group.add_argument(
@@ -72,6 +73,7 @@ def request(options: Namespace) -> Request:
         model=options.model,
         checks=tuple(options.check),
         attempts=options.attempts,
+        select=options.select or "",
         limits=_limits(options),
         sandbox=options.sandbox,
         include_uncommitted=options.include_uncommitted,

@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "pause": "stop a server's work on a task until it is resumed",
     "retry": "have a server try once more what has failed",
     "import": "give many tasks to a server, one on each line of a file",
+    "choose": "offer another of a task's attempts: its pull request is brought up to date",
     "undo": "go back to an earlier step of a task: its conversation and its files",
     "fork": "make a new task that begins with what another one had done up to a step",
     "review": "look at a change of yours for faults: findings with files and lines",

@@ -106,3 +106,6 @@ class Task:
     """Shown to the model with the prompt, marked as data."""
     mcp: tuple[McpUse, ...] = ()
     """The MCP servers that were asked for, in their order."""
+    select: str = "diff"
+    """How one of several attempts with equal evidence is chosen: `diff` (the smallest), or `review` (the model looks at
+    each of them)."""

@@ -28,10 +28,10 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.models.base import Model
 from midwatch.workflows.folder import Folder
+from midwatch.workflows.parts import Parts, begun, told_instructions
 from midwatch.workflows.reopening import keep, start_of
 from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, site
-from midwatch.workflows.solve import Parts, begun, told_instructions
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy_at_the_end
 
@@ -301,4 +301,7 @@ async def _bench(task: Task, log: Log, place: Site, parts: Parts) -> AsyncIterat
         place.box(tree, log.attempt, requests.note, parts.support, later=True) as box,
         equipped(task, log, box, parts.tools, parts.servers) as tools,
     ):
-        yield Workplace(task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver)
+        yield Workplace(
+            task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver,
+            purse=parts.purse,
+        )  # fmt: skip

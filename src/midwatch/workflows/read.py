@@ -12,8 +12,8 @@ from midwatch.engine.lease import holder
 from midwatch.engine.store.base import Store, TaskRow
 from midwatch.forges.base import Forge
 from midwatch.workflows import describe
+from midwatch.workflows.offering import intact
 from midwatch.workflows.report import AttemptReport, Report, attempt_report
-from midwatch.workflows.solve import intact
 from midwatch.workflows.start import work_folder
 from midwatch.workspace import patch
 from midwatch.workspace.repository import Repository

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from midwatch.agent.context import shown_prompt
 from midwatch.agent.course import introduced
 from midwatch.agent.log import History, Log
 from midwatch.domain.errors import InputError
-from midwatch.domain.events import Message
+from midwatch.domain.events import Event, Message
 from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.ids import task_of
 from midwatch.domain.interventions import Interrupted
@@ -112,11 +112,19 @@ def another_kind(task: Task) -> InputError:
 async def _require_chosen(shelf: Shelf, row: TaskRow, log: Log) -> None:
     """A task has one pull request, so the attempt that was offered is the only one that goes on."""
     others = [state.attempt for state in row.attempts if state.attempt != log.attempt]
-    if log.proposed is None and any([History(await shelf.store.read(name)).proposed for name in others]):
+    passed_over = log.stopped is not None and log.stopped.reason == "not_chosen"
+    if (log.proposed is None or passed_over) and any([_offers(await shelf.store.read(name)) for name in others]):
         raise InputError(
             f"attempt {log.attempt} was not chosen: another one is offered",
             f"`midwatch fork {log.attempt}` makes a task of its own of it",
         )
+
+
+def _offers(events: Sequence[Event]) -> bool:
+    """Whether the pull request is this attempt's, also while it is worked on again."""
+    history = History(events)
+    passed_over = history.stopped is not None and history.stopped.reason == "not_chosen"
+    return history.proposing is not None or (history.proposed is not None and not passed_over)
 
 
 async def _require_unsettled(shelf: Shelf, task: Task) -> None:

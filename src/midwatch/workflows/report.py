@@ -42,6 +42,8 @@ class AttemptReport:
     """Of the last event."""
     limit: str = ""
     """Which limit ended the work; empty when none did."""
+    proposing: bool = False
+    """Its pull request is being opened or brought up to date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Report:
     @property
     def finished(self) -> bool:
         """Nothing is left to do: offered, or every attempt has ended without an offer."""
+        if any(a.proposing for a in self.attempts):
+            return False
         ended = ("done", "limit", "answered", "no change", "not chosen", "cancelled")
         offered = any(a.status in ("done", "limit") for a in self.attempts)
         return offered or all(a.status in ended for a in self.attempts)
@@ -150,6 +154,7 @@ def attempt_report(attempt: str, history: History, running: bool) -> AttemptRepo
         commands=tuple(history.commands),
         evidence=checked.evidence if checked else None,
         tree=_tree(history),
+        proposing=history.proposing is not None,
         commit=checked.commit if checked else (proposing.commit if proposing else ""),
         seq=len(history.events),
         hash=history.events[-1].hash if history.events else "",

@@ -18,9 +18,9 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.sandbox.base import WORKDIR
 from midwatch.workflows.environment import IN_PLACE
+from midwatch.workflows.parts import Parts, begun
 from midwatch.workflows.reviewed import changed, parent_of, rules
 from midwatch.workflows.site import Site, site
-from midwatch.workflows.solve import Parts, begun
 from midwatch.workflows.start import work_folder
 from midwatch.workspace import objects
 from midwatch.workspace.checkout import Workspace
@@ -67,7 +67,9 @@ async def _review(task: Task, log: Log, parts: Parts) -> None:
 async def _work(task: Task, log: Log, where: tuple[Site, Workspace], parts: Parts) -> None:
     (place, tree), requests = where, Requests("work")
     async with place.box(tree, log.attempt, requests.note, parts.support) as box:
-        bench = Workplace(task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests)
+        bench = Workplace(
+            task, parts.model, parts.tools, box, tree, parts.blobs, parts.observer, requests, purse=parts.purse
+        )
         asked, same_box = _asked_again(log), False
         while True:
             await work(log, bench, same_box=same_box)

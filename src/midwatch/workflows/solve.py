@@ -6,95 +6,33 @@ Beginning and going on after a crash are the same call: each step looks into the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
-from midwatch.agent import hooks, instructions
+from midwatch.agent import hooks
 from midwatch.agent.context import opening
 from midwatch.agent.delegate import Parent, with_subtasks
 from midwatch.agent.log import Log
 from midwatch.agent.loop import Workplace, work
 from midwatch.agent.requests import Requests
-from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreError
-from midwatch.domain.events import Checked, Failed, Message, Proposed, Proposing, Stopped, TaskStarted
-from midwatch.domain.evidence import FileChange
+from midwatch.domain.errors import MidwatchError, StaleEpoch, StoreError
+from midwatch.domain.events import Checked, Failed, Message, Stopped
 from midwatch.domain.ids import attempt_id
-from midwatch.domain.observer import Observer
-from midwatch.domain.pull_request import PullRequest
 from midwatch.domain.task import Task
-from midwatch.engine.blobs import Blobs
 from midwatch.engine.lease import hold
-from midwatch.engine.store.base import Store
-from midwatch.forges.base import Forge
-from midwatch.models.base import Model
-from midwatch.sandbox.base import WORKDIR, Protections, Sandbox
-from midwatch.sandbox.slotted import SlottedSandbox
-from midwatch.tools.approval import Approver, Nobody
-from midwatch.tools.mcp.config import McpSettings
-from midwatch.tools.toolset import ToolSet
-from midwatch.workflows import describe
+from midwatch.sandbox.base import WORKDIR
+from midwatch.workflows import describe, offering
 from midwatch.workflows.environment import IN_PLACE
 from midwatch.workflows.evidence import CheckParts, check
-from midwatch.workflows.plan import Means
-from midwatch.workflows.servers import ServerParts, equipped
-from midwatch.workflows.site import Site, SiteParts, site
+from midwatch.workflows.parts import Parts as Parts
+from midwatch.workflows.parts import begun as begun
+from midwatch.workflows.parts import told_instructions as told_instructions
+from midwatch.workflows.servers import equipped
+from midwatch.workflows.site import Site, site
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy_at_the_end
-from midwatch.workspace import objects
 from midwatch.workspace.checkout import Workspace
-from midwatch.workspace.repository import Repository
-
-
-def _nothing_said(_: str) -> Sequence[Message]:
-    return ()
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a workflow works with; picked by wiring."""
-
-    state: Path
-    store: Store
-    blobs: Blobs
-    repository: Repository
-    sandbox: Sandbox
-    model: Model
-    tools: ToolSet
-    forge: Forge
-    observer: Observer
-    support: Path | None
-    """Programs of the model that its boxes may read."""
-    harness: str
-    """Name and version of this program."""
-    means: Means
-    """What the settings and the machine give to environments."""
-    personal: bytes = b""
-    """The person's own instructions for every agent."""
-    mcp: McpSettings = field(default_factory=McpSettings)
-    """The MCP servers that a task may name."""
-    approver: Approver = field(default_factory=Nobody)
-    """Who is asked where a person must decide."""
-    inbox: Callable[[str], Sequence[Message]] = _nothing_said
-    """Takes what a person has said meanwhile to the attempt of that id, for its next model call."""
-
-    @property
-    def late(self) -> bool:
-        """Whether workspaces and boxes are made at their first use: where many attempts share slots, most of them wait
-        for something else."""
-        return isinstance(self.sandbox, SlottedSandbox)
-
-    @property
-    def site(self) -> SiteParts:
-        """What making boxes takes."""
-        return SiteParts(self.repository, self.sandbox, self.means, self.blobs, self.observer)
-
-    @property
-    def servers(self) -> ServerParts:
-        """What opening MCP servers takes."""
-        return ServerParts(self.state, self.observer, self.mcp, self.means.environ)
 
 
 async def solve(task: Task, parts: Parts) -> None:
@@ -105,13 +43,17 @@ async def solve(task: Task, parts: Parts) -> None:
         for name in names:
             leases.enter_context(hold(parts.state / "locks", name))
         logs = [await Log.open(parts.store, name, parts.observer) for name in names]
+        # the latest, should a second choice have been cut off before it took the first one back
+        chosen = max((log for log in logs if log.proposing), key=lambda log: log.events[-1].time, default=None)
         offered = next((log for log in logs if log.offered), None)
-        if offered is None:
+        if chosen is not None:
+            await offering.propose(task, chosen, logs, parts)
+        elif offered is None:
             await _require_open(task, logs, parts)
             await _attempts(task, logs, parts)
-            await _offer(task, logs, parts)
-        elif not await intact(parts.forge, task):
-            await _propose(task, offered, await _changes(task, offered, parts), parts)
+            await offering.offer(task, logs, parts)
+        elif not await offering.intact(parts.forge, task):
+            await offering.propose(task, offered, logs, parts)
         for name in names:
             await Workspace(parts.repository, work_folder(parts.state, name)).remove()
         parts.blobs.sweep()
@@ -123,14 +65,7 @@ async def _require_open(task: Task, logs: Sequence[Log], parts: Parts) -> None:
     reopened = next((log for log in logs if log.proposed), None)
     request = await parts.forge.of_task(task.id) if reopened is not None else None
     if reopened is not None and request is not None and request.state == "merged":
-        raise _settled(request, reopened)
-
-
-def _settled(request: PullRequest, log: Log) -> InputError:
-    return InputError(
-        f"pull request {request.number} was {request.state} in the meantime; it does not take what is done since",
-        f"`midwatch fork {log.attempt}` makes a task of its own of it, with a pull request of its own",
-    )
+        raise offering.settled(request, reopened)
 
 
 async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
@@ -149,16 +84,6 @@ async def _attempts(task: Task, logs: Sequence[Log], parts: Parts) -> None:
             await _failed(log, error)
         raise
     _raise_unless_some_ended(troubles)
-
-
-async def begun(task: Task, logs: Sequence[Log], parts: Parts) -> Protections:
-    """Try the sandbox, and write down with what the attempts begin that have not begun. Raises as `Sandbox.probe`."""
-    parts.observer.phase("trying the sandbox")
-    protections = await parts.sandbox.probe()
-    for number, log in enumerate(logs, 1):
-        if log.task is None:
-            await log.append(TaskStarted(task, number, parts.sandbox.name, protections.words, parts.harness))
-    return protections
 
 
 async def _failed(log: Log, error: MidwatchError) -> None:
@@ -205,14 +130,6 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
     await log.append(*ready, *first, Message("person", opening(task, workdir, place.environment.notes)))
 
 
-async def told_instructions(task: Task, parts: Parts) -> str:
-    """What the person and the repository tell every agent, as of the base commit."""
-    git = parts.repository.git
-    there = await objects.files(git, task.base.commit, *instructions.places(task.folder))
-    contents = await objects.read_files(git, task.base.commit, instructions.wanted(there, task.folder), follow=True)
-    return instructions.told(parts.personal, contents, task.folder)
-
-
 async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     parts.observer.phase("preparing the workspace")
     late = parts.late
@@ -226,7 +143,7 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
         ):
             bench = Workplace(
                 task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver,
-                inbox=partial(parts.inbox, log.attempt), go_to=partial(place.go_to, tree, box),
+                inbox=partial(parts.inbox, log.attempt), go_to=partial(place.go_to, tree, box), purse=parts.purse,
             )  # fmt: skip
             parent = Parent(log, tools, parts.store, parts.state / "locks", lambda: bench)
             await work(log, with_subtasks(bench, parent))
@@ -261,55 +178,3 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     message = describe.commit_message(task, log, evidence)
     commit = await parts.repository.commit(final.tree, task.base.commit, message, when)
     await log.append(*requests.take(), Checked(evidence, commit))
-
-
-async def _offer(task: Task, logs: Sequence[Log], parts: Parts) -> None:
-    """The best attempt becomes the pull request; the others are closed with a word."""
-    ready = [log for log in logs if log.checked is not None and log.stopped is None]
-    if not ready:
-        return
-    changes = {log.attempt: await _changes(task, log, parts) for log in ready}
-    ready.sort(key=lambda log: _rank(log, changes[log.attempt]))
-    best, *others = ready
-    for log in logs:
-        if log is not best and not log.finished:
-            why = "another attempt was offered" if log in others else "it did not come to an end"
-            await log.append(Stopped("not_chosen", why))
-    await _propose(task, best, changes[best.attempt], parts)
-
-
-def _rank(log: Log, changes: Sequence[FileChange]) -> tuple[int, bool, int]:
-    """Evidence first, then work that was finished, then the smallest difference."""
-    assert log.checked is not None
-    verdict = {"passed": 0, "none": 1, "failed": 2}[log.checked.evidence.verdict]
-    unfinished = log.outcome is not None and log.outcome.kind == "limit"
-    return verdict, unfinished, sum((c.added or 0) + (c.removed or 0) for c in changes)
-
-
-async def _changes(task: Task, log: Log, parts: Parts) -> tuple[FileChange, ...]:
-    assert log.checked is not None
-    return await parts.repository.stat(task.base.tree, log.checked.evidence.tree)
-
-
-async def intact(forge: Forge, task: Task) -> bool:
-    """Whether the pull request that was proposed is still there, or was settled by a person."""
-    request = await forge.of_task(task.id)
-    return request is not None and (request.state != "open" or await forge.landed(request.proposal))
-
-
-async def _propose(task: Task, log: Log, changes: Sequence[FileChange], parts: Parts) -> None:
-    proposal = describe.proposal(task, log, changes)
-    parts.observer.phase("opening the pull request")
-    if not log.offered and not isinstance(log.events[-1].body, Proposing):
-        await log.append(
-            Proposing(proposal.branch, proposal.base, proposal.commit, proposal.title, proposal.draft)
-        )  # the intent comes first, so that a crash in between is seen
-    request = await parts.forge.propose(proposal, parts.repository.git_dir)
-    if request.proposal.commit != proposal.commit:  # a person settled it while the work went on
-        raise _settled(request, log)
-    known = log.proposed if log.offered else None
-    if known is not None and (known.number, known.url) == (request.number, request.url):
-        return
-    await log.append(
-        Proposed(parts.forge.name, request.number, request.url, proposal.branch, proposal.commit, proposal.draft)
-    )

@@ -14,6 +14,7 @@ from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.limits import Limits
 from midwatch.domain.task import Base, Task
 from midwatch.engine.store.records import now
+from midwatch.models.config import EMBEDDED
 from midwatch.tools.mcp.choice import chosen
 from midwatch.tools.mcp.choice import note as mcp_note
 from midwatch.tools.mcp.config import McpSettings
@@ -32,6 +33,8 @@ from midwatch.workspace.toolchain import Own, Toolchain, discover
 from midwatch.workspace.trust import is_trusted, require_trust
 
 MOST_ATTEMPTS = 8
+SELECTORS = ("diff", "review")
+"""How one of several attempts with equal evidence is chosen."""
 
 _CLUES = re.compile(r"(^|/)(test[^/]*|[^/]*_test|conftest)\.py$", re.IGNORECASE)
 _WARNINGS = {"full": ("mode full: NO SANDBOX; commands of the model run as you, with your files and your network",)}
@@ -71,6 +74,8 @@ class Request:
     """MCP servers, each `NAME` or `NAME:TOOL,TOOL`."""
     notes: tuple[str, ...] = ()
     """What a person should know of who asks."""
+    select: str = ""
+    """As in `Task`; empty for `diff`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         raise InputError("the prompt is empty", 'say what is to be done: midwatch run "…"')
     if not 1 <= request.attempts <= MOST_ATTEMPTS:
         raise InputError(f"--attempts {request.attempts} is not possible", f"give a number from 1 to {MOST_ATTEMPTS}")
+    _require_selector(request, around)
     mode = _mode(request, around)
     found = await resolve(request, repository, around)
     recipe, tools = found.plan.recipe, found.plan.tools
@@ -171,7 +177,21 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         folder=_folder(request.repository, repository),
         guard=project.guard(around.rules, around.hooks),
         context=request.context,
+        select=request.select or SELECTORS[0],
     )
+
+
+def _require_selector(request: Request, around: Surroundings) -> None:
+    """Raises InputError where attempts cannot be chosen among as asked."""
+    if request.select not in ("", *SELECTORS):
+        raise InputError(f"--select {request.select!r} is not possible", f"choose one of {', '.join(SELECTORS)}")
+    if request.select == "review" and request.attempts < 2:
+        raise InputError("--select review is for more than one attempt", "add --attempts 2, or leave it out")
+    if request.select == "review" and around.model == EMBEDDED:
+        raise InputError(
+            f"the embedded model {EMBEDDED!r} searches for edits; it cannot review",
+            "name a language model with --model, or leave --select out",
+        )
 
 
 def _prompt(request: Request, around: Surroundings, project: Project) -> str:

@@ -55,7 +55,8 @@ class _Look:
         self._store, self._blobs, self._state = store, blobs, state
         self.faults: list[str] = []
         self.heads: list[tuple[str, int, str]] = []
-        self.offers: list[History] = []
+        self.offers: list[_Offer] = []
+        """The one that the pull request must be like comes last."""
         self.events = self.digests = self.trees = 0
 
     async def task(self, row: TaskRow) -> None:
@@ -86,14 +87,27 @@ class _Look:
         tree_faults, count = await _trees(task, self._state, log)
         faults += [*tree_faults, *await forking.faults(self._store, log)]
         self.offers += _offered(log)
+        self.offers.sort(key=lambda offer: offer.rank)
         self.events, self.digests, self.trees = self.events + len(log), self.digests + len(digests), self.trees + count
         return faults, {event.body.task for event in log if isinstance(event.body, Delegated)}
 
 
-def _offered(log: Sequence[Event]) -> list[History]:
-    """The log as it was when its pull request was last made or brought up to date; nothing when it never was."""
-    last = next((event.seq for event in reversed(log) if isinstance(event.body, Proposed)), 0)
-    return [History(log[:last])] if last else []
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A log as it was when its pull request was last made or brought up to date."""
+
+    rank: tuple[bool, str]
+    """Whether it stands, or a person has chosen another attempt since; when it was made."""
+    history: History
+
+
+def _offered(log: Sequence[Event]) -> list[_Offer]:
+    """Nothing when it never was."""
+    last = next((event for event in reversed(log) if isinstance(event.body, Proposed)), None)
+    if last is None:
+        return []
+    stopped = History(log).stopped
+    return [_Offer((stopped is None or stopped.reason != "not_chosen", last.time), History(log[: last.seq]))]
 
 
 def _digests(log: Sequence[Event]) -> Iterator[str]:
@@ -128,18 +142,19 @@ async def _trees(task: Task, state: Path, log: Sequence[Event]) -> tuple[list[st
     return faults, len(checked)
 
 
-async def _pull_request(task: Task, state: Path, forge: Forge, offers: Sequence[History]) -> list[str]:
+async def _pull_request(task: Task, state: Path, forge: Forge, offers: Sequence[_Offer]) -> list[str]:
     """The pull request must say what the log says: commit, words, verdict, draft or ready."""
     try:
         request = await forge.of_task(task.id)
     except MidwatchError as error:
         return [error.message]
     if request is None:
-        return [f"the pull request of attempt {h.events[0].attempt} is gone from the forge" for h in offers]
+        names = [offer.history.events[0].attempt for offer in offers[-1:]]
+        return [f"the pull request of attempt {name} is gone from the forge" for name in names]
     where = f"pull request #{request.number}"
-    if not offers or offers[0].checked is None:
+    if not offers or offers[-1].history.checked is None:
         return [f"{where} is there, but no log offers it: the log has been cut"]
-    log, checked = offers[0], offers[0].checked
+    log, checked = offers[-1].history, offers[-1].history.checked
     try:
         repository = await Repository.open(state, task.repository, refresh=False)
         changes = await repository.stat(task.base.tree, checked.evidence.tree)

@@ -48,7 +48,8 @@ class Store(Protocol):
         there is none or more than one."""
 
     async def recent(self, limit: int = 50) -> Sequence[TaskRow]:
-        """The newest tasks first; without subtasks, which only `find` knows."""
+        """The newest tasks first; without parts of other attempts (subtasks, and reviews that compare attempts), which
+        only `find` knows."""
 
     async def take(self, attempt: str) -> int:
         """Own the attempt: raises its epoch by one and returns it. Whoever owned it before is refused from now on."""

@@ -48,7 +48,7 @@ class MemoryStore:
 
     async def recent(self, limit: int = 50) -> Sequence[TaskRow]:
         """See `Store.recent`."""
-        names = [name for name, task in self._tasks.items() if task.kind != "subtask"]
+        names = [name for name, task in self._tasks.items() if not task.parent]
         return [self._row(name) for name in sorted(names, reverse=True)[:limit]]
 
     async def take(self, attempt: str) -> int:

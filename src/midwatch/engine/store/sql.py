@@ -23,7 +23,7 @@ _EVENT = "attempt, seq, kind, version, time, epoch, body, prev, hash"
 _ALL = 1 << 62
 _LAST = "~"
 """Comes after every id."""
-_SUBTASK = '%"kind":"subtask"%'
+_SUBTASK, _REVIEW, _OF_NOBODY = '%"kind":"subtask"%', '%"kind":"review"%', '%"parent":""%'
 """In the canonical form; the same words inside a text have backslashes before their quotes."""
 
 
@@ -64,8 +64,9 @@ class SqlStore:
         """See `Store.recent`."""
 
         def work(db: Connection) -> list[tuple[str, str]]:
-            query = "SELECT id, body FROM task WHERE body NOT LIKE ? ORDER BY id DESC LIMIT ?"
-            return list(db.execute(query, (_SUBTASK, limit)))
+            parts = "body LIKE ? OR (body LIKE ? AND body NOT LIKE ?)"
+            query = f"SELECT id, body FROM task WHERE NOT ({parts}) ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own words
+            return list(db.execute(query, (_SUBTASK, _REVIEW, _OF_NOBODY, limit)))
 
         rows = await self.database.read(work)
         return await self._rows([row for row in rows if _is_readable(row)])

@@ -7,7 +7,7 @@ INTEGER and REAL, for what may become large.
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts, turns
+from midwatch.engine.database.migrations import accounts, budgets, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -45,6 +45,8 @@ STEPS: tuple[str, ...] = (
     accounts.STEP,
     # turns, workers, messages
     turns.STEP,
+    # budgets: caps, spending, reservations
+    budgets.STEP,
 )
 
 

@@ -1,0 +1,1 @@
+"""Budgets that many attempts share."""
