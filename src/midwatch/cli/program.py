@@ -16,9 +16,14 @@ from midwatch.cli.screen import Look, Screen
 from midwatch.cli.table import COMMANDS
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 
-GROUPS = ("pr", "env")
+GROUPS = ("pr", "env", "admin")
 """First words of commands of two words."""
-EXAMPLES = {"": 'midwatch run "fix the failing test"', "pr": "midwatch pr show 1", "env": "midwatch env show"}
+EXAMPLES = {
+    "": 'midwatch run "fix the failing test"',
+    "pr": "midwatch pr show 1",
+    "env": "midwatch env show",
+    "admin": "midwatch admin orphans",
+}
 INTERRUPTED = 130
 UNREAD = 141
 """As when SIGPIPE ends a program: the reader of our output has gone."""
