@@ -13,6 +13,8 @@ from midwatch.agent.config import AgentSettings, read_hooks
 from midwatch.domain.errors import InputError
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
+from midwatch.telemetry.config import TelemetrySettings
+from midwatch.telemetry.config import check as check_telemetry
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.mcp.config import check as check_mcp
 from midwatch.workflows.config import LimitSettings
@@ -41,6 +43,7 @@ class Settings:
     agent: AgentSettings = field(default_factory=AgentSettings)
     hooks: tuple[Hook, ...] = ()
     mcp: McpSettings = field(default_factory=McpSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -103,8 +106,9 @@ def load(environ: Mapping[str, str]) -> Settings:
     agent = _table(AgentSettings, "agent", values.pop("agent", None), path)
     hooks = read_hooks(values.pop("hooks", None), str(path))
     mcp = check_mcp(_table(McpSettings, "mcp", values.pop("mcp", None), path), str(path))
+    telemetry = check_telemetry(_table(TelemetrySettings, "telemetry", values.pop("telemetry", None), path), str(path))
     models = load_models(values, environ, str(path))
-    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp)
+    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp, telemetry=telemetry)
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:
