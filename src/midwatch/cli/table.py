@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "admin orphans": "what no live attempt owns any more: processes, mounts, control groups, folders; and its removal",
     "acp": "an agent for editors (Zed, JetBrains, Neovim), over the Agent Client Protocol",
     "mcp": "a server for other agents: they submit tasks, follow them and read what came of them",
+    "worker": "take turns of submitted tasks and work on them; any number may run",
     "login": "log in to an MCP server that asks for it",
     "doctor": "what this machine has and lacks, with the fix for each",
     "example": "write a small repository with a bug in it, to try Midwatch on",

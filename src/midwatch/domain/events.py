@@ -233,7 +233,8 @@ class Proposed:
 @dataclass(frozen=True, slots=True)
 class Stopped:
     """The attempt ended without a pull request of its own: `no_change`, `answered` (a read-only task has its
-    answer), `not_chosen` among several attempts, or `no_review` for a review without a result."""
+    answer), `not_chosen` among several attempts, `cancelled` by a person, or `no_review` for a review without a
+    result."""
 
     kind: ClassVar[str] = "stopped"
     version: ClassVar[int] = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -16,60 +15,34 @@ from midwatch.domain.ids import task_of
 from midwatch.engine.disk import full_or_broken
 
 
+class Held(InputError):
+    """Another process works on the attempt."""
+
+
 def _path(folder: Path, attempt: str) -> Path:
     return folder / f"{attempt}.lock"
 
 
 @contextmanager
-def hold(folder: Path, attempt: str, *, stays: bool = False) -> Iterator[None]:
-    """Hold the attempt while the context lasts. Its file is removed then, unless it `stays`. Raises InputError at once
-    when another process holds it."""
-    path = _path(folder, attempt)
+def hold(folder: Path, attempt: str) -> Iterator[None]:
+    """Hold the attempt while the context lasts. Raises Held at once when another process holds it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = _taken(path)
+        handle = os.open(_path(folder, attempt), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise full_or_broken(folder, error) from error
     try:
+        if not _locked(handle):
+            owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            raise Held(
+                f"task {task_of(attempt)} is being worked on by process {owner}",
+                f"wait for it, or end that process and then `midwatch resume {task_of(attempt)}`",
+            )
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
     finally:
-        if not stays:  # while it is held: whoever waits for it sees that it is not the file any more
-            path.unlink(missing_ok=True)
         os.close(handle)
-
-
-def left(folder: Path) -> list[str]:
-    """The attempts whose locks are files that nobody holds: their processes were killed. `hold` removes one."""
-    names = [path.name.removesuffix(".lock") for path in folder.glob("*.lock")]
-    return sorted(name for name in names if holder(folder, name) is None)
-
-
-def _taken(path: Path) -> int:
-    """The lock's file, locked. Raises OSError, and InputError when another process has it."""
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        kept = False
-        try:
-            if not _locked(handle):
-                raise _refusal(path, handle)
-            with contextlib.suppress(FileNotFoundError):
-                kept = os.path.samestat(os.fstat(handle), path.stat())  # else it was removed meanwhile
-        finally:
-            if not kept:
-                os.close(handle)
-        if kept:
-            return handle
-
-
-def _refusal(path: Path, handle: int) -> InputError:
-    owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
-    task = task_of(path.name.removesuffix(".lock"))
-    return InputError(
-        f"task {task} is being worked on by process {owner}",
-        f"wait for it, or end that process and then `midwatch resume {task}`",
-    )
 
 
 def _locked(handle: int) -> bool:

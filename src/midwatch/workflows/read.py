@@ -41,7 +41,10 @@ async def make_report(store: Store, state: Path, forge: Forge, prefix: str) -> R
 
 
 def _preference(report: AttemptReport) -> tuple[int, str]:
-    order = ("done", "answered", "limit", "running", "interrupted", "failed", "waiting", "no change", "not chosen")
+    order = (
+        "done", "answered", "limit", "running", "interrupted", "failed", "waiting", "no change", "not chosen",
+        "cancelled",
+    )  # fmt: skip
     return order.index(report.status) if report.status in order else len(order), report.attempt
 
 

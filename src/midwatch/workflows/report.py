@@ -64,7 +64,7 @@ class Report:
     @property
     def finished(self) -> bool:
         """Nothing is left to do: offered, or every attempt has ended without an offer."""
-        ended = ("done", "limit", "answered", "no change", "not chosen")
+        ended = ("done", "limit", "answered", "no change", "not chosen", "cancelled")
         offered = any(a.status in ("done", "limit") for a in self.attempts)
         return offered or all(a.status in ended for a in self.attempts)
 

@@ -6,7 +6,7 @@ Beginning and going on after a crash are the same call: each step looks into the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,6 +47,10 @@ from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.repository import Repository
 
 
+def _nothing_said(_: str) -> Sequence[Message]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a workflow works with; picked by wiring."""
@@ -72,6 +76,8 @@ class Parts:
     """The MCP servers that a task may name."""
     approver: Approver = field(default_factory=Nobody)
     """Who is asked where a person must decide."""
+    inbox: Callable[[str], Sequence[Message]] = _nothing_said
+    """Takes what a person has said meanwhile to the attempt of that id, for its next model call."""
 
     @property
     def site(self) -> SiteParts:
@@ -213,7 +219,7 @@ async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
         ):
             bench = Workplace(
                 task, parts.model, tools, box, tree, parts.blobs, parts.observer, requests, parts.approver,
-                go_to=partial(place.go_to, tree, box),
+                inbox=partial(parts.inbox, log.attempt), go_to=partial(place.go_to, tree, box),
             )  # fmt: skip
             parent = Parent(log, tools, parts.store, parts.state / "locks", lambda: bench)
             await work(log, with_subtasks(bench, parent))

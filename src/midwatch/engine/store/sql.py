@@ -35,22 +35,7 @@ class SqlStore:
 
     async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
         """See `Store.create`."""
-        from midwatch.engine.store.records import canonical
-
-        def work(db: Connection) -> None:
-            made = db.execute(
-                "INSERT INTO task (id, created, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (task.id, task.created, canonical(to_json(task))),
-            )
-            if not made.rowcount:
-                return
-            db.executemany(
-                "INSERT INTO attempt (id, task, number, hash) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [(attempt_id(task.id, n), task.id, n, GENESIS) for n in range(1, task.attempts + 1)],
-            )
-            _add(db, attempt_id(task.id, 1), (0, 0, GENESIS), begun)
-
-        await self.database.write(work)
+        await self.database.write(lambda db: insert(db, task, begun))
 
     async def find(self, prefix: str) -> TaskRow:
         """See `Store.find`."""
@@ -171,6 +156,23 @@ class SqlStore:
             return [Record(*row) for row in db.execute(query, (attempt, after))]
 
         return await self.database.read(work)
+
+
+def insert(db: Connection, task: Task, begun: Sequence[Any] = ()) -> None:
+    """What `Store.create` keeps, inside a transaction that may keep more."""
+    from midwatch.engine.store.records import canonical
+
+    made = db.execute(
+        "INSERT INTO task (id, created, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        (task.id, task.created, canonical(to_json(task))),
+    )
+    if not made.rowcount:
+        return
+    db.executemany(
+        "INSERT INTO attempt (id, task, number, hash) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(attempt_id(task.id, n), task.id, n, GENESIS) for n in range(1, task.attempts + 1)],
+    )
+    _add(db, attempt_id(task.id, 1), (0, 0, GENESIS), begun)
 
 
 def _add(db: Connection, attempt: str, at: tuple[int, int, str], bodies: Sequence[Any]) -> list[tuple[Record, Event]]:

@@ -7,6 +7,8 @@ INTEGER and REAL, for what may become large.
 
 from __future__ import annotations
 
+from midwatch.engine.database.migrations import turns
+
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
     """
@@ -39,6 +41,8 @@ STEPS: tuple[str, ...] = (
         PRIMARY KEY (attempt, seq)
     ) WITHOUT ROWID;
     """,
+    # turns, workers, messages
+    turns.STEP,
 )
 
 

@@ -1,0 +1,66 @@
+"""`midwatch worker`: work on what was submitted, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from argparse import Namespace
+
+from midwatch import wiring
+from midwatch.cli import arguments, following, words
+from midwatch.cli.screen import Screen
+from midwatch.engine.database.address import VARIABLE
+
+USAGE = "midwatch worker [--concurrency N] [--database-url URL] [--json]"
+
+
+def add_arguments(parser: arguments.Parser) -> None:
+    """How much, and of which database."""
+    parser.add_argument(
+        "--concurrency", metavar="N", type=arguments.count(1), help="turns at the same time (default: 4 for each core)"
+    )
+    parser.add_argument("--database-url", metavar="URL", help=f"the database (default: ${VARIABLE}, else a file)")
+    parser.add_argument(
+        "--lease", metavar="DURATION", type=arguments.seconds, default=30,
+        help="without a beat for so long a worker counts as gone; the same for all (default: 30s)",
+    )  # fmt: skip
+
+
+async def execute(options: Namespace, screen: Screen) -> int:
+    """Take turns until SIGTERM or SIGINT; the second one leaves at once."""
+    from midwatch import working
+    from midwatch.engine.workers import Terms
+
+    environ = dict(screen.environ) | ({VARIABLE: options.database_url} if options.database_url else {})
+    capacity = options.concurrency or 4 * len(os.sched_getaffinity(0))
+    lock = threading.Lock()
+
+    def note(turn: str, text: str) -> None:
+        with lock:
+            if screen.json:
+                screen.emit({"type": "worker", "time": words.utc_now(), "turn": turn, "text": text})
+            else:
+                first, *more = words.clean(text).split("\n")
+                screen.say([f"{words.utc_now()} {turn or '-'} {first}", *(f"  | {line}" for line in more)])
+
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def told() -> None:
+        if stop.is_set():
+            following.leave_at_once()
+        stop.set()
+
+    async with wiring.home(environ) as home:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, told)
+        engine = working.engine_of(home)
+        try:
+            terms = Terms(lease=options.lease, beat=options.lease / 6)
+            await working.work(home, engine, working.Options(capacity, terms, note), stop)
+        finally:
+            await engine.close()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+    return 0

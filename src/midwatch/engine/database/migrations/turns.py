@@ -1,0 +1,51 @@
+"""Turns of work, the workers that take them, and what people say to a task meanwhile."""
+
+STEP = """
+    CREATE TABLE turn (
+        id TEXT PRIMARY KEY,
+        task TEXT NOT NULL REFERENCES task (id),
+        number BIGINT NOT NULL,
+        kind TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        repository TEXT NOT NULL,
+        priority BIGINT NOT NULL,
+        status TEXT NOT NULL,
+        worker TEXT NOT NULL DEFAULT '',
+        wish TEXT NOT NULL DEFAULT '',
+        wished_by TEXT NOT NULL DEFAULT '',
+        error TEXT NOT NULL DEFAULT '',
+        mend TEXT NOT NULL DEFAULT '',
+        round BIGINT NOT NULL DEFAULT 1,
+        handed BIGINT NOT NULL DEFAULT 0,
+        tries BIGINT NOT NULL DEFAULT 0,
+        losses BIGINT NOT NULL DEFAULT 0,
+        unclosed BIGINT NOT NULL DEFAULT 0,
+        begin_at DOUBLE PRECISION NOT NULL,
+        created DOUBLE PRECISION NOT NULL,
+        changed DOUBLE PRECISION NOT NULL
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX turn_of_task ON turn (task, number);
+    CREATE INDEX turn_by_status ON turn (status, id);
+    CREATE INDEX turn_of_worker ON turn (worker, status);
+    CREATE TABLE worker (
+        id TEXT PRIMARY KEY,
+        host TEXT NOT NULL,
+        process TEXT NOT NULL,
+        capacity BIGINT NOT NULL,
+        version TEXT NOT NULL,
+        started DOUBLE PRECISION NOT NULL,
+        beat DOUBLE PRECISION NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE message (
+        attempt TEXT NOT NULL,
+        number BIGINT NOT NULL,
+        task TEXT NOT NULL REFERENCES task (id),
+        author TEXT NOT NULL,
+        text TEXT NOT NULL,
+        after BIGINT NOT NULL,
+        delivered BIGINT NOT NULL DEFAULT 0,
+        created DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (attempt, number)
+    ) WITHOUT ROWID;
+    CREATE INDEX message_of_task ON message (task, delivered);
+"""

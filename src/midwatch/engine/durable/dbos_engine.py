@@ -1,0 +1,214 @@
+"""DBOS Transact behind the port: one workflow, one queue, one database beside ours.
+
+The workflow has no steps and hands its work to the worker's own event loop. Its version never changes, so workers of
+different releases take each other's runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from midwatch.domain.errors import InputError, StoreError
+from midwatch.engine.base import Limits, Order, Work
+from midwatch.engine.database.shown import without_password
+
+try:
+    from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
+    from dbos._serialization import DBOSPortableJSON
+    from dbos._sys_db import SystemDatabase
+except ImportError:
+    raise InputError(
+        "workers need the program's server part, which is not installed",
+        "install it: pip install 'midwatch[server]'",
+    ) from None
+
+if TYPE_CHECKING:
+    from dbos._dbos import DBOS as LAUNCHED
+
+T = TypeVar("T")
+
+WORKFLOW = "turn.v1"
+QUEUE = "turns"
+NAME = "midwatch"
+POLLING = 0.5
+"""Seconds between two looks at the queue; a run waits half of it on average."""
+_ALIVE = ["ENQUEUED", "DELAYED", "PENDING"]
+_ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+_CONNECTIONS = 8
+_AT_ONCE = 500
+_handing: dict[str, Callable[[str], Awaitable[str]]] = {}
+"""To the worker's loop, while there is one in this process."""
+_capacity: list[int] = []
+_stored_queue = SystemDatabase.get_queue
+
+
+@DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
+async def _turn(run: str) -> str:
+    return await _handing["work"](run)
+
+
+class DbosEngine:
+    """See `Engine`. `url` is of SQLAlchemy's form: `sqlite:////path/engine.db`, `postgresql://…`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client_made: DBOSClient | None = None
+        self._launched: LAUNCHED | None = None
+
+    async def migrate(self, limits: Limits | None = None) -> None:
+        """See `Engine.migrate`."""
+        await self._call(lambda: self._migrate(limits or Limits()))
+
+    async def enqueue(self, order: Order) -> None:
+        """See `Engine.enqueue`."""
+        options: EnqueueOptions = {
+            "workflow_name": WORKFLOW,
+            "queue_name": QUEUE,
+            "workflow_id": order.run,
+            "app_version": WORKFLOW,
+            "priority": order.priority,
+            "queue_partition_key": order.owner or "-",
+        }
+        if order.delay > 0:
+            options["delay_seconds"] = order.delay
+        await self._call(lambda: self._client().enqueue(options, order.run) and None)
+
+    async def cancel(self, run: str) -> None:
+        """See `Engine.cancel`."""
+        await self._call(lambda: self._cancel(run))
+
+    async def known(self, runs: Sequence[str]) -> frozenset[str]:
+        """See `Engine.known`."""
+
+        def work() -> frozenset[str]:
+            found = self._list(workflow_ids=list(runs), status=_ALIVE)
+            return frozenset(one.workflow_id for one in found)
+
+        return await self._call(work) if runs else frozenset()
+
+    async def launch(self, worker: str, capacity: int, work: Work) -> None:
+        """See `Engine.launch`."""
+        loop = asyncio.get_running_loop()
+
+        async def handed(run: str) -> str:
+            return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_done(work, run), loop))
+
+        _handing["work"] = handed
+        await self._call(lambda: self._launch(worker, capacity))
+
+    async def recover(self, live: Sequence[str]) -> int:
+        """See `Engine.recover`."""
+
+        def work() -> int:
+            pending = self._list(queue_name=QUEUE, status="PENDING")
+            dead = {one.executor_id for one in pending if one.executor_id} - set(live)
+            return len(DBOS._recover_pending_workflows(sorted(dead))) if dead else 0
+
+        return await self._call(work) if self._launched is not None else 0
+
+    async def tidy(self, seconds: float) -> int:
+        """See `Engine.tidy`."""
+
+        def work() -> int:
+            before = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+            ended = self._list(name=WORKFLOW, status=_ENDED, end_time=before, limit=_AT_ONCE)
+            self._client().delete_workflows([one.workflow_id for one in ended])
+            return len(ended)
+
+        return await self._call(work)
+
+    async def stop(self) -> None:
+        """See `Engine.stop`."""
+        if self._launched is not None:
+            launched, self._launched = self._launched, None
+            for event in launched.background_thread_stop_events:
+                event.set()
+            await asyncio.to_thread(_settle, launched)
+            await asyncio.to_thread(DBOS.destroy)
+
+    async def close(self) -> None:
+        """See `Engine.close`."""
+        await self.stop()
+        if self._client_made is not None:
+            client, self._client_made = self._client_made, None
+            await asyncio.to_thread(client.destroy)
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.to_thread(work)
+        except Exception as error:
+            if isinstance(error, AssertionError | TypeError | AttributeError):
+                raise
+            text = " ".join(str(error).split())
+            raise StoreError(
+                f"the engine's database {without_password(self._url)} cannot be used ({text})",
+                "see that it is there and brought up to date: midwatch migrate",
+            ) from error
+
+    def _client(self) -> DBOSClient:
+        if self._client_made is None:
+            self._client_made = DBOSClient(
+                system_database_url=self._url,
+                serializer=DBOSPortableJSON,
+                application_name=NAME,
+                sys_db_idle_transaction_timeout_sec=10,
+            )
+        return self._client_made
+
+    def _list(self, **what: Any) -> list[Any]:
+        return list(self._client().list_workflows(load_input=False, load_output=False, **what))
+
+    def _cancel(self, run: str) -> None:
+        if any(one.status in ("ENQUEUED", "DELAYED") for one in self._list(workflow_ids=[run])):
+            self._client().cancel_workflow(run)
+
+    def _migrate(self, limits: Limits) -> None:
+        if self._url.startswith("sqlite"):
+            with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"))) as db:
+                db.execute("PRAGMA journal_mode = WAL")
+        DBOS.migrate(self._url)
+        self._client().register_queue(QUEUE, partition_concurrency=limits.per_owner, polling_interval_sec=POLLING)
+
+    def _launch(self, worker: str, capacity: int) -> None:
+        config: DBOSConfig = {
+            "name": NAME,
+            "system_database_url": self._url,
+            "sys_db_pool_size": _CONNECTIONS,
+            "sys_db_idle_transaction_timeout_sec": 10,
+            "executor_id": worker,
+            "application_version": WORKFLOW,
+            "serializer": DBOSPortableJSON,
+            "run_migrations": False,
+            "log_level": "ERROR",
+        }
+        _capacity[:] = [capacity]
+        SystemDatabase.get_queue = _bounded  # type: ignore[method-assign] # before the queue's thread first looks
+        launched = DBOS(config=config)
+        DBOS.listen_queues([QUEUE])
+        DBOS.launch()
+        self._launched = launched
+
+
+async def _done(work: Work, run: str) -> str:
+    return await work(run)
+
+
+def _bounded(self: SystemDatabase, name: str, **options: Any) -> Any:
+    """The queue's row is for all workers; how many runs this one takes is its own."""
+    queue = _stored_queue(self, name, **options)
+    if queue is not None and name == QUEUE and _capacity:
+        queue._worker_concurrency = _capacity[-1]
+    return queue
+
+
+def _settle(launched: LAUNCHED, seconds: float = 3.0) -> None:
+    """Let the runs whose work has returned say so; without it, they would be recovered and find nothing to do."""
+    end = time.monotonic() + seconds
+    while launched._active_workflows_set.activeList() and time.monotonic() < end:
+        time.sleep(0.05)

@@ -1,0 +1,32 @@
+"""From the row of a turn to the engine."""
+
+from __future__ import annotations
+
+import time
+
+from midwatch.engine.base import Engine, Order
+from midwatch.engine.turns import Turn, Turns
+
+STALE = 60.0
+"""Seconds after which it is looked whether the engine still has a queued turn."""
+
+
+async def hand_over(turns: Turns, engine: Engine, turn: Turn) -> None:
+    """Give a queued turn to the engine. Twice is the same as once; what a crash leaves out, `sweep` makes up for."""
+    if turn.status == "queued" and turn.handed < turn.round:
+        delay = max(0.0, turn.begin_at - time.time())
+        await engine.enqueue(Order(turn.run, turn.owner, turn.priority, delay))
+        await turns.handed(turn)
+
+
+async def sweep(turns: Turns, engine: Engine) -> int:
+    """Hand over what nobody has handed over yet, also what the engine has lost; how many."""
+    stale = await turns.stale(STALE)
+    known = await engine.known([turn.run for turn in stale])
+    for turn in stale:
+        if turn.run not in known:
+            await turns.lost(turn)
+    waiting = await turns.waiting()
+    for turn in waiting:
+        await hand_over(turns, engine, turn)
+    return len(waiting)

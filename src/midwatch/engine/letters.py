@@ -1,0 +1,64 @@
+"""What a person says to a task while workers have it: one row for each attempt that is to hear it.
+
+Whether an attempt has heard it is what its log says: the message stands there after event `after`. `delivered` only
+spares a look at it, so a crash between the log and the row neither loses a message nor says it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from midwatch.engine.database.base import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message for one attempt."""
+
+    attempt: str
+    number: int
+    """Counts the task's messages."""
+    author: str
+    text: str
+    after: int
+    """How many events the attempt had when it was written."""
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Its name."""
+        return self.attempt, self.number
+
+
+def write(db: Connection, task_id: str, author: str, text: str) -> int:
+    """Keep a message for every attempt of the task; its number. The caller has the task's row."""
+    query = "SELECT coalesce(max(number), 0) + 1 FROM message WHERE task = ?"
+    number = int(db.execute(query, (task_id,)).fetchone()[0])
+    db.execute(
+        "INSERT INTO message (attempt, number, task, author, text, after, created) "  # noqa: S608 - our own words
+        f"SELECT id, ?, task, ?, ?, seq, {db.clock} FROM attempt WHERE task = ?",
+        (number, author, text, task_id),
+    )
+    return number
+
+
+def undelivered(db: Connection, task_ids: Sequence[str]) -> list[Letter]:
+    """What attempts of these tasks have not been seen to hear, in the order it was said."""
+    found: list[Letter] = []
+    for task_id in task_ids:
+        query = (
+            "SELECT attempt, number, author, text, after FROM message WHERE task = ? AND delivered = 0 "
+            "ORDER BY attempt, number"
+        )
+        found += [Letter(*row) for row in db.execute(query, (task_id,))]
+    return found
+
+
+def delivered(db: Connection, keys: Sequence[tuple[str, int]]) -> None:
+    """These stand in their attempts' logs."""
+    db.executemany("UPDATE message SET delivered = 1 WHERE attempt = ? AND number = ?", keys)
+
+
+def settle(db: Connection, task_id: str, but: str) -> None:
+    """No attempt of the task, but that one, waits for a message any more."""
+    db.execute("UPDATE message SET delivered = 1 WHERE task = ? AND attempt <> ?", (task_id, but))

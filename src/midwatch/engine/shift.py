@@ -1,0 +1,127 @@
+"""What a worker does with turns. Every change is refused when the turn is not this worker's any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from midwatch.engine import letters
+from midwatch.engine.database.base import Connection, Database
+from midwatch.engine.letters import Letter
+from midwatch.engine.turns import FIELDS, Turn, newest, next_turn
+
+MOST_LOSSES = 100
+"""Workers that may die over one turn before it fails: it may be what kills them."""
+
+
+class Shift:
+    """The turns of one worker, by the id of its lease."""
+
+    def __init__(self, database: Database, worker: str) -> None:
+        self._database, self._worker = database, worker
+
+    async def begin(self, run: str) -> Turn | None:
+        """Take the queued turn of a run, and return it; None when it is not to be done now: another has it, it was
+        paused or cancelled or queued anew, or this worker has no lease."""
+        turn_id, _, number = run.partition("/")
+
+        def work(db: Connection) -> Turn | None:
+            query = (
+                f"UPDATE turn SET status = 'running', worker = ?, changed = {db.clock} "  # noqa: S608 - our own words
+                "WHERE id = ? AND round = ? AND (status = 'queued' OR (status = 'running' AND (worker = ? OR "
+                "worker NOT IN (SELECT id FROM worker)))) AND EXISTS (SELECT 1 FROM worker WHERE id = ?) "
+                f"RETURNING {FIELDS}"
+            )
+            row = db.execute(query, (self._worker, turn_id, int(number), self._worker, self._worker)).fetchone()
+            return None if row is None else Turn(*row)
+
+        return await self._database.write(work)
+
+    async def end(self, turn: Turn, status: str, error: str = "", mend: str = "", *, unclosed: bool = False) -> bool:
+        """The turn is `done`, `failed`, `cancelled` or `paused`. What was said too late opens the next one. `unclosed`:
+        its log still wants the word that it was cancelled. False when it was not this worker's."""
+
+        def work(db: Connection) -> bool:
+            newest(db, turn.task, lock=True)  # nobody says anything meanwhile
+            query = (
+                "UPDATE turn SET status = ?, error = ?, mend = ?, worker = '', wish = '', unclosed = ?, "  # noqa: S608
+                f"changed = {db.clock} WHERE id = ? AND status = 'running' AND worker = ?"
+            )
+            values = (status, error, mend, int(unclosed), turn.id, self._worker)
+            if not db.execute(query, values).rowcount:
+                return False
+            if status == "done" and letters.undelivered(db, [turn.task]):
+                next_turn(db, turn, "message")
+            return True
+
+        return await self._database.write(work)
+
+    async def again(self, turn: Turn, delay: float = 0.0, *, failed: bool = False) -> bool:
+        """Put the turn back into the queue, to begin after so many seconds. `failed`: it counts as a try. A wish that
+        came meanwhile is fulfilled instead. False when it was not this worker's."""
+
+        def work(db: Connection) -> bool:
+            query = (
+                "UPDATE turn SET status = CASE wish WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' "  # noqa: S608
+                "ELSE 'queued' END, unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, worker = '', wish = '', "
+                f"round = round + 1, tries = tries + ?, begin_at = {db.clock} + ?, changed = {db.clock} "
+                "WHERE id = ? AND status = 'running' AND worker = ?"
+            )
+            return db.execute(query, (int(failed), delay, turn.id, self._worker)).rowcount > 0
+
+        return await self._database.write(work)
+
+    async def let_go(self) -> int:
+        """Put all of this worker's turns back into the queue; how many."""
+
+        def work(db: Connection) -> int:
+            query = (
+                "UPDATE turn SET status = 'queued', worker = '', round = round + 1, "  # noqa: S608 - our own words
+                f"changed = {db.clock} WHERE status = 'running' AND worker = ?"
+            )
+            return db.execute(query, (self._worker,)).rowcount
+
+        return await self._database.write(work)
+
+    async def wishes(self) -> Sequence[Turn]:
+        """Those of this worker's turns of which a person wants something."""
+        query = f"SELECT {FIELDS} FROM turn WHERE status = 'running' AND worker = ? AND wish <> ''"  # noqa: S608
+        return await self._database.read(lambda db: [Turn(*row) for row in db.execute(query, (self._worker,))])
+
+    async def letters(self, tasks: Sequence[str]) -> Sequence[Letter]:
+        """What attempts of these tasks have not been seen to hear."""
+        return await self._database.read(lambda db: letters.undelivered(db, tasks))
+
+    async def delivered(self, keys: Sequence[tuple[str, int]]) -> None:
+        """These messages stand in their logs."""
+        await self._database.write(lambda db: letters.delivered(db, keys))
+
+    async def settle(self, task_id: str, *, but: str = "") -> None:
+        """No attempt of the task, but that one, waits for a message any more."""
+        await self._database.write(lambda db: letters.settle(db, task_id, but))
+
+    async def unclosed(self, limit: int = 20) -> Sequence[Turn]:
+        """Turns that were cancelled while nobody worked on them: their logs do not say so yet."""
+        query = f"SELECT {FIELDS} FROM turn WHERE unclosed = 1 AND status = 'cancelled' LIMIT ?"  # noqa: S608
+        return await self._database.read(lambda db: [Turn(*row) for row in db.execute(query, (limit,))])
+
+    async def closed(self, turn: Turn) -> None:
+        """The log of that turn says how it ended."""
+        query = "UPDATE turn SET unclosed = 0 WHERE id = ?"
+        await self._database.write(lambda db: db.execute(query, (turn.id,)).rowcount)
+
+
+def reclaim(db: Connection) -> list[str]:
+    """Queue the running turns whose workers have no lease; those turns. One that has lost too many workers fails."""
+    gone = "status = 'running' AND worker NOT IN (SELECT id FROM worker)"
+    query = (
+        f"UPDATE turn SET status = 'failed', error = ?, mend = ?, worker = '', changed = {db.clock} "  # noqa: S608
+        f"WHERE {gone} AND losses >= ?"
+    )
+    mend = "see what their machine's log says of memory; then `midwatch retry` goes on with it"
+    db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES))
+    query = (
+        "UPDATE turn SET status = CASE wish WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' "  # noqa: S608
+        "ELSE 'queued' END, unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, wish = '', worker = '', "
+        f"losses = losses + 1, changed = {db.clock} WHERE {gone} RETURNING id"
+    )
+    return [row[0] for row in db.execute(query)]

@@ -1,0 +1,264 @@
+"""Turns: the pieces of a task's work that workers take. The row is the truth of how a turn stands; the engine only
+says when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from midwatch.domain.errors import InputError
+from midwatch.engine import letters
+from midwatch.engine.database.base import Connection, Database
+from midwatch.engine.store.sql import insert
+
+if TYPE_CHECKING:
+    from midwatch.domain.task import Task
+
+INTERACTIVE, BATCH = 1, 10
+"""Priorities: the lower is taken first."""
+OPEN = ("queued", "running", "paused")
+ENDED = ("done", "failed", "cancelled")
+WISHES = ("cancel", "pause")
+FIELDS = (
+    "id, task, number, kind, owner, repository, priority, status, worker, wish, wished_by, error, mend, round, handed, "
+    "tries, losses, begin_at, created, changed"
+)
+"""The columns of a `Turn`, in its order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One piece of a task's work. Times are seconds since 1970 by the database's clock."""
+
+    id: str
+    """`TASK:N`."""
+    task: str
+    number: int
+    """1 for the first."""
+    kind: str
+    """Why there is one: `submit`, `message`, `retry`, `resume`."""
+    owner: str
+    """Who wants it; empty where there are no users."""
+    repository: str
+    priority: int
+    status: str
+    """`queued`, `running`, `paused`, `done`, `failed`, `cancelled`."""
+    worker: str
+    """Who works on it; empty for nobody."""
+    wish: str
+    """What a person wants of a running one, and it has not come to yet: `cancel`, `pause`; empty for nothing."""
+    wished_by: str
+    error: str
+    """Why it failed; empty when it did not."""
+    mend: str
+    round: int
+    """Counts how often it was put into the queue."""
+    handed: int
+    """The round that the engine was last given."""
+    tries: int
+    """How often it could not go on."""
+    losses: int
+    """How many of its workers have died."""
+    begin_at: float
+    """Not before; 0 for at once."""
+    created: float
+    changed: float
+    """When its status became what it is."""
+
+    @property
+    def run(self) -> str:
+        """The engine's name for this turn in this round: given to the engine twice it is run once."""
+        return f"{self.id}/{self.round}"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which turns; empty fields take all."""
+
+    status: str = ""
+    owner: str = ""
+    repository: str = ""
+    task: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who wants a turn, and when."""
+
+    owner: str = ""
+    priority: int = INTERACTIVE
+    begin_at: float = 0.0
+
+
+class Turns:
+    """What whoever submits and steers does with turns. Nothing here waits for a worker."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def submit(self, task: Task, begun: Sequence[Any] = (), asked: Asked | None = None) -> Turn:
+        """Keep a task and its first turn in one transaction. Twice with the same task is the same as once."""
+        wanted = asked or Asked()
+
+        def work(db: Connection) -> Turn:
+            insert(db, task, begun)
+            return newest(db, task.id) or _open(db, task.id, "submit", task.repository, wanted)
+
+        return await self.database.write(work)
+
+    async def again(self, task: Task, kind: str, asked: Asked | None = None) -> Turn:
+        """Open the next turn (`retry`, `resume`) of a task. A paused turn is queued itself. Raises InputError while
+        another one is queued or running."""
+        wanted = asked or Asked()
+
+        def work(db: Connection) -> Turn:
+            last = newest(db, task.id, lock=True)
+            if last is not None and last.status == "paused":
+                _queue(db, last.id)
+                return _found(db, last.id)
+            if last is not None and last.status in OPEN:
+                raise InputError(
+                    f"task {task.id} is {last.status} already", f"`midwatch show {task.id}` shows how far it is"
+                )
+            return _open(db, task.id, kind, task.repository, wanted)
+
+        return await self.database.write(work)
+
+    async def say(self, task: Task, text: str, author: str, asked: Asked | None = None) -> Turn:
+        """Give a task a person's message: its running attempts get it with their next model call; where none is open,
+        the next turn is opened for it. Raises InputError for an empty one."""
+        if not text.strip():
+            raise InputError("the message is empty", "say what is to be done")
+        wanted = asked or Asked()
+
+        def work(db: Connection) -> Turn:
+            last = newest(db, task.id, lock=True)
+            letters.write(db, task.id, author, text)
+            if last is not None and last.status in OPEN:
+                return last
+            return _open(db, task.id, "message", task.repository, wanted)
+
+        return await self.database.write(work)
+
+    async def wish(self, task_id: str, wish: str, by: str) -> Turn:
+        """Cancel or pause a task's open turn: a running one when its worker sees it, a waiting one now. Raises
+        InputError when there is none, or when it is paused already."""
+        if wish not in WISHES:
+            raise InputError(f"there is no wish {wish!r}", f"choose one of {', '.join(WISHES)}")
+
+        def work(db: Connection) -> Turn:
+            last = newest(db, task_id, lock=True)
+            if last is None or last.status in ENDED or (last.status, wish) == ("paused", "pause"):
+                status = "has no turn" if last is None else f"is {last.status} already"
+                raise InputError(f"task {task_id} {status}", f"`midwatch show {task_id}` shows what came of it")
+            if last.status == "running":
+                db.execute("UPDATE turn SET wish = ?, wished_by = ? WHERE id = ?", (wish, by, last.id))
+            else:
+                status = "cancelled" if wish == "cancel" else "paused"
+                query = f"UPDATE turn SET status = ?, wished_by = ?, wish = '', unclosed = ?, changed = {db.clock} WHERE id = ?"  # noqa: S608, E501 - our own words
+                db.execute(query, (status, by, int(status == "cancelled"), last.id))
+            return _found(db, last.id)
+
+        return await self.database.write(work)
+
+    async def get(self, turn_id: str) -> Turn:
+        """That turn. Raises InputError when there is none."""
+        return await self.database.read(lambda db: _found(db, turn_id))
+
+    async def newest(self, task_id: str) -> Turn | None:
+        """The last turn of a task; None for one that was never handed to workers."""
+        return await self.database.read(lambda db: newest(db, task_id))
+
+    async def of_tasks(self, tasks: Sequence[str]) -> dict[str, Turn]:
+        """The last turn of each of these tasks that has one."""
+
+        def work(db: Connection) -> dict[str, Turn]:
+            found = ((task, newest(db, task)) for task in tasks)
+            return {task: turn for task, turn in found if turn is not None}
+
+        return await self.database.read(work)
+
+    async def page(self, only: Filter, before: str = "", limit: int = 50) -> Sequence[Turn]:
+        """Turns, the newest task's first; `before` is the id that the page before ended with."""
+        wanted = {name: value for name in ("status", "owner", "repository", "task") if (value := getattr(only, name))}
+        terms = [f"{name} = ?" for name in wanted] + (["id < ?"] if before else [])
+        where = f"WHERE {' AND '.join(terms)}" if terms else ""
+        query = f"SELECT {FIELDS} FROM turn {where} ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own words
+        values = (*wanted.values(), *([before] if before else []), limit)
+        return await self.database.read(lambda db: [Turn(*row) for row in db.execute(query, values)])
+
+    async def counts(self) -> dict[str, int]:
+        """How many turns there are of each status."""
+        query = "SELECT status, count(*) FROM turn GROUP BY status"
+        return await self.database.read(lambda db: dict(db.execute(query).fetchall()))
+
+    async def waiting(self, limit: int = 500) -> Sequence[Turn]:
+        """Queued turns that the engine has not been given in this round."""
+        query = f"SELECT {FIELDS} FROM turn WHERE status = 'queued' AND handed < round ORDER BY id LIMIT ?"  # noqa: S608
+        return await self.database.read(lambda db: [Turn(*row) for row in db.execute(query, (limit,))])
+
+    async def stale(self, seconds: float, limit: int = 500) -> Sequence[Turn]:
+        """Turns that the engine was given and that are queued still after so many seconds and past their time."""
+
+        def work(db: Connection) -> list[Turn]:
+            query = (
+                f"SELECT {FIELDS} FROM turn WHERE status = 'queued' AND handed = round "  # noqa: S608 - our own words
+                f"AND changed < {db.clock} - ? AND begin_at < {db.clock} - ? ORDER BY changed LIMIT ?"
+            )
+            return [Turn(*row) for row in db.execute(query, (seconds, seconds, limit))]
+
+        return await self.database.read(work)
+
+    async def handed(self, turn: Turn) -> None:
+        """The engine has been given this turn in its round."""
+        query = "UPDATE turn SET handed = ? WHERE id = ? AND handed < ?"
+        values = (turn.round, turn.id, turn.round)
+        await self.database.write(lambda db: db.execute(query, values).rowcount)
+
+    async def lost(self, turn: Turn) -> None:
+        """The engine knows nothing of this turn any more: it is handed over anew."""
+        query = "UPDATE turn SET round = round + 1 WHERE id = ? AND round = ? AND status = 'queued'"
+        await self.database.write(lambda db: db.execute(query, (turn.id, turn.round)).rowcount)
+
+
+def newest(db: Connection, task_id: str, *, lock: bool = False) -> Turn | None:
+    """The last turn of a task; with `lock`, nobody else opens or changes one before this transaction ends."""
+    if lock:  # also where there is no turn yet
+        db.execute(f"SELECT id FROM task WHERE id = ?{db.for_update}", (task_id,)).fetchone()  # noqa: S608
+    end = db.for_update if lock else ""
+    query = f"SELECT {FIELDS} FROM turn WHERE task = ? ORDER BY number DESC LIMIT 1{end}"  # noqa: S608 - our own words
+    row = db.execute(query, (task_id,)).fetchone()
+    return None if row is None else Turn(*row)
+
+
+def next_turn(db: Connection, last: Turn, kind: str) -> Turn:
+    """The turn after that one, wanted by the same."""
+    return _open(db, last.task, kind, last.repository, Asked(last.owner, last.priority))
+
+
+def _open(db: Connection, task_id: str, kind: str, repository: str, asked: Asked) -> Turn:
+    query = "SELECT coalesce(max(number), 0) + 1 FROM turn WHERE task = ?"
+    number = int(db.execute(query, (task_id,)).fetchone()[0])
+    name = f"{task_id}:{number}"
+    db.execute(
+        "INSERT INTO turn (id, task, number, kind, owner, repository, priority, status, begin_at, created, changed) "  # noqa: S608
+        f"VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, {db.clock}, {db.clock})",
+        (name, task_id, number, kind, asked.owner, repository, asked.priority, asked.begin_at),
+    )
+    return _found(db, name)
+
+
+def _queue(db: Connection, turn_id: str) -> None:
+    query = (
+        "UPDATE turn SET status = 'queued', round = round + 1, tries = 0, error = '', mend = '', wish = '', "  # noqa: S608
+        f"changed = {db.clock} WHERE id = ?"
+    )
+    db.execute(query, (turn_id,))
+
+
+def _found(db: Connection, turn_id: str) -> Turn:
+    row = db.execute(f"SELECT {FIELDS} FROM turn WHERE id = ?", (turn_id,)).fetchone()  # noqa: S608 - our own words
+    if row is None:
+        raise InputError(f"there is no turn {turn_id!r}", "`midwatch list` shows the tasks")
+    return Turn(*row)

@@ -1,0 +1,192 @@
+"""Leases of workers: a row that its worker keeps fresh by the database's clock, and a reaper for those that do not.
+
+The beat and the reaper have a thread and a connection of their own each: whatever the worker is busy with, it beats,
+and a reaper that waits for a lock of the dead does not cost its own lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from midwatch.domain.errors import MidwatchError
+from midwatch.engine import processes
+from midwatch.engine.database.base import Connection, Database
+from midwatch.engine.shift import reclaim
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How leases run, in seconds. All workers of a database have the same."""
+
+    lease: float = 30.0
+    """Without a beat for so long a worker counts as gone."""
+    beat: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker, as its row has it. Times are seconds since 1970."""
+
+    id: str
+    host: str
+    process: str
+    capacity: int
+    """Turns at the same time."""
+    version: str
+    started: float
+    beat: float
+    fresh: bool
+    """It has beaten within a lease."""
+
+
+def new_id() -> str:
+    """Of a worker that starts now; no other has it."""
+    return f"{processes.host().partition('/')[0]}:{processes.me()}:{uuid.uuid4().hex[:8]}"
+
+
+async def listed(database: Database, terms: Terms | None = None) -> Sequence[Worker]:
+    """All workers that have a row."""
+    lease = (terms or Terms()).lease
+
+    def work(db: Connection) -> list[Worker]:
+        fresh = f"CASE WHEN beat > {db.clock} - ? THEN 1 ELSE 0 END"
+        query = f"SELECT id, host, process, capacity, version, started, beat, {fresh} FROM worker ORDER BY id"  # noqa: S608
+        return [Worker(*row[:-1], fresh=bool(row[-1])) for row in db.execute(query, (lease,))]
+
+    return await database.read(work)
+
+
+@dataclass
+class Lease:
+    """This process's row. `make` opens a database of its own for each thread. Between `start` and `stop` it beats and
+    reaps; `ours` says whether the worker may work."""
+
+    id: str
+    make: Callable[[], Database]
+    capacity: int
+    version: str
+    terms: Terms = field(default_factory=Terms)
+    reaped: Callable[[Sequence[str], Sequence[str]], Awaitable[None]] | None = None
+    """Told on the reaper's thread, after each round, which workers live and which turns were queued again."""
+    note: Callable[[str], None] = lambda _: None
+    """Told in words what happens; from any thread."""
+
+    def __post_init__(self) -> None:
+        self._end = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._beaten = 0.0
+        self._steady = 0.0
+        """Since when every beat has come in time; 0 while they do not."""
+        self.lost = 0
+        """How often the lease was over while this process went on: what it was doing then is not its any more."""
+
+    @property
+    def ours(self) -> bool:
+        """The lease is not over. A worker for which it is ends what it does and begins anew when this is true again."""
+        return self._beaten > 0 and _now() - self._beaten < self.terms.lease
+
+    async def start(self) -> None:
+        """Make the row, then keep it. Raises StoreError when it cannot be made."""
+        database = self.make()
+        try:
+            began = _now()
+            await database.write(self._register)
+            self._beaten = self._steady = began
+        finally:
+            await database.close()
+        for name, doing in (("beat", self._beat), ("reaper", self._reap)):
+            thread = threading.Thread(target=asyncio.run, args=(doing(),), name=f"midwatch-{name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    async def stop(self) -> None:
+        """Beat no more and drop the row: others take up at once what is still this worker's. May be called twice."""
+        self._end.set()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        self._threads, self._beaten = [], 0.0
+        database = self.make()
+        with suppress(MidwatchError):  # then it ends by itself
+            await database.write(lambda db: db.execute("DELETE FROM worker WHERE id = ?", (self.id,)).rowcount)
+        await database.close()
+
+    def _register(self, db: Connection) -> None:
+        values = (self.id, processes.host(), processes.me(), self.capacity, self.version)
+        db.execute(
+            "INSERT INTO worker (id, host, process, capacity, version, started, beat) "  # noqa: S608 - our own words
+            f"VALUES (?, ?, ?, ?, ?, {db.clock}, {db.clock}) ON CONFLICT (id) DO UPDATE SET beat = excluded.beat",
+            values,
+        )
+
+    async def _beat(self) -> None:
+        database = self.make()
+        while not self._end.wait(self.terms.beat):
+            try:
+                await self._beat_once(database)
+            except MidwatchError as error:
+                self._steady = 0.0
+                self.note(f"could not beat: {error.message}")
+        await database.close()
+
+    async def _beat_once(self, database: Database) -> None:
+        began = _now()
+        kept = await database.write(self._keep)
+        if not kept and self.ours:  # somebody took it for dead: the worker lets go before it has a row again
+            self.lost += 1
+            self._beaten = self._steady = 0.0
+            self.note("the lease was taken away")
+            return
+        if not kept:
+            await database.write(self._register)
+        if self._beaten and began - self._beaten >= self.terms.lease:
+            self.lost += 1
+        if not self._steady or began - self._beaten >= self.terms.lease / 2:
+            self._steady = began
+        self._beaten = began
+
+    def _keep(self, db: Connection) -> bool:
+        query = f"UPDATE worker SET beat = {db.clock} WHERE id = ?"  # noqa: S608 - our own words
+        return db.execute(query, (self.id,)).rowcount > 0
+
+    async def _reap(self) -> None:
+        database = self.make()
+        while not self._end.wait(self.terms.beat):
+            try:
+                await self._round(database)
+            except MidwatchError as error:
+                self.note(f"could not look after other workers: {error.message}")
+        await database.close()
+
+    async def _round(self, database: Database) -> None:
+        """Others may only have had the trouble that this worker had: they get a lease's time to beat again first."""
+        others = [w for w in await listed(database, self.terms) if not w.fresh and w.id != self.id]
+        if others and (not self._steady or _now() - self._steady < self.terms.lease):
+            return
+        for worker in others:
+            if worker.host == processes.host() and processes.alive(worker.process):
+                ended = processes.end(worker.process)
+                self.note(f"worker {worker.id} did not beat: {'ended it' if ended else 'it cannot be ended'}")
+                if not ended:
+                    continue  # its boxes and locks are there still
+            if await database.write(lambda db, name=worker.id: self._drop(db, name)):  # type: ignore[misc]
+                self.note(f"worker {worker.id} is gone")
+        turns = await database.write(reclaim)
+        if turns:
+            self.note(f"queued again: {', '.join(turns)}")
+        if self.reaped is not None:
+            await self.reaped([w.id for w in await listed(database, self.terms)], turns)
+
+    def _drop(self, db: Connection, worker_id: str) -> bool:
+        query = f"DELETE FROM worker WHERE id = ? AND beat < {db.clock} - ?"  # noqa: S608 - our own words
+        return db.execute(query, (worker_id, self.terms.lease)).rowcount > 0
+
+
+def _now() -> float:
+    """Seconds that also pass while this process, or the machine, is stopped."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

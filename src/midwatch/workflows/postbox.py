@@ -1,0 +1,50 @@
+"""What people say to a task while it is worked on, from its rows to the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from midwatch.agent.context import shown_prompt
+from midwatch.domain.events import Event, Message
+from midwatch.domain.observer import Silent
+from midwatch.engine.letters import Letter
+
+
+class Postbox(Silent):
+    """Of one task that this process works on; also the observer of its logs. A letter has arrived when it stands in
+    the log of its attempt, whoever wrote it there."""
+
+    def __init__(self) -> None:
+        self._letters: dict[tuple[str, int], Letter] = {}
+        self._waiting: list[Letter] = []
+        self._arrived: list[tuple[str, int]] = []
+
+    def put(self, letters: Sequence[Letter]) -> None:
+        """These are to be said. Those it has had already are not said twice."""
+        for letter in letters:
+            if letter.key not in self._letters:
+                self._letters[letter.key] = letter
+                self._waiting.append(letter)
+
+    def take(self, attempt: str) -> Sequence[Message]:
+        """See `Parts.inbox`."""
+        mine = [letter for letter in self._waiting if letter.attempt == attempt]
+        self._waiting = [letter for letter in self._waiting if letter.attempt != attempt]
+        return [Message("person", shown_prompt(letter.text)) for letter in mine]
+
+    def event(self, event: Event) -> None:
+        """Look whether a letter has arrived."""
+        body = event.body
+        if not isinstance(body, Message) or body.author != "person":
+            return
+        for letter in self._letters.values():
+            known = letter.key in self._arrived or letter.attempt != event.attempt
+            if not known and event.seq > letter.after and shown_prompt(letter.text) == body.text:
+                self._arrived.append(letter.key)
+                self._waiting = [waiting for waiting in self._waiting if waiting.key != letter.key]
+                return
+
+    @property
+    def arrived(self) -> Sequence[tuple[str, int]]:
+        """The keys of the letters that stand in their logs."""
+        return tuple(self._arrived)

@@ -1,0 +1,335 @@
+"""Being a worker: take turns of tasks from the engine, work on them, and hand over what is left when told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from midwatch import __version__
+from midwatch.domain.errors import InputError, MidwatchError, OperationError, StaleEpoch, StoreError
+from midwatch.engine.database.address import VARIABLE, opened
+from midwatch.engine.handing import sweep
+from midwatch.engine.lease import Held
+from midwatch.engine.shift import Shift
+from midwatch.engine.turns import Turns
+from midwatch.engine.workers import Lease, Terms, new_id
+from midwatch.wiring import parts_of, report
+from midwatch.workflows.postbox import Postbox
+from midwatch.workflows.reopening import Shelf
+
+if TYPE_CHECKING:
+    from midwatch.domain.task import Task
+    from midwatch.engine.base import Engine
+    from midwatch.engine.turns import Turn
+    from midwatch.wiring import Home
+
+T = TypeVar("T")
+
+LOOK = 0.25
+"""Seconds between two looks at what people want of the turns that are worked on."""
+SWEEP = 2.0
+"""Seconds between two looks at what was not handed to the engine, or not closed."""
+FORGET = 7 * 86400.0
+"""Seconds after which the engine forgets what was ordered and has ended."""
+MOST_TRIES = 6
+FIRST_PAUSE = 5.0
+"""Seconds before a turn that could not go on is tried again; each further pause is twice as long."""
+HELD_PAUSE = 5.0
+"""Seconds before a turn is tried again whose task another process works on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a worker works."""
+
+    capacity: int
+    """Turns at the same time."""
+    terms: Terms = field(default_factory=Terms)
+    note: Callable[[str, str], None] = lambda _turn, _text: None
+    """Told in a line what happens to a turn (empty: to the worker itself); from any thread."""
+
+
+def engine_of(home: Home) -> Engine:
+    """The engine beside the home's database. Raises InputError when the server part is not installed."""
+    from midwatch.engine.durable.address import engine_url
+    from midwatch.engine.durable.dbos_engine import DbosEngine
+
+    return DbosEngine(engine_url(home.environ.get(VARIABLE, ""), home.state))
+
+
+async def work(home: Home, engine: Engine, options: Options, stop: asyncio.Event) -> None:
+    """Be a worker until `stop` is set; then whatever it was doing is handed over, and this returns. One process is one
+    worker. Raises StoreError when the database cannot be used at the start."""
+    worker = _Worker(home, engine, options)
+    await worker.start()
+    loops = [asyncio.create_task(worker.watch()), asyncio.create_task(worker.sweep())]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (*loops, stopped):
+            task.cancel()
+        await asyncio.wait([*loops, stopped])
+        await worker.drain()
+    for task in loops:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+
+@dataclass(eq=False)
+class _Going:
+    """A turn that is being worked on."""
+
+    turn: Turn
+    doing: asyncio.Task[None]
+    postbox: Postbox
+    why: str = ""
+    """Why it was cancelled: `cancel`, `pause`, `drain`, `lost`; empty when it was not."""
+    by: str = ""
+
+    def end(self, why: str, by: str = "") -> None:
+        """Cancel it once."""
+        if not self.why:
+            self.why, self.by = why, by
+            self.doing.cancel()
+
+
+class _Worker:
+    def __init__(self, home: Home, engine: Engine, options: Options) -> None:
+        self._home, self._engine, self._options = home, engine, options
+        self._url = home.environ.get(VARIABLE, "")
+        self._lease = Lease(
+            new_id(), lambda: opened(self._url, home.state), options.capacity, __version__, options.terms,
+            self._reaped, lambda text: options.note("", text),
+        )  # fmt: skip
+        self._turns = Turns(home.store.database)
+        self._shift = Shift(home.store.database, self._lease.id)
+        self._going: dict[str, _Going] = {}
+        self._waiting: set[asyncio.Task[object]] = set()
+        self._draining = False
+        self._lost = 0
+
+    async def start(self) -> None:
+        """Have a lease, then take turns."""
+        if not self._url.startswith("postgres"):  # there, `midwatch migrate` alone changes the schema
+            await self._home.store.database.migrate()
+            await self._engine.migrate()
+        await self._lease.start()
+        await self._engine.launch(self._lease.id, self._options.capacity, self.do)
+        self._options.note("", f"worker {self._lease.id} takes up to {self._options.capacity} turns")
+
+    async def do(self, run: str) -> str:
+        """One run of the engine. See `Work`."""
+        await self._may_begin()
+        turn = await self._patiently(lambda: self._shift.begin(run))
+        if turn is None:
+            return "not now"
+        self._options.note(turn.id, f"begins ({turn.kind})" if turn.losses + turn.tries == 0 else "goes on")
+        postbox = Postbox()
+        going = _Going(turn, asyncio.create_task(self._solve(turn, postbox)), postbox)
+        self._going[turn.id] = going
+        if self._draining:
+            going.end("drain")
+        try:
+            await asyncio.wait([going.doing])
+            ended = await self._patiently(lambda: self._ended(going))
+        finally:
+            del self._going[turn.id]
+        self._options.note(turn.id, ended)
+        return ended
+
+    async def _may_begin(self) -> None:
+        """Wait for the lease. When the worker ends instead, another one takes the run up."""
+        me = asyncio.current_task()
+        assert me is not None
+        self._waiting.add(me)
+        try:
+            while self._draining or not self._mine:  # noqa: ASYNC110 - the lease is kept on another thread
+                await asyncio.sleep(LOOK)
+        finally:
+            self._waiting.discard(me)
+
+    @property
+    def _mine(self) -> bool:
+        """The turns that are worked on here are this worker's."""
+        return self._lease.ours and self._lost == self._lease.lost
+
+    async def watch(self) -> None:
+        """What people want of the turns, and whether they are this worker's still."""
+        while True:
+            await asyncio.sleep(LOOK)
+            try:
+                await self._look()
+            except StoreError as error:
+                self._options.note("", f"could not look: {error.message}")
+
+    async def sweep(self) -> None:
+        """What a crash has left between the rows, the engine and the logs."""
+        for rounds in itertools.count(1):
+            try:
+                await sweep(self._turns, self._engine)
+                for turn in await self._shift.unclosed():
+                    await self._close(turn)
+                if not rounds % 300:
+                    await self._engine.tidy(FORGET)
+            except MidwatchError as error:
+                self._options.note("", f"could not sweep: {error.message}")
+            await asyncio.sleep(SWEEP)
+
+    async def drain(self) -> None:
+        """Hand over: each turn stops where it is and is queued again, then the lease is dropped."""
+        self._draining = True
+        self._options.note("", f"stopping; handing over {len(self._going)} turns")
+        while self._going:
+            for going in self._going.values():
+                going.end("drain")
+            await asyncio.sleep(LOOK / 5)
+        with suppress(MidwatchError):  # another worker's sweep does the same
+            await sweep(self._turns, self._engine)
+        await self._engine.stop()
+        for task in self._waiting:
+            task.cancel()
+        await self._lease.stop()
+        self._options.note("", "stopped")
+
+    async def _look(self) -> None:
+        if not self._mine:
+            await self._let_go()
+            return
+        if not self._going:
+            return
+        for turn in await self._shift.wishes():
+            if turn.id in self._going:
+                self._going[turn.id].end(turn.wish, turn.wished_by)
+        tasks = {going.turn.task: going for going in self._going.values()}
+        for letter in await self._shift.letters(list(tasks)):
+            tasks[letter.attempt.partition(".")[0]].postbox.put([letter])
+
+    async def _let_go(self) -> None:
+        """The lease is over: whatever this worker was doing may be another's now."""
+        lost = self._lease.lost
+        if self._going:
+            self._options.note("", f"the lease is over; letting go of {len(self._going)} turns")
+        for going in self._going.values():
+            going.end("lost")
+        await asyncio.gather(*(asyncio.wait([going.doing]) for going in self._going.values()))
+        await self._shift.let_go()
+        self._lost = lost
+
+    async def _solve(self, turn: Turn, postbox: Postbox) -> None:
+        task = (await self._home.store.find(turn.task)).task
+        letters = await self._shift.letters([task.id])
+        if letters:
+            await self._reopen(task, letters[0].text)
+        postbox.put(letters)
+        await _solve(self._home, task, postbox)
+        await self._shift.delivered(postbox.arrived)
+        chosen = (await report(self._home, task.id)).chosen.attempt
+        await self._shift.settle(task.id, but=chosen)
+
+    async def _reopen(self, task: Task, text: str) -> None:
+        """A task that is finished takes a message up as `midwatch tell` does. What it cannot take is not kept."""
+        from midwatch.workflows.reopening import tell
+
+        if not (await report(self._home, task.id)).finished:
+            return
+        try:
+            await tell(self._shelf, task.id, text)
+        except Held:
+            raise
+        except InputError:
+            await self._shift.settle(task.id)
+            raise
+
+    async def _ended(self, going: _Going) -> str:
+        """Write down how a turn ended, and say it in words."""
+        turn, shift = going.turn, self._shift
+        await shift.delivered(going.postbox.arrived)
+        error = None if going.doing.cancelled() else going.doing.exception()
+        if going.doing.cancelled() or (going.why and error is not None):
+            return await self._stopped(going)
+        match error:
+            case None:
+                kept = await shift.end(turn, "done")
+            case StaleEpoch() | Held():
+                kept = await shift.again(turn, HELD_PAUSE)
+                return f"let go: {error.message}" if kept else "let go"
+            case OperationError() if turn.tries + 1 < MOST_TRIES:
+                pause = FIRST_PAUSE * 2**turn.tries
+                await shift.again(turn, pause, failed=True)
+                return f"could not go on, again in {pause:.0f} s: {error.message}"
+            case MidwatchError():
+                kept = await shift.end(turn, "failed", error.message, error.mend)
+                return f"failed: {error.message}"
+            case _:
+                self._options.note(turn.id, "".join(traceback.format_exception(error)).rstrip())
+                what = f"a bug in Midwatch: {type(error).__name__}: {error}"
+                kept = await shift.end(turn, "failed", what, "the worker's output has all of it; please report it")
+                return f"failed: {what}"
+        return "done" if kept else "let go"
+
+    async def _stopped(self, going: _Going) -> str:
+        turn = going.turn
+        match going.why:
+            case "cancel":
+                if await self._shift.end(turn, "cancelled", unclosed=True):
+                    await self._close(replace(turn, wished_by=going.by))
+                return "cancelled"
+            case "pause":
+                await self._shift.end(turn, "paused")
+                return "paused"
+            case "lost":
+                return "let go"  # `_let_go` queues it
+        await self._shift.again(turn)
+        return "handed over"
+
+    async def _close(self, turn: Turn) -> None:
+        """Let the logs of a cancelled turn say so."""
+        from midwatch.workflows.cancelling import cancel
+
+        try:
+            await cancel(self._shelf, turn.task, turn.wished_by)
+        except Held:
+            return  # the next sweep does
+        except InputError as error:
+            self._options.note(turn.id, f"its log does not say that it was cancelled: {error.message}")
+        await self._shift.closed(turn)
+
+    @property
+    def _shelf(self) -> Shelf:
+        return Shelf(self._home.state, self._home.store, self._home.forge)
+
+    async def _reaped(self, live: Sequence[str], _: Sequence[str]) -> None:
+        await self._engine.recover(live)
+
+    async def _patiently(self, doing: Callable[[], Awaitable[T]]) -> T:
+        """Do it when the database answers. What the lease's end makes of it meanwhile, the database refuses."""
+        while True:
+            try:
+                return await doing()
+            except StoreError as error:
+                self._options.note("", f"waiting for the database: {error.message}")
+                await asyncio.sleep(1)
+
+
+async def _solve(home: Home, task: Task, postbox: Postbox) -> None:
+    """As `wiring.run`, with what people say meanwhile."""
+    from midwatch.workflows.read import settled
+    from midwatch.workflows.reopening import another_kind
+    from midwatch.workflows.review import review
+    from midwatch.workflows.solve import solve
+
+    if task.kind not in ("task", "review"):
+        raise another_kind(task)
+    if task.kind == "task" and await settled(home.store, home.state, home.forge, task):
+        return
+    async with parts_of(home, task, task.model, postbox) as parts:
+        if task.kind == "review":
+            await review(task, parts)
+        else:
+            await solve(task, replace(parts, inbox=postbox.take))

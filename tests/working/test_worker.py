@@ -1,0 +1,96 @@
+"""Workers as processes: killed, stopped, told to stop; and what people want of the turns that they have."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from midwatch import reading, wiring
+from midwatch.domain.events import Message, Stopped
+from midwatch.engine.turns import Turns
+from tests.support.model_server import ModelServer, serving
+from tests.support.office import Office, ended, ending, serving_counts
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ModelServer]:
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def office(request: pytest.FixtureRequest, tmp_path: Path, server: ModelServer) -> AsyncIterator[Office]:
+    url = f"sqlite:///{tmp_path / 'state' / 'midwatch' / 'state.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_server").database()
+    made = Office(tmp_path, url, serving_counts(server, 5, seconds=0.2))
+    await made.make()
+    yield made
+    made.close()
+
+
+async def test_a_worker_that_is_killed_and_one_that_is_stopped_lose_nothing_and_double_nothing(office: Office) -> None:
+    tasks = await office.submit(3)
+    killed = office.worker()
+    await office.begun(tasks[0], 2)
+    killed.kill()
+    stopped = office.worker()
+    await office.begun(tasks[0], 4)
+    stopped.send_signal(signal.SIGSTOP)
+    last = office.worker()
+    await office.until(ended)
+    assert stopped.wait(60) == -signal.SIGKILL
+    last.terminate()
+    assert last.wait(60) == 0
+    end = await ending(office, tasks, 5)
+    assert end.faults == ()
+    assert (end.finished, end.requests) == (3, 3)
+
+
+async def test_a_worker_that_is_told_to_stop_hands_over_and_the_other_goes_on(office: Office) -> None:
+    tasks = await office.submit(2)
+    first = office.worker()
+    await office.begun(tasks[0], 2)
+    first.terminate()
+    assert first.wait(60) == 0
+    turns = await office.turns()
+    assert [(turn.status, turn.worker, turn.round) for turn in turns] == [("queued", "", 2)] * 2
+    office.worker()
+    await office.until(ended)
+    assert (await ending(office, tasks, 5)).faults == ()
+
+
+async def test_a_message_a_pause_and_a_cancel_reach_a_running_turn(office: Office) -> None:
+    task, other = await office.submit(2)
+    office.worker()
+    await office.begun(task, 1)
+    await office.begun(other, 1)
+    async with office.home() as home:
+        turns = Turns(home.store.database)
+        await turns.say(task, "Mind the gap.", "ada")
+        await turns.wish(task.id, "pause", "ada")
+        await turns.wish(other.id, "cancel", "bob")
+        await office.until(lambda all_: {t.task: t.status for t in all_} == {task.id: "paused", other.id: "cancelled"})
+        await turns.again(task, "resume")
+        await office.until(lambda all_: {t.status for t in all_} == {"done", "cancelled"})
+        events = await home.store.read(f"{task.id}.1")
+        said = [e.body.text for e in events if isinstance(e.body, Message) and e.body.author == "person"]
+        assert said[1:] == ["Mind the gap."]
+        await turns.say(task, "And the step.", "ada")
+        await office.until(lambda all_: [t.status for t in all_ if t.task == task.id] == ["done", "done"])
+        events = await home.store.read(f"{task.id}.1")
+        said = [e.body.text for e in events if isinstance(e.body, Message) and e.body.author == "person"]
+        assert said[1:] == ["Mind the gap.", "And the step."]
+        assert (await wiring.report(home, task.id)).status == "done"
+        assert len(await home.forge.list()) == 1
+        await asyncio.sleep(0)
+        ends = [e.body for e in await home.store.read(f"{other.id}.1") if isinstance(e.body, Stopped)]
+        assert ends == [Stopped("cancelled", "by bob")]
+        report = await wiring.report(home, other.id)
+        assert (report.status, report.finished) == ("cancelled", True)
+        for each in (task, other):
+            assert (await reading.verify(home, each.id)).faults == ()
