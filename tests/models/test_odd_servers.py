@@ -95,7 +95,7 @@ async def test_a_damaged_answer_is_a_reply_that_can_be_given_back_or_a_failure_w
     for _ in range(80):
         odd = damaged(events, chance)
         try:
-            pieces = [piece async for piece in model._read(view_of(), b"{}", stream(odd))]
+            pieces = [piece async for piece in model._read(view_of(), 2, stream(odd))]
         except (Passing, ModelError) as error:
             assert str(error)  # noqa: PT017  (either is right)
             continue
@@ -114,5 +114,5 @@ async def test_a_message_whose_content_is_no_list_says_nothing(content: object) 
     model: Any = build("openai/gpt-5", load_models({}, ENVIRON))
     item = {"type": "message", "role": "assistant", "content": content}
     events: list[Mapping[str, Any]] = [{"type": "response.completed", "response": {"output": [item]}}]
-    (reply,) = [piece async for piece in model._read(view_of(), b"{}", stream(events))]
+    (reply,) = [piece async for piece in model._read(view_of(), 2, stream(events))]
     assert (reply.text, reply.stop) == ("", "end")

@@ -134,3 +134,21 @@ async def test_git_in_a_box_finds_nothing_to_read_again(user: UserRepository, tm
     assert all(int(path.stat().st_mtime) < int(index) for path in tree.glob("d*/*"))
     shutil.rmtree(tree / "d1")
     assert len(git(tree, "--no-optional-locks", "status", "--porcelain").split("\n")) == 50
+
+
+async def test_all_users_in_one_process_have_one_handle_until_the_last_is_gone(
+    user: UserRepository, tmp_path: Path
+) -> None:
+    repository, base = await at(user, tmp_path)
+    (await base_checkout(repository, base)).release()
+    before = len(os.listdir("/proc/self/fd"))
+    made = [await base_checkout(repository, base) for _ in range(20)]
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    for checkout in made[1:]:
+        checkout.release()
+    assert collect(tmp_path / "state", keep_bytes=0, keep_seconds=0) == 0
+    assert made[0].tree.is_dir()
+    made[0].release()
+    assert len(os.listdir("/proc/self/fd")) == before
+    collect(tmp_path / "state", keep_bytes=0, keep_seconds=0)
+    assert not made[0].tree.exists()

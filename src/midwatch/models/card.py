@@ -146,9 +146,9 @@ def count(value: Any, *path: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
-def estimated(body: bytes, *written: str) -> Usage:
+def estimated(size: int, *written: str) -> Usage:
     """Usage where the server tells none: four bytes to a token, so that limits of tokens and money still bite."""
-    return Usage(input_tokens=max(1, len(body) // 4), output_tokens=sum(map(len, written)) // 4)
+    return Usage(input_tokens=max(1, size // 4), output_tokens=sum(map(len, written)) // 4)
 
 
 def is_object(text: str) -> bool:

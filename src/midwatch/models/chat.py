@@ -94,7 +94,7 @@ class ChatModel(WireModel):
         parts = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in images]
         return {"role": "user", "content": [{"type": "text", "text": text}, *parts]}
 
-    async def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
+    async def _read(self, view: View, size: int, events: Events) -> AsyncGenerator[Delta | Reply]:
         """Deltas as they come; the reply when a reason to finish has come, and the usage if it comes soon after."""
         gathered = Gathered()
         while (event := await _next(events, gathered.finish)) is not None and event is not DONE:
@@ -110,9 +110,9 @@ class ChatModel(WireModel):
             raise Passing(f"the model at {self._asked.endpoint.shown} wrote a call that cannot be read")
         if not gathered.finish and (event is None or gathered.empty):
             raise Passing(f"{self._asked.endpoint.shown} ended its stream before the answer was complete")
-        yield self._reply(view, body, gathered)
+        yield self._reply(view, size, gathered)
 
-    def _reply(self, view: View, body: bytes, gathered: Gathered) -> Reply:
+    def _reply(self, view: View, size: int, gathered: Gathered) -> Reply:
         ids = CallIds(view)
         message = gathered.message(ids.take)
         calls = tuple(
@@ -128,7 +128,7 @@ class ChatModel(WireModel):
         text = gathered.text or gathered.refusal
         usage = _usage(gathered.usage)
         if usage is None:
-            usage = estimated(body, text, gathered.reasoning, *(call.arguments for call in calls))
+            usage = estimated(size, text, gathered.reasoning, *(call.arguments for call in calls))
         return Reply(self.name, WIRE, text, calls, (message,), usage, stop)
 
 

@@ -14,16 +14,19 @@ import zlib
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from midwatch.domain.errors import InputError, ModelError
 from midwatch.models.endpoint import Endpoint, shown_url
+from midwatch.models.outgoing import Outgoing
 from midwatch.models.retry import Passing
 
 if TYPE_CHECKING:
     import httpcore2
 
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 60.0
 
@@ -48,7 +51,7 @@ class Connections:
         self._pool: httpcore2.AsyncConnectionPool | None = None
 
     @asynccontextmanager
-    async def post(self, path: str, body: bytes) -> AsyncGenerator[Answer]:
+    async def post(self, path: str, body: Outgoing) -> AsyncGenerator[Answer]:
         """Send a body. Leaving closes the connection, unless the answer was read to its end. Raises Passing for what
         may pass, ModelError or InputError for the rest."""
         import httpcore2
@@ -58,7 +61,7 @@ class Connections:
             httpcore2.ProxyError, httpcore2.UnsupportedProtocol,
         )  # fmt: skip
         idle = self._endpoint.idle_seconds
-        headers = self._headers(await self._endpoint.current_key())
+        headers = {**self._headers(await self._endpoint.current_key()), "Content-Length": str(body.size)}
         limits = {"connect": CONNECT_SECONDS, "write": WRITE_SECONDS, "read": idle}
         try:
             async with self._connected().stream(
@@ -110,8 +113,7 @@ class Connections:
             url = self._endpoint.base_url
             local = self._endpoint.local
             # Loading the certificates of the system takes 30 ms, for nothing where no TLS is spoken.
-            plain = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            secure = plain if url.startswith("http://") else httpcore2.default_ssl_context()
+            secure = _without() if url.startswith("http://") else _certified()
             common: dict[str, Any] = {"ssl_context": secure, "max_connections": None, "keepalive_expiry": 60.0}
             proxy = "" if local else _proxy_for(url)
             if proxy:
@@ -120,7 +122,7 @@ class Connections:
                 self._pool = httpcore2.AsyncHTTPProxy(
                     f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
                     proxy_auth=pair if parts.username else None,
-                    proxy_ssl_context=httpcore2.default_ssl_context() if parts.scheme == "https" else None,
+                    proxy_ssl_context=_certified() if parts.scheme == "https" else None,
                     **common,
                 )
             else:
@@ -168,6 +170,23 @@ class Connections:
         if not self._endpoint.local and (proxy := _proxy_for(self._endpoint.base_url)):
             reason += f" (through the proxy {shown_url(proxy)})"
         return Passing(f"cannot reach {where}: {reason}", mend=mend, kind="connect")
+
+
+@cache
+def _without() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _certified() -> ssl.SSLContext:
+    """With the system's certificates, or those that the environment names. It takes a megabyte, so all share it."""
+    return _with(*map(os.environ.get, _CERTIFICATES))
+
+
+@cache
+def _with(*_: str | None) -> ssl.SSLContext:
+    import httpcore2
+
+    return httpcore2.default_ssl_context()
 
 
 def _proxy_for(url: str) -> str:

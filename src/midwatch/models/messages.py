@@ -119,7 +119,7 @@ class MessagesModel(WireModel):
             blocks.append({"type": "image", "source": source})
         return blocks
 
-    async def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
+    async def _read(self, view: View, size: int, events: Events) -> AsyncGenerator[Delta | Reply]:
         """Deltas as they come; the reply when the message has been stopped."""
         blocks = Blocks()
         async for event in events:
@@ -134,9 +134,9 @@ class MessagesModel(WireModel):
                 break
         if not blocks.stop:
             raise Passing(f"{self._asked.endpoint.shown} ended its stream before the answer was complete")
-        yield self._reply(view, body, blocks)
+        yield self._reply(view, size, blocks)
 
-    def _reply(self, view: View, body: bytes, blocks: Blocks) -> Reply:
+    def _reply(self, view: View, size: int, blocks: Blocks) -> Reply:
         ids = CallIds(view)
         items: list[dict[str, Any]] = []
         calls: list[ToolCall] = []
@@ -146,7 +146,7 @@ class MessagesModel(WireModel):
                 calls.append(ToolCall(block["id"], str(block.get("name") or ""), written))
             items.append(block)
         text = "\n\n".join(str(b["text"]) for b in items if b.get("type") == "text" and b.get("text"))
-        usage = _usage(blocks.usage) or estimated(body, text, *(call.arguments for call in calls))
+        usage = _usage(blocks.usage) or estimated(size, text, *(call.arguments for call in calls))
         stop = _STOPS.get(blocks.stop) or ("calls" if calls else "end")
         return Reply(self.name, WIRE, text, tuple(calls), tuple(items), usage, stop)
 

@@ -84,7 +84,7 @@ class ResponsesModel(WireModel):
         parts: list[dict[str, Any]] = [{"type": "input_text", "text": text}]
         return parts + [{"type": "input_image", "image_url": data_url(one), "detail": "auto"} for one in images]
 
-    async def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
+    async def _read(self, view: View, size: int, events: Events) -> AsyncGenerator[Delta | Reply]:
         """Deltas as they come; the reply when the terminal event has come."""
         done: dict[int, dict[str, Any]] = {}
         async for event in events:
@@ -99,7 +99,7 @@ class ResponsesModel(WireModel):
                 place = event.get("output_index")
                 done[place if isinstance(place, int) else len(done)] = _part(event, "item")
             elif kind in _ENDS:
-                yield self._reply(view, body, _part(event, "response"), [done[place] for place in sorted(done)])
+                yield self._reply(view, size, _part(event, "response"), [done[place] for place in sorted(done)])
                 return
             elif kind == "response.failed":
                 raise from_event(self._asked, _part(event, "response").get("error") or {})
@@ -108,11 +108,11 @@ class ResponsesModel(WireModel):
             elif event.get("object") == "response":  # one document instead of a stream
                 if event.get("status") == "failed" or event.get("error"):
                     raise from_event(self._asked, event.get("error") or {})
-                yield self._reply(view, body, dict(event), [])
+                yield self._reply(view, size, dict(event), [])
                 return
         raise Passing(f"{self._asked.endpoint.shown} ended its stream before the answer was complete")
 
-    def _reply(self, view: View, body: bytes, response: dict[str, Any], done: list[dict[str, Any]]) -> Reply:
+    def _reply(self, view: View, size: int, response: dict[str, Any], done: list[dict[str, Any]]) -> Reply:
         # The last event repeats all items, but some servers leave its list empty.
         output = response.get("output")
         items = done or [item for item in (output if isinstance(output, list) else []) if isinstance(item, dict)]
@@ -136,7 +136,7 @@ class ResponsesModel(WireModel):
         else:
             stop = "calls" if calls else "refusal" if refused else "end"
         text = "\n\n".join(filter(None, texts))
-        usage = _usage(response.get("usage")) or estimated(body, text, *(call.arguments for call in calls))
+        usage = _usage(response.get("usage")) or estimated(size, text, *(call.arguments for call in calls))
         return Reply(self.name, WIRE, text, tuple(calls), tuple(items), usage, stop)
 
 

@@ -27,6 +27,11 @@ class Trace:
         """An empty name: nothing is written."""
         self._folder = Path(folder).expanduser() if folder else None
 
+    @property
+    def on(self) -> bool:
+        """Whether anything is written."""
+        return self._folder is not None
+
     @contextmanager
     def answer(self, body: bytes) -> Iterator[BinaryIO | None]:
         """Write a request, and give the file that takes its answer; None where nothing is written. Raises InputError

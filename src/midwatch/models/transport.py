@@ -14,6 +14,7 @@ from midwatch.domain.conversation import Delta, Reply
 from midwatch.domain.errors import ModelError
 from midwatch.models.connection import Answer, Connections
 from midwatch.models.endpoint import Endpoint
+from midwatch.models.outgoing import Outgoing
 from midwatch.models.refusals import Asked, from_status
 from midwatch.models.retry import Passing, pause
 from midwatch.models.sse import Decoder
@@ -53,9 +54,9 @@ class Transport:
         self._path = path
         self._connections = Connections(asked.endpoint, headers)
 
-    async def converse(self, body: bytes, read: Reader) -> AsyncGenerator[Delta | Reply]:
+    async def converse(self, body: Outgoing, read: Reader) -> AsyncGenerator[Delta | Reply]:
         """Send the body, and yield what `read` makes of the answer, up to and with the Reply. Raises ModelError."""
-        pace, tokens = self._endpoint.pace, len(body) // 4
+        pace, tokens = self._endpoint.pace, body.size // 4
         tried = 0
         while True:
             tried += 1
@@ -100,9 +101,9 @@ class Transport:
         """Release the connections; a later request makes new ones."""
         await self._connections.close()
 
-    async def _events(self, body: bytes) -> Events:
+    async def _events(self, body: Outgoing) -> Events:
         """The events of one answer. Closing this closes the connection, unless the answer was read to its end."""
-        with self._endpoint.trace.answer(body) as written:
+        with self._endpoint.trace.answer(body.data if self._endpoint.trace.on else b"") as written:
             async with self._connections.post(self._path, body) as answer:
                 chunks = _written(answer.chunks, written)
                 async with aclosing(chunks), aclosing(self._read(answer, chunks)) as events:

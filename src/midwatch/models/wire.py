@@ -12,6 +12,7 @@ from urllib.parse import quote
 from midwatch.domain.conversation import Delta, Replied, Reply, ToolSpec, Usage, View
 from midwatch.models.card import Card, settled
 from midwatch.models.endpoint import Endpoint
+from midwatch.models.outgoing import Outgoing
 from midwatch.models.refusals import Asked
 from midwatch.models.transport import Events, Transport
 
@@ -37,8 +38,9 @@ class WireModel:
         self, view: View, tools: Sequence[ToolSpec], *, max_output: int | None = None
     ) -> AsyncGenerator[Delta | Reply]:
         """As the contract says."""
-        body = self._body(view, tools, min(max_output or self.max_output, self.max_output))
-        reader = functools.partial(self._read, view, body)
+        most = min(max_output or self.max_output, self.max_output)
+        body = Outgoing(functools.partial(self._body, view, tools, most))
+        reader = functools.partial(self._read, view, body.size)
         async with aclosing(self._transport.converse(body, reader)) as pieces:
             async for piece in pieces:
                 yield dataclasses.replace(piece, items=settled(piece.items)) if isinstance(piece, Reply) else piece
@@ -60,6 +62,6 @@ class WireModel:
         """The request."""
         raise NotImplementedError
 
-    def _read(self, view: View, body: bytes, events: Events) -> AsyncGenerator[Delta | Reply]:
-        """What an answer's events say, up to and with the Reply."""
+    def _read(self, view: View, size: int, events: Events) -> AsyncGenerator[Delta | Reply]:
+        """What an answer's events say, up to and with the Reply. `size`: of the request, in bytes."""
         raise NotImplementedError

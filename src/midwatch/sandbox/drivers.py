@@ -37,3 +37,13 @@ def make(name: str) -> Sandbox:
 
         return Process()
     raise InputError(f"there is no sandbox {name!r}", f"choose one of {', '.join(NAMES)}")
+
+
+def slotted(most: int) -> dict[str, Sandbox]:
+    """All drivers by name, for a process that works on many tasks: no more than `most` of all their boxes have
+    processes at a time. Raises InputError for less than one. For `Home.sandboxes`."""
+    from midwatch.sandbox.slots import Slots
+    from midwatch.sandbox.slotted import SlottedSandbox
+
+    slots = Slots(most)
+    return {name: SlottedSandbox(make(name), slots) for name in NAMES}

@@ -23,6 +23,8 @@ class ExecResult:
     """Output bytes that were handed to the sink."""
     left: tuple[str, ...] = ()
     """Command lines of processes that it left in the background, and that were ended with it; at most 20."""
+    lost: str = ""
+    """What the box has lost since the command before, in words; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,12 +212,14 @@ def _result(request: _Request, result: ExecResult, blob: Blob, shortened: str, b
 
 
 def _left(result: ExecResult) -> str:
-    """What was still running in the background, in a line; the model may have meant it to go on."""
+    """What was still running in the background, in a line: the model may have meant it to go on. And what the box has
+    lost meanwhile."""
+    lost = f"\n[{result.lost}]" if result.lost else ""
     if not result.left:
-        return ""
+        return lost
     lines = [harmless(line, newlines=False)[:100] for line in result.left[:5]]
     more = len(result.left) - len(lines)
-    return "\n[ended with the command: " + "; ".join(lines) + (f" and {more} more]" if more else "]")
+    return "\n[ended with the command: " + "; ".join(lines) + (f" and {more} more]" if more else "]") + lost
 
 
 def _request(arguments: str, root: str, start: str = "") -> _Request:

@@ -15,9 +15,10 @@ from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.disk import full_or_broken
-from midwatch.sandbox.base import Box, BoxSpec, Protections, Sandbox
+from midwatch.sandbox.base import SUPPORT, WORKDIR, Box, BoxSpec, Protections, Sandbox
 from midwatch.sandbox.network import Decision
 from midwatch.workflows.environment import (
+    IN_PLACE,
     OPEN,
     Environment,
     EnvironmentParts,
@@ -27,6 +28,7 @@ from midwatch.workflows.environment import (
     extras_of,
     set_up,
 )
+from midwatch.workflows.late import LateBox
 from midwatch.workflows.plan import Means
 from midwatch.workflows.setup import gather, own_files
 from midwatch.workspace.checkout import PRIVATE, Workspace
@@ -52,10 +54,11 @@ class Site:
     """For the log; None without a setup."""
 
     async def workspace(
-        self, folder: Path, box_id: str, start: Checkpoint | None, *, work_only: bool = False
+        self, folder: Path, box_id: str, start: Checkpoint | None, *, work_only: bool = False, later: bool = False
     ) -> Workspace:
         """The files of a checkpoint (of the base when None) in `folder`, for the box of that name; `work_only`:
-        without those that git ignores. Raises OperationError for a setup that is run here and fails."""
+        without those that git ignores; `later`: made when its `late_box` is first used. Raises OperationError for a
+        setup that is run here and fails."""
         owner = self.sandbox.owner(box_id)
         extras, here = extras_of(self.task.terms), bool(self.environment.commands)
         tree = Workspace(
@@ -68,7 +71,10 @@ class Site:
         )
         if here:
             await self._set_up(tree, box_id)
-        await self.restore(tree, start, work_only=work_only)
+        if later:
+            tree.later(self.task.base, start, self._layers(tree))
+        else:
+            await self.restore(tree, start, work_only=work_only)
         return tree
 
     async def _set_up(self, tree: Workspace, box_id: str) -> None:
@@ -90,8 +96,7 @@ class Site:
 
     async def restore(self, tree: Workspace, start: Checkpoint | None, *, work_only: bool = False) -> None:
         """Put a workspace back to a checkpoint; no box may be open on it."""
-        layers = (*self.environment.workspace, *self._left(tree, "workspace"))
-        await tree.restore(self.task.base, start, layers, work_only=work_only)
+        await tree.restore(self.task.base, start, self._layers(tree), work_only=work_only)
 
     async def go_to(self, tree: Workspace, box: Box, checkpoint: Checkpoint) -> None:
         """Put a workspace back to a checkpoint, with its box parked meanwhile: what runs there is ended; /tmp and the
@@ -117,6 +122,30 @@ class Site:
         spec = await equip(environment, self._spec(tree, box_id, support), self.sandbox.owner(box_id), decided)
         async with self.sandbox.open(replace(spec, later=later)) as box:
             yield box
+
+    @asynccontextmanager
+    async def late_box(
+        self, tree: Workspace, box_id: str, decided: Callable[[Decision], None], support: Path | None = None
+    ) -> AsyncIterator[Box]:
+        """A box on a workspace of `later`: both are made at its first use, which raises as `Sandbox.open` and
+        `Workspace.restore`."""
+
+        @asynccontextmanager
+        async def opening() -> AsyncIterator[Box]:
+            await tree.ready()
+            async with self.box(tree, box_id, decided, support) as box:
+                yield box
+
+        here = self.sandbox.name in IN_PLACE
+        inside = "" if support is None else str(support) if here else SUPPORT
+        late = LateBox(str(tree.tree) if here else WORKDIR, inside, opening)
+        try:
+            yield late
+        finally:
+            await late.close()
+
+    def _layers(self, tree: Workspace) -> tuple[Path, ...]:
+        return (*self.environment.workspace, *self._left(tree, "workspace"))
 
     def _left(self, tree: Workspace, part: str) -> tuple[Path, ...]:
         """The layer of what a setup has left in this folder."""

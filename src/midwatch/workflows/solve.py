@@ -31,6 +31,7 @@ from midwatch.engine.store.base import Store
 from midwatch.forges.base import Forge
 from midwatch.models.base import Model
 from midwatch.sandbox.base import WORKDIR, Protections, Sandbox
+from midwatch.sandbox.slotted import SlottedSandbox
 from midwatch.tools.approval import Approver, Nobody
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.toolset import ToolSet
@@ -78,6 +79,12 @@ class Parts:
     """Who is asked where a person must decide."""
     inbox: Callable[[str], Sequence[Message]] = _nothing_said
     """Takes what a person has said meanwhile to the attempt of that id, for its next model call."""
+
+    @property
+    def late(self) -> bool:
+        """Whether workspaces and boxes are made at their first use: where many attempts share slots, most of them wait
+        for something else."""
+        return isinstance(self.sandbox, SlottedSandbox)
 
     @property
     def site(self) -> SiteParts:
@@ -210,11 +217,13 @@ async def told_instructions(task: Task, parts: Parts) -> str:
 
 async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:
     parts.observer.phase("preparing the workspace")
-    tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint)
+    late = parts.late
+    tree = await place.workspace(work_folder(parts.state, log.attempt), log.attempt, log.checkpoint, later=late)
     requests = Requests("work")
+    opening = place.late_box if late else place.box
     try:
         async with (
-            place.box(tree, log.attempt, requests.note, parts.support) as box,
+            opening(tree, log.attempt, requests.note, parts.support) as box,
             equipped(task, log, box, parts.tools, parts.servers) as tools,
         ):
             bench = Workplace(

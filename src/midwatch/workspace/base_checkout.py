@@ -50,25 +50,38 @@ class Furnishing:
         return {".git/objects/info/alternates": self.alternates, ".git/info/exclude": self.exclude}
 
 
-class BaseCheckout:
-    """A checkout in use: it stays until `release`, or until nothing refers to this object."""
+class _Use:
+    """The shared lock of this process on a checkout, and what is known of it: for all who use it here at one time."""
 
-    def __init__(self, folder: Path, lease: int, objects: Path, furnishing: Furnishing) -> None:
+    def __init__(self, folder: Path, lease: int) -> None:
         about = json.loads((folder / _ABOUT).read_bytes())
-        self.tree = folder / "tree"
-        self.objects = objects
-        """The git objects that a box must be given to read, at the same path."""
         self.gitlinks = frozenset(os.fsencode(path) for path in about["gitlinks"])
         said = about.get("pointers", {})
         self.pointers: Pointers = {os.fsencode(path): (blob, oid, size) for path, (blob, oid, size) in said.items()}
+        self.lease = lease
+        weakref.finalize(self, os.close, lease)
+
+
+_uses: weakref.WeakValueDictionary[Path, _Use] = weakref.WeakValueDictionary()
+
+
+class BaseCheckout:
+    """A checkout in use: it stays until `release`, or until nothing refers to this object."""
+
+    def __init__(self, folder: Path, use: _Use, objects: Path, furnishing: Furnishing) -> None:
+        self.tree = folder / "tree"
+        self.objects = objects
+        """The git objects that a box must be given to read, at the same path."""
+        self.gitlinks = use.gitlinks
+        self.pointers = use.pointers
         """Files that lie here with their content, and in the commit as pointers of Git LFS."""
         self.furnishing = furnishing
         """What this workspace's `.git` should hold by now."""
-        self._release = weakref.finalize(self, os.close, lease)
+        self._use: _Use | None = use
 
     def release(self) -> None:
-        """Let it be deleted. May be called twice."""
-        self._release()
+        """Let it be deleted, as far as this user is concerned. May be called twice."""
+        self._use = None
 
 
 def bases_folder(repository: Repository) -> Path:
@@ -94,15 +107,8 @@ async def base_checkout(repository: Repository, base: Base, wanted: Wanted = NOT
     furnishing = Furnishing(alternates((visible / "objects",)), repository.excludes())
     try:
         while True:
-            lease = await _locked(folder, fcntl.LOCK_SH)
-            try:
-                if _whole(folder):
-                    os.utime(lease)  # the last use
-                    return BaseCheckout(folder, lease, visible / "objects", furnishing)
-            except BaseException:
-                os.close(lease)
-                raise
-            os.close(lease)
+            if (use := await _used(folder)) is not None:
+                return BaseCheckout(folder, use, visible / "objects", furnishing)
             lease = await _locked(folder, fcntl.LOCK_EX)
             try:
                 if not _whole(folder):
@@ -111,6 +117,24 @@ async def base_checkout(repository: Repository, base: Base, wanted: Wanted = NOT
                 os.close(lease)
     except OSError as error:
         raise full_or_broken(folder, error) from error
+
+
+async def _used(folder: Path) -> _Use | None:
+    """The checkout in use from now on; None when it is not there."""
+    use = _uses.get(folder)
+    if use is None or not _whole(folder):
+        lease = await _locked(folder, fcntl.LOCK_SH)
+        try:
+            use = _Use(folder, lease) if _whole(folder) else None
+        except BaseException:
+            os.close(lease)
+            raise
+        if use is None:
+            os.close(lease)
+            return None
+        _uses[folder] = use
+    os.utime(use.lease)  # the last use
+    return use
 
 
 async def _locked(folder: Path, kind: int) -> int:

@@ -78,7 +78,7 @@ class Workspace:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """The last one: what was restored or saved. `restore` must have been called."""
+        """The last one: what was restored or saved. `restore` or `later` must have been called."""
         assert self._checkpoint is not None
         return self._checkpoint
 
@@ -121,10 +121,24 @@ class Workspace:
         await discard(*left)
         return start
 
+    def later(self, base: Base, checkpoint: Checkpoint | None = None, layers: tuple[Path, ...] = ()) -> None:
+        """As `restore`, but nothing is made before `ready` is called; nothing can have changed until then."""
+        self._of, self._layers, self._saver = base, layers, None
+        self._checkpoint = checkpoint or Checkpoint(tree=base.tree, commit=base.commit)
+
+    async def ready(self) -> None:
+        """Make what `later` has put off. May be called again. Raises as `restore`."""
+        assert self._of is not None, "later comes first"
+        if self._saver is None:
+            await self.restore(self._of, self.checkpoint, self._layers)
+
     async def put_back(self, checkpoint: Checkpoint) -> None:
         """Be as an earlier checkpoint again, over the same base and layers. Unlike with `restore` a box's /tmp and home
         stay, and its box may be parked instead of closed. Raises as `restore`, which must have been called before."""
         assert self._of is not None, "restore comes first"
+        if self._saver is None:
+            self._checkpoint = checkpoint
+            return
         private, kept = self.folder / PRIVATE, self.folder / "kept"
         try:
             await asyncio.to_thread(set_aside, kept)  # what a crash in here has left
@@ -139,7 +153,8 @@ class Workspace:
     async def save(self) -> Checkpoint:
         """Keep the files as they are now, ignored ones beside the work. The same as before when nothing changed. What
         cannot be kept is in `skipped`. Raises OperationError (GitError for the store)."""
-        assert self._saver is not None, "restore comes first"
+        if self._saver is None:
+            return self.checkpoint
         try:
             saved = await asyncio.to_thread(self._saver.save, self.checkpoint, self._memory)
         except OSError as error:
