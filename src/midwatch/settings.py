@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from midwatch.agent.config import AgentSettings, read_hooks
 from midwatch.domain.errors import InputError
+from midwatch.engine.config import ServingSettings
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
 from midwatch.telemetry.config import TelemetrySettings
@@ -43,6 +44,7 @@ class Settings:
     agent: AgentSettings = field(default_factory=AgentSettings)
     hooks: tuple[Hook, ...] = ()
     mcp: McpSettings = field(default_factory=McpSettings)
+    server: ServingSettings = field(default_factory=ServingSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def surroundings(
@@ -106,9 +108,10 @@ def load(environ: Mapping[str, str]) -> Settings:
     agent = _table(AgentSettings, "agent", values.pop("agent", None), path)
     hooks = read_hooks(values.pop("hooks", None), str(path))
     mcp = check_mcp(_table(McpSettings, "mcp", values.pop("mcp", None), path), str(path))
+    server = _table(ServingSettings, "server", values.pop("server", None), path)
     telemetry = check_telemetry(_table(TelemetrySettings, "telemetry", values.pop("telemetry", None), path), str(path))
     models = load_models(values, environ, str(path))
-    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp, telemetry=telemetry)
+    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp, server, telemetry)
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:

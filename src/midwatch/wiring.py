@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -84,8 +84,8 @@ async def home(environ: Mapping[str, str] | None = None, adjust: Adjust | None =
         await store.close()
 
 
-async def start(home: Home, request: Request) -> Task:
-    """Make a task, durable when this returns. Raises InputError for what cannot be done as asked."""
+async def start(home: Home, request: Request, keep: Callable[[Task], Awaitable[None]] | None = None) -> Task:
+    """Make a task, durable when this returns (`keep`: instead of the store). Raises InputError for what cannot be."""
     from midwatch.workflows.start import make_task
     from midwatch.workspace.repository import Repository
 
@@ -95,7 +95,7 @@ async def start(home: Home, request: Request) -> Task:
     repository = await Repository.open(home.state, request.repository, plain=request.kind == "conversation")
     limits = settings.limits.fill(request.limits)
     around = settings.surroundings(home.state, home.environ, name, request.sandbox, limits)
-    await home.store.create(task := await make_task(request, repository, around))
+    await (keep or home.store.create)(task := await make_task(request, repository, around))
     home.opened[task.id] = repository
     return task
 

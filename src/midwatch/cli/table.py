@@ -29,6 +29,8 @@ COMMANDS: dict[str, str] = {
     "admin orphans": "what no live attempt owns any more: processes, mounts, control groups, folders; and its removal",
     "acp": "an agent for editors (Zed, JetBrains, Neovim), over the Agent Client Protocol",
     "mcp": "a server for other agents: they submit tasks, follow them and read what came of them",
+    "serve": "a server: tasks over HTTP, for a team and for programs; works on them too",
+    "migrate": "bring the database's schema up to date; a PostgreSQL database needs it once for each release",
     "worker": "take turns of submitted tasks and work on them; any number may run",
     "login": "log in to an MCP server that asks for it",
     "doctor": "what this machine has and lacks, with the fix for each",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _ATTEMPT = "id, epoch, seq, hash, last_kind, updated"
 _EVENT = "attempt, seq, kind, version, time, epoch, body, prev, hash"
+_ALL = 1 << 62
+_LAST = "~"
+"""Comes after every id."""
 _SUBTASK = '%"kind":"subtask"%'
 """In the canonical form; the same words inside a text have backslashes before their quotes."""
 
@@ -42,7 +45,7 @@ class SqlStore:
         wanted = task_of(prefix)
 
         def work(db: Connection) -> list[tuple[str, str]]:
-            pattern = wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+            pattern = _literally(wanted) + "%"
             rows = db.execute("SELECT id, body FROM task WHERE id LIKE ? ESCAPE '\\' ORDER BY id LIMIT 6", (pattern,))
             return list(rows)
 
@@ -101,6 +104,40 @@ class SqlStore:
 
         return [load(record) for record in await self._records(attempt, after)]
 
+    async def page(self, attempt: str, after: int, limit: int) -> list[Record]:
+        """At most `limit` events with seq > after, in order, as they are stored."""
+        return await self._records(attempt, after, limit)
+
+    async def of_kinds(self, attempt: str, kinds: Sequence[str]) -> list[Record]:
+        """The events of these kinds, in order, as they are stored."""
+        from midwatch.engine.store.records import Record
+
+        marks = ", ".join("?" for _ in kinds)
+        query = f"SELECT {_EVENT} FROM event WHERE attempt = ? AND kind IN ({marks}) ORDER BY seq"  # noqa: S608 - ours
+        rows = await self.database.read(lambda db: db.execute(query, (attempt, *kinds)).fetchall())
+        return [Record(*row) for row in rows]
+
+    async def listed(self, before: str, among: Sequence[str] | None, limit: int) -> tuple[Sequence[TaskRow], str]:
+        """Tasks with an id below `before` (empty: from the newest on), the newest first, without subtasks; of these
+        repositories (as in `Task.repository`), None for all. With the id before which it goes on; empty at the end."""
+        from midwatch.engine.store.records import canonical
+
+        known = [f'"repository":{canonical(location)}' for location in among or ()]
+        marks = " OR ".join("body LIKE ? ESCAPE '\\'" for _ in known) or "1 = 0"
+        of = "" if among is None else f" AND ({marks})"
+        values = [f"%{_literally(text)}%" for text in known]
+
+        def work(db: Connection) -> list[tuple[str, str]]:
+            query = "SELECT id, body FROM task WHERE id < ? AND body NOT LIKE ?"
+            return list(
+                db.execute(f"{query}{of} ORDER BY id DESC LIMIT ?", (before or _LAST, _SUBTASK, *values, limit))
+            )
+
+        found = await self.database.read(work)
+        rows = await self._rows([row for row in found if _is_readable(row)])
+        more = found[-1][0] if len(found) == limit else ""
+        return [row for row in rows if among is None or row.task.repository in among], more
+
     async def state(self, attempt: str) -> AttemptState:
         """See `Store.state`."""
 
@@ -148,12 +185,12 @@ class SqlStore:
 
         return await self.database.read(work)
 
-    async def _records(self, attempt: str, after: int) -> list[Record]:
+    async def _records(self, attempt: str, after: int, limit: int = _ALL) -> list[Record]:
         from midwatch.engine.store.records import Record
 
         def work(db: Connection) -> list[Record]:
-            query = f"SELECT {_EVENT} FROM event WHERE attempt = ? AND seq > ? ORDER BY seq"  # noqa: S608 - our own words
-            return [Record(*row) for row in db.execute(query, (attempt, after))]
+            query = f"SELECT {_EVENT} FROM event WHERE attempt = ? AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
+            return [Record(*row) for row in db.execute(query, (attempt, after, limit))]
 
         return await self.database.read(work)
 
@@ -192,6 +229,11 @@ def _add(db: Connection, attempt: str, at: tuple[int, int, str], bodies: Sequenc
             (last.seq, last.hash, last.kind, last.time, attempt),
         )
     return sealed
+
+
+def _literally(text: str) -> str:
+    """As LIKE takes it with a backslash for its ESCAPE."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _is_readable(row: tuple[str, str]) -> bool:

@@ -7,7 +7,7 @@ INTEGER and REAL, for what may become large.
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import turns
+from midwatch.engine.database.migrations import accounts, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -41,6 +41,8 @@ STEPS: tuple[str, ...] = (
         PRIMARY KEY (attempt, seq)
     ) WITHOUT ROWID;
     """,
+    # accounts, tokens, sessions, repositories, roles, the audit log, repeated requests
+    accounts.STEP,
     # turns, workers, messages
     turns.STEP,
 )

@@ -1,0 +1,1 @@
+"""People and programs that use a server: accounts, tokens, sessions, repositories, roles, the audit log."""

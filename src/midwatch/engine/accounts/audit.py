@@ -1,0 +1,121 @@
+"""The audit log: who changed what, from where. An entry is written in the transaction of the change itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from midwatch.engine.accounts.identity import new_id
+from midwatch.engine.database.base import Connection, Database
+
+_COLUMNS = "id, time, account, name, via, address, action, object, repository, was, became"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something."""
+
+    account: str
+    """Their id; empty for the server itself and for one who is not known."""
+    name: str
+    via: str
+    """`session`, `token ID`, `password`, `oidc` or `server`."""
+    address: str = ""
+
+
+SERVER = Actor("", "midwatch", "server")
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A change to be written down. Made before its transaction, which may run twice: its id stays the same."""
+
+    who: Actor
+    action: str
+    """`user.create`, `role.give`, `task.cancel`, …: the noun and the verb."""
+    object: str
+    """The id of what is changed."""
+    repository: str = ""
+    """The id of the repository that it belongs to; empty for none."""
+    was: Mapping[str, Any] = field(default_factory=dict)
+    """What is changed, as it was before; never a secret."""
+    became: Mapping[str, Any] = field(default_factory=dict)
+    """And as it is now."""
+    id: str = field(default_factory=new_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A deed as it was written down."""
+
+    id: str
+    time: float
+    """Seconds since 1970, by the database's clock."""
+    account: str
+    name: str
+    via: str
+    address: str
+    action: str
+    object: str
+    repository: str
+    was: Mapping[str, Any]
+    became: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Which entries somebody may read: those of their own, and those about repositories they administer."""
+
+    everything: bool
+    account: str = ""
+    repositories: Collection[str] = ()
+
+
+def write(
+    db: Connection, deed: Deed, was: Mapping[str, Any] | None = None, became: Mapping[str, Any] | None = None
+) -> None:
+    """Write a deed down, inside the transaction of what it tells of. `was` and `became`: where they are known there
+    only."""
+    who = deed.who
+    db.execute(
+        f"INSERT INTO audit ({_COLUMNS}) "  # noqa: S608 - our own words
+        f"VALUES (?, {db.clock}, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            *(deed.id, who.account, who.name, who.via, who.address, deed.action, deed.object, deed.repository),
+            _text(deed.was if was is None else was),
+            _text(deed.became if became is None else became),
+        ),
+    )
+
+
+async def record(database: Database, deed: Deed) -> None:
+    """Write a deed down in a transaction of its own: for what is done elsewhere than in the database."""
+    await database.write(lambda db: write(db, deed))
+
+
+async def entries(database: Database, sight: Sight, before: str = "", limit: int = 100, about: str = "") -> list[Entry]:
+    """The newest first; `before`: only those older than that entry; `about`: only those with that object."""
+    clauses, values = ["1 = 1"], list[Any]()
+    if before:
+        clauses.append("id < ?")
+        values.append(before)
+    if about:
+        clauses.append("object = ?")
+        values.append(about)
+    if not sight.everything:
+        marks = ", ".join("?" for _ in sight.repositories) or "NULL"
+        clauses.append(f"(account = ? OR repository IN ({marks}))")
+        values += [sight.account, *sight.repositories]
+    query = f"SELECT {_COLUMNS} FROM audit WHERE {' AND '.join(clauses)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - as above
+
+    def work(db: Connection) -> list[Entry]:
+        found = db.execute(query, (*values, limit))
+        return [Entry(*row[:9], json.loads(row[9]), json.loads(row[10])) for row in found]
+
+    return await database.read(work)
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,94 @@
+"""Everything about accounts that the routes work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from midwatch.domain.errors import InputError
+from midwatch.engine.accounts.audit import Actor, Deed
+from midwatch.engine.accounts.keys import Keys
+from midwatch.engine.accounts.people import People
+from midwatch.engine.accounts.repeats import Repeats
+from midwatch.engine.accounts.repositories import Repositories
+from midwatch.engine.config import ServingSettings
+from midwatch.engine.database.base import Database
+from midwatch.server.accounts.caller import Caller
+from midwatch.server.accounts.passwords import Passwords
+from midwatch.server.accounts.provider import Provider
+from midwatch.server.accounts.rates import Rates
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One for each app."""
+
+    settings: ServingSettings
+    database: Database
+    people: People
+    keys: Keys
+    repositories: Repositories
+    repeats: Repeats
+    passwords: Passwords
+    logins: Rates
+    """Wrong passwords, by name and by address."""
+    requests: Rates
+    """Requests, by the caller, and those without one by their address."""
+    provider: Provider | None
+    """Where people may sign in as well."""
+
+    async def repository_of(self, location: str) -> str:
+        """The id of the repository at a location, as it stands in a task; empty for one that is not registered, which
+        administrators alone may see."""
+        found = await self.repositories.at(location)
+        return "" if found is None else found.id
+
+
+def opened(database: Database, settings: ServingSettings, environ: Mapping[str, str]) -> Desk:
+    """The desk of a server. Raises InputError for sign-in settings that cannot be used."""
+    return Desk(
+        settings=settings,
+        database=database,
+        people=People(database),
+        keys=Keys(database),
+        repositories=Repositories(database),
+        repeats=Repeats(database),
+        passwords=Passwords(),
+        logins=Rates(1 / 60, settings.failed_logins),
+        requests=Rates(settings.requests_per_second, settings.requests_at_once),
+        provider=_provider(settings, environ),
+    )
+
+
+def _provider(settings: ServingSettings, environ: Mapping[str, str]) -> Provider | None:
+    oidc = settings.oidc
+    if not oidc.issuer:
+        return None
+    if not oidc.client_id:
+        raise InputError("server.oidc.client_id is not set", "set what the provider calls this server")
+    secret = environ.get(oidc.client_secret_env, "") if oidc.client_secret_env else ""
+    if oidc.client_secret_env and not secret:
+        raise InputError(
+            f"the variable {oidc.client_secret_env} is not set",
+            "server.oidc.client_secret_env names it: set it to the client's secret before the server starts",
+        )
+    return Provider(oidc, secret)
+
+
+def desk(request: Request) -> Desk:
+    """A dependency of routes."""
+    found = request.app.state.accounts
+    assert isinstance(found, Desk)
+    return found
+
+
+def actor(who: Caller) -> Actor:
+    """A caller, for the audit log."""
+    return Actor(who.user_id, who.name, who.by, who.address)
+
+
+def deed(who: Caller, action: str, subject: str, repository: str = "") -> Deed:
+    """What a caller does, for the audit log: `subject` is the id of what it is done to."""
+    return Deed(actor(who), action, subject, repository)

@@ -1,0 +1,40 @@
+"""The first administrator of a server."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.people import People
+from midwatch.engine.database.base import Database
+from midwatch.server.accounts.passwords import Passwords
+
+NAME = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What is printed once."""
+
+    name: str
+    password: str
+
+    def words(self) -> str:
+        """For the person who has started the server."""
+        return (
+            f"The first administrator is {self.name!r} with the password {self.password}\n"
+            "It is shown this once. Sign in and change it: PUT /api/v1/me/password"
+        )
+
+
+async def first_admin(database: Database) -> First | None:
+    """Make the first administrator where there is no account at all, with a password of chance; None where there is
+    one. Of many servers that start at once, one does."""
+    people = People(database)
+    if await people.all(limit=1):
+        return None
+    password = secrets.token_urlsafe(18)
+    hashed = await Passwords().hashed(password)
+    made = await people.first(NAME, hashed, lambda account: Deed(SERVER, "user.create", account))
+    return None if made is None else First(made.name, password)

@@ -1,0 +1,265 @@
+"""What clients are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class BaseAnswer(BaseModel):
+    """Where a task starts."""
+
+    commit: str
+    ref: str
+    branch: str = Field(description="The branch that the pull request goes to; empty when it started from none.")
+
+
+class TurnAnswer(BaseModel):
+    """One stretch of work on a task: what was submitted, a message, a retry, a resume."""
+
+    id: str
+    state: str = Field(description="`queued`, `running`, `done`, `failed`, `cancelled` or `paused`.")
+    detail: str = Field(description="Why it failed; empty otherwise.")
+    mend: str
+    wish: str = Field(description="What it was told and has not done yet: `cancel`, `pause`; empty for nothing.")
+    by: str = Field(description="Who wanted it.")
+
+
+class AttemptLine(BaseModel):
+    """An attempt in a line."""
+
+    id: str
+    events: int = Field(description="How many there are; also the number of the last one.")
+    last_kind: str = Field(description="Kind of the last event; empty when there is none.")
+    updated: str
+
+
+class TaskLine(BaseModel):
+    """A task in a line."""
+
+    id: str
+    status: str = Field(
+        description="`waiting`, `running`, `paused`, `cancelled`, `failed`, `interrupted`, `done`, `answered`, "
+        "`no change`, `limit`, `not chosen`."
+    )
+    repository: str = Field(description="Its id; empty for one that is not registered.")
+    location: str
+    prompt: str
+    model: str
+    branch: str
+    kind: str
+    mode: str
+    by: str = Field(description="Who submitted it; empty for what was not submitted to a server.")
+    created: str
+    updated: str
+
+
+class TaskAnswer(TaskLine):
+    """A task."""
+
+    base: BaseAnswer
+    checks: list[str]
+    checks_from: str
+    limits: dict[str, int | None]
+    sandbox: str
+    notes: list[str] = Field(description="What a person should know about how it was set up.")
+    attempts: list[AttemptLine]
+    turn: TurnAnswer | None = Field(description="The newest; null for what no server has queued.")
+    pull_request: int | None
+
+
+class Tasks(BaseModel):
+    """A page of tasks, the newest first."""
+
+    tasks: list[TaskLine]
+    next: str | None = Field(description="What `before` takes for the next page; null at the end.")
+
+
+class Change(BaseModel):
+    """A changed file."""
+
+    path: str
+    old_path: str
+    status: str = Field(description="A added, M modified, D deleted, R renamed, T type changed.")
+    added: int | None = Field(description="Lines; null for a binary file.")
+    removed: int | None
+
+
+class Check(BaseModel):
+    """A check that Midwatch itself ran on the final tree, in a fresh sandbox."""
+
+    number: int
+    command: str
+    passed: bool
+    exit_code: int | None
+    ended: str
+    seconds: float
+    digest: str = Field(description="SHA-256 of the full output.")
+    bytes: int
+    lines: int
+
+
+class EvidenceAnswer(BaseModel):
+    """What the harness ran on the exact final tree; the model's word is not evidence."""
+
+    attempt: str
+    verdict: str = Field(description="`passed`, `failed`, or `none` when there was nothing to run or it has not been.")
+    tree: str
+    commit: str
+    checks: list[Check]
+    changes: list[Change]
+
+
+class AttemptAnswer(AttemptLine):
+    """An attempt."""
+
+    task: str
+    status: str
+    detail: str = Field(description="Why it failed or stopped; empty otherwise.")
+    mend: str
+    turns: int
+    tokens: dict[str, int]
+    cost_microusd: int | None = Field(description="null when the price of a call is not known.")
+    seconds: float
+    text: str = Field(description="The model's last words.")
+    limit: str
+    commands: int
+    verdict: str
+    tree: str
+    commit: str
+    hash: str = Field(description="Of the last event.")
+
+
+class EventAnswer(BaseModel):
+    """An event; `docs/events.md` has the kinds and their fields."""
+
+    type: str
+    attempt: str
+    task: str
+    seq: int
+    time: str
+    kind: str
+    version: int
+    hash: str
+    body: dict[str, Any]
+
+
+class Events(BaseModel):
+    """A page of events."""
+
+    events: list[EventAnswer]
+    next: int = Field(description="What `after` takes for the next page.")
+    more: bool
+
+
+class Output(BaseModel):
+    """Lines of an output."""
+
+    name: str
+    command: str
+    ended: str
+    digest: str
+    total_lines: int
+    first_line: int
+    lines: list[str]
+    more: bool
+
+
+class PullRequestAnswer(BaseModel):
+    """A pull request."""
+
+    number: int
+    task: str
+    repository: str
+    location: str
+    state: str = Field(description="`open`, `merged` or `closed`.")
+    draft: bool
+    verdict: str
+    title: str
+    body: str
+    branch: str
+    base: str
+    commit: str
+    url: str
+    created: str
+    updated: str
+    merge_commit: str
+
+
+class PullRequests(BaseModel):
+    """The newest first."""
+
+    pull_requests: list[PullRequestAnswer]
+
+
+class EnvironmentAnswer(BaseModel):
+    """Layers that a setup has left, kept for all tasks with the same key."""
+
+    key: str
+    repository: str
+    location: str
+    commit: str
+    created: str
+    used: str
+    seconds: float
+    size: int = Field(description="Bytes on disk.")
+    files: int
+    commands: list[str]
+    failure: str
+
+
+class Environments(BaseModel):
+    """Those that are kept."""
+
+    environments: list[EnvironmentAnswer]
+
+
+class Imported(BaseModel):
+    """What has become of one line."""
+
+    line: int
+    id: str = Field(default="", description="Of the task; empty when it was refused.")
+    detail: str = Field(default="", description="Why it was refused.")
+    mend: str = ""
+
+
+class Import(BaseModel):
+    """Of all lines."""
+
+    tasks: list[Imported]
+    made: int
+    refused: int
+
+
+class Told(BaseModel):
+    """How a task stands after what was wanted of it."""
+
+    task: str
+    turn: TurnAnswer | None
+
+
+class WorkerAnswer(BaseModel):
+    """A process that takes turns."""
+
+    id: str
+    host: str
+    capacity: int = Field(description="Turns at the same time.")
+    version: str
+    started: str
+    beat: str = Field(description="When it last said that it lives.")
+    fresh: bool = Field(description="It has said so within its lease.")
+
+
+class Workers(BaseModel):
+    """Those that there are."""
+
+    workers: list[WorkerAnswer]
+    turns: dict[str, int] = Field(description="How many there are, by their state.")
+
+
+class Standing(BaseModel):
+    """Whether the server can do its work."""
+
+    status: str
+    version: str

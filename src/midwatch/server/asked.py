@@ -1,0 +1,133 @@
+"""What clients send."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import Path as InPath
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from midwatch.domain.guard import Context
+from midwatch.workflows.start import MOST_ATTEMPTS, Request
+
+MOST_TEXT = 200_000
+"""Characters of a prompt or a message."""
+MOST_CONTEXT = 256 << 10
+"""Characters of a text that is shown beside the prompt, as `--context` takes bytes."""
+_MOST = 10**12
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a NUL character cannot be stored")
+    return text
+
+
+Word = Annotated[str, Field(max_length=1000), AfterValidator(_storable)]
+Text = Annotated[str, Field(min_length=1, max_length=MOST_TEXT), AfterValidator(_storable)]
+Sum = Annotated[int, Field(ge=1, le=_MOST)]
+TaskId = Annotated[str, InPath(pattern=r"^[0-9a-z]{12}$", description="A task's whole id.", examples=["01m5x3q9k2ab"])]
+AttemptId = Annotated[
+    str, InPath(pattern=r"^[0-9a-z]{12}\.[1-9]$", description="A task's id and a number.", examples=["01m5x3q9k2ab.1"])
+]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class LimitsAsked(_Asked):
+    """What an attempt may spend, below what the server's settings allow."""
+
+    turns: Sum | None = Field(default=None, description="Model calls.")
+    tokens: Sum | None = Field(default=None, description="In and out, over all turns.")
+    cost_microusd: Sum | None = Field(default=None, description="Millionths of a US dollar.")
+    seconds: Sum | None = Field(default=None, description="Of work.")
+
+
+class ContextAsked(_Asked):
+    """A text that is shown to the model as data, beside the prompt: an issue, a log."""
+
+    source: Word = Field(description="Where it comes from, in a word or two.")
+    text: Annotated[str, Field(max_length=MOST_CONTEXT), AfterValidator(_storable)]
+
+
+class TaskAsked(_Asked):
+    """A task, with the options of `midwatch run`."""
+
+    prompt: Text = Field(description="What is to be done, with all that one must know.")
+    repository: Word = Field(description="The id or the name of a registered repository.")
+    base: Word | None = Field(
+        default=None, description="Branch, tag or commit to start from; default: what is checked out."
+    )
+    model: Word | None = Field(default=None, description="`repair`, `PROVIDER/NAME`, or one of the server's settings.")
+    checks: list[Word] = Field(
+        [], max_length=50, description="Commands that must exit with 0; default: the repository's."
+    )
+    attempts: int = Field(default=1, ge=1, le=MOST_ATTEMPTS, description="Tries; the best is offered.")
+    mode: Literal["", "read-only", "workspace", "full"] = Field(
+        default="", description="What the agent may do; `full` is without a sandbox, for administrators."
+    )
+    sandbox: Literal["bubblewrap", "container", "gvisor", "landlock", "process"] | None = Field(
+        default=None, description="How commands are isolated; `process` isolates nothing, for administrators."
+    )
+    limits: LimitsAsked = LimitsAsked()
+    context: list[ContextAsked] = Field(default=[], max_length=20)
+    mcp: list[Word] = Field(
+        default=[], max_length=20, description="`NAME` or `NAME:TOOL,TOOL`, of the settings."
+    )
+    commands: bool = Field(default=False, description="The prompt may call a custom prompt by its name.")
+    include_uncommitted: bool = Field(
+        default=False, description="Start from its files as they are; for maintainers."
+    )
+    trust_project: bool = Field(
+        default=False, description="Its .midwatch sets rules and hooks; for maintainers."
+    )
+    trust_recipe: bool = Field(default=False, description="The recipe may name hosts and secrets; for maintainers.")
+    priority: Literal["interactive", "batch"] = Field(
+        default="interactive", description="Whether somebody waits for it."
+    )
+    delay_seconds: int = Field(default=0, ge=0, le=366 * 86400, description="When it may begin, from now.")
+
+    def request(self, location: str) -> Request:
+        """As the workflows take it, for the repository at that place."""
+        return Request(
+            prompt=self.prompt.strip(),
+            repository=location,
+            base=self.base,
+            model=self.model,
+            checks=tuple(self.checks),
+            attempts=self.attempts,
+            limits=self.limits.model_dump(exclude_none=True),
+            sandbox=self.sandbox,
+            include_uncommitted=self.include_uncommitted,
+            mode=self.mode,
+            trust_recipe=self.trust_recipe,
+            trust_project=self.trust_project,
+            context=tuple(Context(given.source, given.text) for given in self.context),
+            commands=self.commands,
+            mcp=tuple(self.mcp),
+        )
+
+
+class MessageAsked(_Asked):
+    """Further words to a task."""
+
+    text: Text
+
+
+class ForkAsked(_Asked):
+    """Where a fork begins, and what is wanted of it."""
+
+    step: Annotated[str, Field(pattern=r"^(start|cmd:[0-9]{1,9}|[0-9]{1,9})?$")] = Field(
+        default="",
+        description="`start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now.",
+    )
+    message: Annotated[str, Field(max_length=MOST_TEXT), AfterValidator(_storable)] = ""
+    attempt: int = Field(default=0, ge=0, le=MOST_ATTEMPTS, description="Which one; 0 for the one that is offered.")
+
+
+class ChoiceAsked(_Asked):
+    """The attempt that a person wants offered."""
+
+    attempt: int = Field(ge=1, le=MOST_ATTEMPTS)

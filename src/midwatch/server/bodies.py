@@ -1,0 +1,52 @@
+"""How large a request may be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from midwatch.server.problems import Problem, answer
+
+LARGEST = 4 << 20
+"""Bytes of a request's body."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Bounded:
+    """Refuses (413) a request whose body is larger than `most` bytes: at once where its length is given, else as soon
+    as that much has come. Nothing more of it is read then."""
+
+    def __init__(self, app: App, most: int = LARGEST) -> None:
+        self._app, self._most = app, most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._most:
+            refused = answer(Problem(413, self._words))
+            await refused(scope, receive, send)
+            return
+        come = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal come
+            message = await receive()
+            come += len(message.get("body", b""))
+            if come > self._most:
+                raise HTTPException(413, self._words)  # the framework lets it through to the handler of problems
+            return message
+
+        await self._app(scope, counted, send)
+
+    @property
+    def _words(self) -> str:
+        return f"the request's body is larger than {self._most >> 10} KiB"

@@ -1,0 +1,112 @@
+"""What a person wants of a task that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from fastapi import APIRouter, Response
+
+from midwatch.domain.task import Task
+from midwatch.engine.turns import Asked, Turn, Turns
+from midwatch.server import submitting, views
+from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told
+from midwatch.server.asked import ForkAsked, MessageAsked, TaskId
+from midwatch.server.problems import answers, conflicting, missing
+from midwatch.server.service import Visit, Visiting
+from midwatch.workflows.reopening import another_kind
+
+router = APIRouter(prefix="/tasks/{task}", tags=["tasks"], responses=answers(409))
+
+
+@router.post("/messages", status_code=202)
+async def say(visiting: Visiting, task: TaskId, asked: MessageAsked) -> Told:
+    """Say something further: a running attempt gets it with its next model call; else the next turn is opened, and the
+    same pull request is brought up to date."""
+
+    async def said(turns: Turns, found: Task) -> Turn:
+        return await turns.say(found, asked.text, visiting.who.name, Asked(visiting.who.name))
+
+    return await _steer(visiting, task, "message", said)
+
+
+@router.post("/cancel", status_code=202)
+async def cancel(visiting: Visiting, task: TaskId) -> Told:
+    """End the work on a task. What was done stays, and `resume` goes on from there."""
+    return await _wish(visiting, task, "cancel")
+
+
+@router.post("/pause", status_code=202)
+async def pause(visiting: Visiting, task: TaskId) -> Told:
+    """Stop the work on a task at its next move, until `resume`."""
+    return await _wish(visiting, task, "pause")
+
+
+@router.post("/resume", status_code=202)
+async def resume(visiting: Visiting, task: TaskId) -> Told:
+    """Go on with a task that is paused, was cancelled or could not go on."""
+    return await _again(visiting, task, "resume")
+
+
+@router.post("/retry", status_code=202)
+async def retry(visiting: Visiting, task: TaskId) -> Told:
+    """Try once more what has failed, from the last step in the log."""
+    return await _again(visiting, task, "retry")
+
+
+@router.post("/fork", status_code=201)
+async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, response: Response) -> TaskAnswer:
+    """A new task, with a pull request of its own, that begins with what this one had done up to a step."""
+    row, repository = await visiting.task(task, "member")
+    made, turn = await submitting.fork(visiting, row, repository, asked)
+    response.headers["Location"] = f"/api/v1/tasks/{made.id}"
+    kept = await visiting.service.home.store.find(made.id)
+    return views.task_answer(kept, turn, repository.id if repository else "", None)
+
+
+@router.post("/pull-request/merge")
+async def merge(visiting: Visiting, task: TaskId) -> PullRequestAnswer:
+    """Merge its pull request into the base branch; answered as it is when that was done before."""
+    return await _settle(visiting, task, "merge")
+
+
+@router.post("/pull-request/close")
+async def close(visiting: Visiting, task: TaskId) -> PullRequestAnswer:
+    """Close its pull request without merging it; the branch stays."""
+    return await _settle(visiting, task, "close")
+
+
+async def _wish(visiting: Visit, task_id: str, wish: Literal["cancel", "pause"]) -> Told:
+    async def wished(turns: Turns, task: Task) -> Turn:
+        return await turns.wish(task.id, wish, visiting.who.name)
+
+    return await _steer(visiting, task_id, wish, wished)
+
+
+async def _again(visiting: Visit, task_id: str, kind: Literal["resume", "retry"]) -> Told:
+    async def opened(turns: Turns, task: Task) -> Turn:
+        return await turns.again(task, kind, Asked(visiting.who.name))
+
+    return await _steer(visiting, task_id, kind, opened)
+
+
+async def _steer(visiting: Visit, task_id: str, verb: str, do: Callable[[Turns, Task], Awaitable[Turn]]) -> Told:
+    row, repository = await visiting.task(task_id, "member")
+    with conflicting():
+        if row.task.kind != "task":
+            raise another_kind(row.task)
+        turn = await do(visiting.turns(f"task.{verb}", task_id, repository), row.task)
+    return Told(task=task_id, turn=views.turn_answer(await visiting.service.hand(turn)))
+
+
+async def _settle(visiting: Visit, task_id: str, how: Literal["merge", "close"]) -> PullRequestAnswer:
+    _, repository = await visiting.task(task_id, "maintainer")
+    forge, aside = visiting.service.home.forge, visiting.service.aside
+    request = await aside.do(forge.of_task(task_id))
+    if request is None:
+        raise missing("pull request")
+    settle = forge.merge if how == "merge" else forge.close
+    with conflicting():
+        request = await aside.do(settle(request.proposal.repository, request.number))
+    await visiting.note(f"pull-request.{how}", task_id, repository)
+    return views.pull_request_answer(request, repository.id if repository else "")

@@ -1,0 +1,97 @@
+"""Tasks: submitting them, and what has come of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from midwatch import reading, wiring
+from midwatch.server import submitting, views
+from midwatch.server.answers import EvidenceAnswer, PullRequestAnswer, TaskAnswer, TaskLine, Tasks
+from midwatch.server.asked import TaskAsked, TaskId, Word
+from midwatch.server.problems import answers, conflicting, missing
+from midwatch.server.service import Visit, Visiting
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+MOST_LOOKS = 10
+"""Pages that are looked through for one that is answered, where not every task is wanted."""
+_DIFF = {"text/x-diff": {"schema": {"type": "string"}}}
+
+
+@router.post("", status_code=201, responses=answers(409))
+async def submit(visiting: Visiting, asked: TaskAsked, response: Response) -> TaskAnswer:
+    """Submit a task. Answers when it is stored and queued; the work takes minutes."""
+    task, turn, repository = await submitting.submit(visiting, asked)
+    response.headers["Location"] = f"/api/v1/tasks/{task.id}"
+    return views.task_answer(await visiting.service.home.store.find(task.id), turn, repository.id, None)
+
+
+@router.get("")
+async def listed(
+    visiting: Visiting,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[str, Query(pattern=r"^([0-9a-z]{12})?$", description="The `next` of the page before.")] = "",
+    repository: Annotated[Word, Query(description="Only of this one: its id or its name.")] = "",
+    status: Annotated[Word, Query(description="Only these, as `status` of a task says it.")] = "",
+) -> Tasks:
+    """The newest tasks that you may see. A page may hold fewer than `limit`; `next` says whether there are more."""
+    known = await visiting.visible()
+    ids = {one.location: one.id for one in known}
+    among = None if visiting.who.everywhere else list(ids)
+    if repository:
+        among = [(await visiting.repository(repository, "viewer")).location]
+    found: list[TaskLine] = []
+    for _ in range(MOST_LOOKS):
+        lines, before = await _lines(visiting, before, among, ids, limit - len(found))
+        found += [line for line in lines if status in ("", line.status)]
+        if len(found) >= limit or not before:
+            break
+    return Tasks(tasks=found, next=before or None)
+
+
+async def _lines(
+    visiting: Visit, before: str, among: list[str] | None, ids: dict[str, str], limit: int
+) -> tuple[list[TaskLine], str]:
+    rows, more = await visiting.service.home.store.listed(before, among, limit)
+    turns = await visiting.service.turns.of_tasks([row.task.id for row in rows])
+    return [views.task_line(row, turns.get(row.task.id), ids) for row in rows], more
+
+
+@router.get("/{task}")
+async def one(visiting: Visiting, task: TaskId) -> TaskAnswer:
+    """A task, with its attempts and its newest turn."""
+    row, repository = await visiting.task(task)
+    service = visiting.service
+    request = await service.aside.do(service.home.forge.of_task(task))
+    turn = await service.turns.newest(task)
+    return views.task_answer(row, turn, repository.id if repository else "", request)
+
+
+@router.get("/{task}/diff", response_class=Response, responses={200: {"content": _DIFF}, **answers(409)})
+async def diff(visiting: Visiting, task: TaskId) -> Response:
+    """The change of the attempt that is (or would be) offered against the base, byte for byte as `git apply` takes it;
+    empty when nothing was changed."""
+    await visiting.task(task)
+    with conflicting():
+        data = await visiting.service.aside.do(reading.diff(visiting.service.home, task))
+    return Response(data, headers={"Content-Type": "text/x-diff", "X-Content-Type-Options": "nosniff"})
+
+
+@router.get("/{task}/evidence", responses=answers(409))
+async def evidence(visiting: Visiting, task: TaskId) -> EvidenceAnswer:
+    """Which checks Midwatch itself ran on the final tree, how they ended, and which files were changed."""
+    await visiting.task(task)
+    with conflicting():
+        return views.evidence_answer(await visiting.service.aside.do(wiring.report(visiting.service.home, task)))
+
+
+@router.get("/{task}/pull-request")
+async def pull_request(visiting: Visiting, task: TaskId) -> PullRequestAnswer:
+    """Its pull request; 404 while it has none."""
+    _, repository = await visiting.task(task)
+    request = await visiting.service.aside.do(visiting.service.home.forge.of_task(task))
+    if request is None:
+        raise missing("pull request")
+    return views.pull_request_answer(request, repository.id if repository else "")

@@ -1,0 +1,125 @@
+"""What the routes work with, and how they come to it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from midwatch.domain.errors import InputError, OperationError
+from midwatch.domain.ids import task_of
+from midwatch.engine.accounts.audit import write
+from midwatch.engine.accounts.repositories import Registered, Repositories
+from midwatch.engine.base import Order
+from midwatch.engine.turns import Turns
+from midwatch.server.accounts.caller import Caller, caller, require
+from midwatch.server.accounts.desk import deed
+from midwatch.server.aside import Aside
+from midwatch.server.problems import missing
+from midwatch.server.recorded import Recorded
+from midwatch.server.streams import Streams
+
+log = logging.getLogger("midwatch.server")
+
+if TYPE_CHECKING:
+    from midwatch.engine.accounts.words import Role
+    from midwatch.engine.base import Engine
+    from midwatch.engine.store.base import TaskRow
+    from midwatch.engine.turns import Turn
+    from midwatch.wiring import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of a server process. Made by `serving`, closed by it."""
+
+    home: Home
+    turns: Turns
+    engine: Engine
+    repositories: Repositories
+    streams: Streams
+    aside: Aside
+
+    async def hand(self, turn: Turn) -> Turn:
+        """Give the engine what is queued. Where that fails the turn is kept all the same: the sweep of a worker hands
+        it over."""
+        if turn.status == "queued" and turn.handed < turn.round:
+            try:
+                delay = max(0.0, turn.begin_at - time.time()) if turn.begin_at else 0.0
+                await self.engine.enqueue(Order(turn.run, turn.owner, turn.priority, delay))
+                await self.turns.handed(turn)
+            except OperationError as error:
+                log.warning("turn %s is not handed over yet: %s", turn.id, error.message)
+        return turn
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A caller, and what they may see of what there is."""
+
+    service: Service
+    who: Caller
+
+    def turns(self, action: str, subject: str, repository: Registered | None) -> Turns:
+        """The turns, of which one is changed; it stands in the audit log that this caller did it."""
+        done = deed(self.who, action, subject, repository.id if repository else "")
+        return Turns(Recorded(self.service.home.store.database, done))
+
+    async def note(self, action: str, subject: str, repository: Registered | None) -> None:
+        """Write down what this caller has done to something that no transaction of the database changes."""
+        done = deed(self.who, action, subject, repository.id if repository else "")
+        await self.service.home.store.database.write(lambda db: write(db, done))
+
+    async def task(self, task_id: str, role: Role = "viewer") -> tuple[TaskRow, Registered | None]:
+        """A task by its whole id, and its repository where that is registered. Raises Problem 404 for what the caller
+        may not see, 403 for what they may see and not do."""
+        try:
+            row = await self.service.home.store.find(task_id)
+        except InputError:
+            raise missing("task") from None
+        if row.task.id != task_of(task_id):
+            raise missing("task")
+        found = await self.service.repositories.at(row.task.repository)
+        require(self.who, found.id if found else "", role, "task")
+        return row, found
+
+    async def attempt(self, attempt_id: str) -> TaskRow:
+        """The task of an attempt that there is, and that the caller may see. Raises Problem as `task`."""
+        row, _ = await self.task(task_of(attempt_id))
+        if attempt_id not in [state.attempt for state in row.attempts]:
+            raise missing("attempt")
+        return row
+
+    async def repository(self, name: str, role: Role) -> Registered:
+        """A registered repository by its id or its name. Raises Problem as `task`."""
+        known = await self.visible()
+        found = next((one for one in known if name in (one.id, one.name)), None)
+        if found is None:
+            raise missing("repository")
+        require(self.who, found.id, role, "repository")
+        return found
+
+    async def visible(self) -> list[Registered]:
+        """All registered repositories that the caller may see."""
+        found: list[Registered] = []
+        while page := await self.service.repositories.all(self.who.repositories, found[-1].id if found else ""):
+            found += page
+        return found
+
+
+def service(request: Request) -> Service:
+    """A dependency: the parts of this process."""
+    found = request.app.state.service
+    assert isinstance(found, Service)
+    return found
+
+
+def visit(request: Request, who: Annotated[Caller, Depends(caller)]) -> Visit:
+    """A dependency: who calls, with what they may see."""
+    return Visit(service(request), who)
+
+
+Visiting = Annotated[Visit, Depends(visit)]

@@ -1,0 +1,147 @@
+"""Listening: where, for whom, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from midwatch.domain.errors import InputError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+GRACE = 10
+"""Seconds that requests which are being answered have to end when the server does."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen, and what protects those who come in."""
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    """0 for any that is free."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    proxy: str = ""
+    """Addresses of proxies whose word on who a client is counts, separated by commas; empty for none."""
+    insecure: bool = False
+    """The person has said that passwords and tokens may cross the network in the clear."""
+
+    @property
+    def scheme(self) -> str:
+        """Of the server's URL."""
+        return "https" if self.tls_cert else "http"
+
+    def require_safe(self) -> None:
+        """Raises InputError where anybody on the network could read along, unless that was asked for by name."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise InputError("TLS takes a certificate and its key", "give both --tls-cert and --tls-key")
+        if self.tls_cert or self.proxy or self.insecure or is_loopback(self.host):
+            return
+        raise InputError(
+            f"{self.host} is not this machine alone, and passwords and tokens would cross the network in the clear",
+            "give --tls-cert and --tls-key, or --behind-proxy for one that does TLS, or --insecure-bind",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us, says when it listens, and lets streams go before it waits for open connections."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.config.app.state.service.streams.close()  # type: ignore[union-attr]  # it is ours
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: FastAPI, address: Address, listening: Callable[[str], None]) -> None:
+    """Answer requests until a signal comes (SIGINT, SIGTERM, SIGHUP); a second one ends it at once. `listening` is told
+    the URL. Raises InputError for an address that cannot be had, and as `Address.require_safe`."""
+    address.require_safe()
+    heard = _listener(address)
+    host, port = heard.getsockname()[:2]
+    url = f"{address.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    server = _Server(_config(app, address), lambda: listening(url))
+
+    def end() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, end)
+    try:
+        await server.serve([heard])
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+        heard.close()
+
+
+def _config(app: FastAPI, address: Address) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+        proxy_headers=bool(address.proxy),
+        forwarded_allow_ips=address.proxy or None,
+        ssl_certfile=address.tls_cert,
+        ssl_keyfile=address.tls_key,
+        timeout_graceful_shutdown=GRACE,
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise InputError(
+            f"the certificate or its key cannot be used: {error}", "give PEM files that belong together"
+        ) from None
+    return config
+
+
+def _listener(address: Address) -> socket.socket:
+    try:
+        family, _, _, _, place = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(place[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise InputError(
+            f"{address.host} port {address.port} cannot be had: {error.strerror or error}",
+            "give another --host or --port; port 0 is any that is free",
+        ) from None

@@ -1,0 +1,183 @@
+"""The events of attempts as they come, for any number of clients at once.
+
+One poller looks for all attempts that anybody follows, with one query for all of them. A client is a place in a log
+and nothing else: what it has not seen is taken from the newest events, which are kept, or read from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from midwatch.domain.errors import MidwatchError
+from midwatch.domain.ids import task_of
+from midwatch.server.standing import Standing, standings
+
+if TYPE_CHECKING:
+    from midwatch.engine.store.records import Record
+    from midwatch.engine.store.sql import SqlStore
+
+BATCH = 0.05
+"""Seconds between two looks while something happens: what comes within them is sent together."""
+QUIET = 0.5
+"""Seconds between two looks when nothing has happened for a while."""
+HEARTBEAT = 15.0
+"""Seconds after which a silent stream sends a comment, so that nobody between takes it for dead."""
+KEPT = 100
+"""Newest events of an attempt that are kept for those who follow it."""
+PAGE = 100
+"""Events that are read from the store at once."""
+
+log = logging.getLogger("midwatch.server")
+
+
+@dataclass(eq=False)
+class _Feed:
+    """An attempt that is followed by somebody."""
+
+    attempt: str
+    head: int
+    """Number of the newest event that is known."""
+    newest: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    ended: str = ""
+    """How it stands, once nobody works on it and nothing is queued."""
+    followers: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when something has changed, and replaced by a new one."""
+
+    def tell(self) -> None:
+        """Wake all who wait."""
+        news, self.news = self.news, asyncio.Event()
+        news.set()
+
+
+class Streams:
+    """All that are open. `close` lets every client go and must be called from the loop that serves them."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self._feeds: dict[str, _Feed] = {}
+        self._poller: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    async def follow(self, attempt: str, after: int) -> AsyncIterator[bytes]:
+        """Events after number `after` in the form of `text/event-stream`, until the attempt has come to rest. The
+        attempt must be there."""
+        feed = self._join(attempt, after)
+        at = after
+        try:
+            yield b"retry: 1000\n\n"
+            while not self._closing:
+                news, ended = feed.news, feed.ended
+                chunk, at = await self._next(feed, at)
+                if chunk:
+                    yield chunk
+                elif ended:
+                    yield _frame("end", at, json.dumps({"attempt": attempt, "status": ended}))
+                    return
+                else:
+                    try:
+                        await asyncio.wait_for(news.wait(), HEARTBEAT)
+                    except TimeoutError:
+                        yield b": still here\n\n"
+        finally:
+            feed.followers -= 1
+            if not feed.followers and self._feeds.get(attempt) is feed:
+                del self._feeds[attempt]
+
+    async def close(self) -> None:
+        """Let all clients go, in the middle of what they follow; they come again with `Last-Event-ID`."""
+        self._closing = True
+        for feed in self._feeds.values():
+            feed.tell()
+        if self._poller is not None:
+            self._poller.cancel()
+            await asyncio.gather(self._poller, return_exceptions=True)
+
+    def _join(self, attempt: str, after: int) -> _Feed:
+        feed = self._feeds.get(attempt)
+        if feed is None or feed.ended:  # what has ended may have been taken up again
+            feed = self._feeds[attempt] = _Feed(attempt, after)
+        feed.followers += 1
+        self._wake.set()
+        if self._poller is None or self._poller.done():
+            self._poller = asyncio.create_task(self._poll())
+        return feed
+
+    async def _next(self, feed: _Feed, at: int) -> tuple[bytes, int]:
+        """What comes after event `at`, and the number of its last event."""
+        if at >= feed.head:
+            return b"", at
+        if feed.newest and feed.newest[0][0] <= at + 1:
+            frames = [frame for seq, frame in feed.newest if seq > at]
+            return b"".join(frames), feed.newest[-1][0]
+        records = await self._store.page(feed.attempt, at, PAGE)
+        return b"".join(map(event_frame, records)), records[-1].seq if records else at
+
+    async def _poll(self) -> None:
+        """Look for what is new, more often while there is something."""
+        pause = BATCH
+        while self._feeds:
+            self._wake.clear()
+            try:
+                busy = await self._look(list(self._feeds.values()))
+            except MidwatchError as error:  # a database that is gone for a while
+                log.warning("the events that are followed cannot be read: %s", error.message)
+                busy = False
+            pause = BATCH if busy else min(QUIET, pause * 1.5)
+            try:
+                await asyncio.wait_for(self._wake.wait(), pause)
+                pause = BATCH
+                await asyncio.sleep(BATCH)  # whoever comes in a crowd is looked for together
+            except TimeoutError:
+                pass
+
+    async def _look(self, feeds: Sequence[_Feed]) -> bool:
+        found = await standings(self._store.database, [feed.attempt for feed in feeds])
+        busy = False
+        for feed in feeds:
+            standing = found.get(feed.attempt, Standing(feed.head, "gone"))
+            if (standing.seq, standing.ended) == (feed.head, feed.ended):
+                continue
+            busy = True
+            await self._bring(feed, standing.seq)
+            feed.ended = standing.ended
+            feed.tell()
+        return busy
+
+    async def _bring(self, feed: _Feed, seq: int) -> None:
+        """Keep the newest events up to `seq`."""
+        first = max(feed.head, seq - KEPT)
+        if feed.newest and first > feed.newest[-1][0]:
+            feed.newest.clear()  # what is kept has no gap
+        while first < seq:
+            records = await self._store.page(feed.attempt, first, PAGE)
+            if not records:
+                break
+            feed.newest.extend((record.seq, event_frame(record)) for record in records)
+            first = records[-1].seq
+        feed.head = max(seq, first)
+
+
+def event_json(record: Record) -> str:
+    """An event as JSON: the body as it is stored, not read and written once more."""
+    head = {
+        "type": "event", "attempt": record.attempt, "task": task_of(record.attempt), "seq": record.seq,
+        "time": record.time, "kind": record.kind, "version": record.version, "hash": record.hash,
+    }  # fmt: skip
+    return f'{json.dumps(head)[:-1]}, "body": {record.body}}}'
+
+
+def event_frame(record: Record) -> bytes:
+    """The same as a message of a stream; its id is what `Last-Event-ID` takes. JSON here has no line break."""
+    return _frame("event", record.seq, event_json(record))
+
+
+def _frame(name: str, seq: int, data: str) -> bytes:
+    return f"id: {seq}\nevent: {name}\ndata: {data}\n\n".encode()

@@ -1,0 +1,94 @@
+"""Making tasks that are queued with the same transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from midwatch import __version__, wiring
+from midwatch.domain.errors import InputError
+from midwatch.engine.turns import BATCH, INTERACTIVE, Asked
+from midwatch.server.accounts.caller import require_admin
+from midwatch.server.problems import Problem, conflicting
+from midwatch.workflows import forking
+from midwatch.workflows.reopening import Shelf
+
+if TYPE_CHECKING:
+    from midwatch.domain.task import Task
+    from midwatch.engine.accounts.repositories import Registered
+    from midwatch.engine.store.base import TaskRow
+    from midwatch.engine.turns import Turn
+    from midwatch.server.asked import ForkAsked, TaskAsked
+    from midwatch.server.service import Visit
+
+
+async def submit(visit: Visit, asked: TaskAsked) -> tuple[Task, Turn, Registered]:
+    """A new task with its first turn. Its repository is looked into on another thread. Raises Problem for what the
+    caller may not ask for, InputError for what cannot be done."""
+    repository = await visit.repository(asked.repository, "member")
+    await _require_allowed(visit, asked)
+    request = asked.request(repository.location)
+    wanted = Asked(
+        visit.who.name,
+        INTERACTIVE if asked.priority == "interactive" else BATCH,
+        time.time() + asked.delay_seconds if asked.delay_seconds else 0.0,
+    )
+    keeping = _Keeping(visit, "task.submit", repository, wanted)
+    home = visit.service.home
+    task = await visit.service.aside.do(wiring.start(home, request, keeping.create))
+    home.opened.pop(task.id, None)  # a worker opens it for itself
+    return task, await visit.service.hand(keeping.made()), repository
+
+
+async def fork(visit: Visit, row: TaskRow, repository: Registered | None, asked: ForkAsked) -> tuple[Task, Turn]:
+    """A new task that begins with what another had done. Raises Problem 409 for what cannot be forked there."""
+    home = visit.service.home
+    keeping = _Keeping(visit, "task.fork", repository, Asked(visit.who.name))
+    shelf = Shelf(home.state, _Queued(home.store, keeping), home.forge)
+    name = f"{row.task.id}.{asked.attempt}" if asked.attempt else row.task.id
+    with conflicting():
+        made = forking.fork(shelf, name, asked.step, asked.message, f"midwatch {__version__}")
+        task = await visit.service.aside.do(made)
+    return task, await visit.service.hand(keeping.made())
+
+
+async def _require_allowed(visit: Visit, asked: TaskAsked) -> None:
+    """Who may say that commands run without a sandbox, or that what a repository says is to be trusted."""
+    if asked.mode == "full" or asked.sandbox == "process":
+        require_admin(visit.who, "sandbox")
+    if asked.trust_project or asked.trust_recipe or asked.include_uncommitted:
+        await visit.repository(asked.repository, "maintainer")
+    if (asked.model or "").startswith("replay/"):
+        raise InputError("what another task was answered cannot be played here", "name a configured model")
+
+
+class _Keeping:
+    """Keeps a task together with its turn, and with the word on who made it."""
+
+    def __init__(self, visit: Visit, action: str, repository: Registered | None, asked: Asked) -> None:
+        self._visit, self._action, self._repository, self._asked = visit, action, repository, asked
+        self._made: Turn | None = None
+
+    async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
+        """In place of `Store.create`."""
+        turns = self._visit.turns(self._action, task.id, self._repository)
+        self._made = await turns.submit(task, begun, self._asked)
+
+    def made(self) -> Turn:
+        """The turn."""
+        if self._made is None:
+            raise Problem(500)
+        return self._made
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """The store, but that what is created is queued."""
+
+    store: Any
+    keeping: _Keeping
+
+    def __getattr__(self, name: str) -> Any:
+        return self.keeping.create if name == "create" else getattr(self.store, name)

@@ -1,0 +1,19 @@
+"""A server's accounts over a database of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from midwatch.engine.database.sqlite import SqliteDatabase
+from tests.support.site import Site, site_of
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """With nobody in it."""
+    database = SqliteDatabase(tmp_path / "state.db")
+    yield site_of(database)
+    await database.close()

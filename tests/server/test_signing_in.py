@@ -1,0 +1,136 @@
+"""Sessions: signing in and out, what a browser's request must show, wrong passwords."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from midwatch.engine.database.base import Connection
+from midwatch.server.accounts.first import first_admin
+from tests.support.site import PASSWORD, URL, Site
+
+SESSION = "/api/v1/session"
+
+
+async def test_the_first_administrator_is_made_once_and_their_password_signs_them_in(site: Site) -> None:
+    first, *others = sorted(
+        await asyncio.gather(*(first_admin(site.desk.database) for _ in range(3))), key=lambda made: made is None
+    )
+    assert first is not None
+    assert others == [None, None]
+    assert await first_admin(site.desk.database) is None
+    assert first.password in first.words()
+    async with site.client() as client:
+        answer = await client.post(SESSION, json={"name": "Admin", "password": first.password})
+        assert answer.json()["admin"] is True
+        assert (await client.get("/api/v1/me")).json()["scopes"] == ["admin", "read", "write"]
+
+
+async def test_a_session_ends_with_signing_out(site: Site) -> None:
+    async with site.signed_in("ada") as client:
+        kept = client.cookies["midwatch_session"]
+        assert (await client.get("/api/v1/me")).json()["name"] == "ada"
+        assert (await client.delete(SESSION)).status_code == 204
+        assert not client.cookies
+        again = await client.get("/api/v1/me", headers={"Cookie": f"midwatch_session={kept}"})
+        assert again.status_code == 401
+
+
+async def test_the_cookie_is_out_of_reach_of_scripts_and_of_plain_connections(site: Site) -> None:
+    await site.user("ada")
+    asked = {"name": "ada", "password": PASSWORD}
+    async with site.client() as client:
+        plain = (await client.post(SESSION, json=asked)).headers["set-cookie"].lower()
+    async with site.client(url="https://midwatch.test") as client:
+        answer = await client.post(SESSION, json=asked)
+        tls = answer.headers["set-cookie"]
+        assert (await client.get("/api/v1/me")).status_code == 200
+    assert "httponly" in plain
+    assert "samesite=lax" in plain
+    assert "secure" not in plain
+    assert tls.startswith("__Host-midwatch_session=")
+    assert "; secure" in tls.lower()
+
+
+async def test_a_session_ends_with_its_time_and_when_the_user_is_disabled(site: Site) -> None:
+    async with site.signed_in("root", admin=True) as root, site.signed_in("ada") as ada:
+        disabled = await root.patch("/api/v1/users/ada", json={"disabled": True})
+        assert disabled.json()["disabled"] is True
+        assert (await ada.get("/api/v1/me")).status_code == 401
+        refused = await ada.post(SESSION, json={"name": "ada", "password": PASSWORD})
+        assert refused.status_code == 401
+
+        def age(db: Connection) -> None:
+            db.execute("UPDATE web_session SET expires = expires - 168 * 3600 - 1")
+
+        await site.desk.database.write(age)
+        assert (await root.get("/api/v1/me")).json()["detail"] == "this session has ended: sign in again"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        ({"X-Midwatch": "1"}, 204),
+        ({"Origin": URL}, 204),
+        ({"Origin": "https://evil.test"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "https://evil.test", "X-Midwatch": "1"}, 403),
+    ],
+)
+async def test_a_change_with_a_cookie_must_come_from_the_servers_own_pages(
+    site: Site, headers: dict[str, str], status: int
+) -> None:
+    async with site.signed_in("ada") as client:
+        del client.headers["X-Midwatch"]
+        assert (await client.get("/api/v1/me", headers={"Origin": "https://evil.test"})).status_code == 200
+        assert (await client.delete(SESSION, headers=headers)).status_code == status
+
+
+async def test_another_site_cannot_sign_a_browser_in(site: Site) -> None:
+    await site.user("ada")
+    async with site.client({"Origin": "https://evil.test"}) as client:
+        answer = await client.post(SESSION, json={"name": "ada", "password": PASSWORD})
+        assert answer.status_code == 403
+        assert not client.cookies
+
+
+async def test_wrong_passwords_are_limited_by_name_and_by_address_and_right_ones_are_not(site: Site) -> None:
+    await site.user("ada")
+    await site.user("bob")
+    right, wrong = {"name": "ada", "password": PASSWORD}, {"name": "ada", "password": "wrong"}
+    async with site.client() as here, site.client(address="198.51.100.9") as there:
+        for _ in range(12):
+            assert (await here.post(SESSION, json=right)).status_code == 200
+        tried = [(await here.post(SESSION, json=wrong)).status_code for _ in range(11)]
+        assert tried == [401] * 10 + [429]
+        limited = await there.post(SESSION, json=right)  # the name's guesses are used up, from wherever
+        assert limited.status_code == 429
+        assert int(limited.headers["retry-after"]) > 0
+        assert (await here.post(SESSION, json={**right, "name": "bob"})).status_code == 429  # the address's too
+        assert (await there.post(SESSION, json={**right, "name": "bob"})).status_code == 200
+
+
+async def test_a_name_that_there_is_not_is_refused_in_the_same_words(site: Site) -> None:
+    await site.user("ada")
+    async with site.client() as client:
+        known = await client.post(SESSION, json={"name": "ada", "password": "wrong"})
+        unknown = [await client.post(SESSION, json={"name": n, "password": "wrong"}) for n in ("eve", "", "\0", "a b")]
+    assert known.status_code == 401
+    assert {(answer.status_code, answer.text) for answer in unknown} == {(401, known.text)}
+
+
+async def test_a_changed_password_ends_the_other_sessions(site: Site) -> None:
+    new = "another horse battery"
+    async with site.signed_in("ada") as here, site.client() as there:
+        await there.post(SESSION, json={"name": "ada", "password": PASSWORD})
+        wrong = await here.put("/api/v1/me/password", json={"current": "wrong", "new": new})
+        assert wrong.status_code == 403
+        short = await here.put("/api/v1/me/password", json={"current": PASSWORD, "new": "short"})
+        assert short.status_code == 422
+        assert (await here.put("/api/v1/me/password", json={"current": PASSWORD, "new": new})).status_code == 204
+        assert (await here.get("/api/v1/me")).status_code == 200
+        assert (await there.get("/api/v1/me")).status_code == 401
+        assert (await there.post(SESSION, json={"name": "ada", "password": PASSWORD})).status_code == 401
+        assert (await there.post(SESSION, json={"name": "ada", "password": new})).status_code == 200
