@@ -34,6 +34,7 @@ TABLES = {
     "SecretSettings": "environments.secrets.NAME.",
     "AgentSettings": "agent.",
     "HookSettings": "hooks.",
+    "TelemetrySettings": "telemetry.",
     "ServingSettings": "server.",
     "OidcSettings": "server.oidc.",
 }
@@ -94,7 +95,9 @@ def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None
     found = {
         h
         for h in sections("settings.md")
-        if re.fullmatch(r"model|fallback|(providers|prices|sandbox|limits|environments|agent|hooks|mcp|server)\..+", h)
+        if re.fullmatch(
+            r"model|fallback|(providers|prices|sandbox|limits|environments|agent|hooks|mcp|server|telemetry)\..+", h
+        )
     }
     assert found == known
 

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from midwatch.domain.errors import MidwatchError
+from midwatch.engine.owned import owned
 
 if TYPE_CHECKING:
     from midwatch.wiring import Home
@@ -18,12 +19,12 @@ EVERY = 60.0
 log = logging.getLogger("midwatch.reconciler")
 
 
-async def orphans(home: Home, *, remove: bool, claimed: frozenset[str] = frozenset()) -> Swept:
-    """What no live attempt owns: found, and removed where that is wished for. `claimed` attempts live though no lock
-    may show it here. Raises StoreError for a database that cannot be read."""
+async def orphans(home: Home, *, remove: bool) -> Swept:
+    """What no live attempt owns: found, and removed where that is wished for. Raises StoreError for a database that
+    cannot be read, before anything is removed."""
     from midwatch.workflows.orphans import Sweeper, Swept
 
-    sweeper = Sweeper(home.state, home.store, claimed)
+    sweeper = Sweeper(home.state, home.store, await owned(home.store.database))
     if remove:
         return await sweeper.remove()
     found = await sweeper.find()

@@ -49,7 +49,7 @@ def test_a_happening_is_one_object_with_its_ids() -> None:
 def test_nothing_that_is_logged_can_look_like_another_line_or_field() -> None:
     evil = "x\n2026 info midwatch: turn ended level=error \x1b[2J\u202e"
     for form in ("text", "json"):
-        got = lines(TelemetrySettings(logs=form), lambda: log.warning(evil, extra={"error": evil, "turn": ""}))  # type: ignore[arg-type]
+        got = lines(TelemetrySettings(logs=form), lambda: log.warning(evil, extra={"error": evil, "turn": ""}))
         assert len(got) == 1
         assert got[0].isprintable()
     (text,) = lines(TelemetrySettings(), lambda: log.warning("ended", extra={"error": 'a b="c"', "turn": "t:1"}))

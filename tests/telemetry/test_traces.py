@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from midwatch.domain.errors import ModelError
 from midwatch.domain.witness import witnessed_by
-from midwatch.models.fake import FakeModel, calls, calls_all, says
+from midwatch.models.fake import FakeModel, Step, calls, calls_all, says
 from midwatch.telemetry.traces import Traces
 from midwatch.workflows.reopening import Shelf, tell
 from tests.support.collector import Collector, attributes, collecting
@@ -26,7 +27,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path, make_repository(tmp_path / "repo", {"count.txt": "zero\n"}))
 
 
-async def solved(place: Place, collector: Collector, script: list, *, content: bool = False) -> str:  # type: ignore[type-arg]
+async def solved(place: Place, collector: Collector, script: Sequence[Step], *, content: bool = False) -> str:
     task = await place.task(prompt=SECRET)
     traces = Traces(collector.address, content=content)
     with witnessed_by(traces):
@@ -79,8 +80,9 @@ async def test_with_content_the_spans_carry_what_was_said_and_done(place: Place)
 async def test_who_goes_on_after_a_crash_adds_to_the_same_trace_and_sends_nothing_twice(place: Place) -> None:
     task = await place.task()
     with collecting() as collector:
-        broken = [FIRST, ModelError("the endpoint is down", "wait")]
-        for script in (broken, SCRIPT):  # each with witnesses of its own, as processes have
+        broken: list[Step] = [FIRST, ModelError("the endpoint is down", "wait")]
+        scripts: tuple[Sequence[Step], ...] = (broken, SCRIPT)
+        for script in scripts:  # each with witnesses of its own, as processes have
             traces = Traces(collector.address)
             with witnessed_by(traces):
                 try:

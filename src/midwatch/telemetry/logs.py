@@ -18,6 +18,18 @@ _OTHERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "dbos")
 """Loggers of libraries that come with handlers of their own, and are to follow ours."""
 
 
+_TROUBLE = ("failed", "could not", "a bug", "Traceback", "waiting for the database", "the lease")
+_worker = logging.getLogger("midwatch.worker")
+
+
+def told(turn: str, text: str) -> None:
+    """What a worker says of a turn (empty: of itself), as a line of the log; from any thread."""
+    level = logging.WARNING if text.startswith(_TROUBLE) else logging.INFO
+    first, _, more = text.partition("\n")
+    about = {name: value for name, value in (("turn", turn), ("detail", more)) if value}
+    _worker.log(level, "%s", first, extra=about)
+
+
 def configure(settings: TelemetrySettings, stream: TextIO | None = None) -> None:
     """Let everything that is logged go to the stream (standard error), in the form that the settings name. Instead of
     what was configured before; may be called again, as after a library has set up loggers of its own. A server is to be
