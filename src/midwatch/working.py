@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from midwatch import __version__
 from midwatch.domain.errors import InputError, MidwatchError, OperationError, StaleEpoch, StoreError
+from midwatch.domain.ids import task_of
 from midwatch.engine.database.address import VARIABLE, opened
-from midwatch.engine.handing import sweep
+from midwatch.engine.handing import find_lost, sweep
 from midwatch.engine.lease import Held
 from midwatch.engine.shift import Shift
 from midwatch.engine.turns import Turns
@@ -26,6 +28,7 @@ from midwatch.workflows.reopening import Shelf
 if TYPE_CHECKING:
     from midwatch.domain.task import Task
     from midwatch.engine.base import Engine
+    from midwatch.engine.letters import Letter
     from midwatch.engine.turns import Turn
     from midwatch.wiring import Home
 
@@ -122,6 +125,7 @@ class _Worker:
         if not self._url.startswith("postgres"):  # there, `midwatch migrate` alone changes the schema
             await self._home.store.database.migrate()
             await self._engine.migrate()
+        await asyncio.to_thread(_preload)
         await self._lease.start()
         await self._engine.launch(self._lease.id, self._options.capacity, self.do)
         self._options.note("", f"worker {self._lease.id} takes up to {self._options.capacity} turns")
@@ -178,6 +182,8 @@ class _Worker:
                 await sweep(self._turns, self._engine)
                 for turn in await self._shift.unclosed():
                     await self._close(turn)
+                if not rounds % 15:
+                    await find_lost(self._turns, self._engine)
                 if not rounds % 300:
                     await self._engine.tidy(FORGET)
             except MidwatchError as error:
@@ -188,7 +194,8 @@ class _Worker:
         """Hand over: each turn stops where it is and is queued again, then the lease is dropped."""
         self._draining = True
         self._options.note("", f"stopping; handing over {len(self._going)} turns")
-        while self._going:
+        until = time.monotonic() + self._options.terms.lease
+        while self._going and time.monotonic() < until:  # later, others take them without a word from here
             for going in self._going.values():
                 going.end("drain")
             await asyncio.sleep(LOOK / 5)
@@ -206,12 +213,15 @@ class _Worker:
             return
         if not self._going:
             return
-        for turn in await self._shift.wishes():
+        wishes, letters = await self._shift.wanted()
+        for turn in wishes:
             if turn.id in self._going:
                 self._going[turn.id].end(turn.wish, turn.wished_by)
-        tasks = {going.turn.task: going for going in self._going.values()}
-        for letter in await self._shift.letters(list(tasks)):
-            tasks[letter.attempt.partition(".")[0]].postbox.put([letter])
+        if letters:
+            tasks = {going.turn.task: going.postbox for going in self._going.values()}
+            for letter in letters:
+                if (postbox := tasks.get(task_of(letter.attempt))) is not None:
+                    postbox.put([letter])
 
     async def _let_go(self) -> None:
         """The lease is over: whatever this worker was doing may be another's now."""
@@ -226,23 +236,25 @@ class _Worker:
 
     async def _solve(self, turn: Turn, postbox: Postbox) -> None:
         task = (await self._home.store.find(turn.task)).task
-        letters = await self._shift.letters([task.id])
+        letters = await self._shift.letters(task.id)
         if letters:
-            await self._reopen(task, letters[0].text)
+            await self._reopen(task, letters)
         postbox.put(letters)
         await _solve(self._home, task, postbox)
         await self._shift.delivered(postbox.arrived)
         chosen = (await report(self._home, task.id)).chosen.attempt
         await self._shift.settle(task.id, but=chosen)
 
-    async def _reopen(self, task: Task, text: str) -> None:
+    async def _reopen(self, task: Task, letters: Sequence[Letter]) -> None:
         """A task that is finished takes a message up as `midwatch tell` does. What it cannot take is not kept."""
         from midwatch.workflows.reopening import tell
 
-        if not (await report(self._home, task.id)).finished:
+        found = await report(self._home, task.id)
+        first = next((letter for letter in letters if letter.attempt == found.chosen.attempt), None)
+        if first is None or not found.finished:
             return
         try:
-            await tell(self._shelf, task.id, text)
+            await tell(self._shelf, first.attempt, first.text)
         except Held:
             raise
         except InputError:
@@ -320,6 +332,18 @@ class _Worker:
             except StoreError as error:
                 self._options.note("", f"waiting for the database: {error.message}")
                 await asyncio.sleep(1)
+
+
+def _preload() -> None:
+    """What the first turn would load while its lease runs already."""
+    from midwatch.models import transport
+    from midwatch.sandbox import drivers as drivers
+    from midwatch.tools import toolset as toolset
+    from midwatch.workflows import read as read
+    from midwatch.workflows import review as review
+    from midwatch.workflows import solve as solve
+
+    transport.preload()
 
 
 async def _solve(home: Home, task: Task, postbox: Postbox) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from midwatch.engine.database.sqlite import SqliteDatabase
+from tests.support.api import Api, serving
 from tests.support.site import Site, site_of
 
 
@@ -17,3 +18,10 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     database = SqliteDatabase(tmp_path / "state.db")
     yield site_of(database)
     await database.close()
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    """The whole server."""
+    async with serving(tmp_path, {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state")}) as found:
+        yield found

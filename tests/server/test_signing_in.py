@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from midwatch.engine.config import ServingSettings
 from midwatch.engine.database.base import Connection
+from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.server.accounts.first import first_admin
-from tests.support.site import PASSWORD, URL, Site
+from tests.support.site import PASSWORD, URL, Site, site_of
 
 SESSION = "/api/v1/session"
 
@@ -134,3 +137,19 @@ async def test_a_changed_password_ends_the_other_sessions(site: Site) -> None:
         assert (await there.get("/api/v1/me")).status_code == 401
         assert (await there.post(SESSION, json={"name": "ada", "password": PASSWORD})).status_code == 401
         assert (await there.post(SESSION, json={"name": "ada", "password": new})).status_code == 200
+
+
+async def test_behind_a_proxy_the_public_address_is_the_servers_own(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "state.db")
+    site = site_of(database, ServingSettings(public_url="https://midwatch.example"))
+    await site.user("ada")
+    async with site.client({"Origin": "https://midwatch.example"}) as client:
+        answer = await client.post(SESSION, json={"name": "ada", "password": PASSWORD})
+        assert answer.status_code == 200
+        cookie = answer.headers["set-cookie"]
+        assert cookie.startswith("__Host-midwatch_session=")
+        assert "; secure" in cookie.lower()
+        sent = {"Cookie": cookie.partition(";")[0]}
+        assert (await client.delete(SESSION, headers={**sent, "Origin": URL})).status_code == 403
+        assert (await client.delete(SESSION, headers=sent)).status_code == 204
+    await database.close()

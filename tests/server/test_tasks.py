@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
+import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from midwatch.engine.turns import BATCH
 from tests.support.api import Api, messages, numbers, serving
 from tests.support.place import git, make_repository
 
@@ -33,7 +39,7 @@ async def calc(api: Api, tmp_path: Path) -> str:
 
 
 async def test_a_task_is_submitted_followed_and_read_to_its_pull_request(api: Api, calc: str, tmp_path: Path) -> None:
-    async with api.as_user("ada", **{calc: "maintainer"}) as ada:
+    async with api.as_user("ada", {calc: "maintainer"}) as ada:
         made = await ada.post("/tasks", json=SUBMITTED)
         assert made.status_code == 201, made.text
         task = made.json()
@@ -66,3 +72,171 @@ async def test_a_task_is_submitted_followed_and_read_to_its_pull_request(api: Ap
         merged = (await ada.post(f"/tasks/{name}/pull-request/merge")).json()
         assert merged["state"] == "merged"
         assert git(tmp_path / "calc", "rev-parse", "main") == merged["merge_commit"] or merged["commit"]
+
+
+async def submitted(client: httpx2.AsyncClient, **more: object) -> str:
+    """The id of a new task."""
+    made = await client.post("/tasks", json={**SUBMITTED, **more})
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
+
+
+async def test_what_belongs_to_one_user_is_not_there_for_another_on_any_route(api: Api, calc: str) -> None:
+    async with api.as_user("ada", {calc: "maintainer"}) as ada, api.as_user("eve") as eve:
+        name = await submitted(ada)
+        walked = 0
+        for path, operations in api.app.openapi()["paths"].items():
+            if "{task}" not in path and "{attempt}" not in path:
+                continue
+            url = path.removeprefix("/api/v1").format(task=name, attempt=f"{name}.1", number=1)
+            for method in operations:
+                body = BODIES.get(path.rpartition("/")[2], {}) if method == "post" else None
+                other = await eve.request(method, url, json=body)
+                assert other.status_code == 404, (method, path, other.text)
+                assert other.headers["content-type"] == "application/problem+json"
+                assert name not in other.text
+                walked += 1
+        assert walked >= 15
+        assert (await eve.get("/tasks")).json() == {"tasks": [], "next": None}
+        assert (await eve.get("/pull-requests")).json() == {"pull_requests": []}
+        assert (await eve.get("/environments")).json() == {"environments": []}
+        assert (await eve.get("/tasks?repository=calc")).status_code == 404
+        assert (await eve.post("/tasks", json=SUBMITTED)).status_code == 404
+        assert (await eve.get("/workers")).status_code == 404
+        assert (await ada.get(f"/tasks/{name}")).json()["turn"]["state"] == "queued"
+
+
+BODIES = {"messages": {"text": "further"}, "fork": {}}
+
+
+async def test_nothing_but_health_answers_whoever_is_not_known(api: Api) -> None:
+    async with httpx2.AsyncClient(base_url=api.url) as nobody:
+        assert (await nobody.get("/healthz")).json()["status"] == "ok"
+        assert (await nobody.get("/readyz")).json()["status"] == "ok"
+        for path, operations in api.app.openapi()["paths"].items():
+            if path in ("/healthz", "/readyz") or path.startswith("/api/v1/session"):
+                continue
+            for method in operations:
+                answer = await nobody.request(method, path)
+                assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json"), path
+        assert (await nobody.get("/api/v1/openapi.json")).status_code == 401
+
+
+async def test_who_only_looks_cannot_submit_and_who_submits_cannot_say_what_is_trusted(api: Api, calc: str) -> None:
+    async with api.as_user("vi", {calc: "viewer"}) as vi, api.as_user("mem", {calc: "member"}) as mem:
+        assert (await vi.post("/tasks", json=SUBMITTED)).status_code == 403
+        for trusted in ("trust_project", "trust_recipe", "include_uncommitted"):
+            assert (await mem.post("/tasks", json={**SUBMITTED, trusted: True})).status_code == 403
+        for option, value in (("mode", "full"), ("sandbox", "process")):
+            assert (await mem.post("/tasks", json={**SUBMITTED, option: value})).status_code == 404
+        name = await submitted(mem)
+        assert (await vi.get(f"/tasks/{name}")).status_code == 200
+        assert (await vi.post(f"/tasks/{name}/cancel")).status_code == 403
+        assert (await mem.post(f"/tasks/{name}/pull-request/merge")).status_code == 403
+
+
+async def test_steering_changes_how_the_newest_turn_stands_and_is_written_down(api: Api, calc: str) -> None:
+    async with api.as_user("ada", {calc: "maintainer"}) as ada:
+        name = await submitted(ada)
+
+        async def steered(verb: str, **body: str) -> tuple[int, str, str]:
+            answer = await ada.post(f"/tasks/{name}/{verb}", json=body or None)
+            turn = answer.json().get("turn") or {}
+            return answer.status_code, turn.get("id", ""), turn.get("state", "")
+
+        assert await steered("pause") == (202, f"{name}:1", "paused")
+        assert (await ada.get(f"/tasks/{name}")).json()["status"] == "paused"
+        assert await steered("pause") == (409, "", "")
+        assert await steered("messages", text="while it is paused") == (202, f"{name}:1", "paused")
+        assert await steered("resume") == (202, f"{name}:1", "queued")
+        assert await steered("resume") == (409, "", "")
+        assert await steered("cancel") == (202, f"{name}:1", "cancelled")
+        assert await steered("cancel") == (409, "", "")
+        assert await steered("retry") == (202, f"{name}:2", "queued")
+        assert list(api.hub.runs) == [f"{name}:1/1", f"{name}:1/2", f"{name}:2/1"]
+        query = "SELECT action FROM audit WHERE object = ? ORDER BY time, id"
+        written = await api.database.read(lambda db: [row[0] for row in db.execute(query, (name,))])
+        verbs = ("submit", "pause", "message", "resume", "cancel", "retry")
+        assert sorted(written) == sorted(f"task.{verb}" for verb in verbs)
+
+
+async def test_a_page_of_tasks_goes_on_where_the_one_before_ended(api: Api, calc: str, tmp_path: Path) -> None:
+    other = await api.registered("other", make_repository(tmp_path / "other", FILES))
+    async with api.as_user("ada", {calc: "member", other: "member"}) as ada:
+        names = [await submitted(ada) for _ in range(3)]
+        elsewhere = await submitted(ada, repository="other")
+        await api.ended(names[1], "failed")
+        first = (await ada.get("/tasks?limit=2")).json()
+        second = (await ada.get(f"/tasks?limit=2&before={first['next']}")).json()
+        third = (await ada.get(f"/tasks?limit=2&before={second['next']}")).json() if second["next"] else {"tasks": []}
+        seen = [task["id"] for page in (first, second, third) for task in page["tasks"]]
+        assert seen == sorted([*names, elsewhere], reverse=True)
+        only = (await ada.get("/tasks?repository=other")).json()
+        assert [task["id"] for task in only["tasks"]] == [elsewhere]
+        failed = (await ada.get("/tasks?status=failed")).json()
+        assert [task["id"] for task in failed["tasks"]] == [names[1]]
+
+
+async def test_lines_that_cannot_be_imported_do_not_hold_back_the_others(api: Api, calc: str) -> None:
+    lines = [json.dumps(SUBMITTED), "", "{", json.dumps({**SUBMITTED, "attempts": 99}), json.dumps(SUBMITTED)]
+    lines += [json.dumps({**SUBMITTED, "repository": "nowhere"}), json.dumps({**SUBMITTED, "base": "no-such-branch"})]
+    async with api.as_user("ada", {calc: "member"}) as ada:
+        kind = {"Content-Type": "application/x-ndjson"}
+        answer = (await ada.post("/tasks/import", content="\n".join(lines), headers=kind)).json()
+        assert (answer["made"], answer["refused"]) == (2, 4)
+        assert [one["line"] for one in answer["tasks"] if one["id"]] == [1, 5]
+        assert all(one["detail"] for one in answer["tasks"] if not one["id"])
+        assert {run.order.priority for run in api.hub.runs.values()} == {BATCH}
+
+
+async def test_the_same_submission_with_the_same_key_makes_one_task(api: Api, calc: str) -> None:
+    async with api.as_user("ada", {calc: "member"}) as ada:
+        key = {"Idempotency-Key": "night-shift-7"}
+        first = await ada.post("/tasks", json=SUBMITTED, headers=key)
+        second = await ada.post("/tasks", json=SUBMITTED, headers=key)
+        assert (first.status_code, second.status_code) == (201, 201)
+        assert first.json() == second.json()
+        assert len((await ada.get("/tasks")).json()["tasks"]) == 1
+
+
+async def test_what_is_wrong_with_a_request_is_said_in_one_shape(api: Api, calc: str) -> None:
+    async with api.as_user("ada", {calc: "member"}) as ada:
+        wrong = {
+            422: await ada.post("/tasks", json={**SUBMITTED, "attempts": 0, "surprise": 1}),
+            404: await ada.get("/nothing/here"),
+            405: await ada.delete("/tasks"),
+        }
+        for status, answer in wrong.items():
+            assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+            assert (answer.json()["status"], bool(answer.json()["detail"])) == (status, True)
+        assert {fault["place"] for fault in wrong[422].json()["faults"]} == {"body.attempts", "body.surprise"}
+
+        refused = await ada.post("/tasks", json={**SUBMITTED, "base": "no-such-branch"})
+        assert refused.status_code == 422
+        assert refused.json()["mend"]
+
+
+async def test_no_more_of_a_body_that_is_too_large_is_read(api: Api) -> None:
+    pieces = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal pieces
+        while True:
+            pieces += 1
+            yield b" " * 65536
+
+    def announced() -> tuple[int, str]:
+        connection = http.client.HTTPConnection(api.url.removeprefix("http://"), timeout=30)
+        connection.putrequest("POST", "/api/v1/tasks")
+        connection.putheader("Content-Length", str(5 << 20))
+        connection.endheaders()
+        answer = connection.getresponse()
+        connection.close()
+        return answer.status, answer.getheader("Content-Type", "")
+
+    assert await asyncio.to_thread(announced) == (413, "application/problem+json")
+    async with api.as_user("ada") as ada:
+        with suppress(httpx2.TransportError):  # the connection is closed while the client is still sending
+            cut = await ada.post("/tasks", content=endless(), headers={"Content-Type": "application/json"})
+            assert cut.status_code == 413
+    assert pieces < 2000

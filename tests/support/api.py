@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,14 @@ from midwatch.domain.observer import Silent
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.accounts.repositories import Registered
+from midwatch.engine.accounts.words import Role
 from midwatch.engine.database.base import Database
 from midwatch.engine.fake import FakeEngine, Hub
 from midwatch.server.accounts.desk import Desk
 from midwatch.server.app import make_app
-from midwatch.server.serving import Address, _config, _listener, _Server
+from midwatch.server.serving import Address, Server, listener
 
+NONE: Mapping[str, Role] = {}
 PASSWORD = "correct horse battery"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
@@ -58,7 +60,9 @@ class Api:
         return one.id
 
     @asynccontextmanager
-    async def as_user(self, name: str, *, admin: bool = False, **roles: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    async def as_user(
+        self, name: str, roles: Mapping[str, Role] = NONE, *, admin: bool = False
+    ) -> AsyncIterator[httpx2.AsyncClient]:
         """A client of a new user who has signed in; `roles` by the repository's id."""
         account = await self.desk.people.create(name, HASH, admin, lambda made: Deed(SERVER, "user.create", made))
         for repository, role in roles.items():
@@ -85,9 +89,9 @@ async def serving(folder: Path, environ: dict[str, str]) -> AsyncIterator[Api]:
     async with wiring.home({"HOME": str(folder), **environ}) as home:
         hub = Hub()
         app = make_app(home, FakeEngine(hub))
-        heard = _listener(Address(port=0))
+        heard = listener(Address(port=0))
         listening = asyncio.Event()
-        server = _Server(_config(app, Address()), listening.set)
+        server = Server(app, Address(), listening.set)
         running = asyncio.create_task(server.serve([heard]))
         try:
             await asyncio.wait({running, asyncio.create_task(listening.wait())}, return_when="FIRST_COMPLETED")

@@ -32,7 +32,9 @@ class Site:
     app: FastAPI
     desk: Desk
 
-    def client(self, headers: Mapping[str, str] = OURS, address: str = "203.0.113.7", url: str = URL) -> httpx2.AsyncClient:
+    def client(
+        self, headers: Mapping[str, str] = OURS, address: str = "203.0.113.7", url: str = URL
+    ) -> httpx2.AsyncClient:
         """Nobody in particular."""
         transport = httpx2.ASGITransport(self.app, client=(address, 4000))
         return httpx2.AsyncClient(transport=transport, base_url=url, headers=dict(headers))
@@ -52,7 +54,9 @@ class Site:
             yield client
 
 
-def site_of(database: Database, settings: ServingSettings | None = None, environ: Mapping[str, str] | None = None) -> Site:
+def site_of(
+    database: Database, settings: ServingSettings | None = None, environ: Mapping[str, str] | None = None
+) -> Site:
     """An app with the routes of accounts, the ones that answer everybody, and one more to try requests on."""
     app = FastAPI(title="Midwatch")
     problems.install(app)

@@ -19,13 +19,17 @@ async def hand_over(turns: Turns, engine: Engine, turn: Turn) -> None:
         await turns.handed(turn)
 
 
-async def sweep(turns: Turns, engine: Engine) -> int:
-    """Hand over what nobody has handed over yet, also what the engine has lost; how many."""
+async def find_lost(turns: Turns, engine: Engine) -> None:
+    """Turns that the engine was given a while ago and does not know are for `sweep` again."""
     stale = await turns.stale(STALE)
     known = await engine.known([turn.run for turn in stale])
     for turn in stale:
         if turn.run not in known:
             await turns.lost(turn)
+
+
+async def sweep(turns: Turns, engine: Engine) -> int:
+    """Hand over what nobody has handed over yet; how many."""
     waiting = await turns.waiting()
     for turn in waiting:
         await hand_over(turns, engine, turn)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from midwatch.engine.database.base import Connection
 
+_SELECT = "SELECT attempt, number, author, text, after FROM message"
+
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -42,16 +44,19 @@ def write(db: Connection, task_id: str, author: str, text: str) -> int:
     return number
 
 
-def undelivered(db: Connection, task_ids: Sequence[str]) -> list[Letter]:
-    """What attempts of these tasks have not been seen to hear, in the order it was said."""
-    found: list[Letter] = []
-    for task_id in task_ids:
-        query = (
-            "SELECT attempt, number, author, text, after FROM message WHERE task = ? AND delivered = 0 "
-            "ORDER BY attempt, number"
-        )
-        found += [Letter(*row) for row in db.execute(query, (task_id,))]
-    return found
+def undelivered(db: Connection, task_id: str) -> list[Letter]:
+    """What attempts of the task have not been seen to hear, in the order it was said."""
+    query = f"{_SELECT} WHERE task = ? AND delivered = 0 ORDER BY attempt, number"
+    return [Letter(*row) for row in db.execute(query, (task_id,))]
+
+
+def undelivered_to(db: Connection, worker: str) -> list[Letter]:
+    """The same, of all tasks whose turns that worker has."""
+    query = (
+        f"{_SELECT} WHERE delivered = 0 AND EXISTS (SELECT 1 FROM turn WHERE turn.task = message.task "  # noqa: S608
+        "AND turn.status = 'running' AND turn.worker = ?) ORDER BY attempt, number"
+    )
+    return [Letter(*row) for row in db.execute(query, (worker,))]
 
 
 def delivered(db: Connection, keys: Sequence[tuple[str, int]]) -> None:

@@ -49,7 +49,7 @@ class Shift:
             values = (status, error, mend, int(unclosed), turn.id, self._worker)
             if not db.execute(query, values).rowcount:
                 return False
-            if status == "done" and letters.undelivered(db, [turn.task]):
+            if status == "done" and letters.undelivered(db, turn.task):
                 next_turn(db, turn, "message")
             return True
 
@@ -82,14 +82,20 @@ class Shift:
 
         return await self._database.write(work)
 
-    async def wishes(self) -> Sequence[Turn]:
-        """Those of this worker's turns of which a person wants something."""
-        query = f"SELECT {FIELDS} FROM turn WHERE status = 'running' AND worker = ? AND wish <> ''"  # noqa: S608
-        return await self._database.read(lambda db: [Turn(*row) for row in db.execute(query, (self._worker,))])
+    async def wanted(self) -> tuple[Sequence[Turn], Sequence[Letter]]:
+        """Those of this worker's turns that a person wants to pause or cancel, and what attempts of all of them have
+        not been seen to hear."""
 
-    async def letters(self, tasks: Sequence[str]) -> Sequence[Letter]:
-        """What attempts of these tasks have not been seen to hear."""
-        return await self._database.read(lambda db: letters.undelivered(db, tasks))
+        def work(db: Connection) -> tuple[list[Turn], list[Letter]]:
+            query = f"SELECT {FIELDS} FROM turn WHERE wish IN ('cancel', 'pause') AND worker = ? AND status = 'running'"  # noqa: S608
+            wishes = [Turn(*row) for row in db.execute(query, (self._worker,))]
+            return wishes, letters.undelivered_to(db, self._worker)
+
+        return await self._database.read(work)
+
+    async def letters(self, task_id: str) -> Sequence[Letter]:
+        """What attempts of the task have not been seen to hear."""
+        return await self._database.read(lambda db: letters.undelivered(db, task_id))
 
     async def delivered(self, keys: Sequence[tuple[str, int]]) -> None:
         """These messages stand in their logs."""

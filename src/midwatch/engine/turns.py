@@ -109,7 +109,7 @@ class Turns:
 
     async def again(self, task: Task, kind: str, asked: Asked | None = None) -> Turn:
         """Open the next turn (`retry`, `resume`) of a task. A paused turn is queued itself. Raises InputError while
-        another one is queued or running."""
+        another one is queued or running, and for a task that was cancelled."""
         wanted = asked or Asked()
 
         def work(db: Connection) -> Turn:
@@ -120,6 +120,11 @@ class Turns:
             if last is not None and last.status in OPEN:
                 raise InputError(
                     f"task {task.id} is {last.status} already", f"`midwatch show {task.id}` shows how far it is"
+                )
+            if last is not None and last.status == "cancelled":
+                raise InputError(
+                    f"task {task.id} was cancelled",
+                    f"`midwatch fork {task.id}` makes a task of its own of it; a message takes it up again, too",
                 )
             return _open(db, task.id, kind, task.repository, wanted)
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from midwatch.domain.errors import MidwatchError
 from midwatch.engine import processes
@@ -57,7 +58,7 @@ async def listed(database: Database, terms: Terms | None = None) -> Sequence[Wor
     def work(db: Connection) -> list[Worker]:
         fresh = f"CASE WHEN beat > {db.clock} - ? THEN 1 ELSE 0 END"
         query = f"SELECT id, host, process, capacity, version, started, beat, {fresh} FROM worker ORDER BY id"  # noqa: S608
-        return [Worker(*row[:-1], fresh=bool(row[-1])) for row in db.execute(query, (lease,))]
+        return [Worker(*(*row[:-1], bool(row[-1]))) for row in db.execute(query, (lease,))]
 
     return await database.read(work)
 
@@ -113,7 +114,7 @@ class Lease:
         self._threads, self._beaten = [], 0.0
         database = self.make()
         with suppress(MidwatchError):  # then it ends by itself
-            await database.write(lambda db: db.execute("DELETE FROM worker WHERE id = ?", (self.id,)).rowcount)
+            await database.write(partial(_drop, self.id))
         await database.close()
 
     def _register(self, db: Connection) -> None:
@@ -137,6 +138,10 @@ class Lease:
     async def _beat_once(self, database: Database) -> None:
         began = _now()
         kept = await database.write(self._keep)
+        if _now() - began >= self.terms.lease / 2:  # the database was away: when in between it came is not known
+            self._steady = 0.0
+            began = _now()
+            kept = await database.write(self._keep)
         if not kept and self.ours:  # somebody took it for dead: the worker lets go before it has a row again
             self.lost += 1
             self._beaten = self._steady = 0.0
@@ -156,25 +161,18 @@ class Lease:
 
     async def _reap(self) -> None:
         database = self.make()
-        while not self._end.wait(self.terms.beat):
+        while not self._end.is_set():
             try:
                 await self._round(database)
             except MidwatchError as error:
                 self.note(f"could not look after other workers: {error.message}")
+            self._end.wait(self.terms.beat)
         await database.close()
 
     async def _round(self, database: Database) -> None:
-        """Others may only have had the trouble that this worker had: they get a lease's time to beat again first."""
-        others = [w for w in await listed(database, self.terms) if not w.fresh and w.id != self.id]
-        if others and (not self._steady or _now() - self._steady < self.terms.lease):
-            return
-        for worker in others:
-            if worker.host == processes.host() and processes.alive(worker.process):
-                ended = processes.end(worker.process)
-                self.note(f"worker {worker.id} did not beat: {'ended it' if ended else 'it cannot be ended'}")
-                if not ended:
-                    continue  # its boxes and locks are there still
-            if await database.write(lambda db, name=worker.id: self._drop(db, name)):  # type: ignore[misc]
+        for worker in await listed(database, self.terms):
+            if worker.id != self.id and self._gone(worker):
+                await database.write(partial(_drop, worker.id))
                 self.note(f"worker {worker.id} is gone")
         turns = await database.write(reclaim)
         if turns:
@@ -182,9 +180,22 @@ class Lease:
         if self.reaped is not None:
             await self.reaped([w.id for w in await listed(database, self.terms)], turns)
 
-    def _drop(self, db: Connection, worker_id: str) -> bool:
-        query = f"DELETE FROM worker WHERE id = ? AND beat < {db.clock} - ?"  # noqa: S608 - our own words
-        return db.execute(query, (worker_id, self.terms.lease)).rowcount > 0
+    def _gone(self, worker: Worker) -> bool:
+        """A process of this host that has ended is gone at once. One whose lease is over is ended first: its boxes and
+        locks are there as long as it is. After trouble of its own, this worker gives the others time to beat again."""
+        here = worker.host == processes.host()
+        if here and not processes.alive(worker.process):
+            return True
+        steady = self._steady and _now() - self._steady >= self.terms.lease
+        if worker.fresh or not steady or _now() - self._beaten >= self.terms.lease / 2:
+            return False
+        ended = not here or processes.end(worker.process)
+        self.note(f"worker {worker.id} did not beat{'' if ended else ', and cannot be ended'}")
+        return ended
+
+
+def _drop(worker_id: str, db: Connection) -> None:
+    db.execute("DELETE FROM worker WHERE id = ?", (worker_id,))
 
 
 def _now() -> float:

@@ -56,12 +56,12 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         openapi_url=DOCUMENT, docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     problems.install(app)
-    app.add_middleware(Bounded)
     app.include_router(health.router)
     app.include_router(metrics.router)
     for module in (importing, tasks, steering, attempts, kept, workers):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
+    app.add_middleware(Bounded)  # before all others: nobody reads what is too large
     app.state.service = Service(
         home=home,
         turns=Turns(home.store.database),

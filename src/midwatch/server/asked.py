@@ -73,24 +73,18 @@ class TaskAsked(_Asked):
     )
     limits: LimitsAsked = LimitsAsked()
     context: list[ContextAsked] = Field(default=[], max_length=20)
-    mcp: list[Word] = Field(
-        default=[], max_length=20, description="`NAME` or `NAME:TOOL,TOOL`, of the settings."
-    )
+    mcp: list[Word] = Field(default=[], max_length=20, description="`NAME` or `NAME:TOOL,TOOL`, of the settings.")
     commands: bool = Field(default=False, description="The prompt may call a custom prompt by its name.")
-    include_uncommitted: bool = Field(
-        default=False, description="Start from its files as they are; for maintainers."
-    )
-    trust_project: bool = Field(
-        default=False, description="Its .midwatch sets rules and hooks; for maintainers."
-    )
+    include_uncommitted: bool = Field(default=False, description="Start from its files as they are; for maintainers.")
+    trust_project: bool = Field(default=False, description="Its .midwatch sets rules and hooks; for maintainers.")
     trust_recipe: bool = Field(default=False, description="The recipe may name hosts and secrets; for maintainers.")
     priority: Literal["interactive", "batch"] = Field(
         default="interactive", description="Whether somebody waits for it."
     )
     delay_seconds: int = Field(default=0, ge=0, le=366 * 86400, description="When it may begin, from now.")
 
-    def request(self, location: str) -> Request:
-        """As the workflows take it, for the repository at that place."""
+    def request(self, location: str, task_id: str) -> Request:
+        """As the workflows take it, for the repository at that place and a task of that id."""
         return Request(
             prompt=self.prompt.strip(),
             repository=location,
@@ -107,6 +101,7 @@ class TaskAsked(_Asked):
             context=tuple(Context(given.source, given.text) for given in self.context),
             commands=self.commands,
             mcp=tuple(self.mcp),
+            id=task_id,
         )
 
 

@@ -12,6 +12,9 @@ from midwatch.server.problems import Problem, answer
 LARGEST = 4 << 20
 """Bytes of a request's body."""
 
+_CLOSE = {"Connection": "close"}
+"""Else whoever sends without end would be read without end."""
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -32,7 +35,7 @@ class Bounded:
             return
         length = dict(scope["headers"]).get(b"content-length", b"")
         if length.isdigit() and int(length) > self._most:
-            refused = answer(Problem(413, self._words))
+            refused = answer(Problem(413, self._words, headers=_CLOSE))
             await refused(scope, receive, send)
             return
         come = 0
@@ -42,7 +45,7 @@ class Bounded:
             message = await receive()
             come += len(message.get("body", b""))
             if come > self._most:
-                raise HTTPException(413, self._words)  # the framework lets it through to the handler of problems
+                raise HTTPException(413, self._words, _CLOSE)  # the framework lets it through to the handler
             return message
 
         await self._app(scope, counted, send)

@@ -33,9 +33,7 @@ class Fault(BaseModel):
 class ProblemDetails(BaseModel):
     """Why a request was not done (RFC 9457)."""
 
-    type: str = Field(
-        default="about:blank", description="Always `about:blank`: the status says it all."
-    )
+    type: str = Field(default="about:blank", description="Always `about:blank`: the status says it all.")
     title: str = Field(description="The status in words.")
     status: int
     detail: str = Field(default="", description="What is wrong, in a sentence.")
@@ -142,6 +140,8 @@ def _faults(errors: Sequence[Any]) -> list[Fault]:
 
 async def _of_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # the framework's word for a body that is no text
+        return answer(Problem(422, "the body cannot be read: it is no JSON"))
     phrase = _title(error.status_code)
     words = {404: "there is nothing at this address", 405: "this address does not take this method"}
     detail = words.get(error.status_code, phrase) if error.detail in ("", phrase) else error.detail

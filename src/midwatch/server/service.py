@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +12,11 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.ids import task_of
 from midwatch.engine.accounts.audit import write
 from midwatch.engine.accounts.repositories import Registered, Repositories
-from midwatch.engine.base import Order
+from midwatch.engine.handing import hand_over
 from midwatch.engine.turns import Turns
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
+from midwatch.server.accounts.repeating import Operation, operation
 from midwatch.server.aside import Aside
 from midwatch.server.problems import missing
 from midwatch.server.recorded import Recorded
@@ -46,13 +46,10 @@ class Service:
     async def hand(self, turn: Turn) -> Turn:
         """Give the engine what is queued. Where that fails the turn is kept all the same: the sweep of a worker hands
         it over."""
-        if turn.status == "queued" and turn.handed < turn.round:
-            try:
-                delay = max(0.0, turn.begin_at - time.time()) if turn.begin_at else 0.0
-                await self.engine.enqueue(Order(turn.run, turn.owner, turn.priority, delay))
-                await self.turns.handed(turn)
-            except OperationError as error:
-                log.warning("turn %s is not handed over yet: %s", turn.id, error.message)
+        try:
+            await hand_over(self.turns, self.engine, turn)
+        except OperationError as error:
+            log.warning("turn %s is not handed over yet: %s", turn.id, error.message)
         return turn
 
 
@@ -111,15 +108,22 @@ class Visit:
 
 
 def service(request: Request) -> Service:
-    """A dependency: the parts of this process."""
+    """The parts of this process."""
     found = request.app.state.service
     assert isinstance(found, Service)
     return found
 
 
-def visit(request: Request, who: Annotated[Caller, Depends(caller)]) -> Visit:
-    """A dependency: who calls, with what they may see."""
-    return Visit(service(request), who)
+# Both are coroutines only so that the framework starts no thread for them.
+async def _visit(request: Request) -> Visit:
+    return Visit(service(request), caller(request))
 
 
-Visiting = Annotated[Visit, Depends(visit)]
+async def _operation(request: Request) -> Operation:
+    return operation(request)
+
+
+Visiting = Annotated[Visit, Depends(_visit)]
+"""A dependency of routes: who calls, with what they may see."""
+Wanted = Annotated[Operation, Depends(_operation)]
+"""And: which operation a POST is, the same for each try of one with a key."""

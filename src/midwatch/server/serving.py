@@ -66,12 +66,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Leaves signals to us, says when it listens, and lets streams go before it waits for open connections."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._listening = listening
+    def __init__(self, app: FastAPI, address: Address, listening: Callable[[], None]) -> None:
+        super().__init__(_config(app, address))
+        self._app, self._listening = app, listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -79,7 +79,7 @@ class _Server(uvicorn.Server):
             self._listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self.config.app.state.service.streams.close()  # type: ignore[union-attr]  # it is ours
+        await self._app.state.service.streams.close()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -87,14 +87,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(app: FastAPI, address: Address, listening: Callable[[str], None]) -> None:
-    """Answer requests until a signal comes (SIGINT, SIGTERM, SIGHUP); a second one ends it at once. `listening` is told
-    the URL. Raises InputError for an address that cannot be had, and as `Address.require_safe`."""
+async def serve(
+    app: FastAPI, address: Address, listening: Callable[[str], None], beside: asyncio.Future[None] | None = None
+) -> None:
+    """Answer requests until a signal comes (SIGINT, SIGTERM, SIGHUP), or `beside` is done; a second signal ends it at
+    once. `listening` is told the URL. Raises InputError for an address that cannot be had, and as
+    `Address.require_safe`."""
     address.require_safe()
-    heard = _listener(address)
+    heard = listener(address)
     host, port = heard.getsockname()[:2]
     url = f"{address.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    server = _Server(_config(app, address), lambda: listening(url))
+    server = Server(app, address, lambda: listening(url))
 
     def end() -> None:
         server.force_exit = server.should_exit
@@ -103,6 +106,8 @@ async def serve(app: FastAPI, address: Address, listening: Callable[[str], None]
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, end)
+    if beside is not None:
+        beside.add_done_callback(lambda _: end())
     try:
         await server.serve([heard])
     finally:
@@ -134,7 +139,8 @@ def _config(app: FastAPI, address: Address) -> uvicorn.Config:
     return config
 
 
-def _listener(address: Address) -> socket.socket:
+def listener(address: Address) -> socket.socket:
+    """A socket that listens there. Raises InputError when it cannot be had."""
     try:
         family, _, _, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

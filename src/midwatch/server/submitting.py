@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from midwatch.engine.accounts.repositories import Registered
     from midwatch.engine.store.base import TaskRow
     from midwatch.engine.turns import Turn
+    from midwatch.server.accounts.repeating import Operation
     from midwatch.server.asked import ForkAsked, TaskAsked
     from midwatch.server.service import Visit
 
 
-async def submit(visit: Visit, asked: TaskAsked) -> tuple[Task, Turn, Registered]:
-    """A new task with its first turn. Its repository is looked into on another thread. Raises Problem for what the
-    caller may not ask for, InputError for what cannot be done."""
+async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[Task, Turn, Registered]:
+    """A new task with its first turn; the same one for the same operation. Its repository is looked into on another
+    thread. Raises Problem for what the caller may not ask for, InputError for what cannot be done."""
     repository = await visit.repository(asked.repository, "member")
     await _require_allowed(visit, asked)
-    request = asked.request(repository.location)
+    request = asked.request(repository.location, operation.task_id())
     wanted = Asked(
         visit.who.name,
         INTERACTIVE if asked.priority == "interactive" else BATCH,

@@ -112,7 +112,7 @@ async def entries(database: Database, sight: Sight, before: str = "", limit: int
 
     def work(db: Connection) -> list[Entry]:
         found = db.execute(query, (*values, limit))
-        return [Entry(*row[:9], json.loads(row[9]), json.loads(row[10])) for row in found]
+        return [Entry(*told, was=json.loads(was), became=json.loads(became)) for *told, was, became in found]
 
     return await database.read(work)
 

@@ -157,7 +157,11 @@ def _known(db: Connection, row: Any) -> Known | None:
 
 def _roles(db: Connection, account: str) -> dict[str, Role]:
     found: dict[str, Role] = dict(
-        db.execute("SELECT repository, role FROM repository_role WHERE account = ?", (account,)).fetchall()
+        db.execute(
+            "SELECT repository, role FROM repository_role "
+            "WHERE account = ? AND (repository = ? OR repository IN (SELECT id FROM repository))",
+            (account, EVERY),
+        ).fetchall()
     )
     general = found.pop(EVERY, None)
     if general is not None:

@@ -179,7 +179,8 @@ def _find(db: Connection, column: str, value: str) -> Account | None:
 
 
 def _account(row: tuple[Any, ...]) -> Account:
-    return Account(*row[:4], bool(row[4]), bool(row[5]), row[6])
+    account, name, password, subject, admin, disabled, created = row
+    return Account(account, name, password, subject, bool(admin), bool(disabled), created)
 
 
 def _number(value: bool | None) -> int | None:

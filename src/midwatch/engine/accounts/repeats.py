@@ -21,7 +21,7 @@ class Key:
     token: str
     """What the caller calls it."""
     route: str
-    """The method and the path."""
+    """The method and the path, in whatever form."""
     digest: str
     """Of its body."""
 
@@ -75,6 +75,8 @@ class Repeats:
                 f"WHERE account = ? AND token = ? AND route = ?{db.for_update}",
                 (key.account, key.token, key.route),
             ).fetchone()
+            if row is None:  # the one who had it has just given it up
+                return Standing.UNDER_WAY
             return self._standing(db, key, owner, row)
 
         return await self._database.write(work)

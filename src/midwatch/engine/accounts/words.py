@@ -16,7 +16,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 def includes(role: str, wanted: str) -> bool:
     """Whether somebody with `role` may what `wanted` may."""
-    return ROLES.index(role) >= ROLES.index(wanted)  # type: ignore[arg-type]
+    return ROLES.index(role) >= ROLES.index(wanted)
 
 
 def scope_for(role: str) -> Scope:

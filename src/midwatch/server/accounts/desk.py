@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
@@ -39,15 +40,10 @@ class Desk:
     provider: Provider | None
     """Where people may sign in as well."""
 
-    async def repository_of(self, location: str) -> str:
-        """The id of the repository at a location, as it stands in a task; empty for one that is not registered, which
-        administrators alone may see."""
-        found = await self.repositories.at(location)
-        return "" if found is None else found.id
-
 
 def opened(database: Database, settings: ServingSettings, environ: Mapping[str, str]) -> Desk:
-    """The desk of a server. Raises InputError for sign-in settings that cannot be used."""
+    """The desk of a server. Raises InputError for an address or settings of sign-in that cannot be used."""
+    _require_address(settings.public_url)
     return Desk(
         settings=settings,
         database=database,
@@ -60,6 +56,15 @@ def opened(database: Database, settings: ServingSettings, environ: Mapping[str, 
         requests=Rates(settings.requests_per_second, settings.requests_at_once),
         provider=_provider(settings, environ),
     )
+
+
+def _require_address(public_url: str) -> None:
+    parts = urlsplit(public_url)
+    if public_url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/")):
+        raise InputError(
+            f"server.public_url is {public_url!r}, which is no address of a server",
+            "give scheme, host and port: https://midwatch.example.com",
+        )
 
 
 def _provider(settings: ServingSettings, environ: Mapping[str, str]) -> Provider | None:

@@ -64,7 +64,7 @@ async def _ask(method: str, url: str, headers: Mapping[str, str], body: bytes | 
         raise Unreachable(f"{url} does not answer ({type(error).__name__})", "see that the provider runs") from None
     try:
         found = json.loads(came)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise Unreachable(f"{url} answers {status} with what is no JSON object", "check server.oidc.issuer")

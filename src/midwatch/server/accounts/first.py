@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from midwatch.domain.errors import InputError
 from midwatch.engine.accounts.audit import SERVER, Deed
-from midwatch.engine.accounts.people import People
+from midwatch.engine.accounts.people import Change, People
 from midwatch.engine.database.base import Database
 from midwatch.server.accounts.passwords import Passwords
 
@@ -26,6 +27,19 @@ class First:
             f"The first administrator is {self.name!r} with the password {self.password}\n"
             "It is shown this once. Sign in and change it: PUT /api/v1/me/password"
         )
+
+
+async def new_password(database: Database, user: str) -> First:
+    """Give a user a password of chance, in place of the one they may have. Raises InputError for one that there is
+    not."""
+    people = People(database)
+    found = await people.named(user)
+    if found is None:
+        raise InputError(f"there is no user {user!r}", "GET /api/v1/users shows them; the first one is `admin`")
+    password = secrets.token_urlsafe(18)
+    change = Change(password=await Passwords().hashed(password))
+    await people.change(found.id, change, Deed(SERVER, "user.password", found.id))
+    return First(found.name, password)
 
 
 async def first_admin(database: Database) -> First | None:

@@ -11,7 +11,7 @@ from midwatch.domain.errors import InputError
 
 SHORTEST, LONGEST = 12, 256
 AT_ONCE = 2
-"""Each takes 19 MiB and a core for some 30 ms: what OWASP asks for at least, so that guesses cost others more than us."""
+"""Each takes 19 MiB and a core for some 30 ms, the least that OWASP asks for."""
 
 
 class Passwords:

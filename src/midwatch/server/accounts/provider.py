@@ -26,7 +26,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 FRESH_SECONDS = 3600.0
 """How long what the provider says of itself is believed."""
 AGAIN_SECONDS = 10.0
-"""How often its keys may be asked for because of a token with an unknown one."""
+"""How often it is asked again when it did not answer, or for a key because of a token with an unknown one."""
 LEEWAY = 60
 """Seconds by which the clocks may differ."""
 _KEYS = 64
@@ -69,7 +69,7 @@ def flow_of(cookie: str) -> Flow | None:
     try:
         found = json.loads(base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4)))
         flow = Flow(**found)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     return flow if all(isinstance(value, str) and value for value in asdict(flow).values()) else None
 
@@ -88,6 +88,8 @@ class Provider:
         self._about: Mapping[str, Any] = {}
         self._about_since = self._keys_since = float("-inf")
         self._keys: list[jwt.PyJWK] = []
+        self._failure: Unreachable | None = None
+        self._failed = float("-inf")
 
     async def address(self, flow: Flow, back: str) -> str:
         """Where the browser is sent; it comes back to `back`. Raises Unreachable."""
@@ -187,18 +189,28 @@ class Provider:
     async def _endpoint(self, name: str) -> str:
         now = time.monotonic()
         if now > self._about_since + FRESH_SECONDS:
-            issuer = self._settings.issuer
-            about = await document(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-            if about.get("issuer") != issuer:
-                raise Unreachable(
-                    f"the provider calls itself {_word(about.get('issuer'))}, and server.oidc.issuer {issuer}",
-                    "set server.oidc.issuer to exactly what the provider calls itself",
-                )
-            self._about, self._about_since = about, now
+            if self._failure is not None and now < self._failed + AGAIN_SECONDS:
+                raise self._failure
+            try:
+                self._about, self._about_since = await self._asked(), now
+            except Unreachable as failure:
+                self._failure, self._failed = failure, now
+                raise
         found = self._about.get(name)
         if not isinstance(found, str) or not is_safe(found):
             raise Unreachable(f"the provider says no usable {name}")
         return found
+
+    async def _asked(self) -> Mapping[str, Any]:
+        """What the provider says of itself."""
+        issuer = self._settings.issuer
+        about = await document(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        if about.get("issuer") != issuer:
+            raise Unreachable(
+                f"the provider calls itself {_word(about.get('issuer'))}, and server.oidc.issuer {issuer}",
+                "set server.oidc.issuer to exactly what the provider calls itself",
+            )
+        return about
 
 
 def _usable(listed: list[dict[str, Any]]) -> list[jwt.PyJWK]:

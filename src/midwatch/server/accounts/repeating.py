@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,11 +20,12 @@ from midwatch.domain.errors import MidwatchError
 from midwatch.domain.ids import task_id_at
 from midwatch.engine.accounts.repeats import HELD_SECONDS, Key, Mine, Repeats, Standing, Stored
 from midwatch.server.accounts.caller import Caller
-from midwatch.server.bodies import App, Receive, Scope, Send
+from midwatch.server.bodies import LARGEST, App, Receive, Scope, Send
 from midwatch.server.problems import Problem, answer, status_of
 
 LONGEST_KEY = 255
 REPLAYED = "Idempotency-Replayed"
+_NAME = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
 _KEPT = ("content-type", "location", "etag", "link")
 
 
@@ -62,24 +63,25 @@ class Repeating:
             await self._app(scope, receive, send)
             return
         try:
-            body = await _whole(receive)
-            if body is None:
-                return
-            key = Key(who.user_id, _name(given), f"POST {scope['path']}", _digest(scope, body))
-            owner = secrets.token_hex(16)
-            found = await self._repeats.begin(key, owner)
-            reply = _again(found) if not isinstance(found, Mine) else None
+            reply = await self._reply(Key(who.user_id, _name(given), _route(scope), ""), scope, receive)
         except Problem as problem:
             reply = answer(problem)
-        except HTTPException as error:
-            reply = answer(Problem(error.status_code, error.detail))
         except MidwatchError as error:
             reply = answer(Problem(status_of(error), error.message, error.mend))
-        if reply is None:
-            assert isinstance(found, Mine)
-            scope["state"]["operation"] = Operation(_of(key), found.since)
-            reply = await self._done(key, owner, scope, _Replayed(body, receive))
-        await reply(scope, receive, send)
+        if reply is not None:
+            await reply(scope, receive, send)
+
+    async def _reply(self, asked: Key, scope: Scope, receive: Receive) -> Response | None:
+        """None when the client has gone before it has said what it wants."""
+        body = await _whole(receive)
+        if body is None:
+            return None
+        key, owner = replace(asked, digest=_digest(scope, body)), secrets.token_hex(16)
+        found = await self._repeats.begin(key, owner)
+        if not isinstance(found, Mine):
+            return _again(found)
+        scope["state"]["operation"] = Operation(_of(key), found.since)
+        return await self._done(key, owner, scope, _Replayed(body, receive))
 
     async def _done(self, key: Key, owner: str, scope: Scope, receive: Receive) -> Response:
         caught = _Caught()
@@ -159,15 +161,24 @@ async def _whole(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             return None
         body += message.get("body", b"")
+        if len(body) > LARGEST:
+            raise Problem(413, f"the request's body is larger than {LARGEST >> 10} KiB")
         if not message.get("more_body", False):
             return bytes(body)
 
 
 def _name(given: bytes) -> str:
     name = given.decode("latin1").strip()
-    if not (0 < len(name) <= LONGEST_KEY and name.isascii() and name.isprintable()):
-        raise Problem(422, f"an Idempotency-Key has 1 to {LONGEST_KEY} printable ASCII characters", "a UUID is one")
+    if not _NAME.fullmatch(name):
+        raise Problem(
+            422, f"an Idempotency-Key has 1 to {LONGEST_KEY} visible ASCII characters and no space", "a UUID is one"
+        )
     return name
+
+
+def _route(scope: Scope) -> str:
+    """The method and the path: as a hash, because a path may hold what a database keeps in no text."""
+    return hashlib.sha256(f"POST {scope['path']}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _digest(scope: Scope, body: bytes) -> str:

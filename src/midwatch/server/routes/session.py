@@ -143,8 +143,10 @@ async def _checked(at: Desk, name: str, password: str, address: str, status: int
     usable = account is not None and not account.disabled
     right = await at.passwords.right(account.password if account is not None and usable else "", password)
     if account is None or not right:
-        if account is not None:  # a name that there is not may be a password that was typed into the wrong field
-            await record(at.database, Deed(Actor("", "", "password", address), "session.refuse", account.id))
+        # For a name that there is not too, so that it takes as long; without the name, which may be a password that was
+        # typed into the wrong field.
+        subject = "" if account is None else account.id
+        await record(at.database, Deed(Actor("", "", "password", address), "session.refuse", subject))
         raise Problem(status, "the name or the password is wrong", headers={"WWW-Authenticate": "Bearer"})
     for guess in guesses:
         at.logins.give_back(guess)

@@ -11,7 +11,7 @@ from midwatch.server import submitting, views
 from midwatch.server.answers import EvidenceAnswer, PullRequestAnswer, TaskAnswer, TaskLine, Tasks
 from midwatch.server.asked import TaskAsked, TaskId, Word
 from midwatch.server.problems import answers, conflicting, missing
-from midwatch.server.service import Visit, Visiting
+from midwatch.server.service import Visit, Visiting, Wanted
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -21,9 +21,9 @@ _DIFF = {"text/x-diff": {"schema": {"type": "string"}}}
 
 
 @router.post("", status_code=201, responses=answers(409))
-async def submit(visiting: Visiting, asked: TaskAsked, response: Response) -> TaskAnswer:
+async def submit(visiting: Visiting, asked: TaskAsked, wanted: Wanted, response: Response) -> TaskAnswer:
     """Submit a task. Answers when it is stored and queued; the work takes minutes."""
-    task, turn, repository = await submitting.submit(visiting, asked)
+    task, turn, repository = await submitting.submit(visiting, asked, wanted)
     response.headers["Location"] = f"/api/v1/tasks/{task.id}"
     return views.task_answer(await visiting.service.home.store.find(task.id), turn, repository.id, None)
 

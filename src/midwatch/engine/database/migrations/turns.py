@@ -27,6 +27,8 @@ STEP = """
     CREATE UNIQUE INDEX turn_of_task ON turn (task, number);
     CREATE INDEX turn_by_status ON turn (status, id);
     CREATE INDEX turn_of_worker ON turn (worker, status);
+    CREATE INDEX turn_by_wish ON turn (wish, worker);
+    CREATE INDEX turn_unclosed ON turn (unclosed, status);
     CREATE TABLE worker (
         id TEXT PRIMARY KEY,
         host TEXT NOT NULL,
@@ -47,5 +49,6 @@ STEP = """
         created DOUBLE PRECISION NOT NULL,
         PRIMARY KEY (attempt, number)
     ) WITHOUT ROWID;
-    CREATE INDEX message_of_task ON message (task, delivered);
+    CREATE INDEX message_by_delivered ON message (delivered, task);
+    CREATE INDEX message_of_task ON message (task, number);
 """

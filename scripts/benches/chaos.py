@@ -1,0 +1,167 @@
+"""Attempts whose workers are killed, stopped and cut off from their database all the time: what is lost or doubled."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from midwatch.engine.turns import Turn
+from midwatch.sandbox import leftovers
+from tests.support import postgresql
+from tests.support.model_server import serving
+from tests.support.office import Office, ended, ending, serving_counts
+
+
+@dataclass
+class Chaos:
+    """What is done to the workers, one thing every so many seconds."""
+
+    office: Office
+    server: postgresql.Server | None
+    workers: int
+    concurrency: int
+    chance: random.Random
+    done: Counter[str] = field(default_factory=Counter)
+    stopped: dict[subprocess.Popen[bytes], float] = field(default_factory=dict)
+    """When each goes on."""
+
+    def hire(self) -> None:
+        """As many workers as there should be; those that are stopped count as gone."""
+        going = [w for w in self.office.workers if w.poll() is None and w not in self.stopped]
+        for _ in range(self.workers - len(going)):
+            self.office.worker(concurrency=self.concurrency)
+
+    def strike(self) -> None:
+        """Mostly a kill; sometimes a process that stops for a while, or a database that crashes."""
+        now = time.monotonic()
+        for worker, end in list(self.stopped.items()):
+            if now > end:
+                del self.stopped[worker]
+                if worker.poll() is None:
+                    worker.send_signal(signal.SIGCONT)
+                    self.done["SIGCONT in time"] += 1
+        going = [w for w in self.office.workers if w.poll() is None and w not in self.stopped and self._ready(w)]
+        kind = self.chance.random()
+        if self.server is not None and kind < 0.08:
+            self.server.stop(immediately=True)
+            time.sleep(self.chance.random() * 2)
+            self.server.start()
+            self.done["database crashed"] += 1
+        elif going and kind < 0.25:
+            worker = self.chance.choice(going)
+            worker.send_signal(signal.SIGSTOP)
+            self.stopped[worker] = now + self.chance.random() * 12
+            self.done["SIGSTOP"] += 1
+        elif going:
+            self.chance.choice(going).kill()
+            self.done["SIGKILL"] += 1
+
+    def _ready(self, worker: subprocess.Popen[bytes]) -> bool:
+        """It works: its name has the number of its process."""
+        return f":{worker.pid}-" in self.office.words
+
+
+async def run(options: argparse.Namespace, folder: Path) -> int:
+    """Submit, strike until all is done, count."""
+    chance = random.Random(options.seed)
+    before = leftovers.find()
+    durable = postgresql.server(durable=True) if options.database == "postgresql" else nullcontext(None)
+    with serving() as models, durable as server:
+        url = server.database() if server is not None else f"sqlite:///{folder / 'state' / 'midwatch' / 'state.db'}"
+        model = serving_counts(models, options.calls)
+        office = Office(folder, url, model, sandbox="bubblewrap", lease=f"{options.lease}s")
+        await office.make()
+        tasks = await office.submit(options.attempts)
+        chaos = Chaos(office, server, options.workers, options.concurrency, chance)
+        began = time.monotonic()
+        try:
+            turns = await _strikes(chaos, options, began)
+        finally:
+            office.close()
+        took = time.monotonic() - began
+        await asyncio.to_thread(_one_more, office)
+        end = await ending(office, tasks, options.calls)
+    left = _left_over(folder, before)
+    print(f"{options.attempts} attempts of {options.calls} calls on {options.database}, {options.workers} workers")
+    again = sum(turn.losses + turn.round - 1 for turn in turns)
+    rows = {"seconds": round(took), **dict(sorted(chaos.done.items())), "turns begun again": again}
+    rows |= {f"turns {status}": count for status, count in Counter(turn.status for turn in turns).items()}
+    rows |= {"finished": end.finished, "pull requests": end.requests, "faults": len(end.faults), "left over": len(left)}
+    for name, count in rows.items():
+        print(f"  {name:24} {count}")
+    for line in (*end.faults, *left):
+        print(f"  ! {line}")
+    right = end.finished == end.requests == options.attempts and not end.faults and not left
+    if not right:
+        print(f"the workers' words are in {folder / 'workers.log'}")
+    return 0 if right else 1
+
+
+def _left_over(folder: Path, before: leftovers.Leftovers) -> list[str]:
+    """What is there still of boxes and their folders, and was not before."""
+    after = leftovers.find()
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [
+        *(f"process {pid}" for pid in set(after.processes) - set(before.processes)),
+        *(f"control group {group}" for group in set(after.groups) - set(before.groups)),
+        *(f"mount {place}" for place in mounts if place.startswith(str(folder))),
+        *(f"folder {path}" for path in (folder / "state/midwatch/attempts").glob("*")),
+    ]
+
+
+async def _strikes(chaos: Chaos, options: argparse.Namespace, began: float) -> Sequence[Turn]:
+    while True:
+        await asyncio.to_thread(chaos.hire)
+        await asyncio.sleep(options.every * (0.5 + chaos.chance.random()))
+        turns = await chaos.office.turns()
+        if ended(turns) or time.monotonic() - began > options.limit:
+            return turns
+        await asyncio.to_thread(chaos.strike)
+
+
+def _one_more(office: Office) -> None:
+    """A worker that is not killed clears up what the last ones left."""
+    last = office.worker()
+    end = time.monotonic() + 60
+    while f":{last.pid}-" not in office.words and time.monotonic() < end:
+        time.sleep(0.2)
+    time.sleep(2)
+    last.terminate()
+    last.wait(60)
+
+
+def main() -> int:
+    """Read the options."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--attempts", type=int, default=40)
+    parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--every", type=float, default=1.0, help="seconds between two strikes, on average")
+    parser.add_argument("--lease", type=int, default=6)
+    parser.add_argument("--limit", type=float, default=1800, help="seconds after which it gives up")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="midwatch-chaos-"))
+    folder.chmod(0o755)
+    code = asyncio.run(run(options, folder))
+    if code == 0:
+        shutil.rmtree(folder)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""`midwatch serve`: tasks over HTTP."""
+
+from __future__ import annotations
+
+import logging
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from midwatch import wiring
+from midwatch.cli import arguments
+from midwatch.cli.databases import database_option, environment
+from midwatch.cli.extras import require
+from midwatch.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from midwatch.server.embedded import Embedded
+    from midwatch.server.serving import Address
+
+USAGE = "midwatch serve [--host HOST] [--port PORT] [--database-url URL] [--no-worker | --concurrency N] [options]"
+
+
+def add_arguments(parser: arguments.Parser) -> None:
+    """Where it listens, on which database, and whether it works as well."""
+    group = parser.add_argument_group("where")
+    group.add_argument("--host", metavar="HOST", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
+    group.add_argument("--port", metavar="PORT", type=arguments.count(0), default=8765, help="default: 8765; 0: any")
+    group.add_argument("--tls-cert", metavar="FILE", type=Path, help="a certificate with its chain (PEM)")
+    group.add_argument("--tls-key", metavar="FILE", type=Path, help="its key (PEM)")
+    group.add_argument(
+        "--behind-proxy",
+        metavar="ADDRESS,…",
+        nargs="?",
+        const="127.0.0.1,::1",
+        default="",
+        help="a proxy there does TLS and says who a client is (default: one on this machine)",
+    )
+    group.add_argument(
+        "--insecure-bind", action="store_true", help="let passwords and tokens cross the network in the clear"
+    )
+    database_option(parser)
+    group = parser.add_argument_group("work").add_mutually_exclusive_group()
+    group.add_argument("--no-worker", action="store_true", help="only answer; `midwatch worker` works elsewhere")
+    group.add_argument(
+        "--concurrency", metavar="N", type=arguments.count(1), help="turns at the same time (default: 4 for each core)"
+    )
+    parser.add_argument(
+        "--lease", metavar="DURATION", type=arguments.seconds, default=30,
+        help="without a beat for so long a worker counts as gone; the same for all (default: 30s)",
+    )  # fmt: skip
+
+
+async def execute(options: Namespace, screen: Screen) -> int:
+    """Serve until SIGTERM or SIGINT: streams are let go, requests end, and what is worked on is handed over."""
+    for module in ("fastapi", "uvicorn", "dbos", "argon2"):
+        require("server", module)
+    from midwatch.engine.workers import Terms
+    from midwatch.server.embedded import Embedded
+    from midwatch.server.serving import Address
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("dbos").setLevel(logging.WARNING)
+    address = Address(
+        options.host, options.port, options.tls_cert, options.tls_key, options.behind_proxy, options.insecure_bind
+    )
+    address.require_safe()
+    environ = environment(options, screen.environ)
+    capacity = 0 if options.no_worker else options.concurrency or 4 * len(os.sched_getaffinity(0))
+    worker = Embedded(environ, capacity, Terms(options.lease, options.lease / 6)) if capacity else None
+    async with wiring.home(environ) as home:
+        await _serve(home, address, worker, screen)
+    return 0
+
+
+async def _serve(home: wiring.Home, address: Address, worker: Embedded | None, screen: Screen) -> None:
+    from midwatch import working
+    from midwatch.server.accounts.first import first_admin
+    from midwatch.server.app import make_app
+    from midwatch.server.serving import serve
+
+    engine = working.engine_of(home)
+    try:
+        if not home.store.database.place.startswith("postgres"):  # there, `midwatch migrate` alone changes the schema
+            await home.store.database.migrate()
+            await engine.migrate()
+        app = make_app(home, engine)
+        first = await first_admin(home.store.database)
+
+        def listening(url: str) -> None:
+            if screen.json:
+                more = {"admin": first.name, "password": first.password} if first else {}
+                screen.emit({"type": "serving", "url": url, "database": home.store.database.place, **more})
+            else:
+                screen.say([f"midwatch serves on {url}", *(first.words().split("\n") if first else [])])
+            if worker is not None:
+                worker.start()
+
+        await serve(app, address, listening, worker.ended if worker is not None else None)
+    finally:
+        if worker is not None and worker.started:
+            await worker.stop()
+        await engine.close()

@@ -1,0 +1,75 @@
+"""A worker in the server's own process, for those who run no other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+
+from midwatch import wiring, working
+from midwatch.domain.errors import MidwatchError
+from midwatch.engine.workers import Terms
+
+log = logging.getLogger("midwatch.worker")
+
+
+class Embedded:
+    """Works on a thread and an event loop of its own, with connections of its own: what it computes holds up no
+    request for longer than the interpreter gives a thread. `stop` must be called after `start`."""
+
+    def __init__(self, environ: Mapping[str, str], capacity: int, terms: Terms) -> None:
+        self._environ, self._options = dict(environ), working.Options(capacity, terms, _note)
+        self._thread = threading.Thread(target=self._run, name="worker")
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when it has stopped; with the error where one ended it."""
+
+        self.started = False
+
+    def start(self) -> None:
+        """Begin to take turns."""
+        self.started = True
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Have what it is doing handed over at the next move, and wait until it is. Raises what ended it."""
+        with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
+            self._loop.call_soon_threadsafe(self._stop.set)
+        await asyncio.wait([self.ended])
+        await asyncio.to_thread(self._thread.join)
+        self.ended.result()
+
+    def _run(self) -> None:
+        answers = self.ended.get_loop()
+        error: BaseException | None = None
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._work())
+        except BaseException as ended:  # noqa: BLE001 - raised by whoever waits for the end
+            error = ended
+        with suppress(RuntimeError):  # nobody waits any more
+            answers.call_soon_threadsafe(self._tell, error)
+
+    def _tell(self, error: BaseException | None) -> None:
+        if error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error)
+
+    async def _work(self) -> None:
+        async with wiring.home(self._environ) as home:
+            engine = working.engine_of(home)
+            try:
+                await working.work(home, engine, self._options, self._stop)
+            except MidwatchError as error:
+                log.error("the worker has ended: %s", error.message)
+                raise
+            finally:
+                await engine.close()
+
+
+def _note(turn: str, text: str) -> None:
+    log.info("%s %s", turn or "-", text)

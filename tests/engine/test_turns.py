@@ -1,0 +1,183 @@
+"""Turns and messages over both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from midwatch.domain.errors import InputError
+from midwatch.engine.database.base import Connection, Database
+from midwatch.engine.database.postgresql import PostgresqlDatabase
+from midwatch.engine.database.sqlite import SqliteDatabase
+from midwatch.engine.fake import FakeEngine
+from midwatch.engine.handing import find_lost, hand_over, sweep
+from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
+from midwatch.engine.store.sql import SqlStore
+from midwatch.engine.turns import BATCH, Asked, Filter, Turns
+from tests.support import samples
+
+
+@dataclass
+class Desk:
+    """A database with its turns."""
+
+    database: Database
+
+    @property
+    def turns(self) -> Turns:
+        return Turns(self.database)
+
+    async def shift(self, worker: str) -> Shift:
+        """Of a worker that has a lease."""
+
+        def work(db: Connection) -> None:
+            columns = "id, host, process, capacity, version, started, beat"
+            query = f"INSERT INTO worker ({columns}) VALUES (?, 'h', '1-1', 1, '', 0, {db.clock})"
+            db.execute(query, (worker,))
+
+        await self.database.write(work)
+        return Shift(self.database, worker)
+
+    async def dies(self, worker: str) -> None:
+        """Its lease is gone."""
+        await self.database.write(lambda db: db.execute("DELETE FROM worker WHERE id = ?", (worker,)).rowcount)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+    database: Database = SqliteDatabase(tmp_path / "state.db")
+    if request.param == "postgresql":
+        database = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
+        await database.migrate()
+    yield Desk(database)
+    await database.close()
+
+
+async def test_a_task_and_its_turn_are_kept_together_and_once(desk: Desk) -> None:
+    task = samples.task()
+    first = await desk.turns.submit(task, [samples.started(task)], Asked("ada", BATCH))
+    assert await desk.turns.submit(task) == first
+    assert (first.id, first.status, first.owner, first.priority) == (f"{task.id}:1", "queued", "ada", BATCH)
+    assert (await SqlStore(desk.database).find(task.id)).attempts[0].seq == 1
+    assert await desk.turns.newest(task.id) == first
+    assert await desk.turns.page(Filter(owner="bob")) == []
+    assert await desk.turns.page(Filter(owner="ada", status="queued", repository=task.repository)) == [first]
+
+
+async def test_pages_follow_each_other_without_gaps(desk: Desk) -> None:
+    made = sorted([(await desk.turns.submit(samples.task())).id for _ in range(5)], reverse=True)
+    first = await desk.turns.page(Filter(), limit=2)
+    second = await desk.turns.page(Filter(), before=first[-1].id, limit=3)
+    assert [turn.id for turn in (*first, *second)] == made
+    assert await desk.turns.counts() == {"queued": 5}
+
+
+async def test_a_turn_is_one_workers_until_its_lease_is_gone_and_what_that_one_says_then_is_refused(
+    desk: Desk,
+) -> None:
+    turn = await desk.turns.submit(samples.task())
+    one, two = await desk.shift("one"), await desk.shift("two")
+    mine = await one.begin(turn.run)
+    assert mine is not None
+    assert await two.begin(turn.run) is None
+    assert await two.end(mine, "done") is False
+    await desk.dies("one")
+    assert await one.begin(turn.run) is None
+    assert await desk.database.write(reclaim) == [turn.id]
+    again = await two.begin(turn.run)
+    assert again is not None
+    assert (again.worker, again.losses) == ("two", 1)
+    assert await one.end(mine, "failed") is False
+    assert await one.again(mine) is False
+    assert await two.end(again, "done") is True
+    assert (await desk.turns.get(turn.id)).status == "done"
+
+
+async def test_a_turn_over_which_worker_after_worker_dies_fails(desk: Desk) -> None:
+    turn = await desk.turns.submit(samples.task())
+    await (await desk.shift("one")).begin(turn.run)
+    await desk.dies("one")
+    await desk.database.write(lambda db: db.execute("UPDATE turn SET losses = ?", (MOST_LOSSES,)).rowcount)
+    assert await desk.database.write(reclaim) == []
+    assert (await desk.turns.get(turn.id)).status == "failed"
+
+
+async def test_wishes_reach_a_running_turn_and_settle_a_waiting_one_at_once(desk: Desk) -> None:
+    turn = await desk.turns.submit(samples.task())
+    shift = await desk.shift("one")
+    assert (await desk.turns.wish(turn.task, "pause", "ada")).status == "paused"
+    assert await shift.begin(turn.run) is None
+    resumed = await desk.turns.again((await SqlStore(desk.database).find(turn.task)).task, "resume")
+    assert (resumed.id, resumed.status, resumed.round) == (turn.id, "queued", 2)
+    assert await shift.begin(turn.run) is None
+    assert await shift.begin(resumed.run) is not None
+    await desk.turns.wish(turn.task, "cancel", "bob")
+    assert [(t.wish, t.wished_by) for t in (await shift.wanted())[0]] == [("cancel", "bob")]
+    await shift.again(resumed)
+    assert (await desk.turns.get(turn.id)).status == "cancelled"
+    assert [t.id for t in await shift.unclosed()] == [turn.id]
+    with pytest.raises(InputError, match="cancelled already"):
+        await desk.turns.wish(turn.task, "cancel", "bob")
+
+
+async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_opens_the_next_turn(desk: Desk) -> None:
+    task = samples.task(attempts=2)
+    turn = await desk.turns.submit(task)
+    shift = await desk.shift("one")
+    mine = await shift.begin(turn.run)
+    assert mine is not None
+    said = await asyncio.gather(*(desk.turns.say(task, f"word {n}", "ada") for n in range(3)))
+    assert {t.id for t in said} == {turn.id}
+    letters = await shift.letters(task.id)
+    assert (await shift.wanted())[1] == letters
+    assert (await (await desk.shift("two")).wanted())[1] == []
+    assert [(le.attempt[-1], le.number) for le in letters] == [
+        ("1", 1),
+        ("1", 2),
+        ("1", 3),
+        ("2", 1),
+        ("2", 2),
+        ("2", 3),
+    ]
+    await shift.delivered([letter.key for letter in letters[:3]])
+    await shift.settle(task.id, but=f"{task.id}.1")
+    assert await shift.letters(task.id) == []
+    await desk.turns.say(task, "too late", "ada")
+    await shift.end(mine, "done")
+    following = await desk.turns.newest(task.id)
+    assert following is not None
+    assert (following.number, following.kind, following.status) == (2, "message", "queued")
+    with pytest.raises(InputError, match="queued already"):
+        await desk.turns.again(task, "retry")
+
+
+async def test_many_at_once_open_one_turn(desk: Desk) -> None:
+    task = samples.task()
+    mine = await (shift := await desk.shift("one")).begin((await desk.turns.submit(task)).run)
+    assert mine is not None
+    await shift.end(mine, "failed", "no")
+    made = await asyncio.gather(*(desk.turns.again(task, "retry") for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(one, InputError) for one in made) == 3
+    assert len(await desk.turns.page(Filter(task=task.id))) == 2
+
+
+async def test_what_was_not_handed_over_or_was_lost_is_handed_over(desk: Desk) -> None:
+    engine = FakeEngine()
+    await find_lost(desk.turns, engine)
+    first, second = [await desk.turns.submit(samples.task()) for _ in range(2)]
+    await hand_over(desk.turns, engine, first)
+    assert await sweep(desk.turns, engine) == 1
+    assert await engine.known([first.run, second.run]) == {first.run, second.run}
+    assert await sweep(desk.turns, engine) == 0
+    await engine.cancel(first.run)
+    await find_lost(desk.turns, engine)
+    assert await sweep(desk.turns, engine) == 0
+    await desk.database.write(lambda db: db.execute("UPDATE turn SET changed = changed - 1000").rowcount)
+    await find_lost(desk.turns, engine)
+    assert await sweep(desk.turns, engine) == 1
+    assert (await desk.turns.get(first.id)).handed == 2
+    await engine.close()

@@ -1,0 +1,137 @@
+"""Following attempts live: many clients, one poller, nothing lost and nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from midwatch.domain.errors import StoreError
+from midwatch.domain.events import Message
+from midwatch.engine.database.base import Database
+from midwatch.server import standing, streams
+from tests.support.api import Api, messages, numbers, serving
+from tests.support.place import make_repository
+
+STREAM = {"Accept": "text/event-stream"}
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    async with serving(tmp_path, {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state")}) as found:
+        yield found
+
+
+@pytest.fixture
+async def ada(api: Api, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    """May submit tasks for the one repository."""
+    calc = await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
+    async with api.as_user("ada", {calc: "member"}) as client:
+        client.timeout = httpx2.Timeout(60, pool=60)
+        yield client
+
+
+class Attempt:
+    """One that is written by the test, as a worker writes it."""
+
+    def __init__(self, api: Api, task: str) -> None:
+        self.api, self.name, self.task, self.epoch = api, f"{task}.1", task, 0
+
+    async def say(self, *texts: str) -> None:
+        """An event for each."""
+        self.epoch = self.epoch or await self.api.home.store.take(self.name)
+        bodies = [Message("person", text) for text in texts]
+        await self.api.home.store.append(self.name, self.epoch, bodies)
+
+
+@pytest.fixture
+async def attempt(api: Api, ada: httpx2.AsyncClient) -> Attempt:
+    made = await ada.post("/tasks", json={"prompt": "Mend it", "repository": "calc"})
+    return Attempt(api, made.json()["id"])
+
+
+def heard(found: list[tuple[str, int, object]]) -> list[str]:
+    """What the events say."""
+    return [data["body"]["text"] for name, _, data in found if name == "event"]  # type: ignore[index]
+
+
+async def test_many_who_follow_hear_everything_once_and_in_order_with_one_poller(
+    api: Api, ada: httpx2.AsyncClient, attempt: Attempt
+) -> None:
+    said = [f"{n}" for n in range(400)]
+    await attempt.say(*said[:150])
+    threads = threading.active_count()
+
+    async def follow(after: int) -> list[tuple[str, int, object]]:
+        headers = {**STREAM, **({"Last-Event-ID": str(after)} if after else {})}
+        async with ada.stream("GET", f"/attempts/{attempt.name}/events", headers=headers) as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            return await messages(answer)
+
+    async with asyncio.TaskGroup() as group:
+        clients = [group.create_task(follow(after)) for after in [0, 10, 149, 150, 9999] * 8]
+        for at in range(150, 400, 50):
+            await attempt.say(*said[at : at + 50])
+            await asyncio.sleep(0.02)
+        followers = api.app.state.service.streams
+        assert sum("Streams._poll" in repr(task.get_coro()) for task in asyncio.all_tasks()) == 1
+        assert threading.active_count() <= threads + 2
+        await api.ended(attempt.task)
+    for n, client in enumerate(clients):
+        found = client.result()
+        first = [0, 10, 149, 150][n % 5] if n % 5 < 4 else numbers(found)[0] - 1 if numbers(found) else 400
+        assert numbers(found) == list(range(first + 1, 401))
+        assert heard(found) == said[first:]
+        assert found[-1] == ("end", 400, {"attempt": attempt.name, "status": "done"})
+    assert followers._feeds == {}
+
+
+async def test_a_stream_goes_on_over_turns_and_ends_with_how_the_task_stands(
+    api: Api, ada: httpx2.AsyncClient, attempt: Attempt
+) -> None:
+    await attempt.say("one")
+    for status in ("failed", "paused", "cancelled"):
+        await api.ended(attempt.task, status)
+        async with ada.stream("GET", f"/attempts/{attempt.name}/events", headers=STREAM) as answer:
+            assert (await messages(answer))[-1][2] == {"attempt": attempt.name, "status": status}
+    assert (await ada.post(f"/tasks/{attempt.task}/retry")).status_code == 202
+    async with ada.stream("GET", f"/attempts/{attempt.name}/events", headers=STREAM) as answer:
+        await attempt.say("two")
+        assert heard(await messages(answer, most=2)) == ["one", "two"]
+
+
+async def test_a_silent_stream_says_that_it_is_there(
+    ada: httpx2.AsyncClient, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
+    async with ada.stream("GET", f"/attempts/{attempt.name}/events", headers=STREAM) as answer:
+        async for line in answer.aiter_lines():
+            if line == ": still here":
+                return
+    raise AssertionError("the stream ended")
+
+
+async def test_a_database_that_is_gone_for_a_while_ends_no_stream(
+    api: Api, ada: httpx2.AsyncClient, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = 0
+
+    async def sometimes(database: Database, attempts: list[str]) -> object:
+        nonlocal looked
+        looked += 1
+        if looked in (2, 3):
+            raise StoreError("the database does not answer")
+        return await standing.standings(database, attempts)
+
+    monkeypatch.setattr(streams, "standings", sometimes)
+    await attempt.say("before")
+    async with ada.stream("GET", f"/attempts/{attempt.name}/events", headers=STREAM) as answer:
+        assert heard(await messages(answer, most=1)) == ["before"]
+    async with ada.stream("GET", f"/attempts/{attempt.name}/events", headers=STREAM) as answer:
+        await attempt.say("after")
+        assert heard(await messages(answer, most=2)) == ["before", "after"]
+    assert looked > 3

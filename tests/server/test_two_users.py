@@ -1,0 +1,77 @@
+"""Two users who share nothing: whatever belongs to one is not there for the other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.support.api import Api
+from tests.support.place import make_repository
+from tests.support.routes import routes
+from tests.support.site import Site
+
+BODIES: dict[tuple[str, str], object] = {
+    ("PATCH", "/users/{user_id}"): {"disabled": True},
+    ("PATCH", "/repositories/{repository_id}"): {"name": "taken"},
+    ("PUT", "/roles/{user_id}"): {"role": "admin"},
+    ("PUT", "/repositories/{repository_id}/roles/{user_id}"): {"role": "admin"},
+    ("POST", "/tasks/{task}/messages"): {"text": "stop"},
+    ("POST", "/tasks/{task}/cancel"): None,
+    ("POST", "/tasks/{task}/pause"): None,
+    ("POST", "/tasks/{task}/resume"): None,
+    ("POST", "/tasks/{task}/retry"): None,
+    ("POST", "/tasks/{task}/fork"): {},
+    ("POST", "/tasks/{task}/pull-request/merge"): None,
+    ("POST", "/tasks/{task}/pull-request/close"): None,
+}
+"""What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
+ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1"}
+NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}"}
+"""What its owner has not either, because no work has been done."""
+
+
+async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_id_in_it(
+    api: Api, tmp_path: Path
+) -> None:
+    site, top = Site(api.app, api.desk), "/api/v1"
+    location = str(make_repository(tmp_path / "one", {"a.txt": "a\n"}))
+    async with site.signed_in("root", admin=True) as root, site.signed_in("ada") as ada, site.signed_in("bob") as bob:
+        repository = (await root.post(f"{top}/repositories", json={"name": "one", "location": location})).json()["id"]
+        await root.put(f"{top}/repositories/{repository}/roles/ada", json={"role": "admin"})
+        token = (await ada.post(f"{top}/tokens", json={"name": "hers"})).json()["id"]
+        user = (await ada.get(f"{top}/me")).json()["id"]
+        made = await ada.post(f"{top}/tasks", json={"prompt": "look", "repository": repository})
+        assert made.status_code == 201, made.text
+        task = made.json()["id"]
+        hers = {"user_id": user, "token_id": token, "repository_id": repository}
+        hers |= {"task": task, "attempt": f"{task}.1", "number": "1"}
+
+        walked = []
+        for method, path in routes(api.app):
+            path = path.removeprefix(top)
+            names = re.findall(r"\{(\w+)(?::\w+)?\}", path)
+            unknown = [name for name in names if name not in hers]
+            assert unknown == [], f"{path}: say in this test what {unknown} of another user is"
+            if not names:
+                continue
+            known = method in ("GET", "DELETE") or (method, path) in BODIES
+            assert known, f"{method} {path}: say in this test what it takes"
+            body = BODIES.get((method, path))
+            answer = await bob.request(method, top + path.format(**hers), json=body)
+            assert answer.status_code == 404, (method, path, answer.text)
+            nothing = path.format(**{name: ABSENT.get(name, "0" * 20) for name in names})
+            absent = await bob.request(method, top + nothing, json=body)
+            assert absent.text == answer.text, "the words must not tell what there is from what there is not"
+            if method == "GET" and path not in NONE_YET:
+                assert (await ada.get(top + path.format(**hers))).status_code != 404, path
+            walked.append((method, path))
+        assert len(walked) > 20
+
+        secret = {user, token, repository, task}
+        for method, path in routes(api.app):  # and no list has any of it
+            if method == "GET" and "{" not in path and not path.startswith(f"{top}/session"):
+                shown = (await bob.get(path)).text
+                assert not secret & set(re.findall(r"\w{12,}", shown)), path
+        assert (await ada.get(f"{top}/tokens/{token}")).status_code == 200  # all is still there
+        assert (await ada.get(f"{top}/repositories/{repository}")).json()["name"] == "one"
+        assert (await ada.get(f"{top}/tasks/{task}")).json()["status"] == "waiting"
