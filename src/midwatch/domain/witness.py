@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Witness(Protocol):
-    """Called on the event loop's thread; must return at once and not raise."""
+    """Called from any thread, for one attempt from one at a time; must return at once and not raise."""
 
     def known(self, event: Event) -> None:
         """An event that was there when its attempt was taken up; they come in order, the first one first."""

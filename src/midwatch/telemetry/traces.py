@@ -4,6 +4,7 @@ what cannot be sent is dropped."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import OrderedDict
 from urllib.parse import urlsplit
 
@@ -43,16 +44,20 @@ class Traces:
         self._resource = Resource.create({"service.name": AGENT, "service.version": __version__})
         self._content = content
         self._folds: OrderedDict[str, Fold] = OrderedDict()
+        self._guard = threading.Lock()
 
     def known(self, event: Event) -> None:
         """See `Witness.known`: whoever appended it has sent its span."""
-        if event.seq == 1:
-            self._folds.pop(event.attempt, None)
-        self._fold(event).add(event)
+        with self._guard:
+            if event.seq == 1:
+                self._folds.pop(event.attempt, None)
+            self._fold(event).add(event)
 
     def appended(self, event: Event) -> None:
         """See `Witness.appended`."""
-        for span in self._fold(event).add(event):
+        with self._guard:
+            spans = self._fold(event).add(event)
+        for span in spans:
             self._sending.on_end(self._readable(span))
 
     def lasted(self, what: str, seconds: float) -> None:

@@ -83,7 +83,7 @@ class Sweeper:
         return Swept(found, await self.find() if found else (), tuple(troubles))
 
     async def _refs(self) -> list[tuple[Path, str, str]]:
-        return await stray_refs.find(self.state, self.store, self._is_live)
+        return await stray_refs.find(self.state, self.store)
 
     def _remove(self) -> list[str]:
         troubles = []

@@ -1,10 +1,8 @@
-"""Refs in the stores of repositories that hold on to files for tasks which never came to be, or for a step that a crash
-has cut off."""
+"""Refs in the stores of repositories that hold on to files for tasks which never came to be."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from midwatch.domain.errors import InputError
@@ -13,10 +11,9 @@ from midwatch.engine.store.base import Store
 from midwatch.workspace.git import Git
 
 _HOUR = 3600.0
-_KEPT = ("forks", "before", "offered")
-"""First parts of the names of refs that an attempt's id comes next in: they stay as long as their tasks."""
-_PASSING = "propose"
-"""Holds on to a commit for the moment in which it is brought to the person's repository."""
+_KEPT = ("forks", "before", "offered", "propose")
+"""First parts of the names of refs that the id of a task or an attempt comes next in: they stay as long as their
+tasks."""
 
 
 def stores(state: Path) -> list[Path]:
@@ -24,18 +21,17 @@ def stores(state: Path) -> list[Path]:
     return sorted(path for kind in ("repos/*.git", "folders/*.git") for path in state.glob(kind) if path.is_dir())
 
 
-async def find(state: Path, store: Store, is_live: Callable[[str], bool]) -> list[tuple[Path, str, str]]:
+async def find(state: Path, store: Store) -> list[tuple[Path, str, str]]:
     """Store, ref, and why it is nobody's. What is younger than an hour is left alone: its task may be being made.
     Raises StoreError."""
     found = []
     for place in stores(state):
         git = Git(git_dir=place, cwd=place)
-        names = [f"refs/midwatch/{name}" for name in (*_KEPT, _PASSING)]
+        names = [f"refs/midwatch/{name}" for name in _KEPT]
         for ref in (await git.run("for-each-ref", "--format=%(refname)", *names)).decode().split():
-            kind, name = ref.split("/")[2:4]
-            why = await _reason(kind, name, store, is_live)
-            if why:
-                found.append((place, ref, why))
+            task = task_of(ref.split("/")[3])
+            if await _never_came_to_be(task, store):
+                found.append((place, ref, f"there is no task {task}"))
     return found
 
 
@@ -44,14 +40,12 @@ async def remove(place: Path, ref: str) -> None:
     await Git(git_dir=place, cwd=place).run("update-ref", "-d", ref)
 
 
-async def _reason(kind: str, name: str, store: Store, is_live: Callable[[str], bool]) -> str:
-    task = task_of(name)
+async def _never_came_to_be(task: str, store: Store) -> bool:
     made = made_at(task)
     if made is None or time.time() - made < _HOUR:
-        return ""
+        return False
     try:
-        row = await store.find(task)
+        await store.find(task)
     except InputError:
-        return f"there is no task {task}"
-    lives = row.task.id != task or any(is_live(attempt.attempt) for attempt in row.attempts)
-    return "" if lives or kind != _PASSING else "nothing is being proposed for its task"
+        return True
+    return False
