@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from midwatch.domain.errors import MidwatchError
+from midwatch.engine.disk import full_or_broken
 from midwatch.engine.owned import owned
 
 if TYPE_CHECKING:
@@ -21,13 +22,16 @@ log = logging.getLogger("midwatch.reconciler")
 
 async def orphans(home: Home, *, remove: bool) -> Swept:
     """What no live attempt owns: found, and removed where that is wished for. Raises StoreError for a database that
-    cannot be read, before anything is removed."""
+    cannot be read, before anything is removed, and for a disk that does not obey."""
     from midwatch.workflows.orphans import Sweeper, Swept
 
     sweeper = Sweeper(home.state, home.store, await owned(home.store.database))
-    if remove:
-        return await sweeper.remove()
-    found = await sweeper.find()
+    try:
+        if remove:
+            return await sweeper.remove()
+        found = await sweeper.find()
+    except OSError as error:
+        raise full_or_broken(home.state, error) from error
     return Swept(found, found)
 
 
@@ -36,7 +40,7 @@ async def reconcile(home: Home, every: float = EVERY) -> None:
     while True:
         try:
             swept = await orphans(home, remove=True)
-        except (MidwatchError, OSError) as error:
+        except MidwatchError as error:
             log.warning("could not look for what is left over", extra={"error": str(error)})
         else:
             for orphan in swept.found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
@@ -128,9 +129,13 @@ async def test_only_this_users_and_what_no_worker_has_claimed_is_touched(tmp_pat
     if os.geteuid() == 0:
         (state / "attempts" / "other.1").mkdir()
         os.chown(state / "attempts" / "other.1", 12345, 12345)
-    swept = await Sweeper(state, store, frozenset({"claimed.1"})).remove()
+    (state / "attempts" / "before.1").mkdir()
+    (state / "locks").mkdir()
+    with (state / "locks" / "before.1.lock").open("w") as held:  # as the release before held its attempts
+        fcntl.flock(held, fcntl.LOCK_EX)
+        swept = await Sweeper(state, store, frozenset({"claimed.1"})).remove()
     gone = {Path(orphan.place).name for orphan in swept.found if str(state) in orphan.place}
     assert gone == {"mine.1", "old-x"}
-    left = {"claimed.1", "other.1"} if os.geteuid() == 0 else {"claimed.1"}
+    left = {"claimed.1", "before.1"} | ({"other.1"} if os.geteuid() == 0 else set())
     assert {folder.name for folder in (state / "attempts").iterdir()} == left
     await store.close()

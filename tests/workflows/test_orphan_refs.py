@@ -29,13 +29,13 @@ async def test_refs_of_tasks_that_never_came_to_be_are_removed_and_those_of_othe
     repository = await Repository.open(place.state, str(place.repository))
     commit = git(repository.git_dir, "rev-parse", f"refs/midwatch/propose/{task.id}")
     old, new = task_id_at(int(time.time()) - 4000, 1), task_id_at(int(time.time()) - 10, 2)
-    for name in (f"forks/{old}.1", f"forks/{new}.1", f"before/{old}.1/7", f"offered/{task.id}.1/9", "uncommitted/x"):
+    for name in (f"forks/{old}.1", f"forks/{new}.1", f"forks/{task.id}.1", f"offered/{task.id}.1/9"):
         await repository.keep(name, commit)
     async with place.store() as store:
         sweeper = Sweeper(place.state, store)
         swept = await sweeper.remove()
         gone = {orphan.place.rpartition(" ")[2] for orphan in swept.found if orphan.kind == "ref"}
-        assert gone == {f"refs/midwatch/forks/{old}.1", f"refs/midwatch/before/{old}.1/7"}
+        assert gone == {f"refs/midwatch/forks/{old}.1"}
         now = time.time
         monkeypatch.setattr(time, "time", lambda: now() + 4000)  # also of a task that is there, after an hour
         assert f"refs/midwatch/forks/{new}.1" in str((await sweeper.remove()).found)
@@ -43,4 +43,4 @@ async def test_refs_of_tasks_that_never_came_to_be_are_removed_and_those_of_othe
     refs = git(repository.git_dir, "for-each-ref", "--format=%(refname)", "refs/midwatch").split()
     assert f"refs/midwatch/offered/{task.id}.1/9" in refs
     assert f"refs/midwatch/propose/{task.id}" in refs
-    assert "refs/midwatch/uncommitted/x" in refs
+    assert f"refs/midwatch/forks/{task.id}.1" in refs

@@ -24,7 +24,9 @@ def in_use(path: Path, settled: float = 0.0) -> bool:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except BlockingIOError:  # somebody else looks at it in the same way
         return True
-    except PermissionError:
+    except FileNotFoundError:
+        raise
+    except OSError:
         return age < _A_DAY
     try:
         # Who opens the file in this instant breaks the lease, and the kernel tells by a signal: SIGIO, which would end

@@ -10,6 +10,7 @@ user's.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import re
 import time
@@ -110,7 +111,10 @@ class Sweeper:
         yield from self._files()
 
     def _is_live(self, attempt: str) -> bool:
-        return attempt in self.claimed or lease.holder(self.state / "locks", attempt) is not None
+        return self._is_claimed(attempt) or lease.holder(self.state / "locks", attempt) is not None
+
+    def _is_claimed(self, attempt: str) -> bool:
+        return attempt in self.claimed or _held_as_before(self.state / "locks" / f"{attempt}.lock")
 
     def _attempts(self) -> Iterator[tuple[Orphan, Callable[[], object]]]:
         for folder in _mine(self.state.glob("attempts/*")):
@@ -125,11 +129,11 @@ class Sweeper:
     def _take_away(self, folder: Path) -> None:
         """Delete an attempt's folder, unless the attempt has begun to live. Its lock is held only as long as it takes
         to move the folder aside: an attempt that begins waits longer than that for it."""
-        if folder.name in self.claimed:
-            return
+        locks, aside = self.state / "locks", None
         try:
-            with lease.hold(self.state / "locks", folder.name):
-                aside = set_aside(folder)
+            with lease.hold(locks, folder.name):
+                if not self._is_claimed(folder.name):
+                    aside = set_aside(folder)
         except InputError:
             return
         if aside is not None:
@@ -148,7 +152,7 @@ class Sweeper:
     def _locks(self) -> Iterator[tuple[Orphan, Callable[[], object]]]:
         locks = self.state / "locks"
         for name in lease.left(locks):
-            if name not in self.claimed:
+            if not self._is_claimed(name):
                 where = str(locks / f"{name}.lock")
                 yield Orphan("lock", where, "its process is dead"), partial(_let_go, locks, name)
 
@@ -160,7 +164,7 @@ class Sweeper:
         for folder in cache.left():
             yield Orphan("folder", str(folder), "whoever built this environment is dead"), cache.sweep
         for folder in _mine(path for kind in _SCRATCH for path in self.state.glob(kind)):
-            if time.time() - folder.lstat().st_mtime > _A_DAY:
+            if _is_old(folder):
                 why = "nobody has finished what was being made here, for a day"
                 yield Orphan("folder", str(folder), why), partial(delete, folder)
 
@@ -172,6 +176,28 @@ class Sweeper:
             for file in _mine(git_leftovers.left(store)):
                 why = "the git that wrote it is dead"
                 yield Orphan("file", str(file), why), partial(git_leftovers.sweep, store)
+
+
+def _held_as_before(path: Path) -> bool:
+    """Whether a process of the release before holds an attempt, as these did: by a lock on the whole file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return time.time() - folder.lstat().st_mtime > _A_DAY
+    except FileNotFoundError:
+        return False
 
 
 def _let_go(locks: Path, attempt: str) -> None:
