@@ -35,6 +35,7 @@ TABLES = {
     "AgentSettings": "agent.",
     "BudgetSettings": "budgets.",
     "HookSettings": "hooks.",
+    "TelemetrySettings": "telemetry.",
     "ServingSettings": "server.",
     "OidcSettings": "server.oidc.",
 }
@@ -96,7 +97,8 @@ def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None
         h
         for h in sections("settings.md")
         if re.fullmatch(
-            r"model|fallback|(providers|prices|sandbox|limits|environments|agent|budgets|hooks|mcp|server)\..+", h
+            r"model|fallback|(providers|prices|sandbox|limits|environments|agent|budgets|hooks|mcp|server|telemetry)\..+",
+            h,
         )
     }
     assert found == known

@@ -15,6 +15,8 @@ from midwatch.engine.budgets.config import BudgetSettings
 from midwatch.engine.config import ServingSettings
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
+from midwatch.telemetry.config import TelemetrySettings
+from midwatch.telemetry.config import check as check_telemetry
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.mcp.config import check as check_mcp
 from midwatch.workflows.config import LimitSettings
@@ -50,6 +52,7 @@ class Settings:
     budgets: BudgetSettings = field(default_factory=BudgetSettings)
     accounts: Callable[[Task], tuple[str, str]] | None = None
     """The owner of a task and its organisation, where there are accounts (a server); None on a person's own machine."""
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -127,8 +130,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     mcp = check_mcp(_table(McpSettings, "mcp", values.pop("mcp", None), path), str(path))
     server = _table(ServingSettings, "server", values.pop("server", None), path)
     budgets = _table(BudgetSettings, "budgets", values.pop("budgets", None), path)
+    telemetry = check_telemetry(_table(TelemetrySettings, "telemetry", values.pop("telemetry", None), path), str(path))
     models = load_models(values, environ, str(path))
-    return Settings(path.parent, models, sandbox, limits, environments, agent, hooks, mcp, server, budgets)
+    return Settings(
+        path.parent, models, sandbox, limits, environments, agent, hooks, mcp, server, budgets, telemetry=telemetry
+    )
 
 
 def _table(cls: type[T], name: str, values: Any, path: Path) -> T:

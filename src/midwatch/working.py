@@ -20,6 +20,7 @@ from midwatch.engine.lease import Held
 from midwatch.engine.shift import Shift
 from midwatch.engine.turns import Turns
 from midwatch.engine.workers import Lease, Terms, new_id
+from midwatch.reconciling import reconcile
 from midwatch.wiring import parts_of, report
 from midwatch.workflows.postbox import Postbox
 from midwatch.workflows.reopening import Shelf
@@ -55,6 +56,8 @@ class Options:
     terms: Terms = field(default_factory=Terms)
     note: Callable[[str, str], None] = lambda _turn, _text: None
     """Told in a line what happens to a turn (empty: to the worker itself); from any thread."""
+    trouble: Callable[[BaseException], None] = lambda _: None
+    """Told what has ended a turn that nobody wanted to end."""
 
 
 def engine_of(home: Home) -> Engine:
@@ -70,7 +73,7 @@ async def work(home: Home, engine: Engine, options: Options, stop: asyncio.Event
     worker. Raises StoreError when the database cannot be used at the start."""
     worker = _Worker(home, engine, options)
     await worker.start()
-    loops = [asyncio.create_task(worker.watch()), asyncio.create_task(worker.sweep())]
+    loops = [asyncio.create_task(loop) for loop in (worker.watch(), worker.sweep(), reconcile(home))]
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -265,6 +268,8 @@ class _Worker:
         error = None if going.doing.cancelled() else going.doing.exception()
         if going.doing.cancelled() or (going.why and error is not None):
             return await self._stopped(going)
+        if error is not None:
+            self._options.trouble(error)
         match error:
             case None:
                 kept = await shift.end(turn, "done")

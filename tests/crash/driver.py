@@ -28,7 +28,7 @@ from midwatch.engine.blobs import Blobs
 from midwatch.engine.store.sqlite import SqliteStore
 from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
-from midwatch.sandbox.bubblewrap import Bubblewrap
+from midwatch.sandbox import drivers
 from midwatch.tools.toolset import default_tools
 from midwatch.workflows.plan import Means
 from midwatch.workflows.solve import Parts, solve
@@ -154,7 +154,7 @@ async def _task(store: SqliteStore, repository: Repository, path: Path, played: 
     return task
 
 
-async def main(arguments: Sequence[str], model: Model | None = None) -> None:
+async def main(arguments: Sequence[str], model: Model | None = None, sandbox: str = "bubblewrap") -> None:
     """Work on the task until it is done or this process is dead. `model` instead of one that plays a script."""
     state, location, task_file = Path(arguments[0]), arguments[1], Path(arguments[2])
     played = arguments[3] if len(arguments) > 3 else "steps"
@@ -166,7 +166,7 @@ async def main(arguments: Sequence[str], model: Model | None = None) -> None:
         store=store,
         blobs=Blobs(state / "blobs"),
         repository=repository,
-        sandbox=Bubblewrap(),
+        sandbox=drivers.make(sandbox),
         model=model or ScriptedModel(SCRIPTS[played]),
         tools=default_tools(),
         forge=LocalForge(state),

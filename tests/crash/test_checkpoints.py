@@ -11,7 +11,7 @@ from pathlib import Path
 
 from midwatch.workspace.base_checkout import bases_folder
 from midwatch.workspace.checkout import Workspace
-from midwatch.workspace.importing import sweep
+from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.repository import Repository
 from tests.crash.workspace_driver import digest, recorded
 from tests.support.repositories import UserRepository, git
@@ -54,7 +54,7 @@ async def test_killed_while_saving_and_restoring_every_recorded_checkpoint_comes
         assert digest(workspace.spec()) == then
         assert await workspace.save() == checkpoint
         await workspace.remove()
-    sweep(repository.git_dir, "refs/midwatch/none", older=0)
+    sweep(repository.git_dir, "refs/midwatch/none", settled=0)
     assert "error" not in git(repository.git_dir, "fsck", "--strict", "--no-dangling", check=True)
     assert not list((state / "attempts").iterdir())
     left = [path.name for path in repository.git_dir.rglob("*") if "tmp_" in path.name or "crash" in path.name]

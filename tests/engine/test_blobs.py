@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,14 +72,30 @@ def test_a_full_disk_is_said_by_finish_and_leaves_nothing() -> None:
     assert not name.exists()
 
 
-def test_what_a_killed_process_left_is_swept_once_it_is_old(tmp_path: Path) -> None:
+_HALF = """
+import sys, time
+from pathlib import Path
+from midwatch.engine.blobs import Blobs
+writer = Blobs(Path(sys.argv[1])).writer()
+writer.write(b"half" * 100_000)
+print("written", flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_left_half_written_is_swept_and_nothing_that_is_being_written(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path)
-    kept = blobs.put(b"kept")
-    half = blobs.writer()
+    kept, half = blobs.put(b"kept"), blobs.writer()
     half.write(b"half")
+    other = subprocess.Popen([sys.executable, "-c", _HALF, str(tmp_path)], stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    other.stdout.readline()
+    blobs.sweep()
+    assert len(list(tmp_path.glob("incoming-*"))) == 2
+    other.kill()
+    other.communicate()
+    assert len(list(blobs.left())) == 1
     blobs.sweep()
     assert len(list(tmp_path.glob("incoming-*"))) == 1
-    blobs.sweep(age_seconds=-1)
-    assert list(tmp_path.glob("incoming-*")) == []
-    half.discard()
+    assert blobs.read(half.finish().digest) == b"half"
     assert blobs.read(kept.digest) == b"kept"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from midwatch.domain.errors import InputError
-from midwatch.engine.lease import hold, holder
+from midwatch.engine.lease import hold, holder, left
 
 _HOLDS = """
 import sys, time
@@ -57,6 +57,39 @@ def test_a_second_process_is_refused_with_the_first_ones_number(tmp_path: Path) 
 def test_nobody_holds_what_was_never_held(tmp_path: Path) -> None:
     assert holder(tmp_path, "t.1") is None
     assert holder(tmp_path / "nowhere", "t.1") is None
+
+
+def test_nothing_is_left_of_a_lock_but_by_those_who_were_killed(tmp_path: Path) -> None:
+    with hold(tmp_path, "t.1"):
+        assert left(tmp_path) == []
+    assert not list(tmp_path.glob("*.lock"))
+    (tmp_path / "t.2.lock").write_text("77")
+    assert left(tmp_path) == ["t.2"]
+    with hold(tmp_path, "t.2"):
+        pass
+    assert left(tmp_path) == []
+
+
+_TAKES_TURNS = """
+import sys
+from pathlib import Path
+from midwatch.domain.errors import InputError
+from midwatch.engine.lease import hold
+folder, done = Path(sys.argv[1]), 0
+while done < 100:
+    try:
+        with hold(folder, "t.1"):
+            (folder / "inside").mkdir()
+            (folder / "inside").rmdir()
+            done += 1
+    except InputError:
+        pass
+"""
+
+
+def test_never_two_hold_a_lock_whose_file_comes_and_goes(tmp_path: Path) -> None:
+    racers = [subprocess.Popen([sys.executable, "-c", _TAKES_TURNS, str(tmp_path)]) for _ in range(3)]
+    assert [racer.wait(60) for racer in racers] == [0, 0, 0]
 
 
 def test_it_is_held_once_in_one_process_too(tmp_path: Path) -> None:

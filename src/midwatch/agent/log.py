@@ -16,6 +16,7 @@ from typing import Any
 
 from midwatch.agent import data
 from midwatch.agent.course import course
+from midwatch.domain import witness
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import INTERRUPTED, Answered, Image, Item, Replied, Said, ToolCall, Usage
 from midwatch.domain.events import (
@@ -308,6 +309,7 @@ class Log(History):
         for event in await store.read(attempt):
             log.fold(event)
             observer.event(event)
+            witness.known(event)
         log._before = log.turn_seconds
         log._opened = time.monotonic()
         return log
@@ -320,6 +322,7 @@ class Log(History):
             if self.turn_began != began:
                 self._before, self._opened = 0.0, time.monotonic()
             self._observer.event(event)
+            witness.appended(event)
 
     def elapsed(self) -> float:
         """Seconds of work on the person's last request so far, this process included."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from midwatch.domain import witness
 from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.task import Task
 from midwatch.sandbox.base import Box
@@ -34,7 +35,8 @@ async def save(tree: Workspace, box: Box, mode: str) -> tuple[Checkpoint, str]:
     and what the model must be told of it. Works with every sandbox, since it looks at the files. Raises as
     `Workspace.save`."""
     before = tree.checkpoint
-    after = await tree.save()
+    with witness.lasting("checkpoint"):
+        after = await tree.save()
     if mode != "read-only" or after.tree == before.tree:
         return after, ""
     changes = await tree.repository.stat(before.tree, after.tree)

@@ -22,7 +22,7 @@ EXAMPLES = {
     "": 'midwatch run "fix the failing test"',
     "pr": "midwatch pr show 1",
     "env": "midwatch env show",
-    "admin": "midwatch admin password admin",
+    "admin": "midwatch admin orphans",
 }
 INTERRUPTED = 130
 UNREAD = 141

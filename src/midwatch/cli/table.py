@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "env build": "run the setup of the recipe now",
     "env shell": "a shell in a box as an attempt has it; nothing done there is kept",
     "env gc": "delete kept environments that are old or too many",
+    "admin orphans": "what no live attempt owns any more: processes, mounts, control groups, folders; and its removal",
     "admin password": "a new password for a user of the server, when theirs is lost",
     "acp": "an agent for editors (Zed, JetBrains, Neovim), over the Agent Client Protocol",
     "mcp": "a server for other agents: they submit tasks, follow them and read what came of them",

@@ -25,6 +25,16 @@ def task_id_at(seconds: int, chance: int) -> str:
     return "".join(reversed(digits))
 
 
+def made_at(task_id: str) -> int | None:
+    """When the task was made, in seconds since 1970; None for what is no task's id."""
+    if len(task_id) != 12 or not set(task_id) <= set(_ALPHABET):
+        return None
+    value = 0
+    for character in task_id:
+        value = value * 32 + _ALPHABET.index(character)
+    return value >> 25
+
+
 def attempt_id(task_id: str, number: int) -> str:
     """The id of attempt `number` (1, 2, …) of a task."""
     return f"{task_id}.{number}"

@@ -6,11 +6,12 @@ import contextlib
 import hashlib
 import os
 import tempfile
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.engine.disk import full_or_broken
+from midwatch.engine.unused import in_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +65,10 @@ class BlobWriter:
             if not self._file.closed:
                 self._file.flush()
                 os.fsync(self._file.fileno())  # the event that names it will be durable, so it must be too
-                self._file.close()
             target.parent.mkdir(exist_ok=True)
             if self._name.exists():
                 self._name.replace(target)
+            self._file.close()  # last: as long as it has its first name it is open, so `left` knows whose it is
         except OSError as error:
             self.discard()
             raise full_or_broken(self._folder, error) from error
@@ -109,12 +110,18 @@ class Blobs:
         """The whole content. Raises FileNotFoundError."""
         return self.path(digest).read_bytes()
 
-    def sweep(self, age_seconds: float = 86400.0) -> None:
-        """Remove what killed processes left half written, once it is a day old. Never raises."""
-        for left in self._folder.glob("incoming-*"):
+    def left(self) -> Iterator[Path]:
+        """What killed processes left half written."""
+        for path in self._folder.glob("incoming-*"):
             with contextlib.suppress(OSError):
-                if time.time() - left.stat().st_mtime > age_seconds:
-                    left.unlink()
+                if not in_use(path):
+                    yield path
+
+    def sweep(self) -> None:
+        """Remove that. Never raises; may be called at any time, by several processes at once."""
+        for path in self.left():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def verify(self, digest: str) -> str:
         """What is wrong with a blob, in a sentence; empty when it is as it was written."""

@@ -11,6 +11,7 @@ import hashlib
 import os
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,10 +24,6 @@ from midwatch.engine.disk import full_or_broken
 _FILE = "attempts"
 _LOCK = "hhqqi4x"
 """A `struct flock`: kind, what the place is counted from, place, length, and a process id that must be 0."""
-
-
-class Held(InputError):
-    """Another process works on the attempt."""
 
 
 @dataclass
@@ -42,14 +39,18 @@ _folders: dict[str, _Folder] = {}
 _guard = threading.Lock()
 
 
+class Held(InputError):
+    """Another process works on the attempt."""
+
+
 @contextmanager
-def hold(folder: Path, attempt: str) -> Iterator[None]:
-    """Hold the attempt while the context lasts. Raises Held at once when it is held already, by another process or in
-    this one."""
+def hold(folder: Path, attempt: str, *, stays: bool = False) -> Iterator[None]:
+    """Hold the attempt while the context lasts. The file that says who does is removed then, unless it `stays`. Raises
+    Held at once when it is held already, by another process or in this one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         key = os.path.realpath(folder)
-        taken = _take(key, attempt)
+        taken = _taken(key, attempt)
     except OSError as error:
         raise full_or_broken(folder, error) from error
     if not taken:
@@ -64,7 +65,16 @@ def hold(folder: Path, attempt: str) -> Iterator[None]:
             raise full_or_broken(folder, error) from error
         yield
     finally:
+        if not stays:
+            _path(folder, attempt).unlink(missing_ok=True)
         _give_back(key, attempt)
+
+
+def left(folder: Path) -> list[str]:
+    """The attempts of which a file says who holds them, though nobody does: their processes were killed. To `hold` one
+    for a moment removes its file."""
+    names = [path.name.removesuffix(".lock") for path in folder.glob("*.lock")]
+    return sorted(name for name in names if holder(folder, name) is None)
 
 
 def holder(folder: Path, attempt: str) -> int | None:
@@ -84,6 +94,15 @@ def holder(folder: Path, attempt: str) -> int | None:
     finally:
         os.close(handle)
     return None if struct.unpack(_LOCK, found)[0] == fcntl.F_UNLCK else int(_written(folder, attempt) or 0)
+
+
+def _taken(key: str, attempt: str) -> bool:
+    """Whether it could be had. Whoever only clears up after the dead has it for an instant, so it is tried again."""
+    for pause in (0.005, 0.02, 0.1):
+        if _take(key, attempt):
+            return True
+        time.sleep(pause)
+    return _take(key, attempt)
 
 
 def _take(key: str, attempt: str) -> bool:

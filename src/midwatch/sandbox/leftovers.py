@@ -1,7 +1,7 @@
 """What workers that are dead have left: boxes that did not end with them, and control groups.
 
 Boxes end by themselves when their worker dies; this is for the moments in which they could not yet, and for what a
-kernel keeps of them. Everything that is removed carries the name of a worker that no longer runs.
+kernel keeps of them. Everything that is removed carries the name of a worker that no longer runs, and is this user's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from midwatch.sandbox import cgroups, workers
+from midwatch.sandbox import cgroups, owners, workers
 from midwatch.sandbox.plain import MARK
 
 _SECONDS = 5.0
@@ -40,7 +40,7 @@ def find() -> Leftovers:
     """Look, and change nothing. Sees what this user may see; takes some milliseconds."""
     return Leftovers(
         _dead_processes(),
-        tuple(folder for name, folder in cgroups.remains() if _dead(name)),
+        tuple(folder for name, folder in cgroups.remains() if _dead(name) and _is_mine(folder)),
     )
 
 
@@ -83,7 +83,22 @@ def _removed(folder: Path) -> bool:
 
 
 def _dead_processes() -> tuple[int, ...]:
-    return tuple(pid for pid in _processes() if _dead(_owner(pid)))
+    return tuple(pid for pid in _processes() if _dead(_owner(pid)) and owners.mine(_uid(pid)))
+
+
+def _is_mine(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return folder.stat().st_uid == os.geteuid()
+    return False
+
+
+def _uid(pid: int) -> int:
+    """The real user of a process; -1 when it has gone. The owner of its folder in /proc says another one for what may
+    not be looked into."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{pid}/status").read_bytes().splitlines()
+        return int(next(line for line in lines if line.startswith(b"Uid:")).split()[1])
+    return -1
 
 
 def _dead(name: str) -> bool:

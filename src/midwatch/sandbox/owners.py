@@ -31,6 +31,16 @@ def box_owner(box_id: str) -> tuple[int, int] | None:
     return uid, uid
 
 
+def mine(uid: int) -> bool:
+    """Whether processes of that uid may be those of boxes that this user has started. Root does not take another
+    user's for its own."""
+    me = os.geteuid()
+    if uid == me or me != 0:
+        return uid == me
+    uids = _mapped("uid_map")
+    return uids is not None and uids[0] <= uid <= uids[1]
+
+
 def _mapped(name: str) -> tuple[int, int] | None:
     """The ids that may be used, first and last. None when 0 here is only a name of an unprivileged outer id."""
     ranges = parse_map(Path("/proc/self", name).read_text(encoding="ascii"))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from midwatch import wiring, working
 from midwatch.domain.errors import MidwatchError
 from midwatch.engine.workers import Terms
+from midwatch.telemetry.logs import told
 
 log = logging.getLogger("midwatch.worker")
 
@@ -19,8 +20,15 @@ class Embedded:
     """Works on a thread and an event loop of its own, with connections of its own: what it computes holds up no
     request for longer than the interpreter gives a thread. `stop` must be called after `start`."""
 
-    def __init__(self, environ: Mapping[str, str], capacity: int, terms: Terms) -> None:
-        self._environ, self._options = dict(environ), working.Options(capacity, terms, _note)
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        capacity: int,
+        terms: Terms,
+        trouble: Callable[[BaseException], None] = lambda _: None,
+    ) -> None:
+        """`trouble` is told what has ended a turn that nobody wanted to end, from the worker's thread."""
+        self._environ, self._options = dict(environ), working.Options(capacity, terms, told, trouble)
         self._thread = threading.Thread(target=self._run, name="worker")
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,7 +82,3 @@ class Embedded:
                 raise
             finally:
                 await engine.close()
-
-
-def _note(turn: str, text: str) -> None:
-    log.info("%s %s", turn or "-", text)

@@ -15,7 +15,9 @@ import shutil
 import tempfile
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from midwatch.domain.errors import OperationError
@@ -301,6 +303,34 @@ def _size(folder: Path) -> int:
         return int(json.loads((folder / _ABOUT).read_bytes())["bytes"])
     except (FileNotFoundError, ValueError):
         return 0
+
+
+def left(state: Path) -> list[Path]:
+    """What builders that were killed have left half made."""
+    return [new for new in (state / "bases").glob("*/new-*-*") if _if_unused(_made_for(new), lambda: None)]
+
+
+def sweep(state: Path) -> None:
+    """Delete that. Blocks; raises OSError, OperationError. May be called at any time, by several processes at once."""
+    for new in left(state):
+        _if_unused(_made_for(new), partial(delete, new))
+
+
+def _made_for(new: Path) -> Path:
+    return new.with_name(new.name.removeprefix("new-").rpartition("-")[0])
+
+
+def _if_unused(folder: Path, work: Callable[[], None]) -> bool:
+    """Whether nobody makes or uses the checkout; then the work is done meanwhile."""
+    try:
+        handle = _lock(folder, fcntl.LOCK_EX)
+    except BlockingIOError:
+        return False
+    try:
+        work()
+    finally:
+        os.close(handle)
+    return True
 
 
 def _collected(folder: Path) -> bool:

@@ -18,8 +18,8 @@ from midwatch.workspace.copies import copy_layers, hand_over, untouched
 from midwatch.workspace.deletion import delete, discard, set_aside
 from midwatch.workspace.extras import NOTHING, Wanted
 from midwatch.workspace.found import Lower
-from midwatch.workspace.importing import sweep
 from midwatch.workspace.layout import Files, Plain, Target, Upper, lay_out
+from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.repository import Repository
 from midwatch.workspace.scan import FUSED_OPAQUE, OPAQUE
 from midwatch.workspace.stored import Difference, contents, difference

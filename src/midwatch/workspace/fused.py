@@ -55,15 +55,21 @@ def unmount(tree: Path) -> None:
         _run("fusermount3", "-u", "-z", "--", os.fspath(tree))
 
 
-def unmount_below(folder: Path) -> None:
-    """Undo every `mount` at the folder or below it, also those of programs that were killed. Blocks. Raises
-    OperationError."""
-    top = os.path.realpath(folder)
+def mounts_below(folder: Path) -> list[Path]:
+    """Every `mount` at the folder or below it, also those of programs that were killed, the innermost first."""
+    top, found = os.path.realpath(folder), []
     for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
         fields = line.split(b" ")
         place = os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), fields[4]))
         if b"fuse.fuse-overlayfs" in fields and (place == top or place.startswith(f"{top}/")):
-            unmount(Path(place))
+            found.append(Path(place))
+    return found[::-1]
+
+
+def unmount_below(folder: Path) -> None:
+    """Undo them. Blocks. Raises OperationError."""
+    for place in mounts_below(folder):
+        unmount(place)
 
 
 def _run(*command: str) -> None:

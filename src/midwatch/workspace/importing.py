@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -19,8 +14,6 @@ from midwatch.workspace.names import quoted
 
 _WHEN = b"946684800 +0000"
 """All checkpoints carry one date: the same content after the same checkpoint has the same id."""
-_LOCK = "fast-import.lock"
-_LEFT = ("fast_import_crash_*", "objects/pack/tmp_*", "objects/??/tmp_obj_*")
 
 
 @dataclass(slots=True)
@@ -106,11 +99,10 @@ class Import:
 
     def _start(self) -> subprocess.Popen[bytes]:
         argv, env = self.git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
-        with _lock(self.store, fcntl.LOCK_SH) as lock:
-            return subprocess.Popen(
-                argv, env=env, cwd=self.git.cwd, start_new_session=True, pass_fds=(lock,),  # held as long as it lives
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-            )  # fmt: skip
+        return subprocess.Popen(
+            argv, env=env, cwd=self.git.cwd, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+        )  # fmt: skip
 
     def _failure(self) -> GitError:
         assert self._process is not None
@@ -118,27 +110,3 @@ class Import:
         code = self._process.wait()
         self._errors.seek(0)
         return GitError("fast-import", code, self._errors.read())
-
-
-@contextmanager
-def _lock(store: Path, kind: int) -> Iterator[int]:
-    handle = os.open(store / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, kind)
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def sweep(store: Path, ref: str, older: float = 600.0) -> None:
-    """Delete what killed runs left in the store: the lock of `ref`, which only the caller may write, and temporary
-    files that are `older` (seconds), unless an import is going on. Raises OSError."""
-    (store / f"{ref}.lock").unlink(missing_ok=True)
-    left = [path for kind in _LEFT for path in store.glob(kind)]
-    if not left:
-        return
-    with contextlib.suppress(BlockingIOError), _lock(store, fcntl.LOCK_EX | fcntl.LOCK_NB):
-        for path in left:
-            with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime >= older:
-                    path.unlink()

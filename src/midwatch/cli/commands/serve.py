@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from argparse import Namespace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from midwatch.cli.screen import Screen
 if TYPE_CHECKING:
     from midwatch.server.embedded import Embedded
     from midwatch.server.serving import Address
+    from midwatch.telemetry.metrics import Metrics
 
 USAGE = "midwatch serve [--host HOST] [--port PORT] [--database-url URL] [--no-worker | --concurrency N] [options]"
 
@@ -58,34 +59,43 @@ async def execute(options: Namespace, screen: Screen) -> int:
     from midwatch.engine.workers import Terms
     from midwatch.server.embedded import Embedded
     from midwatch.server.serving import Address
+    from midwatch.telemetry.opened import opened
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("dbos").setLevel(logging.WARNING)
     address = Address(
         options.host, options.port, options.tls_cert, options.tls_key, options.behind_proxy, options.insecure_bind
     )
     address.require_safe()
     environ = environment(options, screen.environ)
     capacity = 0 if options.no_worker else options.concurrency or 4 * len(os.sched_getaffinity(0))
-    worker = Embedded(environ, capacity, Terms(options.lease, options.lease / 6)) if capacity else None
-    async with wiring.home(environ) as home:
-        await _serve(home, address, worker, screen)
+    async with wiring.home(environ) as home, opened(home.settings.telemetry) as telemetry:
+        terms = Terms(options.lease, options.lease / 6)
+        worker = Embedded(environ, capacity, terms, telemetry.error) if capacity else None
+        await _serve(Served(home, telemetry.metrics), address, worker, screen)
     return 0
 
 
-async def _serve(home: wiring.Home, address: Address, worker: Embedded | None, screen: Screen) -> None:
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a server shows."""
+
+    home: wiring.Home
+    metrics: Metrics | None
+
+
+async def _serve(served: Served, address: Address, worker: Embedded | None, screen: Screen) -> None:
     from midwatch import working
     from midwatch.server.accounts.first import first_admin
     from midwatch.server.app import make_app
     from midwatch.server.serving import serve
 
+    home = served.home
     engine = working.engine_of(home)
     try:
         if not home.store.database.place.startswith("postgres"):  # there, `midwatch migrate` alone changes the schema
             await home.store.database.migrate()
             await engine.migrate()
         app = make_app(home, engine)
+        app.state.metrics = served.metrics
         first = await first_admin(home.store.database)
 
         def listening(url: str) -> None:

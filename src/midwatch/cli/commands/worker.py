@@ -13,7 +13,7 @@ from midwatch.cli import arguments, following, words
 from midwatch.cli.screen import Screen
 from midwatch.engine.database.address import VARIABLE
 
-USAGE = "midwatch worker [--concurrency N] [--database-url URL] [--json]"
+USAGE = "midwatch worker [--concurrency N] [--database-url URL] [--metrics-listen HOST:PORT] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -22,6 +22,9 @@ def add_arguments(parser: arguments.Parser) -> None:
         "--concurrency", metavar="N", type=arguments.count(1), help="turns at the same time (default: 4 for each core)"
     )
     parser.add_argument("--database-url", metavar="URL", help=f"the database (default: ${VARIABLE}, else a file)")
+    parser.add_argument(
+        "--metrics-listen", metavar="HOST:PORT", help="show this worker's metrics there, where they are on"
+    )
     parser.add_argument(
         "--lease", metavar="DURATION", type=arguments.seconds, default=30,
         help="without a beat for so long a worker counts as gone; the same for all (default: 30s)",
@@ -32,33 +35,36 @@ async def execute(options: Namespace, screen: Screen) -> int:
     """Take turns until SIGTERM or SIGINT; the second one leaves at once."""
     from midwatch import working
     from midwatch.engine.workers import Terms
+    from midwatch.telemetry.logs import told
+    from midwatch.telemetry.opened import opened
 
     environ = dict(screen.environ) | ({VARIABLE: options.database_url} if options.database_url else {})
     capacity = options.concurrency or 4 * len(os.sched_getaffinity(0))
     lock = threading.Lock()
 
     def note(turn: str, text: str) -> None:
-        with lock:
-            if screen.json:
+        told(turn, text)
+        if screen.json:
+            with lock:
                 screen.emit({"type": "worker", "time": words.utc_now(), "turn": turn, "text": text})
-            else:
-                first, *more = words.clean(text).split("\n")
-                screen.say([f"{words.utc_now()} {turn or '-'} {first}", *(f"  | {line}" for line in more)])
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def told() -> None:
+    def end() -> None:
         if stop.is_set():
             following.leave_at_once()
         stop.set()
 
-    async with wiring.home(environ) as home:
+    async with (
+        wiring.home(environ) as home,
+        opened(home.settings.telemetry, options.metrics_listen or "") as telemetry,
+    ):
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, told)
+            loop.add_signal_handler(number, end)
         engine = working.engine_of(home)
         try:
             terms = Terms(lease=options.lease, beat=options.lease / 6)
-            await working.work(home, engine, working.Options(capacity, terms, note), stop)
+            await working.work(home, engine, working.Options(capacity, terms, note, telemetry.error), stop)
         finally:
             await engine.close()
             for number in (signal.SIGINT, signal.SIGTERM):

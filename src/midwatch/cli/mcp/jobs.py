@@ -93,7 +93,7 @@ class Jobs:
         if job is not None and not job.over:
             return job
         lock = ExitStack()
-        lock.enter_context(hold(self._folder, task_id))
+        lock.enter_context(hold(self._folder, task_id, stays=True))  # the next server's list of what to go on with
         job = self._jobs[task_id] = Job(task_id)
         job.work = asyncio.create_task(self._work(job))
         job.work.add_done_callback(lambda _: lock.close())

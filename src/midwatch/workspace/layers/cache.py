@@ -165,7 +165,7 @@ class Cache:
                 removed.append(Removed(record.key, record.size, why))
                 keys.discard(record.key)
                 total -= record.size
-        await asyncio.to_thread(self._sweep)
+        await asyncio.to_thread(self.sweep)
         return removed
 
     async def _build(self, key: str, build: Build) -> None:
@@ -268,18 +268,36 @@ class Cache:
         if (self.folder / key).is_dir():
             aside = Path(tempfile.mkdtemp(prefix=f"building-{key}-", dir=self.folder))
             (self.folder / key).rename(aside / "old")  # at once, so that no half of it is ever used
-        for left in self.folder.glob(f"building-{key}-*"):
+        for left in self._building(key):
             delete(left)
 
-    def _sweep(self) -> None:
-        """What builders that were killed have left, of keys that nobody asks for any more."""
+    def left(self) -> list[Path]:
+        """The folders that builders which were killed have left, and what was set aside to be deleted."""
+        return [*self.folder.glob("old-*"), *(left for key in self._begun() for left in self._building(key))]
+
+    def _begun(self) -> list[str]:
+        """The keys that somebody has begun to build and nobody builds."""
+        keys = {left.name.split("-")[1] for left in self.folder.glob("building-*-*")}
+        return [key for key in sorted(keys) if self._is_unused(key)]
+
+    def _building(self, key: str) -> list[Path]:
+        return list(self.folder.glob(f"building-{key}-*"))
+
+    def _is_unused(self, key: str) -> bool:
+        handle = self._try(key, exclusive=True)
+        if handle is not None:
+            os.close(handle)
+        return handle is not None
+
+    def sweep(self) -> None:
+        """Delete those. Blocks; raises OperationError, StoreError. May be called at any time."""
         for left in self.folder.glob("old-*"):  # set aside, to be deleted in the background
             delete(left)
-        for key in {left.name.split("-")[1] for left in self.folder.glob("building-*-*")}:
+        for key in self._begun():
             handle = self._try(key, exclusive=True)
             if handle is not None:
                 try:
-                    for left in self.folder.glob(f"building-{key}-*"):
+                    for left in self._building(key):
                         delete(left)
                 finally:
                     os.close(handle)
