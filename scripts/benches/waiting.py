@@ -31,6 +31,7 @@ from midwatch.domain.ids import branch_name, task_id_at
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.sandbox import drivers
+from midwatch.sandbox.slots import Slots
 from midwatch.wiring import Home
 from midwatch.workflows.start import Request
 from scripts.benches.slow_model import asked, serving
@@ -156,7 +157,7 @@ async def measure(options: argparse.Namespace, folder: Path, url: str) -> None:
     environ = {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder / "config"), "PATH": os.environ["PATH"],
                "XDG_STATE_HOME": str(folder / "state")}  # fmt: skip
     async with wiring.home(environ) as home:
-        home.sandboxes.update(drivers.slotted(options.slots))
+        home.sandboxes.update(drivers.slotted(Slots(options.slots)))
         request = Request("Count further", str(repository_in(folder)), None, None, ("grep -q one count.txt",), 1)
         first = await wiring.start(home, replace(request, model="slow/model", sandbox="bubblewrap"))
         await asked(url, "/go?boxes=1")

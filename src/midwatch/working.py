@@ -21,6 +21,7 @@ from midwatch.engine.shift import Shift
 from midwatch.engine.turns import Turns
 from midwatch.engine.workers import Lease, Terms, new_id
 from midwatch.reconciling import reconcile
+from midwatch.sandbox import drivers
 from midwatch.wiring import parts_of, report
 from midwatch.workflows.postbox import Postbox
 from midwatch.workflows.reopening import Shelf
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from midwatch.engine.base import Engine
     from midwatch.engine.letters import Letter
     from midwatch.engine.turns import Turn
+    from midwatch.sandbox.slots import Slots
+    from midwatch.settings import Settings
     from midwatch.wiring import Home
 
 T = TypeVar("T")
@@ -53,6 +56,8 @@ class Options:
 
     capacity: int
     """Turns at the same time."""
+    slots: Slots
+    """For boxes with processes: a turn that waits for a model or a person has none."""
     terms: Terms = field(default_factory=Terms)
     note: Callable[[str, str], None] = lambda _turn, _text: None
     """Told in a line what happens to a turn (empty: to the worker itself); from any thread."""
@@ -107,7 +112,9 @@ class _Going:
 
 class _Worker:
     def __init__(self, home: Home, engine: Engine, options: Options) -> None:
-        self._home, self._engine, self._options = home, engine, options
+        self._before = home.adjust
+        self._home = replace(home, sandboxes=drivers.slotted(options.slots), adjust=self._adjusted)
+        self._engine, self._options = engine, options
         self._url = home.environ.get(VARIABLE, "")
         self._lease = Lease(
             new_id(), lambda: opened(self._url, home.state), options.capacity, __version__, options.terms,
@@ -116,9 +123,15 @@ class _Worker:
         self._turns = Turns(home.store.database)
         self._shift = Shift(home.store.database, self._lease.id)
         self._going: dict[str, _Going] = {}
+        self._owners: dict[str, str] = {}
         self._waiting: set[asyncio.Task[object]] = set()
         self._draining = False
         self._lost = 0
+
+    def _adjusted(self, settings: Settings) -> Settings:
+        """What a turn spends counts for whoever wants it."""
+        settings = self._before(settings) if self._before else settings
+        return replace(settings, accounts=lambda task: (self._owners.get(task.id, ""), ""))
 
     async def start(self) -> None:
         """Have a lease, then take turns."""
@@ -140,6 +153,7 @@ class _Worker:
         postbox = Postbox()
         going = _Going(turn, asyncio.create_task(self._solve(turn, postbox)), postbox)
         self._going[turn.id] = going
+        self._owners[turn.task] = turn.owner
         if self._draining:
             going.end("drain")
         try:
@@ -147,6 +161,7 @@ class _Worker:
             ended = await self._patiently(lambda: self._ended(going))
         finally:
             del self._going[turn.id]
+            self._owners.pop(turn.task, None)
         self._options.note(turn.id, ended)
         return ended
 

@@ -235,7 +235,7 @@ async def test_a_box_that_cannot_be_parked_is_told_of_and_gives_its_slot_back(tm
 
 
 async def test_all_drivers_share_the_slots_of_a_worker(tmp_path: Path) -> None:
-    made = drivers.slotted(1)
+    made = drivers.slotted(Slots(1))
     assert set(made) == set(drivers.NAMES)
     spec = spec_below(tmp_path, made["bubblewrap"], "one")
     async with made["bubblewrap"].open(spec) as box, opened(made["process"], tmp_path, "two") as other:
@@ -246,4 +246,4 @@ async def test_all_drivers_share_the_slots_of_a_worker(tmp_path: Path) -> None:
         await session.kill()
         assert (await waiting)[1] == "ran\n"
     with pytest.raises(InputError, match="0 sandbox slots"):
-        drivers.slotted(0)
+        Slots(0)

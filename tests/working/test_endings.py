@@ -16,6 +16,7 @@ from midwatch.engine.fake import FakeEngine
 from midwatch.engine.lease import Held
 from midwatch.engine.turns import Turn, Turns
 from midwatch.engine.workers import Terms
+from midwatch.sandbox.slots import Slots
 from midwatch.workflows.postbox import Postbox
 from tests.support import samples
 
@@ -36,7 +37,7 @@ class Desk:
 
     async def work(self) -> None:
         """Until it is told to stop."""
-        options = working.Options(4, Terms(lease=2.0, beat=0.1), lambda *note: self.notes.append(note))
+        options = working.Options(4, Slots(4), Terms(lease=2.0, beat=0.1), lambda *note: self.notes.append(note))
         await working.work(self.home, FakeEngine(), options, self.stop)
 
     async def until(self, turn: Turn, *statuses: str) -> Turn:

@@ -8,6 +8,7 @@ from midwatch.domain.errors import InputError
 
 if TYPE_CHECKING:
     from midwatch.sandbox.base import Sandbox
+    from midwatch.sandbox.slots import Slots
 
 OPTIONAL = ("container", "gvisor", "landlock")
 """Isolate too, in other ways; chosen by name only."""
@@ -48,11 +49,9 @@ def make(name: str) -> Sandbox:
     raise InputError(f"there is no sandbox {name!r}", f"choose one of {', '.join(NAMES)}")
 
 
-def slotted(most: int) -> dict[str, Sandbox]:
-    """All drivers by name, for a process that works on many tasks: no more than `most` of all their boxes have
-    processes at a time. Raises InputError for less than one. For `Home.sandboxes`."""
-    from midwatch.sandbox.slots import Slots
+def slotted(slots: Slots) -> dict[str, Sandbox]:
+    """All drivers by name, for a process that works on many tasks: no more of all their boxes have processes at a time
+    than there are slots. For `Home.sandboxes`."""
     from midwatch.sandbox.slotted import SlottedSandbox
 
-    slots = Slots(most)
     return {name: SlottedSandbox(make(name), slots) for name in NAMES}

@@ -11,6 +11,7 @@ from contextlib import suppress
 from midwatch import wiring, working
 from midwatch.domain.errors import MidwatchError
 from midwatch.engine.workers import Terms
+from midwatch.sandbox.slots import Slots
 from midwatch.telemetry.logs import told
 
 log = logging.getLogger("midwatch.worker")
@@ -24,11 +25,12 @@ class Embedded:
         self,
         environ: Mapping[str, str],
         capacity: int,
+        slots: Slots,
         terms: Terms,
         trouble: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         """`trouble` is told what has ended a turn that nobody wanted to end, from the worker's thread."""
-        self._environ, self._options = dict(environ), working.Options(capacity, terms, told, trouble)
+        self._environ, self._options = dict(environ), working.Options(capacity, slots, terms, told, trouble)
         self._thread = threading.Thread(target=self._run, name="worker")
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None

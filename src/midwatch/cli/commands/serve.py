@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,18 @@ from typing import TYPE_CHECKING
 
 from midwatch import wiring
 from midwatch.cli import arguments
+from midwatch.cli.commands.worker import arguments_of_work, capacity
 from midwatch.cli.databases import database_option, environment
 from midwatch.cli.extras import require
 from midwatch.cli.screen import Screen
+from midwatch.domain.errors import InputError
 
 if TYPE_CHECKING:
     from midwatch.server.embedded import Embedded
     from midwatch.server.serving import Address
     from midwatch.telemetry.metrics import Metrics
 
-USAGE = "midwatch serve [--host HOST] [--port PORT] [--database-url URL] [--no-worker | --concurrency N] [options]"
+USAGE = "midwatch serve [--host HOST] [--port PORT] [--database-url URL] [--no-worker] [--slots N] [options]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -41,11 +42,9 @@ def add_arguments(parser: arguments.Parser) -> None:
         "--insecure-bind", action="store_true", help="let passwords and tokens cross the network in the clear"
     )
     database_option(parser)
-    group = parser.add_argument_group("work").add_mutually_exclusive_group()
+    group = parser.add_argument_group("work")
     group.add_argument("--no-worker", action="store_true", help="only answer; `midwatch worker` works elsewhere")
-    group.add_argument(
-        "--concurrency", metavar="N", type=arguments.count(1), help="turns at the same time (default: 4 for each core)"
-    )
+    arguments_of_work(group)
     parser.add_argument(
         "--lease", metavar="DURATION", type=arguments.seconds, default=30,
         help="without a beat for so long a worker counts as gone; the same for all (default: 30s)",
@@ -54,7 +53,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Serve until SIGTERM or SIGINT: streams are let go, requests end, and what is worked on is handed over."""
-    for module in ("fastapi", "uvicorn", "dbos", "argon2"):
+    for module in ("fastapi", "uvicorn", "dbos", "argon2", "jwt"):
         require("server", module)
     from midwatch.engine.workers import Terms
     from midwatch.server.embedded import Embedded
@@ -66,10 +65,11 @@ async def execute(options: Namespace, screen: Screen) -> int:
     )
     address.require_safe()
     environ = environment(options, screen.environ)
-    capacity = 0 if options.no_worker else options.concurrency or 4 * len(os.sched_getaffinity(0))
+    if options.no_worker and (options.concurrency or options.slots):
+        raise InputError("--no-worker works on nothing, so there is no --concurrency and no --slots", "leave one out")
     async with wiring.home(environ) as home, opened(home.settings.telemetry) as telemetry:
         terms = Terms(options.lease, options.lease / 6)
-        worker = Embedded(environ, capacity, terms, telemetry.error) if capacity else None
+        worker = None if options.no_worker else Embedded(environ, *capacity(options, telemetry), terms, telemetry.error)
         await _serve(Served(home, telemetry.metrics), address, worker, screen)
     return 0
 

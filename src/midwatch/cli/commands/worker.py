@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import signal
 import threading
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from midwatch import wiring
 from midwatch.cli import arguments, following, words
 from midwatch.cli.screen import Screen
 from midwatch.engine.database.address import VARIABLE
 
-USAGE = "midwatch worker [--concurrency N] [--database-url URL] [--metrics-listen HOST:PORT] [--json]"
+if TYPE_CHECKING:
+    from midwatch.sandbox.slots import Slots
+    from midwatch.telemetry.opened import Telemetry
+
+USAGE = "midwatch worker [--concurrency N] [--slots N] [--database-url URL] [--metrics-listen HOST:PORT] [--json]"
+
+
+def arguments_of_work(parser: argparse._ActionsContainer) -> None:
+    """How much at a time."""
+    parser.add_argument(
+        "--concurrency", metavar="N", type=arguments.count(1), help="turns at the same time (default: 16 for each core)"
+    )
+    parser.add_argument(
+        "--slots",
+        metavar="N",
+        type=arguments.count(1),
+        help="boxes with processes at a time (default: 4 for each core)",
+    )
+
+
+def capacity(options: Namespace, telemetry: Telemetry) -> tuple[int, Slots]:
+    """How many turns and boxes at a time."""
+    from midwatch.sandbox.slots import Slots
+
+    cores = len(os.sched_getaffinity(0))
+    slots = Slots(options.slots or 4 * cores)
+    telemetry.watch(slots)
+    return options.concurrency or 16 * cores, slots
 
 
 def add_arguments(parser: arguments.Parser) -> None:
     """How much, and of which database."""
-    parser.add_argument(
-        "--concurrency", metavar="N", type=arguments.count(1), help="turns at the same time (default: 4 for each core)"
-    )
+    arguments_of_work(parser)
     parser.add_argument("--database-url", metavar="URL", help=f"the database (default: ${VARIABLE}, else a file)")
     parser.add_argument(
         "--metrics-listen", metavar="HOST:PORT", help="show this worker's metrics there, where they are on"
@@ -39,7 +66,6 @@ async def execute(options: Namespace, screen: Screen) -> int:
     from midwatch.telemetry.opened import opened
 
     environ = dict(screen.environ) | ({VARIABLE: options.database_url} if options.database_url else {})
-    capacity = options.concurrency or 4 * len(os.sched_getaffinity(0))
     lock = threading.Lock()
 
     def note(turn: str, text: str) -> None:
@@ -64,7 +90,9 @@ async def execute(options: Namespace, screen: Screen) -> int:
         engine = working.engine_of(home)
         try:
             terms = Terms(lease=options.lease, beat=options.lease / 6)
-            await working.work(home, engine, working.Options(capacity, terms, note, telemetry.error), stop)
+            await working.work(
+                home, engine, working.Options(*capacity(options, telemetry), terms, note, telemetry.error), stop
+            )
         finally:
             await engine.close()
             for number in (signal.SIGINT, signal.SIGTERM):
