@@ -336,7 +336,7 @@ def _next_elsewhere(report: Report, look: Look, at: str) -> list[str]:
     """The same for a task that a server has."""
     task = report.task.id
     known = {"paused": ("go on", "resume"), "waiting": ("look on", "attach"), "running": ("look on", "attach")}
-    known |= dict.fromkeys(("failed", "cancelled", "interrupted"), ("try again", "retry"))
+    known |= dict.fromkeys(("failed", "interrupted"), ("try again", "retry")) | {"cancelled": ("begin anew", "fork")}
     first = known.get(report.status)
     rows = [(first[0], f"midwatch {first[1]} {task}{at}")] if first else []
     rows += [("see the change", f"midwatch diff {task}{at}")] if report.changes else []

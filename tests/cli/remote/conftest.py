@@ -104,8 +104,7 @@ async def world(tmp_path: Path, shell: Shell, server: ModelServer) -> AsyncItera
               "OPENAI_BASE_URL": server.script(*mending(), says("Nothing more."))}  # fmt: skip
     async with serving(tmp_path, around) as api:
         repository = await api.registered("calc", make_repository(tmp_path / "calc", {"calc.py": CALC}))
-        roles: dict[str, Any] = {repository: "maintainer"}
-        async with api.as_user("ada", **roles) as ada:
+        async with api.as_user("ada", {repository: "maintainer"}) as ada:
             made = await ada.post("/tokens", json={"name": "test"})
         shell.environ |= {"MIDWATCH_SERVER": api.url, "MIDWATCH_TOKEN": made.json()["secret"]}
         yield World(api, shell, tmp_path, repository, made.json()["secret"])
