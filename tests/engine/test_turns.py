@@ -122,6 +122,11 @@ async def test_wishes_reach_a_running_turn_and_settle_a_waiting_one_at_once(desk
     assert [t.id for t in await shift.unclosed()] == [turn.id]
     with pytest.raises(InputError, match="cancelled already"):
         await desk.turns.wish(turn.task, "cancel", "bob")
+    task = (await SqlStore(desk.database).find(turn.task)).task
+    with pytest.raises(InputError, match="was cancelled"):
+        await desk.turns.again(task, "retry")
+    await desk.turns.say(task, "do it after all", "ada")
+    assert await shift.unclosed() == []
 
 
 async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_opens_the_next_turn(desk: Desk) -> None:

@@ -106,8 +106,13 @@ class Shift:
         await self._database.write(lambda db: letters.settle(db, task_id, but))
 
     async def unclosed(self, limit: int = 20) -> Sequence[Turn]:
-        """Turns that were cancelled while nobody worked on them: their logs do not say so yet."""
-        query = f"SELECT {FIELDS} FROM turn WHERE unclosed = 1 AND status = 'cancelled' LIMIT ?"  # noqa: S608
+        """Turns that were cancelled while nobody worked on them, and their logs do not say so yet; those after which
+        no other turn was opened."""
+        query = (
+            f"SELECT {FIELDS} FROM turn WHERE unclosed = 1 AND status = 'cancelled' "  # noqa: S608 - our own words
+            "AND NOT EXISTS (SELECT 1 FROM turn later WHERE later.task = turn.task AND later.number > turn.number) "
+            "LIMIT ?"
+        )
         return await self._database.read(lambda db: [Turn(*row) for row in db.execute(query, (limit,))])
 
     async def closed(self, turn: Turn) -> None:
