@@ -31,7 +31,7 @@ def arguments_of_work(parser: argparse._ActionsContainer) -> None:
         "--slots",
         metavar="N",
         type=arguments.count(1),
-        help="boxes with processes at a time (default: 4 for each core)",
+        help="boxes that work at a time (default: 4 for each core)",
     )
 
 
