@@ -65,6 +65,9 @@ class TaskAsked(_Asked):
         [], max_length=50, description="Commands that must exit with 0; default: the repository's."
     )
     attempts: int = Field(default=1, ge=1, le=MOST_ATTEMPTS, description="Tries; the best is offered.")
+    select: Literal["", "diff", "review"] = Field(
+        default="", description="Among attempts that pass: the smallest change, or the one that reviews best."
+    )
     mode: Literal["", "read-only", "workspace", "full"] = Field(
         default="", description="What the agent may do; `full` is without a sandbox, for administrators."
     )
@@ -92,6 +95,7 @@ class TaskAsked(_Asked):
             model=self.model,
             checks=tuple(self.checks),
             attempts=self.attempts,
+            select=self.select,
             limits=self.limits.model_dump(exclude_none=True),
             sandbox=self.sandbox,
             include_uncommitted=self.include_uncommitted,

@@ -16,8 +16,8 @@ PRIORITIES = ("interactive", "batch")
 LONGEST_DELAY = 366 * 86400
 """Seconds."""
 FIELDS = (
-    "prompt", "repository", "base", "model", "checks", "attempts", "mode", "sandbox", "limits", "context", "mcp",
-    "commands", "include_uncommitted", "trust_project", "trust_recipe", "priority", "delay_seconds",
+    "prompt", "repository", "base", "model", "checks", "attempts", "select", "mode", "sandbox", "limits", "context",
+    "mcp", "commands", "include_uncommitted", "trust_project", "trust_recipe", "priority", "delay_seconds",
 )  # fmt: skip
 """Of a task, as the server takes them."""
 
@@ -41,6 +41,7 @@ def value(options: Namespace) -> dict[str, Any]:
         "model": asked.model,
         "checks": list(asked.checks),
         "attempts": asked.attempts,
+        "select": asked.select,
         "mode": asked.mode,
         "sandbox": asked.sandbox,
         "limits": dict(asked.limits),
