@@ -107,7 +107,7 @@ async def test_what_belongs_to_one_user_is_not_there_for_another_on_any_route(ap
         assert (await ada.get(f"/tasks/{name}")).json()["turn"]["state"] == "queued"
 
 
-BODIES = {"messages": {"text": "further"}, "fork": {}}
+BODIES = {"messages": {"text": "further"}, "fork": {}, "choose": {"attempt": 1}}
 
 
 async def test_nothing_but_health_answers_whoever_is_not_known(api: Api) -> None:

@@ -21,6 +21,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/resume"): None,
     ("POST", "/tasks/{task}/retry"): None,
     ("POST", "/tasks/{task}/fork"): {},
+    ("POST", "/tasks/{task}/choose"): {"attempt": 1},
     ("POST", "/tasks/{task}/pull-request/merge"): None,
     ("POST", "/tasks/{task}/pull-request/close"): None,
 }

@@ -263,3 +263,23 @@ class Standing(BaseModel):
 
     status: str
     version: str
+
+
+class BudgetAnswer(BaseModel):
+    """A cap, and what has been spent below it."""
+
+    kind: str = Field(description="`organisation`, `repository`, `task` or `user`.")
+    name: str
+    period: str = Field(description="`whole` or `day` (UTC).")
+    microusd: int | None = Field(description="The most, in millionths of a US dollar.")
+    tokens: int | None = Field(description="The most, in and out together.")
+    spent_microusd: int
+    spent_tokens: int
+    reserved_microusd: int = Field(description="By calls of models that are under way.")
+    reserved_tokens: int
+
+
+class Budgets(BaseModel):
+    """All that one may see."""
+
+    budgets: list[BudgetAnswer]

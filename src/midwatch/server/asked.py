@@ -130,3 +130,15 @@ class ChoiceAsked(_Asked):
     """The attempt that a person wants offered."""
 
     attempt: int = Field(ge=1, le=MOST_ATTEMPTS)
+
+
+class CapAsked(_Asked):
+    """The most that may be spent by all tasks of a scope together."""
+
+    kind: Literal["organisation", "repository", "task", "user"]
+    name: Word = Field(description="Of the user or organisation; the id or name of the repository; the task's id.")
+    period: Literal["whole", "day"] = Field(default="day", description="For ever, or on each day (UTC).")
+    microusd: Annotated[int, Field(ge=0, le=_MOST)] | None = Field(
+        default=None, description="Millionths of a US dollar; nothing for as much as one likes."
+    )
+    tokens: Annotated[int, Field(ge=0, le=_MOST)] | None = Field(default=None, description="In and out together.")

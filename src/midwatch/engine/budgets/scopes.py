@@ -70,7 +70,12 @@ def scopes_of(task: Task, owner: str = "", organisation: str = "") -> tuple[Scop
     named = {
         "task": whole,
         "user": owner,
-        "repository": re.sub(r"(?<=://)[^/]*@", "", task.repository),
+        "repository": address(task.repository),
         "organisation": organisation,
     }
     return tuple(sorted(Scope(kind, name) for kind, name in named.items() if name))
+
+
+def address(repository: str) -> str:
+    """What a repository's scope is called: its path or URL, without user and password."""
+    return re.sub(r"(?<=://)[^/]*@", "", repository)

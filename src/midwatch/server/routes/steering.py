@@ -7,11 +7,13 @@ from typing import Literal
 
 from fastapi import APIRouter, Response
 
+from midwatch import revising
+from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
-from midwatch.engine.turns import Asked, Turn, Turns
+from midwatch.engine.turns import OPEN, Asked, Turn, Turns
 from midwatch.server import submitting, views
 from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told
-from midwatch.server.asked import ForkAsked, MessageAsked, TaskId
+from midwatch.server.asked import ChoiceAsked, ForkAsked, MessageAsked, TaskId
 from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting
 from midwatch.workflows.reopening import another_kind
@@ -62,6 +64,20 @@ async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, response: Res
     response.headers["Location"] = f"/api/v1/tasks/{made.id}"
     kept = await visiting.service.home.store.find(made.id)
     return views.task_answer(kept, turn, repository.id if repository else "", None)
+
+
+@router.post("/choose", status_code=202)
+async def choose(visiting: Visiting, task: TaskId, asked: ChoiceAsked) -> Told:
+    """Have another of its attempts offered: the same pull request is brought up to date with it."""
+    row, repository = await visiting.task(task, "member")
+    home, turns = visiting.service.home, visiting.turns("task.choose", task, repository)
+    with conflicting():
+        last = await turns.newest(task)
+        if last is not None and last.status in OPEN:
+            raise InputError(f"task {task} is {last.status}", "wait until its attempts have ended")
+        await visiting.service.aside.do(revising.choose(home, f"{task}.{asked.attempt}"))
+        turn = await turns.again(row.task, "choose", Asked(visiting.who.name))
+    return Told(task=task, turn=views.turn_answer(await visiting.service.hand(turn)))
 
 
 @router.post("/pull-request/merge")

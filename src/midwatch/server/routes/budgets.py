@@ -1,0 +1,95 @@
+"""`budgets`: the most that tasks may spend together."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from midwatch.engine.accounts.repositories import Registered
+from midwatch.engine.accounts.words import Role
+from midwatch.engine.budgets.ledger import Ledger
+from midwatch.engine.budgets.scopes import Cap, Scope, address
+from midwatch.server.accounts.caller import require_admin
+from midwatch.server.accounts.desk import deed
+from midwatch.server.answers import BudgetAnswer, Budgets
+from midwatch.server.asked import CapAsked, Word
+from midwatch.server.problems import Problem, missing
+from midwatch.server.recorded import Recorded
+from midwatch.server.service import Visit, Visiting
+
+router = APIRouter(prefix="/budgets", tags=["budgets"])
+
+Kind = Literal["organisation", "repository", "task", "user"]
+
+
+@router.get("")
+async def budgets(visiting: Visiting) -> Budgets:
+    """Those of the caller and of the repositories they see; all of them for administrators."""
+    ledger = Ledger(visiting.service.home.store.database)
+    scopes: list[Scope] | None = None
+    if not visiting.who.everywhere:
+        seen = await visiting.visible()
+        scopes = [Scope("user", visiting.who.name), *(Scope("repository", address(one.location)) for one in seen)]
+    return Budgets(budgets=[await _answer(ledger, cap) for cap in await ledger.caps(scopes)])
+
+
+@router.put("")
+async def put(visiting: Visiting, asked: CapAsked) -> BudgetAnswer:
+    """Set a cap, in the place of the one before. For maintainers of the repository or of the task's; those of users and
+    organisations for administrators. What is spent already stays spent."""
+    if asked.microusd is None and asked.tokens is None:
+        raise Problem(422, "a budget without microusd and tokens caps nothing; delete it instead")
+    scope, repository = await _scope(visiting, asked.kind, asked.name)
+    cap = Cap(scope, asked.period, asked.microusd, asked.tokens)
+    await _recorded(visiting, "budget.set", scope, repository).put(cap)
+    return await _answer(Ledger(visiting.service.home.store.database), cap)
+
+
+@router.delete("", status_code=204)
+async def remove(
+    visiting: Visiting, kind: Kind, name: Word, period: Annotated[Literal["whole", "day"], Query()] = "day"
+) -> None:
+    """Take a cap away. For whom `PUT` is."""
+    scope, repository = await _scope(visiting, kind, name)
+    known = await Ledger(visiting.service.home.store.database).caps([scope])
+    if not any(cap.period == period for cap in known):
+        raise missing("budget")
+    await _recorded(visiting, "budget.remove", scope, repository).remove(scope, period)
+
+
+async def _scope(visiting: Visit, kind: Kind, name: str) -> tuple[Scope, Registered | None]:
+    """What a caller means and may change, with its repository. Raises Problem 404 or 403."""
+    role: Role = "maintainer"
+    match kind:
+        case "repository":
+            found = await visiting.repository(name, role)
+            return Scope(kind, address(found.location)), found
+        case "task":
+            row, repository = await visiting.task(name, role)
+            return Scope(kind, row.task.id), repository
+    require_admin(visiting.who, "budget")
+    return Scope(kind, name), None
+
+
+def _recorded(visiting: Visit, action: str, scope: Scope, repository: Registered | None) -> Ledger:
+    done = deed(visiting.who, action, f"{scope.kind} {scope.name}", repository.id if repository else "")
+    return Ledger(Recorded(visiting.service.home.store.database, done))
+
+
+async def _answer(ledger: Ledger, cap: Cap) -> BudgetAnswer:
+    since = datetime.now(UTC).date().isoformat() if cap.period == "day" else ""
+    rows = await ledger.spending(cap.scope.kind, cap.scope.name, since, limit=1)
+    spent = rows[0] if rows else None
+    return BudgetAnswer(
+        kind=cap.scope.kind,
+        name=cap.scope.name,
+        period=cap.period,
+        microusd=cap.microusd,
+        tokens=cap.tokens,
+        spent_microusd=spent.microusd if spent else 0,
+        spent_tokens=spent.tokens if spent else 0,
+        reserved_microusd=spent.reserved_microusd if spent else 0,
+        reserved_tokens=spent.reserved_tokens if spent else 0,
+    )
