@@ -19,6 +19,7 @@ from midwatch.engine.blobs import Blobs
 from midwatch.models.fake import FakeModel, calls, says
 from midwatch.sandbox.base import Protections
 from midwatch.sandbox.bubblewrap import Bubblewrap
+from midwatch.workflows import tidy
 from midwatch.workflows.verify import verify_task
 from tests.support.place import Place, git, make_repository
 
@@ -57,7 +58,10 @@ async def test_a_sandbox_that_fails_at_the_start_loses_nothing(place: Place) -> 
     assert await _faults(place, task) == ""
 
 
-async def test_checkouts_that_nobody_has_used_for_long_are_deleted_at_the_end_of_a_task(place: Place) -> None:
+async def test_checkouts_that_nobody_has_used_for_long_are_deleted_at_the_end_of_a_task(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidy, "_PAUSE", 0.0)
     old = await place.task([PASSES])
     await place.solve(old, FakeModel([ADD, says("Done.")]))
     (lock,) = (place.state / "bases").glob(f"*/{old.base.commit}.lock")

@@ -245,9 +245,10 @@ class SlottedBox:
             raise trouble
 
     async def _has_lost(self) -> str:
-        """What to say of that; nothing where /dev/shm is as it was, since it is the machine's."""
+        """What to say of that; nothing where any of it is still there, since it is the machine's, which others change
+        too."""
         before, self._shared = self._shared, b""
-        return LOST if await self._look() != before else ""
+        return "" if {*before.split(b"\n")} & {*(await self._look()).split(b"\n")} - {b""} else LOST
 
     async def _look(self) -> bytes:
         """The names in /dev/shm."""

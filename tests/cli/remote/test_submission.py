@@ -28,7 +28,8 @@ def test_submit_takes_every_option_of_run() -> None:
 
 def test_every_option_arrives_as_a_field_that_the_server_takes() -> None:
     given = body(
-        "Mend it", "--base", "main", "-m", "openai/x", "--check", "true", "--attempts", "2", "--mode", "read-only",
+        "Mend it", "--base", "main", "-m", "openai/x", "--check", "true", "--attempts", "2", "--select", "diff",
+        "--mode", "read-only",
         "--sandbox", "bubblewrap", "--mcp", "none", "--include-uncommitted", "--trust-project", "--trust-recipe",
         "--max-turns", "3", "--max-cost", "0.50", "--max-tokens", "9", "--max-time", "2m", "--priority", "batch",
         "--after", "90", "--context", __file__,

@@ -110,7 +110,7 @@ def test_a_fault_out_of_reach_is_said_to_be_so(tmp_path: Path) -> None:
     root.mkdir()
     (root / "far.py").write_text("def far():\n    return 'a'\n")
     (root / "test_far.py").write_text("import far\n\n\ndef test_far():\n    assert far.far() == 'quite other'\n")
-    answer, _ = search(root, f"{sys.executable} -m pytest -q", seconds=6)
+    answer, _ = search(root, f"{sys.executable} -m pytest -q", seconds=12)
     assert not answer["found"]
     assert answer["reason"]
     assert answer["tried"] > 0
