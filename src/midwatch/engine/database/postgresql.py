@@ -166,7 +166,7 @@ class PostgresqlDatabase:
 
     def _broken(self, error: psycopg.Error) -> StoreError:
         text = " ".join(str(error).split())
-        if not error.sqlstate and _REFUSALS.search(text):
+        if _refused(error):
             return StoreError(
                 f"the database {self.place} does not let us in ({text})",
                 "mend the user, the password or the name in its URL, or make them: createuser, createdb",
@@ -179,10 +179,16 @@ class PostgresqlDatabase:
         return StoreError(f"the database {self.place} refused a statement ({text})", "this is a fault of Midwatch")
 
 
+def _refused(error: psycopg.Error) -> bool:
+    """A wrong password, a database that there is not: waiting mends nothing."""
+    state = error.sqlstate or ""
+    return state[:2] in ("28", "3D") or (not state and _REFUSALS.search(str(error)) is not None)
+
+
 def _passes(error: psycopg.Error) -> bool:
     """Whether the same may work in a moment."""
     state = error.sqlstate or ""
-    if not state and _REFUSALS.search(str(error)):  # a wrong password, a database that there is not
+    if _refused(error):
         return False
     return isinstance(error, psycopg.OperationalError) or state in ("40001", "40P01", "57P01", "57P02", "57P03")
 
