@@ -45,6 +45,9 @@ def test_what_is_no_range_of_lines_is_refused(text: str) -> None:
 
 def test_counts_have_a_least_value() -> None:
     assert arguments.count(1)("12") == 12
+    assert arguments.count(0, 65535)("65535") == 65535
+    with pytest.raises(argparse.ArgumentTypeError, match="more than 65535"):
+        arguments.count(0, 65535)("65536")
     for text in ("0", "-1", "1.5", "x", "９"):
         with pytest.raises(argparse.ArgumentTypeError):
             arguments.count(1)(text)

@@ -126,6 +126,15 @@ async def test_a_server_that_stays_away_is_an_error_that_hides_the_password() ->
     await database.close()
 
 
+async def test_a_database_that_is_not_there_is_said_at_once(postgresql_server: postgresql.Server) -> None:
+    place, _, _ = postgresql_server.database().partition("?")
+    database = PostgresqlDatabase(place.rsplit("/", 1)[0] + "/nowhere")
+    with pytest.raises(StoreError, match="does not let us in") as error:
+        await asyncio.wait_for(database.migrate(), 8)
+    assert "createdb" in error.value.mend
+    await database.close()
+
+
 async def test_the_clock_is_in_seconds_on_both(postgresql_server: postgresql.Server, tmp_path: Path) -> None:
     made = PostgresqlDatabase(postgresql_server.database())
     await made.migrate()

@@ -67,6 +67,8 @@ async def test_budgets_of_users_and_organisations_are_the_administrators(api: Ap
         assert len((await root.get("/budgets")).json()["budgets"]) == 2
         nothing = await root.put("/budgets", json={"kind": "user", "name": "ada"})
         assert (nothing.status_code, nothing.headers["content-type"]) == (422, "application/problem+json")
+        unknown = await root.put("/budgets", json={"kind": "user", "name": "adda", "tokens": 1})
+        assert (unknown.status_code, unknown.json()["detail"]) == (404, "there is no such user")
         written = (await root.get("/audit")).text
         assert "budget.set" in written
 

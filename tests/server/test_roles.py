@@ -48,6 +48,17 @@ async def test_a_role_shows_a_repository_and_taking_it_back_hides_it(site: Site)
         assert await names(root) == ["team/one", "team/two", "team/three"]
 
 
+async def test_a_repository_is_meant_by_its_id_or_its_name(site: Site) -> None:
+    async with site.signed_in("root", admin=True) as root, site.signed_in("ada") as ada:
+        one = await registered(root, "one")
+        assert (await ada.get(f"{REPOSITORIES}/one")).status_code == 404
+        given = await root.put(f"{REPOSITORIES}/one/roles/ada", json={"role": "viewer"})
+        assert (given.status_code, given.json()["repository"]) == (200, one)
+        seen = (await ada.get(f"{REPOSITORIES}/one")).json()
+        assert (seen["id"], seen["role"]) == (one, "viewer")
+        assert (await ada.delete(f"{REPOSITORIES}/one")).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("role", "rename", "look", "give"),
     [("viewer", 403, 403, 403), ("member", 403, 403, 403), ("maintainer", 200, 200, 403), ("admin", 200, 200, 200)],

@@ -226,6 +226,9 @@ async def test_what_is_wrong_with_a_request_is_said_in_one_shape(api: Api, calc:
             assert (answer.json()["status"], bool(answer.json()["detail"])) == (status, True)
         assert {fault["place"] for fault in wrong[422].json()["faults"]} == {"body.attempts", "body.surprise"}
 
+        broken = await ada.post("/tasks", content=b'{"prompt":', headers={"Content-Type": "application/json"})
+        assert broken.json()["detail"].startswith("body: it is no JSON")
+        assert "it has not the form" in (await ada.get("/tasks/no-id")).json()["detail"]
         refused = await ada.post("/tasks", json={**SUBMITTED, "base": "no-such-branch"})
         assert refused.status_code == 422
         assert refused.json()["mend"]

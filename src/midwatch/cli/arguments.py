@@ -74,12 +74,14 @@ def task_argument(parser: Parser, text: str = "the task's id, or the start of it
     parser.add_argument("id", metavar="ID", help=text)
 
 
-def count(least: int) -> Callable[[str], int]:
-    """The type of an option that takes a whole number of at least `least`."""
+def count(least: int, most: int = 10**12) -> Callable[[str], int]:
+    """The type of an option that takes a whole number of at least `least`, and at most `most`."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) < least:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
+        if int(text) > most:
+            raise argparse.ArgumentTypeError(f"{text!r} is more than {most}")
         return int(text)
 
     return read

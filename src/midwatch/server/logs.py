@@ -44,7 +44,7 @@ async def output(home: Home, attempt: str, wanted: Wanted) -> Output:
     records = await home.store.of_kinds(attempt, _KINDS[wanted.of])
     found = _found(records, wanted)
     if found is None:
-        raise Problem(404, f"there is no {wanted.of} {wanted.number} in attempt {attempt}")
+        raise Problem(404, f"there is no {wanted.of} {wanted.number} in attempt {attempt}", "its log has their numbers")
     digest, total = str(found.get("digest", "")), int(found.get("lines", 0))
     first = wanted.first
     count = min(MOST_LINES, wanted.last - first + 1 if wanted.last is not None else MOST_LINES)

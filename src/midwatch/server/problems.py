@@ -132,10 +132,17 @@ async def _of_form(_: Request, error: Exception) -> Response:
 
 def _faults(errors: Sequence[Any]) -> list[Fault]:
     # what was given is not repeated: it may be a secret, or no JSON at all
-    return [
-        Fault(place=".".join(str(part) for part in error.get("loc", ())), text=str(error.get("msg", "")))
-        for error in errors
-    ]
+    return [_fault(error) for error in errors]
+
+
+def _fault(error: Mapping[str, Any]) -> Fault:
+    place, kind = list(error.get("loc", ())), error.get("type")
+    if kind == "json_invalid":  # its place is a character's number
+        return Fault(place="body", text=f"it is no JSON, from character {place[-1]} on")
+    if kind == "string_pattern_mismatch":
+        pattern = (error.get("ctx") or {}).get("pattern", "")
+        return Fault(place=".".join(map(str, place)), text=f"it has not the form that it must have: {pattern}")
+    return Fault(place=".".join(map(str, place)), text=str(error.get("msg", "")))
 
 
 async def _of_http(_: Request, error: Exception) -> Response:

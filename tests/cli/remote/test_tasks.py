@@ -84,6 +84,18 @@ async def test_a_finished_task_is_told_more_and_forked(world: World) -> None:
     assert "the message is empty" in (await world.run("tell", task, "")).err
 
 
+async def test_choosing_asks_for_an_attempt_that_there_is(world: World) -> None:
+    task = await world.worked()
+    again = await world.run("retry", task)
+    assert (again.code, "has not failed" in again.err) == (2, True)
+    whole = await world.run("choose", task)
+    assert (whole.code, f"name the attempt: {task}.2" in whole.err) == (2, True)
+    missing = await world.run("choose", f"{task}.7")
+    assert (missing.code, f"there is no attempt {task}.7" in missing.err) == (2, True)
+    (chosen,) = (await world.run("choose", f"{task}.1", "--json")).lines
+    assert (chosen["type"], chosen["id"], chosen["state"]) == ("choose", f"{task}.1", "queued")
+
+
 async def test_ctrl_c_ends_the_looking_on_and_leaves_the_task(world: World) -> None:
     task = await world.submitted()
     command = (sys.executable, "-m", "midwatch", "attach", task, "--server", world.api.url)

@@ -6,20 +6,22 @@ from argparse import Namespace
 
 from midwatch import reconciling, wiring
 from midwatch.cli import arguments, words
+from midwatch.cli.databases import database_option, environment
 from midwatch.cli.screen import Screen
 from midwatch.domain.codec import to_json
 
-USAGE = "midwatch admin orphans [--remove] [--json]"
+USAGE = "midwatch admin orphans [--remove] [--database-url URL] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
-    """Whether to remove."""
+    """Whether to remove, and whose workers are alive."""
     parser.add_argument("--remove", action="store_true", help="remove what is found")
+    database_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """List what there is, each with why it is nobody's; 0 when nothing is left, else 1."""
-    async with wiring.home(screen.environ) as home:
+    async with wiring.home(environment(options, screen.environ)) as home:
         swept = await reconciling.orphans(home, remove=options.remove)
     code = 1 if swept.left else 0
     if screen.json:

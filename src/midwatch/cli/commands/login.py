@@ -50,7 +50,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
 
     if options.user:
         password = await _secret(f"password of {words.line(options.user)} at {where.url}: ")
-        client = Client(where, credentials.Token())
+        client = Client(where, credentials.Token(), lambda text: screen.note(f"midwatch: {words.line(text)}"))
         try:
             token = await signing.with_password(client, (options.user, password), options.scope)
         finally:

@@ -27,7 +27,8 @@ def add_arguments(parser: arguments.Parser) -> None:
     """Where it listens, on which database, and whether it works as well."""
     group = parser.add_argument_group("where")
     group.add_argument("--host", metavar="HOST", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
-    group.add_argument("--port", metavar="PORT", type=arguments.count(0), default=8765, help="default: 8765; 0: any")
+    port = arguments.count(0, 65535)
+    group.add_argument("--port", metavar="PORT", type=port, default=8765, help="default: 8765; 0: any")
     group.add_argument("--tls-cert", metavar="FILE", type=Path, help="a certificate with its chain (PEM)")
     group.add_argument("--tls-key", metavar="FILE", type=Path, help="its key (PEM)")
     group.add_argument(

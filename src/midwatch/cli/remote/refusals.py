@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -57,13 +58,19 @@ def _error(address: Address, refused: Refused, told: Mapping[str, Any]) -> Midwa
         return OperationError(f"{where}: {text}", mend or "wait a while, then try again", detail=lines)
     if status >= 500:
         return OperationError(f"{where}: {text}", mend or "try again later, or tell who runs the server", detail=lines)
-    return InputError(text, mend or _MENDS.get(status, ""), detail=lines or _faults(told))
+    return InputError(text, mend or _mend(status, text), detail=lines or _faults(told))
 
 
-_MENDS = {
-    403: "ask an administrator of the server for it",
-    404: "`midwatch list` with the same server has those you may see; `--server local` is this machine",
-}
+def _mend(status: int, text: str) -> str:
+    if status == 403:
+        return "ask an administrator of the server for it"
+    if status != 404:
+        return ""
+    if text.endswith("no such repository"):
+        return "ask whoever runs the server to add it, or for a role on it"
+    if re.search("no such (task|attempt)", text):
+        return "`midwatch list` with the same server has those you may see; `--server local` is this machine"
+    return ""
 
 
 def _not_ours(where: str, phrase: str, refused: Refused) -> MidwatchError:

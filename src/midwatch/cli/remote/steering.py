@@ -18,6 +18,7 @@ _SAID = {
     "resume": ("goes on", "goes on as soon as a worker has room"),
     "retry": ("tries again", "tries again as soon as a worker has room"),
     "messages": ("has been told", "has been told"),
+    "choose": ("is offered", "will be offered as soon as a worker has room"),
 }
 """When it is so at once, and when it will be."""
 _AT_ONCE = ("cancelled", "paused", "running")
@@ -37,6 +38,17 @@ async def attach(options: Namespace, screen: Screen, where: address.Address) -> 
     async with opened(options, screen, where) as session:
         task_id, _ = await tasks.named(session.client, options.id)
         return await attaching.attach(session, task_id)
+
+
+async def choose(options: Namespace, screen: Screen, where: address.Address) -> int:
+    """Have another of a task's attempts offered."""
+    async with opened(options, screen, where) as session:
+        task_id, attempt = await tasks.named(session.client, options.id)
+        if not attempt:
+            raise InputError(f"{words.line(options.id)} is a task", f"name the attempt: {task_id}.2 is its second one")
+        posted = await session.client.post(tasks.path("tasks", task_id, "choose"), {"attempt": attempt})
+        _say(session, f"{task_id}.{attempt}", "choose", posted.value)
+        return await attaching.attach(session, task_id) if options.follow else 0
 
 
 async def fork(options: Namespace, screen: Screen, where: address.Address, message: str) -> int:

@@ -75,6 +75,10 @@ class Repositories:
         """The one with that id."""
         return await self._database.read(lambda db: _find(db, "id", repository))
 
+    async def named(self, name: str) -> Registered | None:
+        """The one with that name."""
+        return await self._database.read(lambda db: _find(db, "name", name))
+
     async def at(self, location: str) -> Registered | None:
         """The one at a location, as it stands in a task."""
         return await self._database.read(lambda db: _find(db, "location", location))

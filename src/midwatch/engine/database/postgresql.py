@@ -7,6 +7,7 @@ a while (a restart, a failover), is waited for; only then is a StoreError raised
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -33,9 +34,13 @@ CONNECTIONS = 4
 """At once, for each process."""
 PATIENCE = 60.0
 """Seconds that a server may be gone for before work fails."""
+FIRST_PATIENCE = 10.0
+"""Seconds that one may be gone for that has not answered this process yet: a person may be waiting."""
 _LOCK = 0x6D696477
 """Held in the server while the schema changes: `midw`."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_REFUSALS = re.compile(r"FATAL: .*(does not exist|authentication failed|no pg_hba\.conf entry)", re.DOTALL)
+"""Of a connection that cannot be made the reason comes only as words."""
 
 
 @lru_cache(maxsize=512)
@@ -70,7 +75,7 @@ class PostgresqlDatabase:
         self._threads = ThreadPoolExecutor(connections, "database")
         self._mine = threading.local()
         self._opened: list[psycopg.Connection] = []
-        self._current = False
+        self._current, self._reached = False, False
 
     @property
     def place(self) -> str:
@@ -120,7 +125,8 @@ class PostgresqlDatabase:
 
     def _patiently(self, work: Callable[[Connection], T]) -> T:
         """A transaction, tried again for as long as the server is gone or asks for it."""
-        end, pause = time.monotonic() + self._patience, _FIRST_PAUSE
+        patience = self._patience if self._reached else min(self._patience, FIRST_PATIENCE)
+        end, pause = time.monotonic() + patience, _FIRST_PAUSE
         while True:
             try:
                 return self._transaction(work)
@@ -148,6 +154,7 @@ class PostgresqlDatabase:
                 options="-c idle_in_transaction_session_timeout=10000",
             )
             self._opened.append(found)
+            self._reached = True
         return found
 
     def _forget(self) -> None:
@@ -159,6 +166,11 @@ class PostgresqlDatabase:
 
     def _broken(self, error: psycopg.Error) -> StoreError:
         text = " ".join(str(error).split())
+        if _refused(error):
+            return StoreError(
+                f"the database {self.place} does not let us in ({text})",
+                "mend the user, the password or the name in its URL, or make them: createuser, createdb",
+            )
         if isinstance(error, psycopg.OperationalError):
             return StoreError(
                 f"the database {self.place} does not answer ({text})",
@@ -167,10 +179,16 @@ class PostgresqlDatabase:
         return StoreError(f"the database {self.place} refused a statement ({text})", "this is a fault of Midwatch")
 
 
+def _refused(error: psycopg.Error) -> bool:
+    """A wrong password, a database that there is not: waiting mends nothing."""
+    state = error.sqlstate or ""
+    return state[:2] in ("28", "3D") or (not state and _REFUSALS.search(str(error)) is not None)
+
+
 def _passes(error: psycopg.Error) -> bool:
     """Whether the same may work in a moment."""
     state = error.sqlstate or ""
-    if state[:2] in ("28", "3D"):  # a wrong password, a database that there is not
+    if _refused(error):
         return False
     return isinstance(error, psycopg.OperationalError) or state in ("40001", "40P01", "57P01", "57P02", "57P03")
 

@@ -15,6 +15,9 @@ from midwatch.engine.accounts.repositories import Given, Registered
 from midwatch.engine.accounts.words import Role, Scope
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{20}$", description="Its id.")]
+Repository = Annotated[
+    str, Path(pattern=r"^[^\x00-\x1f/]{1,200}$", description="Its id, or its name where that has no slash.")
+]
 User = Annotated[str, Path(pattern=r"^[0-9A-Za-z][0-9A-Za-z._@+-]{0,63}$", description="A user's id or name.")]
 After = Annotated[str, Query(pattern=r"^[0-9a-f]{0,20}$", description="The page after this: `next` of the one before.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]

@@ -43,8 +43,8 @@ async def token(at: Desk, name: str, who: Caller) -> Token:
 
 
 async def repository(at: Desk, name: str, who: Caller, role: Role) -> Registered:
-    """The repository with that id, for one who has that role on it. Raises Problem 404, 403."""
-    found = await at.repositories.find(name)
+    """The repository with that id or name, for one who has that role on it. Raises Problem 404, 403."""
+    found = await at.repositories.find(name) or await at.repositories.named(name)
     if found is None:
         raise missing("repository")
     require(who, found.id, role)

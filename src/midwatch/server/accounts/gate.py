@@ -118,4 +118,5 @@ def address_of(connection: HTTPConnection) -> str:
 
 
 def _unknown(detail: str, challenge: str = "Bearer") -> Problem:
-    return Problem(401, detail, headers={"WWW-Authenticate": challenge})
+    mend = "POST /api/v1/session signs in; a token is sent as Authorization: Bearer mw_…"
+    return Problem(401, detail, mend, headers={"WWW-Authenticate": challenge})

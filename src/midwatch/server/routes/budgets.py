@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
+from midwatch.engine.accounts.people import People
 from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.accounts.words import Role
 from midwatch.engine.budgets.ledger import Ledger
@@ -42,6 +43,8 @@ async def put(visiting: Visiting, asked: CapAsked) -> BudgetAnswer:
     if asked.microusd is None and asked.tokens is None:
         raise Problem(422, "a budget without microusd and tokens caps nothing; delete it instead")
     scope, repository = await _scope(visiting, asked.kind, asked.name)
+    if asked.kind == "user" and await People(visiting.service.home.store.database).named(asked.name) is None:
+        raise missing("user")  # a name that nobody has would cap nothing
     cap = Cap(scope, asked.period, asked.microusd, asked.tokens)
     await _recorded(visiting, "budget.set", scope, repository).put(cap)
     return await _answer(Ledger(visiting.service.home.store.database), cap)

@@ -18,8 +18,10 @@ async def metrics(request: Request, who: Annotated[Caller, Depends(caller)]) -> 
     """For a token of an administrator, `read` suffices: the numbers are of all repositories together. Not there while
     metrics are off."""
     found = getattr(request.app.state, "metrics", None)
-    if found is None or not who.everywhere:
+    if not who.everywhere:
         raise Problem(404, "there is no such path")
+    if found is None:
+        raise Problem(404, "there are no metrics", "set telemetry.metrics = true in the server's settings")
     from midwatch.telemetry.metrics import TYPE
     from midwatch.telemetry.standing import Board
 

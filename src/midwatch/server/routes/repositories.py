@@ -15,10 +15,10 @@ from midwatch.server.accounts.caller import Caller, caller, require_admin
 from midwatch.server.accounts.desk import Desk, deed, desk
 from midwatch.server.accounts.forms import (
     After,
-    Id,
     Limit,
     NewRepository,
     Repositories,
+    Repository,
     RepositoryAnswer,
     RepositoryChange,
     repository_of,
@@ -54,13 +54,14 @@ async def register(asked: NewRepository, at: AtDesk, who: Who) -> RepositoryAnsw
 
 
 @router.get("/repositories/{repository_id}", summary="A repository", responses=answers(404))
-async def one(repository_id: Id, at: AtDesk, who: Who) -> RepositoryAnswer:
+async def one(repository_id: Repository, at: AtDesk, who: Who) -> RepositoryAnswer:
     """For its viewers."""
-    return repository_of(await found.repository(at, repository_id, who, "viewer"), who.roles.get(repository_id))
+    repository = await found.repository(at, repository_id, who, "viewer")
+    return repository_of(repository, who.roles.get(repository.id))
 
 
 @router.patch("/repositories/{repository_id}", summary="Rename a repository", responses=answers(404))
-async def rename(repository_id: Id, asked: RepositoryChange, at: AtDesk, who: Who) -> RepositoryAnswer:
+async def rename(repository_id: Repository, asked: RepositoryChange, at: AtDesk, who: Who) -> RepositoryAnswer:
     """For its maintainers."""
     repository = await found.repository(at, repository_id, who, "maintainer")
     told = deed(who, "repository.rename", repository.id, repository.id)
@@ -73,7 +74,7 @@ async def rename(repository_id: Id, asked: RepositoryChange, at: AtDesk, who: Wh
 @router.delete(
     "/repositories/{repository_id}", summary="Take a repository from the list", status_code=204, responses=answers(404)
 )
-async def remove(repository_id: Id, at: AtDesk, who: Who) -> None:
+async def remove(repository_id: Repository, at: AtDesk, who: Who) -> None:
     """For administrators. Its files stay, and its tasks too, which only administrators see from then on."""
     repository = await found.repository(at, repository_id, who, "viewer")
     if not who.everywhere:

@@ -10,7 +10,7 @@ from midwatch.engine.accounts.words import EVERY
 from midwatch.server.accounts import found
 from midwatch.server.accounts.caller import Caller, caller, require_admin
 from midwatch.server.accounts.desk import Desk, deed, desk
-from midwatch.server.accounts.forms import Id, RoleAnswer, RoleGiven, Roles, User, role_of
+from midwatch.server.accounts.forms import Repository, RoleAnswer, RoleGiven, Roles, User, role_of
 from midwatch.server.problems import answers, missing
 
 router = APIRouter(tags=["roles"], responses=answers(401, 403, 429, 503))
@@ -41,14 +41,14 @@ async def take_every(user_id: User, at: AtDesk, who: Who) -> None:
 
 
 @router.get("/repositories/{repository_id}/roles", summary="Who may what on it", responses=answers(404, 422))
-async def of_repository(repository_id: Id, at: AtDesk, who: Who) -> Roles:
+async def of_repository(repository_id: Repository, at: AtDesk, who: Who) -> Roles:
     """For its maintainers. Roles on every repository are not among them."""
     repository = await found.repository(at, repository_id, who, "maintainer")
     return Roles(roles=[role_of(given) for given in await at.repositories.roles(repository.id)])
 
 
 @router.put("/repositories/{repository_id}/roles/{user_id}", summary="Give a role on it", responses=answers(404, 422))
-async def give(repository_id: Id, user_id: User, asked: RoleGiven, at: AtDesk, who: Who) -> RoleAnswer:
+async def give(repository_id: Repository, user_id: User, asked: RoleGiven, at: AtDesk, who: Who) -> RoleAnswer:
     """For those who have the role admin on it. It takes the place of the role before."""
     repository = await found.repository(at, repository_id, who, "admin")
     return await _give(at, who, user_id, repository.id, asked)
@@ -60,7 +60,7 @@ async def give(repository_id: Id, user_id: User, asked: RoleGiven, at: AtDesk, w
     status_code=204,
     responses=answers(404, 422),
 )
-async def take(repository_id: Id, user_id: User, at: AtDesk, who: Who) -> None:
+async def take(repository_id: Repository, user_id: User, at: AtDesk, who: Who) -> None:
     """As giving it. From the next request on they do not see the repository any more."""
     repository = await found.repository(at, repository_id, who, "admin")
     await _take(at, who, user_id, repository.id)

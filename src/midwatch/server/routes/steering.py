@@ -101,6 +101,9 @@ async def _wish(visiting: Visit, task_id: str, wish: Literal["cancel", "pause"])
 
 async def _again(visiting: Visit, task_id: str, kind: Literal["resume", "retry"]) -> Told:
     async def opened(turns: Turns, task: Task) -> Turn:
+        last = await turns.newest(task.id)
+        if kind == "retry" and last is not None and last.status == "done":
+            raise InputError(f"task {task.id} has not failed", f"`midwatch tell {task.id}` goes on with what you say")
         return await turns.again(task, kind, Asked(visiting.who.name))
 
     return await _steer(visiting, task_id, kind, opened)
