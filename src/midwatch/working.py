@@ -273,9 +273,9 @@ class _Worker:
     async def _solve(self, turn: Turn, postbox: Postbox) -> None:
         task = (await self._home.store.find(turn.task)).task
         letters = await self._shift.letters(task.id)
-        if letters:
-            await self._reopen(task, letters)
         postbox.put(letters)
+        if letters:
+            await self._reopen(task, await postbox.read(self._home.store))
         await _solve(self._home, task, postbox)
         await self._shift.delivered(postbox.arrived)
         chosen = (await report(self._home, task.id)).chosen.attempt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from midwatch import wiring, working
 from midwatch.domain.errors import InputError, OperationError, StaleEpoch
+from midwatch.domain.events import Stopped
 from midwatch.domain.task import Task
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.lease import Held
@@ -215,6 +217,38 @@ async def test_a_log_that_cannot_be_closed_holds_up_nothing_else(desk: Desk, mon
         while len(closed) < 2:
             await asyncio.sleep(0.02)
     assert closed[1] not in bad
+
+
+async def test_a_message_that_a_killed_worker_has_written_and_worked_on_is_not_told_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    async def tell(_: Shelf, attempt: str, text: str) -> None:
+        told.append(text)
+        await store.append(attempt, 0, [samples.person(text)])
+
+    async def play(_task: Task, postbox: Postbox) -> None:
+        assert await postbox.read(store) == []
+
+    plays(monkeypatch, play)
+    monkeypatch.setattr("midwatch.workflows.reopening.tell", tell)
+    task, store = samples.task(), desk.home.store
+    await desk.turns.submit(task, [samples.started(task)], Asked(begin_at=time.time() + 3600))
+    for text in ("yes", "yes"):
+        await desk.turns.say(task, text, "ada")
+    await store.append(f"{task.id}.1", 0, [samples.person("yes"), Stopped("answered", "done"), samples.person("yes")])
+    await store.append(f"{task.id}.1", 0, [Stopped("answered", "done")])
+    await desk.turns.wish(task.id, "pause", "ada")
+    await store.database.write(lambda db: db.execute("UPDATE turn SET begin_at = 0").rowcount)
+    again = await desk.turns.again(task, "resume")
+    assert (await desk.until(again, "done", "failed")).status == "done"
+    assert told == []
+    await desk.turns.say(task, "yes", "ada")
+    async with asyncio.timeout(60):
+        while not told:
+            await asyncio.sleep(0.02)
+    assert told == ["yes"]
 
 
 async def test_a_message_that_came_too_late_is_worked_on_in_a_turn_of_its_own(
