@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from midwatch import __version__
@@ -126,7 +127,7 @@ class _Worker:
         self._owners: dict[str, str] = {}
         self._waiting: set[asyncio.Task[object]] = set()
         self._draining = False
-        self._lost = 0
+        self._lost, self._looked = 0, ""
 
     def _adjusted(self, settings: Settings) -> Settings:
         """What a turn spends counts for whoever wants it."""
@@ -146,24 +147,34 @@ class _Worker:
     async def do(self, run: str) -> str:
         """One run of the engine. See `Work`."""
         await self._may_begin()
+        lost = self._lease.lost
         turn = await self._patiently(lambda: self._shift.begin(run))
         if turn is None:
             return "not now"
+        try:
+            ended = await self._begun(turn, lost)
+        except Exception:  # no turn stays with a worker that does not work on it
+            await self._patiently(lambda: self._shift.again(turn, HELD_PAUSE))
+            raise
+        self._options.note(turn.id, ended)
+        return ended
+
+    async def _begun(self, turn: Turn, lost: int) -> str:
+        """Work on it to its end. `lost`: as the lease had it before."""
         self._options.note(turn.id, f"begins ({turn.kind})" if turn.losses + turn.tries == 0 else "goes on")
         postbox = Postbox()
         going = _Going(turn, asyncio.create_task(self._solve(turn, postbox)), postbox)
         self._going[turn.id] = going
         self._owners[turn.task] = turn.owner
-        if self._draining:
+        if self._draining or not self._mine or lost != self._lease.lost:  # the lease ended while it was taken
             going.end("drain")
         try:
             await asyncio.wait([going.doing])
-            ended = await self._patiently(lambda: self._ended(going))
+            return await self._patiently(lambda: self._ended(going))
         finally:
-            del self._going[turn.id]
-            self._owners.pop(turn.task, None)
-        self._options.note(turn.id, ended)
-        return ended
+            if self._going.get(turn.id) is going:
+                del self._going[turn.id]
+                self._owners.pop(turn.task, None)
 
     async def _may_begin(self) -> None:
         """Wait for the lease. When the worker ends instead, another one takes the run up."""
@@ -193,17 +204,27 @@ class _Worker:
     async def sweep(self) -> None:
         """What a crash has left between the rows, the engine and the logs."""
         for rounds in itertools.count(1):
-            try:
-                await sweep(self._turns, self._engine)
-                for turn in await self._shift.unclosed():
-                    await self._close(turn)
-                if not rounds % 15:
-                    await find_lost(self._turns, self._engine)
-                if not rounds % 300:
-                    await self._engine.tidy(FORGET)
-            except MidwatchError as error:
-                self._options.note("", f"could not sweep: {error.message}")
+            doings: list[Callable[[], Awaitable[object]]] = [partial(sweep, self._turns, self._engine), self._close_all]
+            if not rounds % 15:
+                doings.append(self._find_lost)
+            if not rounds % 300:
+                doings.append(partial(self._engine.tidy, FORGET))
+            for doing in doings:  # none of them waits for what another one cannot do
+                try:
+                    await doing()
+                except MidwatchError as error:
+                    self._options.note("", f"could not sweep: {error.message}")
             await asyncio.sleep(SWEEP)
+
+    async def _close_all(self) -> None:
+        for turn in await self._shift.unclosed():
+            try:
+                await self._close(turn)
+            except MidwatchError as error:  # the others can be closed all the same
+                self._options.note(turn.id, f"its log does not say yet that it was cancelled: {error.message}")
+
+    async def _find_lost(self) -> None:
+        self._looked = await find_lost(self._turns, self._engine, self._looked)
 
     async def drain(self) -> None:
         """Hand over: each turn stops where it is and is queued again, then the lease is dropped."""
@@ -252,9 +273,9 @@ class _Worker:
     async def _solve(self, turn: Turn, postbox: Postbox) -> None:
         task = (await self._home.store.find(turn.task)).task
         letters = await self._shift.letters(task.id)
-        if letters:
-            await self._reopen(task, letters)
         postbox.put(letters)
+        if letters:
+            await self._reopen(task, await postbox.read(self._home.store))
         await _solve(self._home, task, postbox)
         await self._shift.delivered(postbox.arrived)
         chosen = (await report(self._home, task.id)).chosen.attempt

@@ -12,7 +12,9 @@ from midwatch.domain.errors import InputError, StaleEpoch, StoreError
 from midwatch.engine.database import address
 from midwatch.engine.database.base import Connection
 from midwatch.engine.database.postgresql import PostgresqlDatabase
+from midwatch.engine.shift import Shift
 from midwatch.engine.store.sql import SqlStore
+from midwatch.engine.turns import Turns
 from tests.support import postgresql, samples
 
 
@@ -88,6 +90,11 @@ async def test_a_commit_whose_answer_is_lost_is_not_made_twice(postgresql_server
     database._transaction = transaction  # type: ignore[assignment, method-assign]
     await store.append(f"{task.id}.1", epoch, [samples.person("once")])
     assert [e.body.text for e in await store.read(f"{task.id}.1")] == ["once"]
+    lost.clear()
+    turn = await Turns(database).say(task, "said once", "ada")
+    again = await Turns(database).say(task, "said once", "ada")
+    assert turn.id == again.id
+    assert [letter.number for letter in await Shift(database, "").letters(task.id)] == [1, 2]
     await database.close()
 
 

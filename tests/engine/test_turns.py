@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from midwatch.domain.errors import InputError
+from midwatch.engine import handing
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
@@ -185,4 +186,54 @@ async def test_what_was_not_handed_over_or_was_lost_is_handed_over(desk: Desk) -
     await find_lost(desk.turns, engine)
     assert await sweep(desk.turns, engine) == 1
     assert (await desk.turns.get(first.id)).handed == 2
+    await engine.close()
+
+
+async def test_a_cancel_that_comes_while_a_turn_is_being_paused_or_let_go_is_not_lost(desk: Desk) -> None:
+    shift = await desk.shift("one")
+    for gives_up in ("pauses", "lets go"):
+        mine = await shift.begin((await desk.turns.submit(samples.task())).run)
+        assert mine is not None
+        await desk.turns.wish(mine.task, "pause", "ada")
+        await desk.turns.wish(mine.task, "cancel", "bob")
+        with pytest.raises(InputError, match="is being cancelled"):
+            await desk.turns.wish(mine.task, "pause", "ada")
+        await (shift.end(mine, "paused") if gives_up == "pauses" else shift.let_go())
+        ended = await desk.turns.get(mine.id)
+        assert (ended.status, ended.wish, ended.wished_by) == ("cancelled", "", "bob"), gives_up
+        assert [turn.id for turn in await shift.unclosed()] == [mine.id]
+        await shift.closed(mine)
+
+
+@pytest.mark.parametrize(("wish", "statuses"), [("cancel", ["cancelled"]), ("pause", ["paused", "done"])])
+async def test_what_was_said_too_late_is_not_worked_on_against_a_wish_that_came_too_late(
+    desk: Desk, wish: str, statuses: list[str]
+) -> None:
+    task = samples.task()
+    shift = await desk.shift("one")
+    mine = await shift.begin((await desk.turns.submit(task)).run)
+    assert mine is not None
+    await desk.turns.say(task, "one thing more", "ada")
+    await desk.turns.wish(task.id, wish, "bob")
+    await shift.end(mine, "done")
+    assert [turn.status for turn in await desk.turns.page(Filter(task=task.id))] == statuses
+    if wish == "pause":
+        following = await desk.turns.again(task, "resume")
+        assert (following.number, following.status, following.wished_by) == (2, "queued", "bob")
+        assert await shift.begin(following.run) is not None
+
+
+async def test_a_long_queue_hides_no_turn_that_the_engine_has_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handing, "AT_ONCE", 2)
+    engine = FakeEngine()
+    turns = [await desk.turns.submit(samples.task()) for _ in range(5)]
+    await sweep(desk.turns, engine)
+    await desk.database.write(lambda db: db.execute("UPDATE turn SET changed = changed - 1000").rowcount)
+    last = max(turns, key=lambda turn: turn.id)
+    await engine.cancel(last.run)
+    looked = [await find_lost(desk.turns, engine)]
+    while looked[-1]:
+        looked.append(await find_lost(desk.turns, engine, looked[-1]))
+    assert len(looked) == 3
+    assert [turn.id for turn in await desk.turns.waiting()] == [last.id]
     await engine.close()

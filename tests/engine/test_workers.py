@@ -7,14 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+import pytest
 
 from midwatch.engine import processes
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.workers import Lease, Terms, listed
 
+T = TypeVar("T")
 TERMS = Terms(lease=1.0, beat=0.1)
 
 
@@ -71,6 +76,45 @@ async def test_a_worker_whose_row_was_taken_lets_go_before_it_has_one_again(tmp_
     await until(lambda: mine.ours)
     assert await names(database) == ["one"]
     await mine.stop()
+    await database.close()
+
+
+async def test_a_beat_that_goes_wrong_in_an_unforeseen_way_is_not_the_last_one(tmp_path: Path) -> None:
+    database, broken, notes = SqliteDatabase(tmp_path / "state.db"), [True], list[str]()
+
+    class Broken(SqliteDatabase):
+        async def write(self, work: Callable[[Connection], T]) -> T:
+            if broken and threading.current_thread().name.startswith("midwatch-"):
+                raise RuntimeError("can't start new thread")
+            return await super().write(work)
+
+    mine = Lease("one", lambda: Broken(tmp_path / "state.db"), 1, "test", TERMS, note=notes.append)
+    await mine.start()
+    await until(lambda: len({note.partition(":")[0] for note in notes}) == 2)
+    await until(lambda: not mine.ours)
+    broken.clear()
+    await until(lambda: mine.ours)
+    await database.write(row("dead", "1-1", 0))
+    async with asyncio.timeout(60):
+        while await names(database) != ["one"]:
+            await asyncio.sleep(0.02)
+    await mine.stop()
+    await database.close()
+
+
+async def test_a_lease_that_ends_while_the_database_is_asked_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = SqliteDatabase(tmp_path / "state.db")
+    mine = lease(tmp_path / "state.db", "one")
+    await database.write(mine._register)
+    await database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
+    mine._beaten = 100.0
+    times = iter((100.9, 101.1))  # the beat begins in the lease and is answered after it
+    monkeypatch.setattr("midwatch.engine.workers._now", lambda: next(times, 101.1))
+    monkeypatch.setattr(mine, "terms", Terms(lease=1.0, beat=0.1))
+    await mine._beat_once(database)
+    assert mine.lost == 1
     await database.close()
 
 

@@ -114,3 +114,13 @@ def test_a_worker_is_told_from_a_later_process_of_the_same_number() -> None:
     for name in ("", "1", "a-b-c", "1-2", "-1-2-3", "1-2-3-4"):
         with pytest.raises(ValueError, match="names no process"):
             workers.alive(name)
+
+
+def test_a_process_that_cannot_be_seen_from_here_does_not_end_who_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
+    (tmp_path / "cgroup.procs").write_text("0\n4000000\n0\n")
+    assert not leftovers._removed(tmp_path)
+    assert killed == [4000000]

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.domain.errors import InputError, SandboxLost
+from midwatch.domain.errors import InputError, SandboxLost, StoreError
 from midwatch.sandbox import drivers
 from midwatch.sandbox.base import Box, BoxSpec, Protections, Sandbox
 from midwatch.sandbox.boxd import tree
 from midwatch.sandbox.bubblewrap import Bubblewrap
 from midwatch.sandbox.process import Process
 from midwatch.sandbox.slots import REST_SECONDS, Slots
-from midwatch.sandbox.slotted import LOST, SlottedSandbox
+from midwatch.sandbox.slotted import LOST, SlottedBox, SlottedSandbox
 from tests.conformance import test_sandbox as contract
 from tests.conformance import test_sessions as contract_of_sessions
 from tests.sandbox.boxes import Bench, alive, opened, spec_below, token, until
@@ -232,6 +232,22 @@ async def test_a_box_that_cannot_be_parked_is_told_of_and_gives_its_slot_back(tm
             await first.run("true")
         await second.box.close()
         assert (await first.run("echo", "on"))[1] == "on\n"
+
+
+async def test_a_box_that_cannot_be_looked_into_gives_its_slot_back_all_the_same(tmp_path: Path) -> None:
+    slots = Slots(1)
+
+    async def looked(_: SlottedBox) -> bytes:
+        raise StoreError("the disk is full")
+
+    async with boxes(SlottedSandbox(Process(), slots), tmp_path, "first", "second") as (first, second):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SlottedBox, "_look", looked)
+            await first.run("true")
+            async with asyncio.timeout(30):
+                assert (await second.run("echo", "ran"))[1] == "ran\n"
+        assert (await first.run("echo", "on"))[1] == "on\n"
+    assert slots.held == 0
 
 
 async def test_all_drivers_share_the_slots_of_a_worker(tmp_path: Path) -> None:

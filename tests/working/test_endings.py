@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 
 from midwatch import wiring, working
 from midwatch.domain.errors import InputError, OperationError, StaleEpoch
+from midwatch.domain.events import Stopped
 from midwatch.domain.task import Task
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.lease import Held
-from midwatch.engine.turns import Turn, Turns
+from midwatch.engine.shift import Shift
+from midwatch.engine.turns import Asked, Turn, Turns
 from midwatch.engine.workers import Terms
 from midwatch.sandbox.slots import Slots
 from midwatch.workflows.postbox import Postbox
+from midwatch.workflows.reopening import Shelf
 from tests.support import samples
 
 Play = Callable[[Task, Postbox], Awaitable[None]]
@@ -132,6 +136,119 @@ async def test_a_worker_whose_lease_was_taken_lets_go_of_what_it_does_and_begins
     await desk.home.store.database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
     await desk.until(turn, "done")
     assert (begun, cancelled) == (2, 1)
+
+
+async def test_a_turn_that_was_begun_while_the_lease_was_lost_is_not_worked_on_twice(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    taken: list[str] = []
+    workers: list[working._Worker] = []
+    real, may_begin = Shift.begin, working._Worker._may_begin
+
+    async def waits(self: working._Worker) -> None:
+        workers.append(self)
+        await may_begin(self)
+
+    async def begin(self: Shift, run: str) -> Turn | None:
+        turn = await real(self, run)
+        taken.append(run)
+        if len(taken) > 1:
+            return turn
+        worker = workers[0]
+        worker._lease.lost += 1
+        async with asyncio.timeout(60):
+            while not worker._mine:
+                await asyncio.sleep(0.02)
+        return turn
+
+    async def play(task: Task, _postbox: Postbox) -> None:
+        begun.append(task.id)
+
+    plays(monkeypatch, play)
+    monkeypatch.setattr(Shift, "begin", begin)
+    monkeypatch.setattr(working._Worker, "_may_begin", waits)
+    turn = await desk.until(await desk.turns.submit(samples.task()), "done")
+    assert (begun, turn.round) == ([turn.task], 2)
+
+
+async def test_a_turn_whose_beginning_went_wrong_is_begun_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = [OSError("too many open files")]
+
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        pass
+
+    def postbox() -> Postbox:
+        if wrong:
+            raise wrong.pop()
+        return Postbox()
+
+    plays(monkeypatch, play)
+    monkeypatch.setattr(working, "Postbox", postbox)
+    turn = await desk.until(await desk.turns.submit(samples.task()), "done")
+    assert turn.round == 2
+
+
+async def test_a_log_that_cannot_be_closed_holds_up_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+
+    async def cancel(_: Shelf, task: str, _by: str) -> None:
+        if not closed:
+            closed.append("")
+            bad.append(task)
+        if task in bad:
+            raise OperationError("git is not there")
+        closed.append(task)
+
+    bad: list[str] = []
+    monkeypatch.setattr("midwatch.workflows.cancelling.cancel", cancel)
+    looked = asyncio.Event()
+
+    async def find_lost(*_: object) -> str:
+        looked.set()
+        return ""
+
+    monkeypatch.setattr(working, "find_lost", find_lost)
+    for _ in range(2):
+        turn = await desk.turns.submit(samples.task(), asked=Asked(begin_at=2e9))
+        await desk.turns.wish(turn.task, "cancel", "ada")
+    async with asyncio.timeout(60):
+        await looked.wait()
+        while len(closed) < 2:
+            await asyncio.sleep(0.02)
+    assert closed[1] not in bad
+
+
+async def test_a_message_that_a_killed_worker_has_written_and_worked_on_is_not_told_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    async def tell(_: Shelf, attempt: str, text: str) -> None:
+        told.append(text)
+        await store.append(attempt, 0, [samples.person(text)])
+
+    async def play(_task: Task, postbox: Postbox) -> None:
+        assert await postbox.read(store) == []
+
+    plays(monkeypatch, play)
+    monkeypatch.setattr("midwatch.workflows.reopening.tell", tell)
+    task, store = samples.task(), desk.home.store
+    await desk.turns.submit(task, [samples.started(task)], Asked(begin_at=time.time() + 3600))
+    for text in ("yes", "yes"):
+        await desk.turns.say(task, text, "ada")
+    await store.append(f"{task.id}.1", 0, [samples.person("yes"), Stopped("answered", "done"), samples.person("yes")])
+    await store.append(f"{task.id}.1", 0, [Stopped("answered", "done")])
+    await desk.turns.wish(task.id, "pause", "ada")
+    await store.database.write(lambda db: db.execute("UPDATE turn SET begin_at = 0").rowcount)
+    again = await desk.turns.again(task, "resume")
+    assert (await desk.until(again, "done", "failed")).status == "done"
+    assert told == []
+    await desk.turns.say(task, "yes", "ada")
+    async with asyncio.timeout(60):
+        while not told:
+            await asyncio.sleep(0.02)
+    assert told == ["yes"]
 
 
 async def test_a_message_that_came_too_late_is_worked_on_in_a_turn_of_its_own(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.workspace import writing
+from midwatch.workspace import leftovers, writing
 
 WHO = b"Midwatch <midwatch@localhost> 1700000000 +0000"
 
@@ -45,3 +45,18 @@ def test_a_ref_is_seen_by_git_and_can_be_moved(tmp_path: Path) -> None:
             == f"{commit} refs/midwatch/propose/abc\n"
         )
     assert [path.name for path in (tmp_path / "refs/midwatch/propose").iterdir()] == ["abc"]
+
+
+def test_a_ref_that_was_cut_off_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    git(tmp_path, "init", "-q", "--bare", "--object-format=sha1")
+    tree = git(tmp_path, "mktree").strip()
+    first = git(tmp_path, "commit-tree", tree, "-m", "first").strip()
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        writing.ref(tmp_path, "refs/midwatch/propose/abc", first)
+    assert git(tmp_path, "for-each-ref") == ""
+    leftovers.sweep(tmp_path, settled=0)
+    assert list((tmp_path / "objects").rglob("tmp_*")) == []

@@ -9,6 +9,8 @@ from midwatch.engine.turns import Turn, Turns
 
 STALE = 60.0
 """Seconds after which it is looked whether the engine still has a queued turn."""
+AT_ONCE = 500
+"""Turns that it is asked for at once."""
 
 
 async def hand_over(turns: Turns, engine: Engine, turn: Turn) -> None:
@@ -19,13 +21,15 @@ async def hand_over(turns: Turns, engine: Engine, turn: Turn) -> None:
         await turns.handed(turn)
 
 
-async def find_lost(turns: Turns, engine: Engine) -> None:
-    """Turns that the engine was given a while ago and does not know are for `sweep` again."""
-    stale = await turns.stale(STALE)
+async def find_lost(turns: Turns, engine: Engine, after: str = "") -> str:
+    """Turns that the engine was given a while ago and does not know are for `sweep` again. It looks at AT_ONCE of those
+    after the one of that id; where the next call goes on, so that a long queue hides none of them."""
+    stale = await turns.stale(STALE, after, AT_ONCE)
     known = await engine.known([turn.run for turn in stale])
     for turn in stale:
         if turn.run not in known:
             await turns.lost(turn)
+    return stale[-1].id if len(stale) == AT_ONCE else ""
 
 
 async def sweep(turns: Turns, engine: Engine) -> int:

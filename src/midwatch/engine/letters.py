@@ -32,16 +32,24 @@ class Letter:
         return self.attempt, self.number
 
 
-def write(db: Connection, task_id: str, author: str, text: str) -> int:
-    """Keep a message for every attempt of the task; its number. The caller has the task's row."""
+def write(db: Connection, task_id: str, author: str, text: str) -> tuple[int, float]:
+    """Keep a message for every attempt of the task; its number and when that was, by the database's clock. The caller
+    has the task's row."""
     query = "SELECT coalesce(max(number), 0) + 1 FROM message WHERE task = ?"
     number = int(db.execute(query, (task_id,)).fetchone()[0])
+    now = float(db.execute(f"SELECT {db.clock}").fetchone()[0])
     db.execute(
-        "INSERT INTO message (attempt, number, task, author, text, after, created) "  # noqa: S608 - our own words
-        f"SELECT id, ?, task, ?, ?, seq, {db.clock} FROM attempt WHERE task = ?",
-        (number, author, text, task_id),
+        "INSERT INTO message (attempt, number, task, author, text, after, created) "
+        "SELECT id, ?, task, ?, ?, seq, CAST(? AS DOUBLE PRECISION) FROM attempt WHERE task = ?",
+        (number, author, text, now, task_id),
     )
-    return number
+    return number, now
+
+
+def stands(db: Connection, task_id: str, number: int, created: float) -> bool:
+    """Whether the message of that number is the one that was written then, and no other's."""
+    query = "SELECT 1 FROM message WHERE task = ? AND number = ? AND created = ?"
+    return db.execute(query, (task_id, number, created)).fetchone() is not None
 
 
 def undelivered(db: Connection, task_id: str) -> list[Letter]:

@@ -11,6 +11,11 @@ from midwatch.engine.turns import FIELDS, Turn, newest, next_turn
 
 MOST_LOSSES = 100
 """Workers that may die over one turn before it fails: it may be what kills them."""
+_AS_WISHED = (
+    "status = CASE wish WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END, "
+    "unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, wish = '', worker = ''"
+)
+"""Sets how a turn stands that its worker gives up."""
 
 
 class Shift:
@@ -37,20 +42,26 @@ class Shift:
         return await self._database.write(work)
 
     async def end(self, turn: Turn, status: str, error: str = "", mend: str = "", *, unclosed: bool = False) -> bool:
-        """The turn is `done`, `failed`, `cancelled` or `paused`. What was said too late opens the next one. `unclosed`:
-        its log still wants the word that it was cancelled. False when it was not this worker's."""
+        """The turn is `done`, `failed`, `cancelled` or `paused`. What was said too late opens the next one. A wish that
+        came too late holds for what would go on: a paused turn is cancelled after all, and so is one that is done and
+        was told something since; the next one is paused. `unclosed`: its log still wants the word that it was
+        cancelled. False when it was not this worker's."""
 
         def work(db: Connection) -> bool:
-            newest(db, turn.task, lock=True)  # nobody says anything meanwhile
+            last = newest(db, turn.task, lock=True)  # nobody says or wishes anything meanwhile
+            wish = last.wish if last is not None and last.id == turn.id else ""
+            said = status == "done" and bool(letters.undelivered(db, turn.task))
+            after_all = wish == "cancel" and (said or status == "paused")
             query = (
                 "UPDATE turn SET status = ?, error = ?, mend = ?, worker = '', wish = '', unclosed = ?, "  # noqa: S608
                 f"changed = {db.clock} WHERE id = ? AND status = 'running' AND worker = ?"
             )
-            values = (status, error, mend, int(unclosed), turn.id, self._worker)
+            ended = "cancelled" if after_all else status
+            values = (ended, error, mend, int(unclosed or after_all), turn.id, self._worker)
             if not db.execute(query, values).rowcount:
                 return False
-            if status == "done" and letters.undelivered(db, turn.task):
-                next_turn(db, turn, "message")
+            if last is not None and said and not after_all:
+                next_turn(db, last, "message", paused=wish == "pause")
             return True
 
         return await self._database.write(work)
@@ -61,9 +72,8 @@ class Shift:
 
         def work(db: Connection) -> bool:
             query = (
-                "UPDATE turn SET status = CASE wish WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' "  # noqa: S608
-                "ELSE 'queued' END, unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, worker = '', wish = '', "
-                f"round = round + 1, tries = tries + ?, begin_at = {db.clock} + ?, changed = {db.clock} "
+                f"UPDATE turn SET {_AS_WISHED}, round = round + 1, tries = tries + ?, "  # noqa: S608 - our own words
+                f"begin_at = {db.clock} + ?, changed = {db.clock} "
                 "WHERE id = ? AND status = 'running' AND worker = ?"
             )
             return db.execute(query, (int(failed), delay, turn.id, self._worker)).rowcount > 0
@@ -71,11 +81,11 @@ class Shift:
         return await self._database.write(work)
 
     async def let_go(self) -> int:
-        """Put all of this worker's turns back into the queue; how many."""
+        """Put all of this worker's turns back into the queue, or fulfil what is wished of them; how many."""
 
         def work(db: Connection) -> int:
             query = (
-                "UPDATE turn SET status = 'queued', worker = '', round = round + 1, "  # noqa: S608 - our own words
+                f"UPDATE turn SET {_AS_WISHED}, round = round + 1, "  # noqa: S608 - our own words
                 f"changed = {db.clock} WHERE status = 'running' AND worker = ?"
             )
             return db.execute(query, (self._worker,)).rowcount
@@ -131,8 +141,7 @@ def reclaim(db: Connection) -> list[str]:
     mend = "see what their machine's log says of memory; then `midwatch retry` goes on with it"
     db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES))
     query = (
-        "UPDATE turn SET status = CASE wish WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' "  # noqa: S608
-        "ELSE 'queued' END, unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, wish = '', worker = '', "
+        f"UPDATE turn SET {_AS_WISHED}, "  # noqa: S608 - our own words
         f"losses = losses + 1, changed = {db.clock} WHERE {gone} RETURNING id"
     )
     return [row[0] for row in db.execute(query)]

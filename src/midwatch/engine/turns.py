@@ -136,10 +136,13 @@ class Turns:
         if not text.strip():
             raise InputError("the message is empty", "say what is to be done")
         wanted = asked or Asked()
+        kept: list[tuple[int, float]] = []
 
         def work(db: Connection) -> Turn:
             last = newest(db, task.id, lock=True)
-            letters.write(db, task.id, author, text)
+            if last is not None and kept and letters.stands(db, task.id, *kept[-1]):
+                return last  # only the answer to the commit was lost
+            kept.append(letters.write(db, task.id, author, text))
             if last is not None and last.status in OPEN:
                 return last
             return _open(db, task.id, "message", task.repository, wanted)
@@ -148,7 +151,7 @@ class Turns:
 
     async def wish(self, task_id: str, wish: str, by: str) -> Turn:
         """Cancel or pause a task's open turn: a running one when its worker sees it, a waiting one now. Raises
-        InputError when there is none, or when it is paused already."""
+        InputError when there is none, or when it is paused already, or being cancelled."""
         if wish not in WISHES:
             raise InputError(f"there is no wish {wish!r}", f"choose one of {', '.join(WISHES)}")
 
@@ -157,6 +160,8 @@ class Turns:
             if last is None or last.status in ENDED or (last.status, wish) == ("paused", "pause"):
                 status = "has no turn" if last is None else f"is {last.status} already"
                 raise InputError(f"task {task_id} {status}", f"`midwatch show {task_id}` shows what came of it")
+            if (last.wish, wish) == ("cancel", "pause"):
+                raise InputError(f"task {task_id} is being cancelled", f"`midwatch show {task_id}` shows when it is")
             if last.status == "running":
                 db.execute("UPDATE turn SET wish = ?, wished_by = ? WHERE id = ?", (wish, by, last.id))
             else:
@@ -203,15 +208,16 @@ class Turns:
         query = f"SELECT {FIELDS} FROM turn WHERE status = 'queued' AND handed < round ORDER BY id LIMIT ?"  # noqa: S608
         return await self.database.read(lambda db: [Turn(*row) for row in db.execute(query, (limit,))])
 
-    async def stale(self, seconds: float, limit: int = 500) -> Sequence[Turn]:
-        """Turns that the engine was given and that are queued still after so many seconds and past their time."""
+    async def stale(self, seconds: float, after: str = "", limit: int = 500) -> Sequence[Turn]:
+        """Turns that the engine was given and that are queued still after so many seconds and past their time, by
+        their ids; those that come after that id."""
 
         def work(db: Connection) -> list[Turn]:
             query = (
                 f"SELECT {FIELDS} FROM turn WHERE status = 'queued' AND handed = round "  # noqa: S608 - our own words
-                f"AND changed < {db.clock} - ? AND begin_at < {db.clock} - ? ORDER BY changed LIMIT ?"
+                f"AND changed < {db.clock} - ? AND begin_at < {db.clock} - ? AND id > ? ORDER BY id LIMIT ?"
             )
-            return [Turn(*row) for row in db.execute(query, (seconds, seconds, limit))]
+            return [Turn(*row) for row in db.execute(query, (seconds, seconds, after, limit))]
 
         return await self.database.read(work)
 
@@ -237,9 +243,13 @@ def newest(db: Connection, task_id: str, *, lock: bool = False) -> Turn | None:
     return None if row is None else Turn(*row)
 
 
-def next_turn(db: Connection, last: Turn, kind: str) -> Turn:
-    """The turn after that one, wanted by the same."""
-    return _open(db, last.task, kind, last.repository, Asked(last.owner, last.priority))
+def next_turn(db: Connection, last: Turn, kind: str, *, paused: bool = False) -> Turn:
+    """The turn after that one, wanted by the same; `paused`: as whoever wished something of that one wants it."""
+    following = _open(db, last.task, kind, last.repository, Asked(last.owner, last.priority))
+    if not paused:
+        return following
+    db.execute("UPDATE turn SET status = 'paused', wished_by = ? WHERE id = ?", (last.wished_by, following.id))
+    return _found(db, following.id)
 
 
 def _open(db: Connection, task_id: str, kind: str, repository: str, asked: Asked) -> Turn:

@@ -130,9 +130,9 @@ class Lease:
         while not self._end.wait(self.terms.beat):
             try:
                 await self._beat_once(database)
-            except MidwatchError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, without this thread the worker never works again
                 self._steady = 0.0
-                self.note(f"could not beat: {error.message}")
+                self.note(f"could not beat: {_told(error)}")
         await database.close()
 
     async def _beat_once(self, database: Database) -> None:
@@ -149,8 +149,8 @@ class Lease:
             return
         if not kept:
             await database.write(self._register)
-        if self._beaten and began - self._beaten >= self.terms.lease:
-            self.lost += 1
+        if self._beaten and (not kept or began - self._beaten >= self.terms.lease):
+            self.lost += 1  # also when the lease was over only while the database was asked
         if not self._steady or began - self._beaten >= self.terms.lease / 2:
             self._steady = began
         self._beaten = began
@@ -164,8 +164,8 @@ class Lease:
         while not self._end.is_set():
             try:
                 await self._round(database)
-            except MidwatchError as error:
-                self.note(f"could not look after other workers: {error.message}")
+            except Exception as error:  # noqa: BLE001 - the next round may do better, and nobody else may be there
+                self.note(f"could not look after other workers: {_told(error)}")
             self._end.wait(self.terms.beat)
         await database.close()
 
@@ -196,6 +196,10 @@ class Lease:
 
 def _drop(worker_id: str, db: Connection) -> None:
     db.execute("DELETE FROM worker WHERE id = ?", (worker_id,))
+
+
+def _told(error: Exception) -> str:
+    return error.message if isinstance(error, MidwatchError) else f"{type(error).__name__}: {error}"
 
 
 def _now() -> float:

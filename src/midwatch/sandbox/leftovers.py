@@ -72,8 +72,9 @@ def _kill(pids: tuple[int, ...]) -> None:
 def _removed(folder: Path) -> bool:
     """False when it is worth trying again."""
     try:
-        for pid in (folder / "cgroup.procs").read_text(encoding="ascii").split():
-            os.kill(int(pid), signal.SIGKILL)
+        for pid in map(int, (folder / "cgroup.procs").read_text(encoding="ascii").split()):
+            if pid > 0:  # 0 stands for a process of another namespace; to signal it would mean all of our own group
+                os.kill(pid, signal.SIGKILL)
         folder.rmdir()
     except (FileNotFoundError, PermissionError):
         return True

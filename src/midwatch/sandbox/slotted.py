@@ -172,11 +172,13 @@ class SlottedBox:
         try:
             await self._inner.close()
         finally:
-            if self._watching:
-                await asyncio.wait(self._watching)
-            if self._has:
-                self._has = False
-                self._slots.back(self)
+            try:
+                if self._watching:
+                    await asyncio.wait(self._watching)
+            finally:  # also when it is cancelled a second time
+                if self._has:
+                    self._has = False
+                    self._slots.back(self)
         self._raise_trouble()
 
     def give_way(self) -> None:
@@ -221,9 +223,11 @@ class SlottedBox:
             self._end()
 
     async def _give_way(self) -> None:
-        with contextlib.suppress(SandboxLost):
-            self._shared = await self._look()
-        await self._leave()
+        try:
+            with contextlib.suppress(MidwatchError):  # whoever uses the box next learns what is wrong with it
+                self._shared = await self._look()
+        finally:
+            await self._leave()
 
     async def _leave(self) -> None:
         try:

@@ -8,6 +8,7 @@ from midwatch.agent.context import shown_prompt
 from midwatch.domain.events import Event, Message
 from midwatch.domain.observer import Silent
 from midwatch.engine.letters import Letter
+from midwatch.engine.store.base import Store
 
 
 class Postbox(Silent):
@@ -18,6 +19,8 @@ class Postbox(Silent):
         self._letters: dict[tuple[str, int], Letter] = {}
         self._waiting: list[Letter] = []
         self._arrived: list[tuple[str, int]] = []
+        self._seen: set[tuple[str, int]] = set()
+        """The events with which they did: an event that is seen again brings no other letter."""
 
     def put(self, letters: Sequence[Letter]) -> None:
         """These are to be said. Those it has had already are not said twice."""
@@ -35,14 +38,23 @@ class Postbox(Silent):
     def event(self, event: Event) -> None:
         """Look whether a letter has arrived."""
         body = event.body
-        if not isinstance(body, Message) or body.author != "person":
+        if not isinstance(body, Message) or body.author != "person" or (event.attempt, event.seq) in self._seen:
             return
         for letter in self._letters.values():
             known = letter.key in self._arrived or letter.attempt != event.attempt
             if not known and event.seq > letter.after and shown_prompt(letter.text) == body.text:
                 self._arrived.append(letter.key)
+                self._seen.add((event.attempt, event.seq))
                 self._waiting = [waiting for waiting in self._waiting if waiting.key != letter.key]
                 return
+
+    async def read(self, store: Store) -> Sequence[Letter]:
+        """Look through the logs of the attempts that are to hear something: who had the task before may have been
+        killed with a letter in the log and no word of it in its row. The letters that have not arrived."""
+        for attempt in sorted({letter.attempt for letter in self._letters.values()}):
+            for event in await store.read(attempt):
+                self.event(event)
+        return [letter for letter in self._letters.values() if letter.key not in self._arrived]
 
     @property
     def arrived(self) -> Sequence[tuple[str, int]]:

@@ -33,16 +33,17 @@ def ref(store: Path, name: str, commit_id: str) -> None:
     same time. Blocks. Raises StoreError for a full disk."""
     place, line = store / name, commit_id.encode() + b"\n"
     if not (place.is_file() and place.read_bytes() == line):
-        _replace(place, line, 0o644)
+        _replace(place, line, 0o644, store / "objects" / "pack")
 
 
-def _replace(place: Path, content: bytes, mode: int) -> None:
+def _replace(place: Path, content: bytes, mode: int, beside: Path | None = None) -> None:
+    """`beside`: where it is made, for what may lie half made in no folder of refs, where git would take it for one."""
     new = ""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             place.parent.chmod(0o755)  # a box of root's runs as another user and reads these objects
-        handle, new = tempfile.mkstemp(prefix="tmp_obj_", dir=place.parent)
+        handle, new = tempfile.mkstemp(prefix="tmp_obj_", dir=beside or place.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(new).chmod(mode)

@@ -72,7 +72,10 @@ async def execute(options: Namespace, screen: Screen) -> int:
         told(turn, text)
         if screen.json:
             with lock:
-                screen.emit({"type": "worker", "time": words.utc_now(), "turn": turn, "text": text})
+                try:
+                    screen.emit({"type": "worker", "time": words.utc_now(), "turn": turn, "text": text})
+                except OSError:  # nobody reads that any more; the work goes on
+                    screen.hush()
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
