@@ -42,7 +42,8 @@ def find(address: Address, folder: Path, environ: Mapping[str, str]) -> Token:
     if given and (not server or _same(server, address, environ)):
         return Token(checked(given, TOKEN), TOKEN)
     path = path_of(folder)
-    return Token(_load(path).get(address.url, ""), str(path))
+    kept = _load(path).get(address.url, "")
+    return Token(kept, str(path) if kept else "")
 
 
 def _same(server: str, address: Address, environ: Mapping[str, str]) -> bool:
