@@ -108,11 +108,28 @@ async def test_wrong_passwords_are_limited_by_name_and_by_address_and_right_ones
             assert (await here.post(SESSION, json=right)).status_code == 200
         tried = [(await here.post(SESSION, json=wrong)).status_code for _ in range(11)]
         assert tried == [401] * 10 + [429]
-        limited = await there.post(SESSION, json=right)  # the name's guesses are used up, from wherever
-        assert limited.status_code == 429
-        assert int(limited.headers["retry-after"]) > 0
-        assert (await here.post(SESSION, json={**right, "name": "bob"})).status_code == 429  # the address's too
-        assert (await there.post(SESSION, json={**right, "name": "bob"})).status_code == 200
+        assert (await here.post(SESSION, json={**right, "name": "bob"})).status_code == 429  # whatever the name
+        assert (await there.post(SESSION, json=right)).status_code == 200  # nobody alone keeps another one out
+
+
+async def test_wrong_passwords_for_one_name_are_limited_from_many_addresses_together(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site.desk.names, "_clock", lambda: 0.0)  # however long it takes
+    await site.user("ada")
+    await site.user("bob")
+    tried = []
+    for number in range(11):
+        async with site.client(address=f"198.51.100.{number}") as client:
+            wrong = {"name": "ada", "password": "wrong"}
+            tried += [(await client.post(SESSION, json=wrong)).status_code for _ in range(10)]
+    assert tried[:100] == [401] * 100
+    assert tried[100:] == [429] * 10
+    async with site.client() as here:
+        for name, password, status in (("bob", PASSWORD, 200), ("ada", "wrong", 429)):
+            answer = await here.post(SESSION, json={"name": name, "password": password})
+            assert answer.status_code == status
+    assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_a_name_that_there_is_not_is_refused_in_the_same_words(site: Site) -> None:

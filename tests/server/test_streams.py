@@ -135,3 +135,31 @@ async def test_a_database_that_is_gone_for_a_while_ends_no_stream(
         await attempt.say("after")
         assert heard(await messages(answer, most=2)) == ["before", "after"]
     assert looked > 3
+
+
+@pytest.mark.parametrize("taken", ["role", "user", "repository"])
+async def test_whoever_may_not_see_an_attempt_any_more_is_let_go(
+    api: Api, ada: httpx2.AsyncClient, attempt: Attempt, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(streams, "RIGHTS", 0.0)
+    await attempt.say("seen")
+    me = (await ada.get("/me")).json()
+    (repository,) = me["roles"]
+    async with (
+        api.as_user("root", admin=True) as root,
+        ada.stream("GET", f"/attempts/{attempt.name}/events", headers=STREAM) as answer,
+    ):
+        lines = answer.aiter_lines()
+        async for line in lines:
+            if line == ": still here":  # it goes on as long as they may
+                break
+        if taken == "role":
+            await root.delete(f"/repositories/{repository}/roles/ada")
+        elif taken == "user":
+            await root.patch("/users/ada", json={"disabled": True})
+        else:
+            await root.delete(f"/repositories/{repository}")
+        await attempt.say("not for them")
+        rest = [line async for line in lines]
+    assert not any("not for them" in line or line.startswith("event: end") for line in rest)

@@ -41,7 +41,8 @@ class ServingSettings:
     session_hours: Positive = 168
     """How long a sign-in lasts."""
     failed_logins: Count = 10
-    """Wrong passwords at once for one name, or from one address; after that one a minute is let through."""
+    """Wrong passwords at once from one address; after that one a minute is let through. For a name ten times
+    as many."""
     requests_per_second: Positive = 50
     """Of one caller, in the long run."""
     requests_at_once: Count = 200

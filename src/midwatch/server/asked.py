@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import Path as InPath
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from midwatch.domain.guard import Context
+from midwatch.server.bodies import Form
 from midwatch.workflows.start import MOST_ATTEMPTS, Request
 
 MOST_TEXT = 200_000
@@ -32,11 +33,7 @@ AttemptId = Annotated[
 ]
 
 
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class LimitsAsked(_Asked):
+class LimitsAsked(Form):
     """What an attempt may spend, below what the server's settings allow."""
 
     turns: Sum | None = Field(default=None, description="Model calls.")
@@ -45,14 +42,14 @@ class LimitsAsked(_Asked):
     seconds: Sum | None = Field(default=None, description="Of work.")
 
 
-class ContextAsked(_Asked):
+class ContextAsked(Form):
     """A text that is shown to the model as data, beside the prompt: an issue, a log."""
 
     source: Word = Field(description="Where it comes from, in a word or two.")
     text: Annotated[str, Field(max_length=MOST_CONTEXT), AfterValidator(_storable)]
 
 
-class TaskAsked(_Asked):
+class TaskAsked(Form):
     """A task, with the options of `midwatch run`."""
 
     prompt: Text = Field(description="What is to be done, with all that one must know.")
@@ -109,13 +106,13 @@ class TaskAsked(_Asked):
         )
 
 
-class MessageAsked(_Asked):
+class MessageAsked(Form):
     """Further words to a task."""
 
     text: Text
 
 
-class ForkAsked(_Asked):
+class ForkAsked(Form):
     """Where a fork begins, and what is wanted of it."""
 
     step: Annotated[str, Field(pattern=r"^(start|cmd:[0-9]{1,9}|[0-9]{1,9})?$")] = Field(
@@ -126,13 +123,13 @@ class ForkAsked(_Asked):
     attempt: int = Field(default=0, ge=0, le=MOST_ATTEMPTS, description="Which one; 0 for the one that is offered.")
 
 
-class ChoiceAsked(_Asked):
+class ChoiceAsked(Form):
     """The attempt that a person wants offered."""
 
     attempt: int = Field(ge=1, le=MOST_ATTEMPTS)
 
 
-class CapAsked(_Asked):
+class CapAsked(Form):
     """The most that may be spent by all tasks of a scope together."""
 
     kind: Literal["organisation", "repository", "task", "user"]

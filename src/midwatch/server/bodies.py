@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.exceptions import HTTPException
 
 from midwatch.server.problems import Problem, answer
 
 LARGEST = 4 << 20
 """Bytes of a request's body."""
+SMALL = 16 << 10
+"""Bytes of a body from somebody who is not known yet."""
+MOST_FIELDS = 100
+"""Of one object; no form has as many."""
 
 _CLOSE = {"Connection": "close"}
 """Else whoever sends without end would be read without end."""
@@ -53,3 +58,17 @@ class Bounded:
     @property
     def _words(self) -> str:
         return f"the request's body is larger than {self._most >> 10} KiB"
+
+
+class Form(BaseModel):
+    """What a client sends: nothing but the fields that there are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, given: Any) -> Any:
+        # each unknown field is a fault that is told: hundreds of thousands would hold up all other requests
+        if isinstance(given, dict) and len(given) > MOST_FIELDS:
+            raise ValueError(f"an object with {len(given)} fields is none that is taken here")
+        return given

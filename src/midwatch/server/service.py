@@ -85,15 +85,21 @@ class Visit:
 
     async def attempt(self, attempt_id: str) -> TaskRow:
         """The task of an attempt that there is, and that the caller may see. Raises Problem as `task`."""
-        row, _ = await self.task(task_of(attempt_id))
+        return (await self.attempt_of(attempt_id))[0]
+
+    async def attempt_of(self, attempt_id: str) -> tuple[TaskRow, Registered | None]:
+        """The same, with its repository where that is registered."""
+        row, repository = await self.task(task_of(attempt_id))
         if attempt_id not in [state.attempt for state in row.attempts]:
             raise missing("attempt")
-        return row
+        return row, repository
 
     async def repository(self, name: str, role: Role) -> Registered:
         """A registered repository by its id or its name. Raises Problem as `task`."""
         known = await self.visible()
-        found = next((one for one in known if name in (one.id, one.name)), None)
+        # the id first: a name may look like the id of another
+        found = next((one for one in known if name == one.id), None)
+        found = found or next((one for one in known if name == one.name), None)
         if found is None:
             raise missing("repository")
         require(self.who, found.id, role, "repository")

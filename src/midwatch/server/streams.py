@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ QUIET = 0.5
 """Seconds between two looks when nothing has happened for a while."""
 HEARTBEAT = 15.0
 """Seconds after which a silent stream sends a comment, so that nobody between takes it for dead."""
+RIGHTS = 15.0
+"""Seconds after which it is looked again whether a client may follow what it follows."""
 KEPT = 100
 """Newest events of an attempt that are kept for those who follow it."""
 PAGE = 100
@@ -66,14 +69,18 @@ class Streams:
         self._wake = asyncio.Event()
         self._closing = False
 
-    async def follow(self, attempt: str, after: int) -> AsyncIterator[bytes]:
-        """Events after number `after` in the form of `text/event-stream`, until the attempt has come to rest. The
-        attempt must be there."""
+    async def follow(self, attempt: str, after: int, may: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+        """Events after number `after` in the form of `text/event-stream`, until the attempt has come to rest, or `may`
+        says that the client is not to see them any more. The attempt must be there."""
         feed = self._join(attempt, after)
-        at = after
+        at, looked = after, time.monotonic()
         try:
             yield b"retry: 1000\n\n"
             while not self._closing:
+                if time.monotonic() >= looked + RIGHTS:
+                    looked = time.monotonic()
+                    if not await _may(may):
+                        return
                 news, ended = feed.news, feed.ended
                 chunk, at = await self._next(feed, at)
                 if chunk:
@@ -163,6 +170,13 @@ class Streams:
             feed.newest.extend((record.seq, event_frame(record)) for record in records)
             first = records[-1].seq
         feed.head = max(seq, first)
+
+
+async def _may(may: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await may()
+    except MidwatchError:  # a database that is gone has no events to show either
+        return True
 
 
 def event_json(record: Record) -> str:

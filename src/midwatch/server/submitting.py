@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from midwatch import __version__, wiring
@@ -30,6 +30,7 @@ async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[
     repository = await visit.repository(asked.repository, "member")
     await _require_allowed(visit, asked)
     request = asked.request(repository.location, operation.task_id())
+    request = replace(request, limits=visit.service.home.settings.limits.capped(request.limits))
     wanted = Asked(
         visit.who.name,
         INTERACTIVE if asked.priority == "interactive" else BATCH,
@@ -47,6 +48,7 @@ async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[
 
 async def fork(visit: Visit, row: TaskRow, repository: Registered | None, asked: ForkAsked) -> tuple[Task, Turn]:
     """A new task that begins with what another had done. Raises Problem 409 for what cannot be forked there."""
+    require_contained(visit, row.task)
     home = visit.service.home
     keeping = _Keeping(visit, "task.fork", repository, Asked(visit.who.name))
     shelf = Shelf(home.state, _Queued(home.store, keeping), home.forge)
@@ -55,6 +57,15 @@ async def fork(visit: Visit, row: TaskRow, repository: Registered | None, asked:
         made = forking.fork(shelf, name, asked.step, asked.message, f"midwatch {__version__}")
         task = await visit.service.aside.do(made)
     return task, await visit.service.hand(keeping.made())
+
+
+def require_contained(visit: Visit, task: Task) -> None:
+    """Raises Problem 403 for whoever would have a task go on whose commands run without a sandbox because an
+    administrator said so: what they say to it would be done on the server itself."""
+    settings = visit.service.home.settings
+    usual = settings.sandbox.driver == "process" or settings.agent.mode == "full"
+    if task.sandbox == "process" and not usual and not visit.who.admin:
+        raise Problem(403, "this task has no sandbox: it is for administrators of the server")
 
 
 async def _require_allowed(visit: Visit, asked: TaskAsked) -> None:

@@ -38,6 +38,11 @@ class LimitSettings:
         """What the command asks for (fields of `Limits`); where it does not, what is set here; else the defaults."""
         return _within(replace(Limits(), **(self._set() | dict(asked))))
 
+    def capped(self, asked: Mapping[str, int]) -> dict[str, int]:
+        """What is asked for, where that is not more than is set here; else what is set."""
+        own = self._set()
+        return {name: min(value, own.get(name, value)) for name, value in asked.items()}
+
     def lower(self, limits: Limits) -> Limits:
         """The limits, lowered where less is set here; never raised."""
         own = {name: getattr(limits, name) for name in self._set()}

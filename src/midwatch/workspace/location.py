@@ -163,6 +163,9 @@ def _existing_folder(location: str) -> Path:
         raise InputError(
             f"{shown(path)} may not be read: {error.strerror}", "check its owner and mode, or run as the user it is of"
         ) from error
+    except OSError as error:  # a name that is too long
+        mend = "name the folder of a git repository with --repo"
+        raise InputError(f"{shown(path)[:80]}: {error.strerror}", mend) from error
     return path
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -60,6 +60,16 @@ def caller(
     if not isinstance(found, Caller):  # the route is behind no gate: a fault, and it must not open anything
         raise Problem(401, "sign in, or send a token", headers={"WWW-Authenticate": "Bearer"})
     return found
+
+
+async def still_may(request: Request, repository_id: str, role: Role) -> bool:
+    """Whether they would be let in by now, and have that role by now; for an answer that goes on for long. Raises
+    MidwatchError when the database does not answer."""
+    again: Callable[[], Awaitable[Caller]] = request.scope["state"]["again"]
+    try:
+        return may(await again(), repository_id, role)
+    except Problem:
+        return False
 
 
 def may(who: Caller, repository_id: str, role: Role) -> bool:

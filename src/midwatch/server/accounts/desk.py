@@ -21,6 +21,9 @@ from midwatch.server.accounts.passwords import Passwords
 from midwatch.server.accounts.provider import Provider
 from midwatch.server.accounts.rates import Rates
 
+_ADDRESSES = 10
+"""As many that guess one name's password at the same time are let."""
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -34,7 +37,10 @@ class Desk:
     repeats: Repeats
     passwords: Passwords
     logins: Rates
-    """Wrong passwords, by name and by address."""
+    """Wrong passwords, by the address that they come from."""
+    names: Rates
+    """Wrong passwords for a name, from all addresses together: so many more that no one address can use them up, and
+    keep out whoever has the name."""
     requests: Rates
     """Requests, by the caller, and those without one by their address."""
     provider: Provider | None
@@ -53,6 +59,7 @@ def opened(database: Database, settings: ServingSettings, environ: Mapping[str, 
         repeats=Repeats(database),
         passwords=Passwords(),
         logins=Rates(1 / 60, settings.failed_logins),
+        names=Rates(_ADDRESSES / 60, settings.failed_logins * _ADDRESSES),
         requests=Rates(settings.requests_per_second, settings.requests_at_once),
         provider=_provider(settings, environ),
     )

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from midwatch.engine.accounts.audit import Entry
 from midwatch.engine.accounts.keys import Token
 from midwatch.engine.accounts.people import Account
 from midwatch.engine.accounts.repositories import Given, Registered
 from midwatch.engine.accounts.words import Role, Scope
+from midwatch.server.bodies import Form
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{20}$", description="Its id.")]
 Repository = Annotated[
@@ -28,25 +29,21 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """A password: shown nowhere."""
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class SignIn(_Body):
+class SignIn(Form):
     """Who signs in."""
 
     name: Annotated[str, StringConstraints(max_length=64)]
     password: Secret
 
 
-class NewPassword(_Body):
+class NewPassword(Form):
     """One's own."""
 
     current: Secret
     new: Secret
 
 
-class NewUser(_Body):
+class NewUser(Form):
     """A user to be made."""
 
     name: Line
@@ -54,7 +51,7 @@ class NewUser(_Body):
     admin: bool = False
 
 
-class UserChange(_Body):
+class UserChange(Form):
     """What is to be changed of a user; what is left out or null stays."""
 
     admin: bool | None = None
@@ -62,7 +59,7 @@ class UserChange(_Body):
     password: Secret | None = Field(None, description="A new one; ends their sessions.")
 
 
-class NewToken(_Body):
+class NewToken(Form):
     """A token to be made."""
 
     name: Line = Field(description="What it is for.")
@@ -73,7 +70,7 @@ class NewToken(_Body):
     )
 
 
-class NewRepository(_Body):
+class NewRepository(Form):
     """A repository to be registered."""
 
     name: Line = Field(description="Such as `team/service`.")
@@ -82,13 +79,13 @@ class NewRepository(_Body):
     )
 
 
-class RepositoryChange(_Body):
+class RepositoryChange(Form):
     """What is to be changed of a repository."""
 
     name: Line
 
 
-class RoleGiven(_Body):
+class RoleGiven(Form):
     """A role to be given."""
 
     role: Role

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.requests import HTTPConnection
 
@@ -13,7 +14,7 @@ from midwatch.server.accounts import cookies
 from midwatch.server.accounts.caller import Caller, scopes_up_to
 from midwatch.server.accounts.desk import Desk
 from midwatch.server.accounts.rates import neighbourhood, retry_after
-from midwatch.server.bodies import App, Receive, Scope, Send
+from midwatch.server.bodies import SMALL, App, Bounded, Receive, Scope, Send
 from midwatch.server.problems import Problem, answer, status_of
 
 OPEN = frozenset({"/healthz", "/readyz"})
@@ -44,12 +45,15 @@ class Gate:
         if scope["type"] != "http" or scope["path"] in OPEN:
             await self.app(scope, receive, send)
             return
-        connection = HTTPConnection(scope)
+        connection, app = HTTPConnection(scope), self.app
         try:
             if (scope["method"], scope["path"]) in SIGN_IN:
                 self._in_time(f"address {neighbourhood(address_of(connection))}")
+                app = Bounded(app, SMALL)
             else:
-                scope.setdefault("state", {})["caller"] = await self._admitted(connection, scope["method"])
+                state = scope.setdefault("state", {})
+                state["caller"] = await self._admitted(connection, scope["method"])
+                state["again"] = partial(self._again, connection)
         except Problem as problem:
             await answer(problem)(scope, receive, send)
             return
@@ -58,7 +62,7 @@ class Gate:
             refused = answer(Problem(status_of(error), error.message, error.mend, headers=headers))
             await refused(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        await app(scope, receive, send)
 
     async def _admitted(self, connection: HTTPConnection, method: str) -> Caller:
         try:
@@ -67,20 +71,16 @@ class Gate:
             self._in_time(f"address {neighbourhood(address_of(connection))}")
             raise
         self._in_time(f"account {known.account}")
-        scopes = scopes_up_to(known.scope)
-        if method not in _LOOKING and "write" not in scopes:
+        if method not in _LOOKING and "write" not in scopes_up_to(known.scope):
             raise Problem(403, "this token may only look: it has the scope 'read'")
         if known.stale:
             await self.desk.keys.used(known.token)
-        return Caller(
-            user_id=known.account,
-            name=known.name,
-            everywhere=known.admin,
-            scopes=scopes,
-            roles=known.roles,
-            by=f"token {known.token}" if known.token else "session",
-            address=address_of(connection),
-        )
+        return _caller(known, connection)
+
+    async def _again(self, connection: HTTPConnection) -> Caller:
+        """Who it is by now, with what they may by now, for an answer that takes long. Raises Problem when they would
+        not be let in any more."""
+        return _caller(await self._known(connection, "GET"), connection)
 
     async def _known(self, connection: HTTPConnection, method: str) -> Known:
         public_url = self.desk.settings.public_url
@@ -115,6 +115,18 @@ class Gate:
 def address_of(connection: HTTPConnection) -> str:
     """Where a request comes from. Behind a proxy it is what the proxy says, where the server trusts it."""
     return connection.client.host if connection.client is not None else ""
+
+
+def _caller(known: Known, connection: HTTPConnection) -> Caller:
+    return Caller(
+        user_id=known.account,
+        name=known.name,
+        everywhere=known.admin,
+        scopes=scopes_up_to(known.scope),
+        roles=known.roles,
+        by=f"token {known.token}" if known.token else "session",
+        address=address_of(connection),
+    )
 
 
 def _unknown(detail: str, challenge: str = "Bearer") -> Problem:

@@ -58,10 +58,8 @@ class Person:
 
 def begun(onward: str) -> Flow:
     """A new sign-in. Only a path of this server is gone on to."""
-    inside = onward.startswith("/") and not onward.startswith("//") and "\\" not in onward and onward.isprintable()
-    return Flow(
-        secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48), onward if inside else "/"
-    )
+    onward = onward if _inside(onward) else "/"
+    return Flow(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48), onward)
 
 
 def flow_of(cookie: str) -> Flow | None:
@@ -71,7 +69,12 @@ def flow_of(cookie: str) -> Flow | None:
         flow = Flow(**found)
     except (ValueError, TypeError, RecursionError):
         return None
-    return flow if all(isinstance(value, str) and value for value in asdict(flow).values()) else None
+    usable = all(isinstance(value, str) and value and value.isprintable() for value in asdict(flow).values())
+    return flow if usable and _inside(flow.onward) else None
+
+
+def _inside(onward: str) -> bool:
+    return onward.startswith("/") and not onward.startswith("//") and "\\" not in onward and onward.isprintable()
 
 
 class Provider:
@@ -120,7 +123,9 @@ class Provider:
         if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), flow.nonce.encode()):
             raise Problem(403, "the provider's token is for another sign-in", "begin it again")
         subject = str(claims["sub"])
-        return Person(f"{self._settings.issuer} {subject}", str(claims.get(self._settings.name_claim) or subject))
+        if not subject.isprintable():
+            raise Problem(403, "the provider's token names nobody that can be kept")
+        return Person(f"{self._settings.issuer} {subject}", _word(claims.get(self._settings.name_claim) or subject))
 
     async def _id_token(self, flow: Flow, code: str, back: str) -> str:
         client = self._settings.client_id

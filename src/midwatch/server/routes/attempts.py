@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -9,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from midwatch import wiring
 from midwatch.server import logs, views
+from midwatch.server.accounts.caller import still_may
 from midwatch.server.answers import AttemptAnswer, Events, Output
 from midwatch.server.asked import AttemptId
 from midwatch.server.problems import answers, conflicting
@@ -52,12 +54,14 @@ async def events(
     ] = None,
 ) -> Response:
     """What has happened, event by event; as a stream also what happens from now on."""
-    row = await visiting.attempt(attempt)
+    row, repository = await visiting.attempt_of(attempt)
     head = next(state.seq for state in row.attempts if state.attempt == attempt)
     first = min(after if last_event_id is None else last_event_id, head)
     if STREAM in request.headers.get("accept", ""):
         return StreamingResponse(
-            visiting.service.streams.follow(attempt, first),
+            visiting.service.streams.follow(
+                attempt, first, partial(still_may, request, repository.id if repository else "", "viewer")
+            ),
             media_type=STREAM,
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

@@ -131,13 +131,13 @@ async def _checked(at: Desk, name: str, password: str, address: str, status: int
         name = user_name(name)
     except InputError:
         name = ""
-    guesses = (f"name {name}", f"address {neighbourhood(address)}")
-    waits = [(guess, at.logins.take(guess)) for guess in guesses]
-    if any(wait for _, wait in waits):
-        for guess, wait in waits:
+    guesses = ((at.names, name), (at.logins, neighbourhood(address)))
+    waits = [rates.take(guess) for rates, guess in guesses]
+    if any(waits):
+        for (rates, guess), wait in zip(guesses, waits, strict=True):
             if not wait:
-                at.logins.give_back(guess)
-        headers = retry_after(max(wait for _, wait in waits))
+                rates.give_back(guess)
+        headers = retry_after(max(waits))
         raise Problem(429, "too many wrong passwords", "wait, then try again", headers=headers)
     account = await at.people.named(name) if name else None
     usable = account is not None and not account.disabled
@@ -148,8 +148,8 @@ async def _checked(at: Desk, name: str, password: str, address: str, status: int
         subject = "" if account is None else account.id
         await record(at.database, Deed(Actor("", "", "password", address), "session.refuse", subject))
         raise Problem(status, "the name or the password is wrong", headers={"WWW-Authenticate": "Bearer"})
-    for guess in guesses:
-        at.logins.give_back(guess)
+    for rates, guess in guesses:
+        rates.give_back(guess)
     return account
 
 

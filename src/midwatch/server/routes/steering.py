@@ -18,6 +18,9 @@ from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting
 from midwatch.workflows.reopening import another_kind
 
+_ENDING = ("cancel", "pause")
+"""What a member may want of any task."""
+
 router = APIRouter(prefix="/tasks/{task}", tags=["tasks"], responses=answers(409))
 
 
@@ -114,6 +117,8 @@ async def _steer(visiting: Visit, task_id: str, verb: str, do: Callable[[Turns, 
     with conflicting():
         if row.task.kind != "task":
             raise another_kind(row.task)
+        if verb not in _ENDING:
+            submitting.require_contained(visiting, row.task)
         turn = await do(visiting.turns(f"task.{verb}", task_id, repository), row.task)
     return Told(task=task_id, turn=views.turn_answer(await visiting.service.hand(turn)))
 
