@@ -45,7 +45,7 @@ class TaskLine(BaseModel):
     )
     repository: str = Field(description="Its id; empty for one that is not registered.")
     location: str
-    prompt: str
+    prompt: str = Field(description="In lists its first 1,000 characters.")
     model: str
     branch: str
     kind: str

@@ -124,6 +124,7 @@ def _config(app: FastAPI, address: Address) -> uvicorn.Config:
         server_header=False,
         lifespan="on",
         ws="none",
+        http="h11",  # whose limits on what comes before a body are known
         proxy_headers=bool(address.proxy),
         forwarded_allow_ips=address.proxy or None,
         ssl_certfile=address.tls_cert,

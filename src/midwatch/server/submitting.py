@@ -62,8 +62,7 @@ async def fork(visit: Visit, row: TaskRow, repository: Registered | None, asked:
 def require_contained(visit: Visit, task: Task) -> None:
     """Raises Problem 403 for whoever would have a task go on whose commands run without a sandbox because an
     administrator said so: what they say to it would be done on the server itself."""
-    settings = visit.service.home.settings
-    usual = settings.sandbox.driver == "process" or settings.agent.mode == "full"
+    usual = visit.service.home.settings.sandbox.driver == "process"
     if task.sandbox == "process" and not usual and not visit.who.admin:
         raise Problem(403, "this task has no sandbox: it is for administrators of the server")
 

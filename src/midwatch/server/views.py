@@ -53,6 +53,10 @@ def _status_of(state: AttemptState, task: Task) -> str:
     return _ENDED.get(state.last_kind, "failed" if state.last_kind == "failed" else "interrupted")
 
 
+LISTED = 1000
+"""Characters of a prompt in lists."""
+
+
 def turn_answer(turn: Turn | None) -> TurnAnswer | None:
     """A turn."""
     if turn is None:
@@ -68,7 +72,7 @@ def task_line(row: TaskRow, turn: Turn | None, repositories: Mapping[str, str]) 
         status=status(row, turn),
         repository=repositories.get(task.repository, ""),
         location=without_secret(task.repository),
-        prompt=text(task.prompt),
+        prompt=text(task.prompt[:LISTED]),
         model=task.model,
         branch=task.branch,
         kind=task.kind,
@@ -84,7 +88,7 @@ def task_answer(row: TaskRow, turn: Turn | None, repository: str, request: PullR
     task = row.task
     line = task_line(row, turn, {task.repository: repository})
     return TaskAnswer(
-        **line.model_dump(),
+        **line.model_dump() | {"prompt": text(task.prompt)},
         base=BaseAnswer(commit=task.base.commit, ref=text(task.base.ref), branch=text(task.base.branch)),
         checks=[text(check) for check in task.checks],
         checks_from=text(task.checks_from),

@@ -93,6 +93,8 @@ class SqliteDatabase:
         with contextlib.suppress(OSError):  # of another owner: then it is theirs to guard
             self._path.parent.chmod(0o700)
         db = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False, factory=_Connection)
+        with contextlib.suppress(OSError):
+            self._path.chmod(0o600)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
