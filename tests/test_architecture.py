@@ -11,6 +11,8 @@ from scripts import check_architecture as architecture
 
 ROOT = Path(__file__).resolve().parent.parent
 Plant = Callable[[str, str], None]
+WORK = "work"
+"""A folder of one machine, which stands in no file as a path."""
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_folders_of_one_machine_are_found_in_code_and_pages(folder: str, plant: 
 
 
 @pytest.mark.parametrize(
-    "path", ["/workspace/a", "/home/agent/a", "https://example.org/work/a", "src/work/a", "~/work/a"]
+    "path", ["/workspace/a", "/home/agent/a", f"https://example.org/{WORK}/a", f"src/{WORK}/a", f"~/{WORK}/a"]
 )
 def test_other_paths_are_left_alone(path: str, plant: Plant, tmp_path: Path) -> None:
     plant("docs/index.md", f"Look into `{path}`.\n")
@@ -145,7 +147,7 @@ def test_other_paths_are_left_alone(path: str, plant: Plant, tmp_path: Path) -> 
 def test_tests_may_make_up_homes_but_not_name_this_machines_folders(plant: Plant, tmp_path: Path) -> None:
     plant("tests/test_a.py", 'x = "{}"\ny = "{}"\n'.format("/root/x", "/home/ada/x"))
     assert found(tmp_path) == []
-    plant("tests/test_a.py", 'x = "{}"\n'.format("/work/" + "x"))
+    plant("tests/test_a.py", 'x = "{}"\n'.format(f"/{WORK}/x"))
     assert len(found(tmp_path)) == 1
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from midwatch.settings import Settings
     from midwatch.tools.approval import Approver
     from midwatch.workflows.conversation import Conversation
+    from midwatch.workflows.parts import Inbox, Parts
     from midwatch.workflows.report import Report
-    from midwatch.workflows.solve import Parts
     from midwatch.workflows.start import Request
     from midwatch.workspace.repository import Repository
 
@@ -99,7 +99,7 @@ async def start(home: Home, request: Request, keep: Callable[[Task], Awaitable[N
     return task
 
 
-async def run(home: Home, task_id: str, observer: Observer) -> Report:
+async def run(home: Home, task_id: str, observer: Observer, inbox: Inbox | None = None) -> Report:
     """Begin a task or go on with it; a finished one answers at once. Raises InputError for what is no plain task."""
     from midwatch.workflows.read import settled
     from midwatch.workflows.reopening import another_kind
@@ -110,7 +110,7 @@ async def run(home: Home, task_id: str, observer: Observer) -> Report:
         raise another_kind(task)
     if not await settled(home.store, home.state, home.forge, task):
         async with parts_of(home, task, task.model, observer) as parts:
-            await solve(task, parts)
+            await solve(task, parts if inbox is None else replace(parts, inbox=inbox))
     return await report(home, task.id)
 
 
@@ -140,7 +140,7 @@ async def parts_of(
     from midwatch.sandbox import drivers
     from midwatch.tools.approval import Nobody
     from midwatch.tools.toolset import default_tools
-    from midwatch.workflows.solve import Parts
+    from midwatch.workflows.parts import Parts
     from midwatch.workspace.repository import Repository
 
     if (model := await named_model(home, model_name)).wire not in ("repair", "replay"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from midwatch import __version__
+from midwatch import __version__, wiring
 from midwatch.domain.errors import InputError, MidwatchError, OperationError, StaleEpoch, StoreError
 from midwatch.domain.ids import task_of
 from midwatch.engine.database.address import VARIABLE, opened
@@ -23,7 +23,6 @@ from midwatch.engine.turns import Turns
 from midwatch.engine.workers import Lease, Terms, new_id
 from midwatch.reconciling import reconcile
 from midwatch.sandbox import drivers
-from midwatch.wiring import parts_of, report
 from midwatch.workflows.postbox import Postbox
 from midwatch.workflows.reopening import Shelf
 
@@ -276,16 +275,15 @@ class _Worker:
         postbox.put(letters)
         if letters:
             await self._reopen(task, await postbox.read(self._home.store))
-        await _solve(self._home, task, postbox)
+        done = await wiring.run(self._home, task.id, postbox, postbox.take)
         await self._shift.delivered(postbox.arrived)
-        chosen = (await report(self._home, task.id)).chosen.attempt
-        await self._shift.settle(task.id, but=chosen)
+        await self._shift.settle(task.id, but=done.chosen.attempt)
 
     async def _reopen(self, task: Task, letters: Sequence[Letter]) -> None:
         """A task that is finished takes a message up as `midwatch tell` does. What it cannot take is not kept."""
         from midwatch.workflows.reopening import tell
 
-        found = await report(self._home, task.id)
+        found = await wiring.report(self._home, task.id)
         first = next((letter for letter in letters if letter.attempt == found.chosen.attempt), None)
         if first is None or not found.finished:
             return
@@ -380,21 +378,3 @@ def _preload() -> None:
     from midwatch.workflows import solve as solve
 
     transport.preload()
-
-
-async def _solve(home: Home, task: Task, postbox: Postbox) -> None:
-    """As `wiring.run`, with what people say meanwhile."""
-    from midwatch.workflows.read import settled
-    from midwatch.workflows.reopening import another_kind
-    from midwatch.workflows.review import review
-    from midwatch.workflows.solve import solve
-
-    if task.kind not in ("task", "review"):
-        raise another_kind(task)
-    if task.kind == "task" and await settled(home.store, home.state, home.forge, task):
-        return
-    async with parts_of(home, task, task.model, postbox) as parts:
-        if task.kind == "review":
-            await review(task, parts)
-        else:
-            await solve(task, replace(parts, inbox=postbox.take))

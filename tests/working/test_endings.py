@@ -20,8 +20,10 @@ from midwatch.engine.shift import Shift
 from midwatch.engine.turns import Asked, Turn, Turns
 from midwatch.engine.workers import Terms
 from midwatch.sandbox.slots import Slots
+from midwatch.workflows.parts import Inbox
 from midwatch.workflows.postbox import Postbox
 from midwatch.workflows.reopening import Shelf
+from midwatch.workflows.report import Report
 from tests.support import samples
 
 Play = Callable[[Task, Postbox], Awaitable[None]]
@@ -69,10 +71,11 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 def plays(monkeypatch: pytest.MonkeyPatch, play: Play) -> None:
     """What the work on a task is."""
 
-    async def solve(_: wiring.Home, task: Task, postbox: Postbox) -> None:
-        await play(task, postbox)
+    async def run(home: wiring.Home, task_id: str, postbox: Postbox, _: Inbox) -> Report:
+        await play((await home.store.find(task_id)).task, postbox)
+        return await wiring.report(home, task_id)
 
-    monkeypatch.setattr(working, "_solve", solve)
+    monkeypatch.setattr(wiring, "run", run)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,8 @@ from midwatch.domain.errors import MidwatchError, SandboxLost
 from midwatch.sandbox.base import Box, BoxSpec, ExecResult, OutputSink, Protections, Sandbox, Session
 from midwatch.sandbox.running import to_the_end
 from midwatch.sandbox.slots import Slots
+from midwatch.sandbox.tried import Tried
 
-FRESH_SECONDS = 60.0
-"""What a driver was found to protect against holds for so long."""
 LOST = "the sandbox was set aside while nothing ran in it: what was in /dev/shm is gone"
 _LOOK = ("ls", "-A", "/dev/shm")  # noqa: S108 - nothing is made there
 _LOOK_SECONDS = 5.0
@@ -32,20 +31,12 @@ class SlottedSandbox:
 
     def __init__(self, sandbox: Sandbox, slots: Slots) -> None:
         self.name = sandbox.name
-        self._sandbox = sandbox
+        self._sandbox = Tried(sandbox)
         self._slots = slots
-        self._trying: asyncio.Task[Protections] | None = None
-        self._tried = 0.0
 
     async def probe(self) -> Protections:
-        """As `Sandbox.probe`; what was found a moment ago is not tried again."""
-        now = asyncio.get_running_loop().time()
-        trying = self._trying
-        if trying is None or (trying.done() and (_failed(trying) or now - self._tried > FRESH_SECONDS)):
-            self._tried = now
-            self._trying = trying = asyncio.create_task(self._sandbox.probe())
-            trying.add_done_callback(_failed)  # looked at, should nobody wait any more
-        return await asyncio.shield(trying)
+        """As `Tried.probe`."""
+        return await self._sandbox.probe()
 
     def open(self, spec: BoxSpec) -> AbstractAsyncContextManager[Box]:
         """As `Sandbox.open`. Never waits for a slot: without a free one the box is opened at its first use."""
@@ -65,10 +56,6 @@ class SlottedSandbox:
                 yield box
             finally:
                 await box.close()
-
-
-def _failed(trying: asyncio.Task[Protections]) -> bool:
-    return trying.cancelled() or trying.exception() is not None
 
 
 class SlottedBox:

@@ -27,6 +27,9 @@ from midwatch.workflows.site import SiteParts
 from midwatch.workspace import objects
 from midwatch.workspace.repository import Repository
 
+Inbox = Callable[[str], Sequence[Message]]
+"""Takes what a person has said meanwhile to the attempt of that id, for its next model call."""
+
 
 def _nothing_said(_: str) -> Sequence[Message]:
     return ()
@@ -59,8 +62,7 @@ class Parts:
     """Who is asked where a person must decide."""
     purse: Purse | None = None
     """The budgets that the task shares with others; None: there are none."""
-    inbox: Callable[[str], Sequence[Message]] = _nothing_said
-    """Takes what a person has said meanwhile to the attempt of that id, for its next model call."""
+    inbox: Inbox = _nothing_said
 
     @property
     def late(self) -> bool:
