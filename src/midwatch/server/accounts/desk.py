@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from midwatch.domain.errors import InputError
 from midwatch.engine.accounts.audit import Actor, Deed
@@ -16,7 +17,7 @@ from midwatch.engine.accounts.repeats import Repeats
 from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.config import ServingSettings
 from midwatch.engine.database.base import Database
-from midwatch.server.accounts.caller import Caller
+from midwatch.server.accounts.caller import Caller, caller
 from midwatch.server.accounts.passwords import Passwords
 from midwatch.server.accounts.provider import Provider
 from midwatch.server.accounts.rates import Rates
@@ -104,3 +105,17 @@ def actor(who: Caller) -> Actor:
 def deed(who: Caller, action: str, subject: str, repository: str = "") -> Deed:
     """What a caller does, for the audit log: `subject` is the id of what it is done to."""
     return Deed(actor(who), action, subject, repository)
+
+
+# Both are coroutines only so that the framework starts no thread for them.
+async def _desk(request: Request) -> Desk:
+    return desk(request)
+
+
+async def _caller(request: Request) -> Caller:
+    return caller(request)
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+Who = Annotated[Caller, Depends(_caller)]
+"""What routes ask for."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from midwatch.engine.accounts.audit import Sight, entries
-from midwatch.server.accounts.caller import Caller, caller
-from midwatch.server.accounts.desk import Desk, desk
+from midwatch.server.accounts.desk import AtDesk, Who
 from midwatch.server.accounts.forms import Audit, Limit, entry_of
 from midwatch.server.problems import answers
 
@@ -24,8 +23,8 @@ About = Annotated[
 
 @router.get("/audit", summary="The audit log, the newest first")
 async def audit(
-    at: Annotated[Desk, Depends(desk)],
-    who: Annotated[Caller, Depends(caller)],
+    at: AtDesk,
+    who: Who,
     before: Before = "",
     about: About = "",
     limit: Limit = 100,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter, Request, Response
 
-from fastapi import APIRouter, Depends, Request, Response
-
-from midwatch.server.accounts.caller import Caller, caller
+from midwatch.server.accounts.desk import Who
 from midwatch.server.problems import Problem
 from midwatch.server.service import service
 
@@ -14,7 +12,7 @@ router = APIRouter()
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request, who: Annotated[Caller, Depends(caller)]) -> Response:
+async def metrics(request: Request, who: Who) -> Response:
     """For a token of an administrator, `read` suffices: the numbers are of all repositories together. Not there while
     metrics are off."""
     found = getattr(request.app.state, "metrics", None)

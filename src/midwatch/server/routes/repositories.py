@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from midwatch.domain.errors import InputError
 from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.accounts.repositories import Registered
 from midwatch.server.accounts import found
-from midwatch.server.accounts.caller import Caller, caller, require_admin
-from midwatch.server.accounts.desk import Desk, deed, desk
+from midwatch.server.accounts.caller import require_admin
+from midwatch.server.accounts.desk import AtDesk, Who, deed
 from midwatch.server.accounts.forms import (
     After,
     Limit,
@@ -28,9 +27,6 @@ from midwatch.workspace.location import is_url, locate
 from midwatch.workspace.mirror import require_fetchable
 
 router = APIRouter(tags=["repositories"], responses=answers(401, 403, 422, 429, 503))
-
-AtDesk = Annotated[Desk, Depends(desk)]
-Who = Annotated[Caller, Depends(caller)]
 
 
 @router.get("/repositories", summary="Repositories that one may see")

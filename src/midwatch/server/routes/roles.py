@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from midwatch.engine.accounts.words import EVERY
 from midwatch.server.accounts import found
-from midwatch.server.accounts.caller import Caller, caller, require_admin
-from midwatch.server.accounts.desk import Desk, deed, desk
+from midwatch.server.accounts.caller import Caller, require_admin
+from midwatch.server.accounts.desk import AtDesk, Desk, Who, deed
 from midwatch.server.accounts.forms import Repository, RoleAnswer, RoleGiven, Roles, User, role_of
 from midwatch.server.problems import answers, missing
 
 router = APIRouter(tags=["roles"], responses=answers(401, 403, 429, 503))
-
-AtDesk = Annotated[Desk, Depends(desk)]
-Who = Annotated[Caller, Depends(caller)]
 
 
 @router.get("/roles", summary="Roles of one's own, or of everybody")

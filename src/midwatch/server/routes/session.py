@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from midwatch.domain.errors import InputError
@@ -12,8 +12,7 @@ from midwatch.engine.accounts.audit import Actor, Deed, record
 from midwatch.engine.accounts.identity import new_secret, user_name
 from midwatch.engine.accounts.people import Account, Change
 from midwatch.server.accounts import cookies
-from midwatch.server.accounts.caller import Caller, caller
-from midwatch.server.accounts.desk import Desk, deed, desk
+from midwatch.server.accounts.desk import AtDesk, Desk, Who, deed
 from midwatch.server.accounts.forms import Me, NewPassword, SignIn, UserAnswer, user_of
 from midwatch.server.accounts.gate import address_of
 from midwatch.server.accounts.provider import Provider, begun, flow_of
@@ -25,9 +24,6 @@ FLOW_SECONDS = 900
 
 signing_in = APIRouter(tags=["session"], responses=answers(401, 403, 422, 429, 503))
 router = APIRouter(tags=["session"], responses=answers(401, 403, 429, 503))
-
-AtDesk = Annotated[Desk, Depends(desk)]
-Who = Annotated[Caller, Depends(caller)]
 
 
 @signing_in.post("/session", summary="Sign in with a name and a password")

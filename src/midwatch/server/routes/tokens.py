@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from midwatch.engine.accounts.identity import PREFIX, new_id, new_secret
 from midwatch.engine.accounts.keys import Token
 from midwatch.server.accounts import found
-from midwatch.server.accounts.caller import Caller, caller
-from midwatch.server.accounts.desk import Desk, deed, desk
+from midwatch.server.accounts.desk import AtDesk, Who, deed
 from midwatch.server.accounts.forms import After, Id, Limit, NewToken, TokenAnswer, TokenMade, Tokens, token_of
 from midwatch.server.problems import Problem, answers, missing
 
 router = APIRouter(tags=["tokens"], responses=answers(401, 403, 422, 429, 503))
 
-AtDesk = Annotated[Desk, Depends(desk)]
-Who = Annotated[Caller, Depends(caller)]
 OfUser = Annotated[
     str, Query(pattern=r"^[0-9a-f]{0,20}$|^\*$", description="A user's id; `*` for all. Empty: one's own.")
 ]

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from midwatch.engine.accounts.people import Change, LastAdmin
-from midwatch.server.accounts.caller import Caller, caller, require_admin
-from midwatch.server.accounts.desk import Desk, deed, desk
+from midwatch.server.accounts.caller import require_admin
+from midwatch.server.accounts.desk import AtDesk, Who, deed
 from midwatch.server.accounts.forms import After, Limit, NewUser, User, UserAnswer, UserChange, Users, user_of
 from midwatch.server.accounts.found import user
 from midwatch.server.problems import Problem, answers, missing
 
 router = APIRouter(tags=["users"], responses=answers(401, 403, 422, 429, 503))
-
-AtDesk = Annotated[Desk, Depends(desk)]
-Who = Annotated[Caller, Depends(caller)]
 
 
 @router.get("/users", summary="Users")
