@@ -98,6 +98,19 @@ async def test_a_turn_is_one_workers_until_its_lease_is_gone_and_what_that_one_s
     assert (await desk.turns.get(turn.id)).status == "done"
 
 
+async def test_what_a_worker_says_of_an_earlier_round_of_its_own_turn_is_refused(desk: Desk) -> None:
+    turn = await desk.turns.submit(samples.task())
+    shift = await desk.shift("one")
+    before = await shift.begin(turn.run)
+    assert before is not None
+    assert await shift.let_go() == 1  # the lease was lost, and the same process has it again
+    now = await shift.begin((await desk.turns.get(turn.id)).run)
+    assert now is not None
+    assert await shift.again(before) is False
+    assert await shift.end(before, "failed") is False
+    assert await shift.end(now, "done") is True
+
+
 async def test_a_turn_over_which_worker_after_worker_dies_fails(desk: Desk) -> None:
     turn = await desk.turns.submit(samples.task())
     await (await desk.shift("one")).begin(turn.run)

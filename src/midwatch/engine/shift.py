@@ -16,6 +16,8 @@ _AS_WISHED = (
     "unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, wish = '', worker = ''"
 )
 """Sets how a turn stands that its worker gives up."""
+_HELD = "id = ? AND round = ? AND status = 'running' AND worker = ?"
+"""The round too: a worker that lost its lease may have begun the turn anew before it ends what it did of it before."""
 
 
 class Shift:
@@ -54,10 +56,10 @@ class Shift:
             after_all = wish == "cancel" and (said or status == "paused")
             query = (
                 "UPDATE turn SET status = ?, error = ?, mend = ?, worker = '', wish = '', unclosed = ?, "  # noqa: S608
-                f"changed = {db.clock} WHERE id = ? AND status = 'running' AND worker = ?"
+                f"changed = {db.clock} WHERE {_HELD}"
             )
             ended = "cancelled" if after_all else status
-            values = (ended, error, mend, int(unclosed or after_all), turn.id, self._worker)
+            values = (ended, error, mend, int(unclosed or after_all), turn.id, turn.round, self._worker)
             if not db.execute(query, values).rowcount:
                 return False
             if last is not None and said and not after_all:
@@ -74,9 +76,9 @@ class Shift:
             query = (
                 f"UPDATE turn SET {_AS_WISHED}, round = round + 1, tries = tries + ?, "  # noqa: S608 - our own words
                 f"begin_at = {db.clock} + ?, changed = {db.clock} "
-                "WHERE id = ? AND status = 'running' AND worker = ?"
+                f"WHERE {_HELD}"
             )
-            return db.execute(query, (int(failed), delay, turn.id, self._worker)).rowcount > 0
+            return db.execute(query, (int(failed), delay, turn.id, turn.round, self._worker)).rowcount > 0
 
         return await self._database.write(work)
 
