@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from midwatch.domain.errors import MidwatchError
+from midwatch.engine.budgets.abandoned import forfeit_abandoned
 from midwatch.engine.disk import full_or_broken
 from midwatch.engine.owned import owned
 
@@ -21,14 +22,17 @@ log = logging.getLogger("midwatch.reconciler")
 
 
 async def orphans(home: Home, *, remove: bool) -> Swept:
-    """What no live attempt owns: found, and removed where that is wished for. Raises StoreError for a database that
+    """What no live attempt owns: found, and removed where that is wished for; then what calls of dead processes have
+    reserved of budgets is spent, too. Raises StoreError for a database that
     cannot be read, before anything is removed, and for a disk that does not obey."""
     from midwatch.workflows.orphans import Sweeper, Swept
 
-    sweeper = Sweeper(home.state, home.store, await owned(home.store.database))
+    sweeper = Sweeper(home.state, home.store, lambda: owned(home.store.database))
     try:
         if remove:
-            return await sweeper.remove()
+            swept = await sweeper.remove()
+            await forfeit_abandoned(home.state, home.store)
+            return swept
         found = await sweeper.find()
     except OSError as error:
         raise full_or_broken(home.state, error) from error

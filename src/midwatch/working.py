@@ -18,7 +18,7 @@ from midwatch.domain.ids import task_of
 from midwatch.engine.database.address import VARIABLE, opened
 from midwatch.engine.handing import find_lost, sweep
 from midwatch.engine.lease import Held
-from midwatch.engine.shift import Shift
+from midwatch.engine.shift import MOST_UNCLOSED, Shift
 from midwatch.engine.turns import Turns
 from midwatch.engine.workers import Lease, Terms, new_id
 from midwatch.reconciling import reconcile
@@ -44,6 +44,7 @@ SWEEP = 2.0
 FORGET = 7 * 86400.0
 """Seconds after which the engine forgets what was ordered and has ended."""
 MOST_TRIES = 6
+"""In a row, without getting further."""
 FIRST_PAUSE = 5.0
 """Seconds before a turn that could not go on is tried again; each further pause is twice as long."""
 HELD_PAUSE = 5.0
@@ -126,7 +127,7 @@ class _Worker:
         self._owners: dict[str, str] = {}
         self._waiting: set[asyncio.Task[object]] = set()
         self._draining = False
-        self._lost, self._looked = 0, ""
+        self._lost, self._looked, self._closed = 0, "", ""
 
     def _adjusted(self, settings: Settings) -> Settings:
         """What a turn spends counts for whoever wants it."""
@@ -216,7 +217,9 @@ class _Worker:
             await asyncio.sleep(SWEEP)
 
     async def _close_all(self) -> None:
-        for turn in await self._shift.unclosed():
+        found = await self._shift.unclosed(self._closed)
+        self._closed = found[-1].id if len(found) == MOST_UNCLOSED else ""
+        for turn in found:
             try:
                 await self._close(turn)
             except MidwatchError as error:  # the others can be closed all the same
@@ -270,9 +273,13 @@ class _Worker:
         self._lost = lost
 
     async def _solve(self, turn: Turn, postbox: Postbox) -> None:
+        from midwatch.workflows.recalling import recall
+
         task = (await self._home.store.find(turn.task)).task
         letters = await self._shift.letters(task.id)
         postbox.put(letters)
+        if turn.kind in ("retry", "message"):
+            await recall(self._shelf, task.id, begun=turn.kind == "retry")
         if letters:
             await self._reopen(task, await postbox.read(self._home.store))
         done = await wiring.run(self._home, task.id, postbox, postbox.take)
@@ -304,14 +311,15 @@ class _Worker:
             return await self._stopped(going)
         if error is not None:
             self._options.trouble(error)
+        tries = await shift.tries(turn) if isinstance(error, OperationError) else 0
         match error:
             case None:
                 kept = await shift.end(turn, "done")
             case StaleEpoch() | Held():
                 kept = await shift.again(turn, HELD_PAUSE)
                 return f"let go: {error.message}" if kept else "let go"
-            case OperationError() if turn.tries + 1 < MOST_TRIES:
-                pause = FIRST_PAUSE * 2**turn.tries
+            case OperationError() if tries < MOST_TRIES:
+                pause = FIRST_PAUSE * 2 ** (tries - 1)
                 await shift.again(turn, pause, failed=True)
                 return f"could not go on, again in {pause:.0f} s: {error.message}"
             case MidwatchError():

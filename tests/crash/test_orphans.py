@@ -7,7 +7,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -121,6 +121,33 @@ async def test_an_attempt_that_begins_while_its_folder_is_removed_is_not_harmed(
     await store.close()
 
 
+def _claimed(*attempts: str) -> Callable[[], Awaitable[frozenset[str]]]:
+    async def claimed() -> frozenset[str]:
+        return frozenset(attempts)
+
+    return claimed
+
+
+async def test_what_is_claimed_after_the_look_began_is_left_alone(tmp_path: Path) -> None:
+    state, looks = tmp_path / "state", 0
+    store = SqliteStore(state / "state.db")
+    for name in ("early.1", "late.1"):
+        (state / "attempts" / name).mkdir(parents=True)
+    (state / "locks").mkdir()
+    (state / "locks" / "late.2.lock").touch()
+
+    async def claimed() -> frozenset[str]:
+        nonlocal looks
+        looks += 1
+        return frozenset() if looks <= 2 else frozenset({"late.1", "late.2"})
+
+    swept = await Sweeper(state, store, claimed).remove()
+    assert {Path(o.place).name for o in swept.found if str(state) in o.place} == {"early.1", "late.1", "late.2.lock"}
+    assert [folder.name for folder in (state / "attempts").iterdir()] == ["late.1"]
+    assert (state / "locks" / "late.2.lock").exists()
+    await store.close()
+
+
 async def test_only_this_users_and_what_no_worker_has_claimed_is_touched(tmp_path: Path) -> None:
     state = tmp_path / "state"
     for name in ("mine.1", "claimed.1", "old-x"):
@@ -133,7 +160,7 @@ async def test_only_this_users_and_what_no_worker_has_claimed_is_touched(tmp_pat
     (state / "locks").mkdir()
     with (state / "locks" / "before.1.lock").open("w") as held:  # as the release before held its attempts
         fcntl.flock(held, fcntl.LOCK_EX)
-        swept = await Sweeper(state, store, frozenset({"claimed.1"})).remove()
+        swept = await Sweeper(state, store, _claimed("claimed.1")).remove()
     gone = {Path(orphan.place).name for orphan in swept.found if str(state) in orphan.place}
     assert gone == {"mine.1", "old-x"}
     left = {"claimed.1", "before.1"} | ({"other.1"} if os.geteuid() == 0 else set())

@@ -14,14 +14,18 @@ import pytest
 from midwatch.domain.errors import InputError, StaleEpoch
 from midwatch.domain.purse import Granted, Refused, Wish
 from midwatch.domain.task import Task
+from midwatch.engine import lease
 from midwatch.engine.budgets import ledger as book
+from midwatch.engine.budgets.abandoned import forfeit_abandoned
 from midwatch.engine.budgets.ledger import Ask, Ledger
 from midwatch.engine.budgets.purse import TaskPurse
 from midwatch.engine.budgets.scopes import Cap, Scope, scopes_of
 from midwatch.engine.database.base import Database
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
+from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
 from midwatch.engine.store.sql import SqlStore
+from midwatch.engine.turns import Turns
 from tests.support import samples
 
 ADA, SHOP, FIRM = Scope("user", "ada"), Scope("repository", "/shop"), Scope("organisation", "firm")
@@ -290,3 +294,49 @@ async def test_many_processes_that_share_scopes_lose_no_change_and_never_pass_a_
     for group in (users, places):
         assert sum(whole[scope].microusd for scope in group) == kept[0]
     assert {s.reserved_microusd for s in whole.values()} == {0}
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed", "done", "wish", "let go", "losses"])
+async def test_what_a_killed_attempt_had_reserved_is_spent_when_nobody_goes_on_with_it(desk: Desk, end: str) -> None:
+    task, part = samples.task(), samples.task()
+    turns = Turns(desk.database)
+    turn = await turns.submit(task)
+    scopes = (Scope("task", task.id), ADA)
+    for one in (task, part):  # and both calls are cut off
+        assert isinstance(await desk.reserve(await desk.wish(one), *scopes), Granted)
+    other = await desk.granted(ADA)
+    columns = "id, host, process, capacity, version, started, beat"
+    query = f"INSERT INTO worker ({columns}) VALUES ('w', 'h', '1-1', 1, '', 0, 0)"
+    await desk.database.write(lambda db: db.execute(query).rowcount)
+    shift = Shift(desk.database, "w")
+    mine = None if end == "wish" else await shift.begin(turn.run)
+    if end in ("wish", "let go"):
+        await turns.wish(task.id, "cancel", "ada")
+    if end == "let go":
+        assert await shift.let_go() == 1
+    if end == "losses":
+        await desk.database.write(lambda db: db.execute("UPDATE turn SET losses = ?", (MOST_LOSSES,)).rowcount)
+        await desk.database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
+        await desk.database.write(reclaim)
+    if mine is not None and end not in ("let go", "losses"):
+        assert await shift.end(mine, end)
+    assert await desk.counted(ADA) == (2000, 300, 1000, 150)
+    await desk.ledger.settle(other.id, 10, 1)
+    assert await desk.counted(ADA) == (2010, 301, 0, 0)
+
+
+async def test_what_a_killed_process_had_reserved_is_spent_unless_somebody_works_on_its_task(
+    desk: Desk, tmp_path: Path
+) -> None:
+    store, turns = SqlStore(desk.database), Turns(desk.database)
+    gone, lives, queued, paused = (samples.task() for _ in range(4))
+    for task in (queued, paused):
+        await turns.submit(task)
+    await turns.wish(paused.id, "pause", "ada")
+    for task in (gone, lives, queued, paused):
+        assert isinstance(await desk.reserve(await desk.wish(task), Scope("task", task.id)), Granted)
+    with lease.hold(tmp_path / "locks", f"{lives.id}.1"):
+        found = await forfeit_abandoned(tmp_path, store)
+    local = [] if desk.database.place.startswith("postgres") else [gone.id]
+    assert sorted(found) == sorted([*local, paused.id])
+    assert await desk.ledger.holders() == sorted({gone.id, lives.id, queued.id} - set(local))

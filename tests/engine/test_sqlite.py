@@ -195,3 +195,17 @@ async def test_the_state_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     await store.recent()
     await store.close()
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+async def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "state.db")
+    await database.write(lambda db: db.execute("CREATE TABLE a (id TEXT PRIMARY KEY)"))
+    query = "CREATE TABLE b (a TEXT REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED)"
+    await database.write(lambda db: db.execute(query))
+    assert database._connection is not None
+    database._connection.execute("PRAGMA foreign_keys = ON")
+    with pytest.raises(StoreError, match="FOREIGN KEY"):  # told at the commit
+        await database.write(lambda db: db.execute("INSERT INTO b VALUES ('none')"))
+    assert not database._connection.in_transaction
+    assert await database.read(lambda db: db.execute("SELECT count(*) FROM b").fetchone()[0]) == 0
+    await database.close()

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.events import Failed
 from midwatch.engine import handing
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.handing import find_lost, hand_over, sweep
+from midwatch.engine.letters import Letter
 from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
 from midwatch.engine.store.sql import SqlStore
 from midwatch.engine.turns import BATCH, Asked, Filter, Turns
@@ -137,8 +139,9 @@ async def test_wishes_reach_a_running_turn_and_settle_a_waiting_one_at_once(desk
     with pytest.raises(InputError, match="cancelled already"):
         await desk.turns.wish(turn.task, "cancel", "bob")
     task = (await SqlStore(desk.database).find(turn.task)).task
-    with pytest.raises(InputError, match="was cancelled"):
-        await desk.turns.again(task, "retry")
+    with pytest.raises(InputError, match="was cancelled") as refused:
+        await desk.turns.again(task, "resume")
+    assert "midwatch retry" in refused.value.mend
     await desk.turns.say(task, "do it after all", "ada")
     assert await shift.unclosed() == []
 
@@ -250,3 +253,66 @@ async def test_a_long_queue_hides_no_turn_that_the_engine_has_lost(desk: Desk, m
     assert len(looked) == 3
     assert [turn.id for turn in await desk.turns.waiting()] == [last.id]
     await engine.close()
+
+
+async def test_what_was_cancelled_can_be_tried_again_and_what_is_done_is_not_gone_on_with(desk: Desk) -> None:
+    task = samples.task()
+    turn = await desk.turns.submit(task)
+    await desk.turns.wish(task.id, "cancel", "ada")
+    again = await desk.turns.again(task, "retry")
+    assert (again.number, again.kind, again.status) == (turn.number + 1, "retry", "queued")
+    mine = await (shift := await desk.shift("one")).begin(again.run)
+    assert mine is not None
+    await shift.end(mine, "done")
+    for kind in ("resume", "retry"):
+        with pytest.raises(InputError, match="is done") as refused:
+            await desk.turns.again(task, kind)
+        assert "midwatch tell" in refused.value.mend
+    assert (await desk.turns.again(task, "choose")).number == 3
+
+
+async def test_some_that_cannot_be_closed_do_not_hide_the_others(desk: Desk) -> None:
+    turns = [await desk.turns.submit(samples.task()) for _ in range(5)]
+    for turn in turns:
+        await desk.turns.wish(turn.task, "cancel", "ada")
+    shift = await desk.shift("one")
+    first = await shift.unclosed(limit=3)
+    second = await shift.unclosed(first[-1].id, limit=3)
+    assert [turn.id for turn in (*first, *second)] == sorted(turn.id for turn in turns)
+
+
+async def test_tries_count_from_when_the_task_last_got_further(desk: Desk) -> None:
+    task = samples.task()
+    turn = await desk.turns.submit(task, [samples.started(task)])
+    shift, store = await desk.shift("one"), SqlStore(desk.database)
+
+    async def fails(*events: object) -> int:
+        mine = await shift.begin((await desk.turns.get(turn.id)).run)
+        assert mine is not None
+        await store.append(f"{task.id}.1", 0, events)
+        counted = await shift.tries(mine)
+        await shift.again(mine, failed=True)
+        assert (await desk.turns.get(turn.id)).tries == counted
+        return counted
+
+    failed = Failed("the endpoint is down", "start it")
+    assert [await fails(failed), await fails(failed), await fails(samples.reply())] == [1, 2, 1]
+    assert [await fails(failed), await fails(failed, samples.reply()), await fails()] == [2, 1, 2]
+
+
+async def test_of_two_messages_in_the_same_words_the_one_that_is_missing_is_told_by_what_was_heard(desk: Desk) -> None:
+    task = samples.task()
+    mine = await (shift := await desk.shift("one")).begin((await desk.turns.submit(task)).run)
+    assert mine is not None
+    for text in ("go on", "go on", "else"):
+        await desk.turns.say(task, text, "ada")
+    attempt = f"{task.id}.1"
+    await shift.delivered([(attempt, 1)])
+    letters = await shift.letters(task.id)
+    assert [(letter.number, letter.waits) for letter in letters] == [(1, False), (2, True), (3, True)]
+    assert (await shift.wanted())[1] == [letter for letter in letters if letter.waits]
+    await shift.settle(task.id, but="")
+    await shift.delivered([(attempt, 3)])
+    await desk.turns.say(task, "go on", "ada")
+    found: list[Letter] = list(await shift.letters(task.id))
+    assert [(letter.number, letter.waits) for letter in found] == [(1, False), (4, True)]

@@ -11,9 +11,14 @@ import pytest
 from fastapi import Depends, Response
 
 from midwatch.domain.ids import new_task_id
+from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.people import Change
+from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
+from midwatch.server.accounts.caller import require
+from midwatch.server.accounts.desk import Who
 from midwatch.server.accounts.repeating import Operation, operation
 from tests.support.site import Site, program, site_of
 
@@ -180,3 +185,38 @@ async def test_a_key_opens_nothing_to_a_token_that_may_only_read(site: Site) -> 
         assert made.status_code == 201
         again = await client.post("/api/v1/users", json={"name": "eve"}, headers=keyed("k"))
         assert again.status_code == 403
+
+async def test_whoever_may_not_ask_any_more_is_not_answered_as_before(shop: Shop) -> None:
+    desk, rights = shop.site.desk, Deed(SERVER, "role", "x")
+    name = (await desk.repositories.register(Registered("b" * 20, "bench", "/bench", 0.0), rights)).id
+
+    @shop.site.app.post("/api/v1/bench", status_code=201)
+    async def bench(who: Who) -> dict[str, bool]:
+        require(who, name, "member", "bench")
+        return {"made": True}
+
+    async def again() -> int:
+        return (await ada.post("/api/v1/bench", json={}, headers=keyed("k"))).status_code
+
+    async with shop.site.signed_in("ada") as ada:
+        account = await desk.people.named("ada")
+        assert account is not None
+        await desk.repositories.give(account.id, name, "member", rights)
+        assert [await again(), await again()] == [201, 201]
+        await desk.repositories.give(account.id, name, "viewer", rights)
+        assert await again() == 403
+        await desk.repositories.take(account.id, name, rights)
+        assert await again() == 404
+        await desk.repositories.give(account.id, name, "maintainer", rights)
+        assert await again() == 201
+
+
+async def test_whoever_is_no_administrator_any_more_is_not_answered_as_one(site: Site) -> None:
+    async with site.signed_in("root", admin=True) as root:
+        made = [await root.post("/api/v1/users", json={"name": "eve"}, headers=keyed("k")) for _ in range(2)]
+        assert [one.status_code for one in made] == [201, 201]
+        account = await site.desk.people.named("root")
+        assert account is not None
+        await site.user("other", admin=True)
+        await site.desk.people.change(account.id, Change(admin=False), Deed(SERVER, "user.change", account.id))
+        assert (await root.post("/api/v1/users", json={"name": "eve"}, headers=keyed("k"))).status_code == 404

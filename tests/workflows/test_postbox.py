@@ -38,3 +38,15 @@ def test_a_message_that_stands_in_the_log_already_is_not_said_again_after_a_cras
     box.event(said(9, "go"))
     assert list(box.arrived) == [FIRST.key, SECOND.key]
     assert len(box.take("t.2")) == 1
+
+
+def test_of_two_messages_in_the_same_words_the_second_is_not_taken_for_the_first() -> None:
+    heard = Letter("t.1", 1, "ada", "go", 3, delivered=1)
+    box = Postbox()
+    box.put([SECOND])  # seen first by whoever looks between
+    box.put([heard, SECOND])
+    box.event(said(7, "go"))  # written after both were said, and it was the first
+    assert [message.text for message in box.take("t.1")] == ["go"]
+    assert SECOND.key not in box.arrived
+    box.event(said(9, "go"))
+    assert list(box.arrived) == [heard.key, SECOND.key]

@@ -11,6 +11,9 @@ import pytest
 from midwatch import reading, wiring
 from midwatch.domain.events import Message, Stopped
 from midwatch.engine.turns import Turns
+from midwatch.workflows.cancelling import cancel
+from midwatch.workflows.reopening import Shelf
+from tests.support import samples
 from tests.support.model_server import ModelServer, serving
 from tests.support.office import Office, ended, ending, serving_counts
 
@@ -96,3 +99,28 @@ async def test_a_message_a_pause_and_a_cancel_reach_a_running_turn(office: Offic
         assert (report.status, report.finished) == ("cancelled", True)
         for each in (task, other):
             assert (await reading.verify(home, each.id)).faults == ()
+        # after all: it goes on from where it was
+        await turns.again(other, "retry")
+        await office.until(lambda all_: [t.status for t in all_ if t.task == other.id] == ["done", "cancelled"])
+    assert (await ending(office, [other], 4)).faults == ()
+
+
+@on_sqlite
+async def test_tasks_that_were_cancelled_before_they_were_given_to_the_model_begin_after_all(office: Office) -> None:
+    retried, told = await office.submit(2)
+    async with office.home() as home:
+        turns = Turns(home.store.database)
+        for task in (retried, told):
+            await home.store.append(f"{task.id}.1", 0, [samples.started(task)])
+            await turns.wish(task.id, "cancel", "bob")
+            await cancel(Shelf(home.state, home.store, home.forge), task.id, "bob")
+        await turns.again(retried, "retry")
+        await turns.say(told, "Mind the gap.", "ada")
+        office.worker()
+        await office.until(lambda all_: sorted(t.status for t in all_) == ["cancelled"] * 2 + ["done"] * 2)
+        for task, words in ((retried, []), (told, ["Mind the gap."])):
+            events = await home.store.read(f"{task.id}.1")
+            said = [e.body.text for e in events if isinstance(e.body, Message) and e.body.author == "person"]
+            assert said[1:] == words
+            assert (await reading.verify(home, task.id)).faults == ()
+        assert len(await home.forge.list()) == 2

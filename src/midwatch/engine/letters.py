@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from midwatch.engine.database.base import Connection
 
-_SELECT = "SELECT attempt, number, author, text, after FROM message"
+_SELECT = "SELECT attempt, number, author, text, after, delivered FROM message"
+_WAITING, _STANDS, _NOT_FOR_IT = 0, 1, 2
+"""How a message is `delivered`: not yet as far as is known, it stands in the log, the attempt is not to hear it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,12 @@ class Letter:
     text: str
     after: int
     """How many events the attempt had when it was written."""
+    delivered: int = _WAITING
+
+    @property
+    def waits(self) -> bool:
+        """It has not been seen in the attempt's log."""
+        return self.delivered == _WAITING
 
     @property
     def key(self) -> tuple[str, int]:
@@ -54,14 +62,25 @@ def stands(db: Connection, task_id: str, number: int, created: float) -> bool:
 
 def undelivered(db: Connection, task_id: str) -> list[Letter]:
     """What attempts of the task have not been seen to hear, in the order it was said."""
-    query = f"{_SELECT} WHERE task = ? AND delivered = 0 ORDER BY attempt, number"
+    query = f"{_SELECT} WHERE task = ? AND delivered = {_WAITING} ORDER BY attempt, number"
+    return [Letter(*row) for row in db.execute(query, (task_id,))]
+
+
+def to_find(db: Connection, task_id: str) -> list[Letter]:
+    """The same, with what they have heard already in the same words: in the log, that is told from this only by the
+    order in which it was said."""
+    query = (
+        f"{_SELECT} WHERE task = ? AND (delivered = {_WAITING} OR (delivered = {_STANDS} AND EXISTS ("  # noqa: S608
+        "SELECT 1 FROM message waiting WHERE waiting.task = message.task AND waiting.attempt = message.attempt "
+        f"AND waiting.text = message.text AND waiting.delivered = {_WAITING}))) ORDER BY attempt, number"
+    )
     return [Letter(*row) for row in db.execute(query, (task_id,))]
 
 
 def undelivered_to(db: Connection, worker: str) -> list[Letter]:
     """The same, of all tasks whose turns that worker has."""
     query = (
-        f"{_SELECT} WHERE delivered = 0 AND EXISTS (SELECT 1 FROM turn WHERE turn.task = message.task "  # noqa: S608
+        f"{_SELECT} WHERE delivered = {_WAITING} AND EXISTS (SELECT 1 FROM turn WHERE turn.task = message.task "  # noqa: S608
         "AND turn.status = 'running' AND turn.worker = ?) ORDER BY attempt, number"
     )
     return [Letter(*row) for row in db.execute(query, (worker,))]
@@ -69,9 +88,10 @@ def undelivered_to(db: Connection, worker: str) -> list[Letter]:
 
 def delivered(db: Connection, keys: Sequence[tuple[str, int]]) -> None:
     """These stand in their attempts' logs."""
-    db.executemany("UPDATE message SET delivered = 1 WHERE attempt = ? AND number = ?", keys)
+    db.executemany(f"UPDATE message SET delivered = {_STANDS} WHERE attempt = ? AND number = ?", keys)  # noqa: S608
 
 
 def settle(db: Connection, task_id: str, but: str) -> None:
     """No attempt of the task, but that one, waits for a message any more."""
-    db.execute("UPDATE message SET delivered = 1 WHERE task = ? AND attempt <> ?", (task_id, but))
+    query = f"UPDATE message SET delivered = {_NOT_FOR_IT} WHERE task = ? AND attempt <> ? AND delivered = {_WAITING}"  # noqa: S608
+    db.execute(query, (task_id, but))

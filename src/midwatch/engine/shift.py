@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from midwatch.engine import letters
+from midwatch.engine.budgets.ledger import forfeit
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.letters import Letter
 from midwatch.engine.turns import FIELDS, Turn, newest, next_turn
 
 MOST_LOSSES = 100
 """Workers that may die over one turn before it fails: it may be what kills them."""
+MOST_UNCLOSED = 20
+"""Turns of one look for logs that are to be closed."""
+_MOVES = ("model_replied", "tool_finished")
+"""Events with which a task gets further; others are written with each try."""
 _AS_WISHED = (
     "status = CASE wish WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END, "
     "unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, wish = '', worker = ''"
@@ -62,6 +67,7 @@ class Shift:
             values = (ended, error, mend, int(unclosed or after_all), turn.id, turn.round, self._worker)
             if not db.execute(query, values).rowcount:
                 return False
+            forfeit(db, turn.task)
             if last is not None and said and not after_all:
                 next_turn(db, last, "message", paused=wish == "pause")
             return True
@@ -69,18 +75,25 @@ class Shift:
         return await self._database.write(work)
 
     async def again(self, turn: Turn, delay: float = 0.0, *, failed: bool = False) -> bool:
-        """Put the turn back into the queue, to begin after so many seconds. `failed`: it counts as a try. A wish that
-        came meanwhile is fulfilled instead. False when it was not this worker's."""
+        """Put the turn back into the queue, to begin after so many seconds. `failed`: it counts as a try (see `tries`).
+        A wish that came meanwhile is fulfilled instead. False when it was not this worker's."""
 
         def work(db: Connection) -> bool:
+            tries, moves = _tries(db, turn) if failed else (turn.tries, None)
             query = (
-                f"UPDATE turn SET {_AS_WISHED}, round = round + 1, tries = tries + ?, "  # noqa: S608 - our own words
-                f"begin_at = {db.clock} + ?, changed = {db.clock} "
-                f"WHERE {_HELD}"
+                f"UPDATE turn SET {_AS_WISHED}, round = round + 1, tries = ?, "  # noqa: S608 - our own words
+                f"moves = coalesce(CAST(? AS BIGINT), moves), begin_at = {db.clock} + ?, changed = {db.clock} "
+                f"WHERE {_HELD} RETURNING task, status"
             )
-            return db.execute(query, (int(failed), delay, turn.id, turn.round, self._worker)).rowcount > 0
+            rows = db.execute(query, (tries, moves, delay, turn.id, turn.round, self._worker)).fetchall()
+            _give_up(db, rows)
+            return bool(rows)
 
         return await self._database.write(work)
+
+    async def tries(self, turn: Turn) -> int:
+        """How often the turn could not go on, this time included, since its task last got further."""
+        return await self._database.read(lambda db: _tries(db, turn)[0])
 
     async def let_go(self) -> int:
         """Put all of this worker's turns back into the queue, or fulfil what is wished of them; how many."""
@@ -88,9 +101,11 @@ class Shift:
         def work(db: Connection) -> int:
             query = (
                 f"UPDATE turn SET {_AS_WISHED}, round = round + 1, "  # noqa: S608 - our own words
-                f"changed = {db.clock} WHERE status = 'running' AND worker = ?"
+                f"changed = {db.clock} WHERE status = 'running' AND worker = ? RETURNING task, status"
             )
-            return db.execute(query, (self._worker,)).rowcount
+            rows = db.execute(query, (self._worker,)).fetchall()
+            _give_up(db, rows)
+            return len(rows)
 
         return await self._database.write(work)
 
@@ -106,8 +121,8 @@ class Shift:
         return await self._database.read(work)
 
     async def letters(self, task_id: str) -> Sequence[Letter]:
-        """What attempts of the task have not been seen to hear."""
-        return await self._database.read(lambda db: letters.undelivered(db, task_id))
+        """What attempts of the task have not been seen to hear, with what they have heard in the same words."""
+        return await self._database.read(lambda db: letters.to_find(db, task_id))
 
     async def delivered(self, keys: Sequence[tuple[str, int]]) -> None:
         """These messages stand in their logs."""
@@ -117,15 +132,16 @@ class Shift:
         """No attempt of the task, but that one, waits for a message any more."""
         await self._database.write(lambda db: letters.settle(db, task_id, but))
 
-    async def unclosed(self, limit: int = 20) -> Sequence[Turn]:
+    async def unclosed(self, after: str = "", limit: int = MOST_UNCLOSED) -> Sequence[Turn]:
         """Turns that were cancelled while nobody worked on them, and their logs do not say so yet; those after which
-        no other turn was opened."""
+        no other turn was opened. By their ids, those that come after that id: whoever looks again goes on there, so
+        that some that cannot be closed do not hide the others."""
         query = (
             f"SELECT {FIELDS} FROM turn WHERE unclosed = 1 AND status = 'cancelled' "  # noqa: S608 - our own words
             "AND NOT EXISTS (SELECT 1 FROM turn later WHERE later.task = turn.task AND later.number > turn.number) "
-            "LIMIT ?"
+            "AND id > ? ORDER BY id LIMIT ?"
         )
-        return await self._database.read(lambda db: [Turn(*row) for row in db.execute(query, (limit,))])
+        return await self._database.read(lambda db: [Turn(*row) for row in db.execute(query, (after, limit))])
 
     async def closed(self, turn: Turn) -> None:
         """The log of that turn says how it ended."""
@@ -138,12 +154,31 @@ def reclaim(db: Connection) -> list[str]:
     gone = "status = 'running' AND worker NOT IN (SELECT id FROM worker)"
     query = (
         f"UPDATE turn SET status = 'failed', error = ?, mend = ?, worker = '', changed = {db.clock} "  # noqa: S608
-        f"WHERE {gone} AND losses >= ?"
+        f"WHERE {gone} AND losses >= ? RETURNING task, status"
     )
     mend = "see what their machine's log says of memory; then `midwatch retry` goes on with it"
-    db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES))
+    _give_up(db, db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES)).fetchall())
     query = (
         f"UPDATE turn SET {_AS_WISHED}, "  # noqa: S608 - our own words
-        f"losses = losses + 1, changed = {db.clock} WHERE {gone} RETURNING id"
+        f"losses = losses + 1, changed = {db.clock} WHERE {gone} RETURNING task, status, id"
     )
-    return [row[0] for row in db.execute(query)]
+    rows = db.execute(query).fetchall()
+    _give_up(db, rows)
+    return [row[2] for row in rows]
+
+
+def _give_up(db: Connection, rows: Sequence[Sequence[str]]) -> None:
+    """Tasks and how their turns stand now: of those that nobody goes on with by himself, nothing stays reserved."""
+    for task in sorted({row[0] for row in rows if row[1] != "queued"}):
+        forfeit(db, task)
+
+
+def _tries(db: Connection, turn: Turn) -> tuple[int, int]:
+    """How often the turn could not go on, this time included, since its task last got further; and how far that is."""
+    query = (
+        f"SELECT count(*) FROM event WHERE kind IN ({', '.join('?' for _ in _MOVES)}) "  # noqa: S608 - our own words
+        "AND attempt IN (SELECT id FROM attempt WHERE task = ?)"
+    )
+    moves = int(db.execute(query, (*_MOVES, turn.task)).fetchone()[0])
+    row = db.execute("SELECT moves FROM turn WHERE id = ?", (turn.id,)).fetchone()
+    return (turn.tries + 1 if row is None or moves <= row[0] else 1), moves

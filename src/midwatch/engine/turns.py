@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from midwatch.domain.errors import InputError
 from midwatch.engine import letters
+from midwatch.engine.budgets.ledger import forfeit
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.store.sql import insert
 
@@ -57,7 +58,7 @@ class Turn:
     handed: int
     """The round that the engine was last given."""
     tries: int
-    """How often it could not go on."""
+    """How often it could not go on since its task last got further."""
     losses: int
     """How many of its workers have died."""
     begin_at: float
@@ -108,8 +109,9 @@ class Turns:
         return await self.database.write(work)
 
     async def again(self, task: Task, kind: str, asked: Asked | None = None) -> Turn:
-        """Open the next turn (`retry`, `resume`) of a task. A paused turn is queued itself. Raises InputError while
-        another one is queued or running, and for a task that was cancelled."""
+        """Open the next turn (`retry`, `resume`, `choose`) of a task. A paused turn is queued itself. Raises InputError
+        while another one is queued or running, for what is done already where only `choose` finds something to do, and
+        for a task that was cancelled unless it is a `retry`."""
         wanted = asked or Asked()
 
         def work(db: Connection) -> Turn:
@@ -121,10 +123,15 @@ class Turns:
                 raise InputError(
                     f"task {task.id} is {last.status} already", f"`midwatch show {task.id}` shows how far it is"
                 )
-            if last is not None and last.status == "cancelled":
+            if last is not None and last.status == "cancelled" and kind != "retry":
                 raise InputError(
                     f"task {task.id} was cancelled",
-                    f"`midwatch fork {task.id}` makes a task of its own of it; a message takes it up again, too",
+                    f"`midwatch retry {task.id}` goes on with it after all, `midwatch fork` makes another of it",
+                )
+            if last is not None and last.status == "done" and kind in ("resume", "retry"):
+                raise InputError(
+                    f"task {task.id} is done, so there is nothing to go on with",
+                    f"`midwatch tell {task.id}` goes on with what you say, `midwatch fork` makes another of it",
                 )
             return _open(db, task.id, kind, task.repository, wanted)
 
@@ -168,6 +175,7 @@ class Turns:
                 status = "cancelled" if wish == "cancel" else "paused"
                 query = f"UPDATE turn SET status = ?, wished_by = ?, wish = '', unclosed = ?, changed = {db.clock} WHERE id = ?"  # noqa: S608, E501 - our own words
                 db.execute(query, (status, by, int(status == "cancelled"), last.id))
+                forfeit(db, task_id)
             return _found(db, last.id)
 
         return await self.database.write(work)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from midwatch import __version__, wiring
 from midwatch.domain.errors import InputError
 from midwatch.engine.turns import BATCH, INTERACTIVE, Asked
+from midwatch.server.accounts.caller import require_trusted
 from midwatch.server.problems import Problem, conflicting
 from midwatch.workflows import forking
 from midwatch.workflows.reopening import Shelf
@@ -63,14 +64,14 @@ def require_contained(visit: Visit, task: Task) -> None:
     """Raises Problem 403 for whoever would have a task go on whose commands run without a sandbox because an
     administrator said so: what they say to it would be done on the server itself."""
     usual = visit.service.home.settings.sandbox.driver == "process"
-    if task.sandbox == "process" and not usual and not visit.who.admin:
-        raise Problem(403, "this task has no sandbox: it is for administrators of the server")
+    if task.sandbox == "process" and not usual:
+        require_trusted(visit.who, "this task has no sandbox: it is for administrators of the server")
 
 
 async def _require_allowed(visit: Visit, asked: TaskAsked) -> None:
     """Who may say that commands run without a sandbox, or that what a repository says is to be trusted."""
-    if (asked.mode == "full" or asked.sandbox == "process") and not visit.who.admin:
-        raise Problem(403, "commands without a sandbox are for administrators of the server")
+    if asked.mode == "full" or asked.sandbox == "process":
+        require_trusted(visit.who, "commands without a sandbox are for administrators of the server")
     if asked.trust_project or asked.trust_recipe or asked.include_uncommitted:
         await visit.repository(asked.repository, "maintainer")
     if (asked.model or "").startswith("replay/"):

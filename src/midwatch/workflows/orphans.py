@@ -14,8 +14,9 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +34,10 @@ from midwatch.workspace.layers.cache import Cache
 _A_DAY = 86400.0
 _SCRATCH = ("repos/new-*", "repos/*.git/visible/new-*", "repos/*.git/index-*", "repos/*.git/lfs-*", "roots/new-*")
 """Folders without a lock, in which something is made within minutes."""
+
+
+async def _nothing() -> frozenset[str]:
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +63,36 @@ class Swept:
     """Why, a sentence each, as far as it is known."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """What live workers own."""
+
+    known: frozenset[str]
+    """When the look began."""
+    now: Callable[[], frozenset[str]]
+    """Asks again, on another thread than the event loop's. Raises StoreError."""
+
+
 @dataclass(frozen=True)
 class Sweeper:
     """Looks through one state folder. Holds no state; any number of processes may do so at once."""
 
     state: Path
     store: Store
-    claimed: frozenset[str] = field(default_factory=frozenset)
-    """Attempts that a live worker owns though their locks may not show it: those of other machines."""
+    claimed: Callable[[], Awaitable[frozenset[str]]] = _nothing
+    """Asked for the attempts that a live worker owns though their locks may not show it: those of other machines. Once
+    for each look, and again before anything of an attempt is removed."""
 
     async def find(self) -> tuple[Orphan, ...]:
         """Look, and change nothing. Takes some milliseconds, and more with many attempts."""
-        found = await asyncio.to_thread(lambda: [orphan for orphan, _ in self._things()])
+        claims = await self._claims()
+        found = await asyncio.to_thread(lambda: [orphan for orphan, _ in self._things(claims)])
         return (*found, *[Orphan("ref", f"{store} {ref}", why) for store, ref, why in await self._refs()])
 
     async def remove(self) -> Swept:
         """Remove what there is. May be called at any time; whatever lives goes on untouched."""
         found, troubles = await self.find(), []
-        troubles += await asyncio.to_thread(self._remove)
+        troubles += await asyncio.to_thread(self._remove, await self._claims())
         for store, ref, _ in await self._refs():
             try:
                 await stray_refs.remove(store, ref)
@@ -86,9 +103,17 @@ class Sweeper:
     async def _refs(self) -> list[tuple[Path, str, str]]:
         return await stray_refs.find(self.state, self.store)
 
-    def _remove(self) -> list[str]:
+    async def _claims(self) -> _Claims:
+        loop = asyncio.get_running_loop()
+
+        async def ask() -> frozenset[str]:
+            return await self.claimed()
+
+        return _Claims(await ask(), lambda: asyncio.run_coroutine_threadsafe(ask(), loop).result())
+
+    def _remove(self, claims: _Claims) -> list[str]:
         troubles = []
-        for orphan, undo in self._things():
+        for orphan, undo in self._things(claims):
             try:
                 undo()
             except MidwatchError as error:
@@ -97,42 +122,42 @@ class Sweeper:
                 troubles.append(f"{orphan.place} cannot be removed: {error.strerror}")
         return troubles
 
-    def _things(self) -> Iterator[tuple[Orphan, Callable[[], object]]]:
+    def _things(self, claims: _Claims) -> Iterator[tuple[Orphan, Callable[[], object]]]:
         """Everything, each with what removes it. Processes come first, so that nothing writes where is deleted."""
         left = leftovers.find()
         for pid in left.processes:
             yield Orphan("process", str(pid), "it is of a box whose worker is dead"), leftovers.remove
         for group in left.groups:
             yield Orphan("group", str(group), "its worker is dead"), leftovers.remove
-        yield from self._attempts()
+        yield from self._attempts(claims)
         yield from self._shells()
-        yield from self._locks()
+        yield from self._locks(claims)
         yield from self._checkouts()
         yield from self._files()
 
-    def _is_live(self, attempt: str) -> bool:
-        return self._is_claimed(attempt) or lease.holder(self.state / "locks", attempt) is not None
+    def _is_live(self, attempt: str, claims: _Claims) -> bool:
+        return self._is_claimed(attempt, claims.known) or lease.holder(self.state / "locks", attempt) is not None
 
-    def _is_claimed(self, attempt: str) -> bool:
-        return attempt in self.claimed or _held_as_before(self.state / "locks" / f"{attempt}.lock")
+    def _is_claimed(self, attempt: str, claimed: frozenset[str]) -> bool:
+        return attempt in claimed or _held_as_before(self.state / "locks" / f"{attempt}.lock")
 
-    def _attempts(self) -> Iterator[tuple[Orphan, Callable[[], object]]]:
+    def _attempts(self, claims: _Claims) -> Iterator[tuple[Orphan, Callable[[], object]]]:
         for folder in _mine(self.state.glob("attempts/*")):
             if folder.name.startswith("old-"):
                 yield Orphan("folder", str(folder), "it was set aside to be deleted"), partial(delete, folder)
-            elif not self._is_live(folder.name):
+            elif not self._is_live(folder.name, claims):
                 why = f"no process works on attempt {folder.name}"
                 for place in fused.mounts_below(folder):
-                    yield Orphan("mount", str(place), why), partial(self._take_away, folder)
-                yield Orphan("folder", str(folder), why), partial(self._take_away, folder)
+                    yield Orphan("mount", str(place), why), partial(self._take_away, folder, claims)
+                yield Orphan("folder", str(folder), why), partial(self._take_away, folder, claims)
 
-    def _take_away(self, folder: Path) -> None:
+    def _take_away(self, folder: Path, claims: _Claims) -> None:
         """Delete an attempt's folder, unless the attempt has begun to live. Its lock is held only as long as it takes
         to move the folder aside: an attempt that begins waits longer than that for it."""
         locks, aside = self.state / "locks", None
         try:
             with lease.hold(locks, folder.name):
-                if not self._is_claimed(folder.name):
+                if not self._is_claimed(folder.name, claims.now()):
                     aside = set_aside(folder)
         except InputError:
             return
@@ -149,12 +174,18 @@ class Sweeper:
                     yield Orphan("mount", str(place), why), partial(fused.unmount_below, folder)
                 yield Orphan("folder", str(folder), why), partial(delete, folder)
 
-    def _locks(self) -> Iterator[tuple[Orphan, Callable[[], object]]]:
+    def _locks(self, claims: _Claims) -> Iterator[tuple[Orphan, Callable[[], object]]]:
         locks = self.state / "locks"
         for name in lease.left(locks):
-            if not self._is_claimed(name):
+            if not self._is_claimed(name, claims.known):
                 where = str(locks / f"{name}.lock")
-                yield Orphan("lock", where, "its process is dead"), partial(_let_go, locks, name)
+                yield Orphan("lock", where, "its process is dead"), partial(self._let_go, name, claims)
+
+    def _let_go(self, attempt: str, claims: _Claims) -> None:
+        if self._is_claimed(attempt, claims.now()):
+            return
+        with suppress(InputError), lease.hold(self.state / "locks", attempt):  # else it lives again
+            pass
 
     def _checkouts(self) -> Iterator[tuple[Orphan, Callable[[], object]]]:
         for folder in base_checkout.left(self.state):
@@ -198,14 +229,6 @@ def _is_old(folder: Path) -> bool:
         return time.time() - folder.lstat().st_mtime > _A_DAY
     except FileNotFoundError:
         return False
-
-
-def _let_go(locks: Path, attempt: str) -> None:
-    try:
-        with lease.hold(locks, attempt):
-            pass
-    except InputError:  # it lives again
-        pass
 
 
 def _mine(paths: Iterable[Path]) -> Iterator[Path]:

@@ -23,11 +23,12 @@ class Postbox(Silent):
         """The events with which they did: an event that is seen again brings no other letter."""
 
     def put(self, letters: Sequence[Letter]) -> None:
-        """These are to be said. Those it has had already are not said twice."""
+        """These are to be said. Those it has had already are not said twice, and those that stand in the log are only
+        told from others in the same words."""
         for letter in letters:
             if letter.key not in self._letters:
                 self._letters[letter.key] = letter
-                self._waiting.append(letter)
+                self._waiting += [letter] if letter.waits else []
 
     def take(self, attempt: str) -> Sequence[Message]:
         """See `Parts.inbox`."""
@@ -40,7 +41,7 @@ class Postbox(Silent):
         body = event.body
         if not isinstance(body, Message) or body.author != "person" or (event.attempt, event.seq) in self._seen:
             return
-        for letter in self._letters.values():
+        for letter in sorted(self._letters.values(), key=lambda letter: letter.number):  # as they were said
             known = letter.key in self._arrived or letter.attempt != event.attempt
             if not known and event.seq > letter.after and shown_prompt(letter.text) == body.text:
                 self._arrived.append(letter.key)
@@ -54,7 +55,7 @@ class Postbox(Silent):
         for attempt in sorted({letter.attempt for letter in self._letters.values()}):
             for event in await store.read(attempt):
                 self.event(event)
-        return [letter for letter in self._letters.values() if letter.key not in self._arrived]
+        return [one for one in self._letters.values() if one.waits and one.key not in self._arrived]
 
     @property
     def arrived(self) -> Sequence[tuple[str, int]]:

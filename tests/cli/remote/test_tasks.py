@@ -87,7 +87,7 @@ async def test_a_finished_task_is_told_more_and_forked(world: World) -> None:
 async def test_choosing_asks_for_an_attempt_that_there_is(world: World) -> None:
     task = await world.worked()
     again = await world.run("retry", task)
-    assert (again.code, "has not failed" in again.err) == (2, True)
+    assert (again.code, "is done" in again.err) == (2, True)
     whole = await world.run("choose", task)
     assert (whole.code, f"name the attempt: {task}.2" in whole.err) == (2, True)
     missing = await world.run("choose", f"{task}.7")

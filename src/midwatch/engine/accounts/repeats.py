@@ -35,6 +35,8 @@ class Stored:
     """JSON."""
     body: bytes | None
     """None where it held a secret, which is not kept."""
+    rights: str = ""
+    """JSON, or nothing: what the caller had to be allowed for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Repeats:
                 (key.account, key.token, key.route, key.digest, owner),
             )
             row = db.execute(
-                "SELECT digest, owner, status, headers, body, created, "  # noqa: S608 - our own words
+                "SELECT digest, owner, status, headers, body, rights, created, "  # noqa: S608 - our own words
                 f"CASE WHEN held < {db.clock} THEN 1 ELSE 0 END FROM repeatable "
                 f"WHERE account = ? AND token = ? AND route = ?{db.for_update}",
                 (key.account, key.token, key.route),
@@ -83,11 +85,11 @@ class Repeats:
 
     @staticmethod
     def _standing(db: Connection, key: Key, owner: str, row: tuple[Any, ...]) -> Mine | Standing | Stored:
-        digest, holder, status, headers, body, since, left = row
+        digest, holder, status, headers, body, rights, since, left = row
         if digest != key.digest:
             return Standing.ANOTHER
         if status:
-            return Stored(status, headers, None if body is None else bytes(body))
+            return Stored(status, headers, None if body is None else bytes(body), rights)
         if holder == owner:
             return Mine(since)
         if not left:
@@ -112,10 +114,11 @@ class Repeats:
     async def finish(self, key: Key, owner: str, answer: Stored) -> None:
         """Keep what it answered."""
         query = (
-            "UPDATE repeatable SET status = ?, headers = ?, body = ? "
+            "UPDATE repeatable SET status = ?, headers = ?, body = ?, rights = ? "
             "WHERE account = ? AND token = ? AND route = ? AND owner = ?"
         )
-        values = (answer.status, answer.headers, answer.body, key.account, key.token, key.route, owner)
+        stored = (answer.status, answer.headers, answer.body, answer.rights)
+        values = (*stored, key.account, key.token, key.route, owner)
         await self._database.write(lambda db: db.execute(query, values).rowcount)
 
     async def forget(self, key: Key, owner: str) -> None:

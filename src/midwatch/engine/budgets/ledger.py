@@ -64,6 +64,15 @@ class Ledger:
 
         await self._database.write(work)
 
+    async def holders(self) -> Sequence[str]:
+        """The tasks of which something is reserved."""
+        query = "SELECT DISTINCT task FROM reservation ORDER BY task"
+        return await self._database.read(lambda db: [row[0] for row in db.execute(query)])
+
+    async def forfeit(self, task: str) -> int:
+        """See `forfeit`. May be called twice."""
+        return await self._database.write(lambda db: forfeit(db, task))
+
     async def put(self, cap: Cap) -> None:
         """Set a cap, in the place of the one that the scope had for the same period. What is spent already stays spent:
         a cap below it lets no further call through."""
@@ -139,10 +148,27 @@ def _reserve(db: Connection, ask: Ask) -> Granted | Refused:
     if isinstance(found, Refused):
         return found  # and what was cut off stays counted
     db.execute(
-        "INSERT INTO reservation (id, attempt, day, scopes, microusd, tokens) VALUES (?, ?, ?, ?, ?, ?)",
-        (ask.id, wish.attempt, day, json.dumps([(s.kind, s.name) for s in ask.scopes]), *held[2:]),
+        "INSERT INTO reservation (id, attempt, task, day, scopes, microusd, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (ask.id, wish.attempt, _whole(ask), day, json.dumps([(s.kind, s.name) for s in ask.scopes]), *held[2:]),
     )
     return Granted(ask.id, found, held[2], held[3])
+
+
+def forfeit(db: Connection, task: str) -> int:
+    """Nobody works on a task any more: what its attempts, and those at its parts, have reserved and never settled
+    counts as spent, since what a cut-off call has cost is not known. How many reservations that were."""
+    rows = db.execute("DELETE FROM reservation WHERE task = ? RETURNING day, scopes, microusd, tokens", (task,))
+    changes: dict[_Row, _Change] = {}
+    found = rows.fetchall()
+    for day, scopes, money, tokens in found:
+        for row in _rows(_scopes(scopes), day):
+            changes[row] = _sum(changes.get(row, _NOTHING), (money, tokens, -money, -tokens))
+    _apply(db, changes)
+    return len(found)
+
+
+def _whole(ask: Ask) -> str:
+    return next((scope.name for scope in ask.scopes if scope.kind == "task"), task_of(ask.wish.attempt))
 
 
 def _day_of_owner(db: Connection, wish: Wish) -> str:

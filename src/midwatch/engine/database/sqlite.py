@@ -73,11 +73,11 @@ class SqliteDatabase:
             db.execute(f"BEGIN {mode}")
             try:
                 result = work(db)
+                db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:  # a full disk makes SQLite roll back by itself
                     db.execute("ROLLBACK")
                 raise
-            db.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._broken(error) from error
         return result

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Request, Security
@@ -11,6 +11,10 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 
 from midwatch.engine.accounts.words import SCOPES, Role, Scope, includes, scope_for
 from midwatch.server.problems import Problem
+
+
+Right = tuple[str, Role, str]
+"""The repository's id (empty for the whole server), the role on it, and what was asked for (see `require`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Caller:
     """`session`, or `token ID`."""
     address: str = ""
     """Where the request came from."""
+    used: list[Right] = field(default_factory=list, compare=False)
+    """What they had to be allowed for this request so far."""
 
     @property
     def admin(self) -> bool:
@@ -89,6 +95,7 @@ def require(who: Caller, repository_id: str, role: Role, what: str = "repository
         if scope_for(role) not in who.scopes:
             raise Problem(403, f"this token lacks the scope {scope_for(role)!r}")
         raise Problem(403, f"this needs the role {role} on the repository")
+    who.used.append((repository_id, role, what))
 
 
 def require_admin(who: Caller, what: str = "path") -> None:
@@ -97,6 +104,25 @@ def require_admin(who: Caller, what: str = "path") -> None:
         raise Problem(404, f"there is no such {what}")
     if not who.admin:
         raise Problem(403, "this token lacks the scope 'admin'")
+    who.used.append(("", "admin", what))
+
+
+def require_trusted(who: Caller, why: str) -> None:
+    """Raises Problem 403 with these words for whoever is no administrator, about a thing that they may see."""
+    if not who.admin:
+        raise Problem(403, why)
+    who.used.append(("", "admin", ""))
+
+
+def require_again(who: Caller, rights: Iterable[Right]) -> None:
+    """Raises Problem as it would be raised by now for a request that needs all of these."""
+    for repository_id, role, what in rights:
+        if repository_id:
+            require(who, repository_id, role, what)
+        elif what:
+            require_admin(who, what)
+        else:
+            require_trusted(who, "this is for administrators of the server")
 
 
 def scopes_up_to(scope: Scope) -> frozenset[Scope]:

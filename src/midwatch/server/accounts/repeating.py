@@ -19,7 +19,7 @@ from starlette.responses import Response
 from midwatch.domain.errors import MidwatchError
 from midwatch.domain.ids import task_id_at
 from midwatch.engine.accounts.repeats import HELD_SECONDS, Key, Mine, Repeats, Standing, Stored
-from midwatch.server.accounts.caller import Caller
+from midwatch.server.accounts.caller import Caller, require_again
 from midwatch.server.bodies import LARGEST, App, Receive, Scope, Send
 from midwatch.server.problems import Problem, answer, status_of
 
@@ -78,13 +78,16 @@ class Repeating:
             return None
         key, owner = replace(asked, digest=_digest(scope, body)), secrets.token_hex(16)
         found = await self._repeats.begin(key, owner)
+        who: Caller = scope["state"]["caller"]
+        if isinstance(found, Stored):  # whoever might not ask for it by now is not answered either
+            require_again(who, json.loads(found.rights or "[]"))
         if not isinstance(found, Mine):
             return _again(found)
         scope["state"]["operation"] = Operation(_of(key), found.since)
         return await self._done(key, owner, scope, _Replayed(body, receive))
 
     async def _done(self, key: Key, owner: str, scope: Scope, receive: Receive) -> Response:
-        caught = _Caught()
+        caught, who = _Caught(), scope["state"]["caller"]
         try:
             async with self._held(key, owner):
                 await self._app(scope, receive, caught)
@@ -95,7 +98,8 @@ class Repeating:
         if reply.status_code < 400:
             kept = {name: reply.headers[name] for name in _KEPT if name in reply.headers}
             secret = "no-store" in reply.headers.get("cache-control", "")
-            stored = Stored(reply.status_code, json.dumps(kept), None if secret else bytes(reply.body))
+            body, rights = None if secret else bytes(reply.body), json.dumps(sorted(set(who.used)))
+            stored = Stored(reply.status_code, json.dumps(kept), body, rights)
             await self._repeats.finish(key, owner, stored)
         else:  # nothing was done, and the same may be right later
             await self._repeats.forget(key, owner)

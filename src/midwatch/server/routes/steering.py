@@ -37,7 +37,8 @@ async def say(visiting: Visiting, task: TaskId, asked: MessageAsked) -> Told:
 
 @router.post("/cancel", status_code=202)
 async def cancel(visiting: Visiting, task: TaskId) -> Told:
-    """End the work on a task. What was done stays; a message takes it up again, and `fork` makes another of it."""
+    """End the work on a task. What was done stays; `retry` or a message takes it up again, and `fork` makes another
+    of it."""
     return await _wish(visiting, task, "cancel")
 
 
@@ -49,13 +50,13 @@ async def pause(visiting: Visiting, task: TaskId) -> Told:
 
 @router.post("/resume", status_code=202)
 async def resume(visiting: Visiting, task: TaskId) -> Told:
-    """Go on with a task that is paused or could not go on."""
+    """Go on with a task that is paused or has failed."""
     return await _again(visiting, task, "resume")
 
 
 @router.post("/retry", status_code=202)
 async def retry(visiting: Visiting, task: TaskId) -> Told:
-    """Try once more what has failed, from the last step in the log."""
+    """Try once more what has failed or was cancelled, from the last step in the log."""
     return await _again(visiting, task, "retry")
 
 
@@ -104,9 +105,6 @@ async def _wish(visiting: Visit, task_id: str, wish: Literal["cancel", "pause"])
 
 async def _again(visiting: Visit, task_id: str, kind: Literal["resume", "retry"]) -> Told:
     async def opened(turns: Turns, task: Task) -> Turn:
-        last = await turns.newest(task.id)
-        if kind == "retry" and last is not None and last.status == "done":
-            raise InputError(f"task {task.id} has not failed", f"`midwatch tell {task.id}` goes on with what you say")
         return await turns.again(task, kind, Asked(visiting.who.name))
 
     return await _steer(visiting, task_id, kind, opened)

@@ -70,6 +70,7 @@ CREATE TABLE repeatable (
     held DOUBLE PRECISION NOT NULL,
     status BIGINT NOT NULL DEFAULT 0,
     headers TEXT NOT NULL DEFAULT '',
+    rights TEXT NOT NULL DEFAULT '',
     body BLOB,
     PRIMARY KEY (account, token, route)
 ) WITHOUT ROWID;

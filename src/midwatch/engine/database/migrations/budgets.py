@@ -24,11 +24,14 @@ STEP = """
     CREATE TABLE reservation (
         id TEXT PRIMARY KEY,
         attempt TEXT NOT NULL,
+        task TEXT NOT NULL,
         day TEXT NOT NULL,
         scopes TEXT NOT NULL,
         microusd BIGINT NOT NULL,
         tokens BIGINT NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX reservation_of_attempt ON reservation (attempt);
+    CREATE INDEX reservation_of_task ON reservation (task);
 """
-"""`day` of spending is empty for all days together; `scopes` is a JSON array of pairs; what is settled is deleted."""
+"""`day` of spending is empty for all days together; `scopes` is a JSON array of pairs; what is settled is deleted.
+`task` of a reservation is the whole task, also where the attempt is at a part of it."""

@@ -18,6 +18,7 @@ STEP = """
         round BIGINT NOT NULL DEFAULT 1,
         handed BIGINT NOT NULL DEFAULT 0,
         tries BIGINT NOT NULL DEFAULT 0,
+        moves BIGINT NOT NULL DEFAULT 0,
         losses BIGINT NOT NULL DEFAULT 0,
         unclosed BIGINT NOT NULL DEFAULT 0,
         begin_at DOUBLE PRECISION NOT NULL,
@@ -52,3 +53,5 @@ STEP = """
     CREATE INDEX message_by_delivered ON message (delivered, task);
     CREATE INDEX message_of_task ON message (task, number);
 """
+"""`moves` of a turn: how many replies and results its task had when the turn last could not go on. `delivered` of a
+message is 1 when it stands in the attempt's log, 2 when the attempt is not to hear it."""
