@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -155,5 +155,6 @@ def contents(git: Git, instead: Mapping[str, Path] | None = None) -> Iterator[Co
             process.kill()
             for stream in (process.stdin, process.stdout):
                 assert stream is not None
-                stream.close()
+                with suppress(BrokenPipeError):  # it died before it was asked; `_failure` has said so
+                    stream.close()
             process.wait()
