@@ -1,14 +1,17 @@
-"""A tree being changed, as `git fast-import` changes one: only the folders on the way to a change are read and written.
+"""Trees of git: how two of them differ, and one being changed, as `git fast-import` changes one: only the folders on the way to a change are read and written.
 
 Folders that become empty are left out, as git knows none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 FOLDER = b"40000"
+
+Entry = tuple[bytes, str]
+"""Mode and id."""
 
 
 @dataclass(slots=True)
@@ -19,7 +22,7 @@ class Edited:
     """The bytes of a tree by its id."""
     name: str = ""
     """Its id as long as nothing has changed in it; empty for a new one."""
-    _entries: dict[bytes, tuple[bytes, str]] | None = None
+    _entries: dict[bytes, Entry] | None = None
     _open: dict[bytes, Edited] = field(default_factory=dict)
     """The folders in it that were looked into."""
 
@@ -77,13 +80,13 @@ class Edited:
             self._open[first] = Edited(self.read, name)
         return self._open[first]
 
-    def _there(self) -> dict[bytes, tuple[bytes, str]]:
+    def _there(self) -> dict[bytes, Entry]:
         if self._entries is None:
             self._entries = dict(entries(self.read(self.name), len(self.name) // 2))
         return self._entries
 
 
-def entries(tree: bytes, width: int) -> list[tuple[bytes, tuple[bytes, str]]]:
+def entries(tree: bytes, width: int) -> list[tuple[bytes, Entry]]:
     """Name, mode and id of all that is in a tree; an id has `width` bytes."""
     found, place = [], 0
     while place < len(tree):
@@ -92,3 +95,20 @@ def entries(tree: bytes, width: int) -> list[tuple[bytes, tuple[bytes, str]]]:
         place = end + 1 + width
         found.append((first, (mode, tree[end + 1 : place].hex())))
     return found
+
+def changes(read: Callable[[str], bytes], old: str, new: str) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
+    """Path, entry before and entry after of each file, link or submodule that differs between two trees; None where
+    there is none. Costs what differs."""
+    if old == new:
+        return
+    before, after = (dict(entries(read(tree), len(tree) // 2)) if tree else {} for tree in (old, new))
+    for name in sorted(before.keys() | after.keys()):
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        folders = [entry[1] if entry and entry[0] == FOLDER else "" for entry in (was, now)]
+        files = [entry if entry and entry[0] != FOLDER else None for entry in (was, now)]
+        if any(files):
+            yield name, files[0], files[1]
+        for path, one, other in changes(read, *folders):
+            yield name + b"/" + path, one, other

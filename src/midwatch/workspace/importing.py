@@ -101,8 +101,8 @@ class Import:
         if not self.started:
             return []
         if self._process is None:
-            with reading(self.git, self.store) as raw:
-                return _Written(raw, self._steps, sha256=self.sha256).run()
+            with reading(self.git) as raw:
+                return _Written(raw, self.store, self._steps, sha256=self.sha256).run()
         self._tell()
         questions = b"".join(b'get-mark :%d\nls :%d ""\n' % (n, n) for n in range(1, self._asked + 1))
         self.write(b"\n" + questions + b"done\n")
@@ -179,8 +179,8 @@ def _line(step: _Step) -> bytes:
 class _Written:
     """The steps done here, as git would do them."""
 
-    def __init__(self, raw: Raw, steps: list[_Step], *, sha256: bool) -> None:
-        self._raw, self._store, self._steps, self._sha256 = raw, raw.store, steps, sha256
+    def __init__(self, raw: Raw, store: Path, steps: list[_Step], *, sha256: bool) -> None:
+        self._raw, self._store, self._steps, self._sha256 = raw, store, steps, sha256
         self._made: dict[str, tuple[str, str]] = {}
         """Commit and tree by mark."""
 
