@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.task import Task
+from midwatch.engine.database.base import Connection
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.store.sqlite import SqliteStore
 from tests.support import samples
@@ -195,3 +198,34 @@ async def test_the_state_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
     await store.recent()
     await store.close()
     assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_writes_that_wait_are_committed_together_and_each_gets_its_own_answer(
+    tmp_path: Path, refused: bool
+) -> None:
+    database = SqliteDatabase(tmp_path / "state.db")
+
+    def kept(number: int) -> Callable[[Connection], int]:
+        def work(db: Connection) -> int:
+            db.execute("INSERT INTO task VALUES (?, '', '')", (f"t{number}",))
+            if number % 5 == 3:
+                raise InputError(f"not {number}", "")
+            if number % 5 == 4 and refused:
+                db.execute("INSERT INTO task VALUES (?, '', '')", (f"t{number}",))  # which the database refuses
+            return number
+
+        return work
+
+    answers = await asyncio.gather(*(database.write(kept(n)) for n in range(100)), return_exceptions=True)
+    for number, answer in enumerate(answers):
+        if number % 5 == 3:
+            assert isinstance(answer, InputError)
+            assert answer.message == f"not {number}"
+        elif number % 5 == 4 and refused:
+            assert isinstance(answer, StoreError)
+        else:
+            assert answer == number
+    found = await database.read(lambda db: {row[0] for row in db.execute("SELECT id FROM task")})
+    assert found == {f"t{number}" for number in range(100) if not isinstance(answers[number], Exception)}
+    await database.close()
