@@ -1,11 +1,12 @@
 """What an attempt costs that waits for a slow model: memory and file handles, and that each of them ends.
 
-    scripts/bench waiting --attempts 10000 [--slots 8] [--boxes 100] [--worked] [--trace]
+    scripts/bench waiting --attempts 10000 [--slots 8] [--boxes 100] [--worked] [--trace] [--api other,same]
 
 Whole attempts in one process, as a worker runs them: the log in SQLite, a real repository, boxes that share slots, a
 model server of its own process over HTTP on loopback. The server keeps all requests until every attempt waits; then
 it answers. The first `--boxes` of them run a command before they end, and their changes are checked and offered. With
-`--worked` all of them run one before they wait, so that each has a workspace and a box that was used.
+`--worked` all of them run one before they wait, so that each has a workspace and a box that was used. With `--api` a
+server answers requests meanwhile: in a process of its own (`other`), or on a thread beside them (`same`).
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ import sys
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from midwatch import wiring
+from midwatch.collecting import seldom
+from midwatch.domain.events import Event
 from midwatch.domain.ids import branch_name, task_id_at
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
@@ -34,12 +38,14 @@ from midwatch.sandbox import drivers
 from midwatch.sandbox.slots import Slots
 from midwatch.wiring import Home
 from midwatch.workflows.start import Request
+from scripts.benches.api_beside import loaded
 from scripts.benches.slow_model import asked, serving
 
 AT_ONCE = 16
 """Attempts that have begun and do not wait for the model yet: each of them runs git."""
 STEPS = (100, 1000, 10_000, 100_000)
 SETTINGS = """\
+server.requests_per_second = 100000
 model = "slow/model"
 [providers.slow]
 base_url = "{url}/v1"
@@ -64,15 +70,21 @@ def repository_in(folder: Path) -> Path:
 class Eye(Silent):
     """Sees when an attempt waits for the model's answer that is kept back."""
 
-    def __init__(self, answer: int) -> None:
+    def __init__(self, answer: int, heard: Callable[[], None]) -> None:
+        """`heard` is called when that answer is in the log."""
         self.waits = asyncio.Event()
-        self._before = answer
+        self._before, self._heard = answer, heard
 
     def phase(self, text: str) -> None:
         """As `Observer.phase`."""
         self._before -= text.startswith("asking ")
         if self._before == 0:
             self.waits.set()
+
+    def event(self, event: Event) -> None:
+        """As `Observer.event`."""
+        if self._before == 0 and event.kind == "model_replied":
+            self._heard()
 
 
 def resident() -> int:
@@ -101,6 +113,9 @@ class Crowd:
     running: list[asyncio.Task[Any]] = field(default_factory=list)
     ended: dict[str, float] = field(default_factory=dict)
     errors: collections.Counter[str] = field(default_factory=collections.Counter)
+    names: list[str] = field(default_factory=list)
+    heard: dict[str, float] = field(default_factory=dict)
+    """When the answer that was kept back was in the log."""
 
     async def begin(self, count: int) -> None:
         """Have `count` more wait."""
@@ -108,8 +123,9 @@ class Crowd:
 
         async def one(number: int) -> None:
             async with gate:
-                eye = Eye(2 if self.worked else 1)
                 name = task_id_at(int(time.time()), number)
+                eye = Eye(2 if self.worked else 1, lambda: self.heard.setdefault(name, time.perf_counter()))
+                self.names.append(name)
                 await self.home.store.create(replace(self.model, id=name, branch=branch_name(name, "wait")))
                 running = asyncio.create_task(self._run(name, eye))
                 self.running.append(running)
@@ -162,6 +178,7 @@ async def measure(options: argparse.Namespace, folder: Path, url: str) -> None:
         first = await wiring.start(home, replace(request, model="slow/model", sandbox="bubblewrap"))
         await asked(url, "/go?boxes=1")
         await wiring.run(home, first.id, Silent())  # everything is imported and made once
+        seldom()  # as a worker does
         await asked(url, f"/keep?work={int(options.worked)}")
         crowd = Crowd(home, url, first, options.worked, (resident(), handles()))
         before = None
@@ -179,6 +196,8 @@ async def measure(options: argparse.Namespace, folder: Path, url: str) -> None:
         print(
             f"\nuntil all waited: {took:.1f} s, {(time.process_time() - cpu) / options.attempts * 1000:.1f} ms CPU each"
         )
+        for place in filter(None, options.api.split(",")):
+            await loaded(home, place, crowd.names[-1000:], (options.rate, options.seconds))
         await ending(crowd, options)
         if before is not None:
             traced(before, options.attempts)
@@ -196,6 +215,10 @@ async def ending(crowd: Crowd, options: argparse.Namespace) -> None:
     times.sort()
     print(f"all {len(times)} ended: {dict(crowd.ended)}, errors {dict(crowd.errors)}")
     print(f"after the answer: half in {times[len(times) // 2]:.1f} s, all in {times[-1]:.1f} s")
+    heard = sorted(crowd.heard[name] - began for name in crowd.names if name in crowd.heard)
+    if heard:
+        parts = [f"{part:.0%} in {heard[min(len(heard) - 1, int(part * len(heard)))]:.1f} s" for part in (0.5, 0.99)]
+        print(f"the answer was in the log: {', '.join(parts)}, the last of {len(heard)} in {heard[-1]:.1f} s")
     left = handles() - crowd.base[1]
     print(f"left afterwards: {left} handles; {(resident() - crowd.base[0]) / len(times) / 1024:.1f} KiB each")
 
@@ -207,6 +230,9 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=8, metavar="N", help="boxes with processes at once (8)")
     parser.add_argument("--boxes", type=int, default=100, metavar="N", help="attempts that run a command (100)")
     parser.add_argument("--worked", action="store_true", help="each has run a command before it waits")
+    parser.add_argument("--api", default="", metavar="PLACE,…", help="servers meanwhile: other, same")
+    parser.add_argument("--rate", type=float, default=50, metavar="N", help="requests a second (50)")
+    parser.add_argument("--seconds", type=float, default=30, metavar="S", help="how long they come (30)")
     parser.add_argument("--trace", action="store_true", help="say where the memory was taken; it is slower")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

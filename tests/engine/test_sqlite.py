@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.task import Task
+from midwatch.engine.database.base import Connection
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.store.sqlite import SqliteStore
 from tests.support import samples
@@ -208,4 +211,35 @@ async def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path: Path) ->
         await database.write(lambda db: db.execute("INSERT INTO b VALUES ('none')"))
     assert not database._connection.in_transaction
     assert await database.read(lambda db: db.execute("SELECT count(*) FROM b").fetchone()[0]) == 0
+    await database.close()
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_writes_that_wait_are_committed_together_and_each_gets_its_own_answer(
+    tmp_path: Path, refused: bool
+) -> None:
+    database = SqliteDatabase(tmp_path / "state.db")
+
+    def kept(number: int) -> Callable[[Connection], int]:
+        def work(db: Connection) -> int:
+            db.execute("INSERT INTO task VALUES (?, '', '')", (f"t{number}",))
+            if number % 5 == 3:
+                raise InputError(f"not {number}", "")
+            if number % 5 == 4 and refused:
+                db.execute("INSERT INTO task VALUES (?, '', '')", (f"t{number}",))  # which the database refuses
+            return number
+
+        return work
+
+    answers = await asyncio.gather(*(database.write(kept(n)) for n in range(100)), return_exceptions=True)
+    for number, answer in enumerate(answers):
+        if number % 5 == 3:
+            assert isinstance(answer, InputError)
+            assert answer.message == f"not {number}"
+        elif number % 5 == 4 and refused:
+            assert isinstance(answer, StoreError)
+        else:
+            assert answer == number
+    found = await database.read(lambda db: {row[0] for row in db.execute("SELECT id FROM task")})
+    assert found == {f"t{number}" for number in range(100) if not isinstance(answers[number], Exception)}
     await database.close()

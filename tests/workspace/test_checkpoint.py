@@ -260,7 +260,7 @@ async def test_a_store_that_fails_is_an_error_and_the_next_save_is_whole(work: O
     objects = work.repository.git_dir / "objects"
     objects.rename(objects.with_name("away"))
     objects.write_text("in the way")
-    with pytest.raises(GitError, match="fast-import"):
+    with pytest.raises(GitError, match="cat-file"):
         await work.workspace.save()
     objects.unlink()
     objects.with_name("away").rename(objects)

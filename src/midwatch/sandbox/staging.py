@@ -33,6 +33,7 @@ from midwatch.sandbox.mounting import (
 )
 
 _STAGE = "/run"
+_SETPRIV = Path("/usr/bin/setpriv")
 _CLONE_NEWNS = 0x00020000
 _MNT_DETACH = 2
 _PATH_ONLY = os.O_PATH | os.O_CLOEXEC
@@ -76,9 +77,12 @@ class Stage:
 
     def start(self, what: Start) -> subprocess.Popen[bytes]:
         """Start it; only to be called in the thread. Raises OSError or ValueError as subprocess does."""
-        uid, gid = what.owner or (None, None)
+        argv, owner = what.argv, what.owner
+        if owner is not None and owner != (os.geteuid(), os.getegid()) and _SETPRIV.exists():
+            argv, owner = [*_become(owner), *argv], None
+        uid, gid = owner or (None, None)
         return subprocess.Popen(
-            what.argv,
+            argv,
             env=what.environment,
             stdin=what.stdin,
             stdout=what.stdout,
@@ -87,7 +91,7 @@ class Stage:
             cwd=what.cwd,
             user=uid,
             group=gid,
-            extra_groups=None if what.owner is None else [],
+            extra_groups=None if owner is None else [],
             start_new_session=True,  # Ctrl-C in the terminal is for us to handle
         )
 
@@ -157,6 +161,13 @@ class Stage:
         if path.is_relative_to(_STAGE):
             return os.open(path.relative_to(_STAGE), flags, dir_fd=self._covered)
         return os.open(path, flags)
+
+
+def _become(owner: tuple[int, int]) -> list[str]:
+    """The beginning of a command line that gives up root first. Python would copy this whole process to do that, which
+    takes the longer the more is in it; a program that is started does not."""
+    uid, gid = owner
+    return [str(_SETPRIV), "--reuid", str(uid), "--regid", str(gid), "--clear-groups", "--"]
 
 
 _lock = threading.Lock()

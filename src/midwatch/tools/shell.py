@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 import re
 import shlex
@@ -150,7 +151,7 @@ async def _run(request: _Request, bench: Bench) -> ToolResult:
     except BaseException:
         writer.discard()
         raise
-    blob = writer.finish()
+    blob = await asyncio.to_thread(writer.finish)  # it waits for the disk
     shortened = f"; {wanted:g} s were asked for, {cap:.0f} s is the most" if wanted > cap else ""
     return _result(request, result, blob, shortened, bench)
 

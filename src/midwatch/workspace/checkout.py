@@ -22,7 +22,8 @@ from midwatch.workspace.layout import Files, Plain, Target, Upper, lay_out
 from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.repository import Repository
 from midwatch.workspace.scan import FUSED_OPAQUE, OPAQUE
-from midwatch.workspace.stored import Difference, contents, difference
+from midwatch.workspace.raw import contents
+from midwatch.workspace.stored import Difference, difference
 
 PRIVATE = "private"
 """Beside the files: a box's /tmp and home. What a run that was cut off left there must not show in the next."""

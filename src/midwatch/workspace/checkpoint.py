@@ -1,6 +1,6 @@
-"""Saving a workspace: what changed since the last checkpoint becomes a commit in the store, through `git fast-import`.
+"""Saving a workspace: what changed since the last checkpoint becomes a commit in the store.
 
-The host never runs git on what the box has written; it reads the files itself and hands git names and bytes.
+The host never runs git on what the box has written; it reads the files itself and hands on names and bytes.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ class _Save:
         started = time.time_ns()
         self._found = scan(top, saver.lower)
         self._listing = Listing.of(self._found)
-        self._import = Import(saver.git, saver.store)
         sha256 = len(saver.base_tree) == 64
+        self._import = Import(saver.git, saver.store, sha256)
         pointers = saver.lower.pointers
         self._source = Source(top, self._found, self._import, started, sha256, restless, lenient, pointers)
 
@@ -153,9 +153,7 @@ class _Save:
             if listing != before.listing:
                 self._import.delete(LIST)
             if listing and listing != before.listing:
-                content = listing.encoded()
-                self._import.header(LIST, FILE, len(content))
-                self._import.write(content + b"\n")
+                self._import.file(LIST, FILE, listing.encoded())
 
         part = Part(self._source, begin, lambda path: FILES + plain(path), ignored=True)
         if dropped or listing != before.listing:

@@ -16,7 +16,8 @@ from typing import Protocol
 from midwatch.workspace.found import above
 from midwatch.workspace.scan import OPAQUE
 from midwatch.workspace.stamps import LINK, usual
-from midwatch.workspace.stored import Blobs, Contents, Difference
+from midwatch.workspace.raw import Contents
+from midwatch.workspace.stored import Blobs, Difference
 
 Owner = tuple[int, int] | None
 

@@ -1,4 +1,4 @@
-"""The files of one commit: those that changed are read and handed to `git fast-import`."""
+"""The files of one commit: those that changed are read and handed on to be written."""
 
 from __future__ import annotations
 
@@ -155,8 +155,7 @@ class Part:
         blob = digest.hexdigest()
         if blob != same:
             self.begin()
-            self._source.target.header(self._place(path), stamp.mode, len(data))
-            self._source.target.write(data + b"\n")
+            self._source.target.file(self._place(path), stamp.mode, data)
         return Kept(stamp, stamp.mode, blob)
 
     def _hash_of(self, handle: int, path: bytes, size: int, copy: Import | None) -> str:

@@ -1,4 +1,4 @@
-"""Writing a commit and a ref into the store without a process: the store is ours alone, and small ones are simple.
+"""Writing objects and refs into the store without a process: the store is ours alone, and small ones are simple.
 
 They are written as git writes them: a loose object under its id, a file for the ref; both appear whole or not at all.
 """
@@ -19,11 +19,18 @@ def commit(store: Path, tree: str, parent: str, who: bytes, message: bytes) -> s
     time. The same arguments give the same id. Blocks. Raises StoreError for a full disk."""
     ids = f"tree {tree}\nparent {parent}\n".encode()
     body = ids + b"author %s\ncommitter %s\n\n%s" % (who, who, message)
-    data = b"commit %d\0%s" % (len(body), body)
-    kind = "sha256" if len(tree) == 64 else "sha1"
-    name = hashlib.new(kind, data, usedforsecurity=False).hexdigest()
+    return loose(store, b"commit", body, sha256=len(tree) == 64)
+
+
+def loose(store: Path, kind: bytes, body: bytes, *, sha256: bool) -> str:
+    """The id of an object, which the store has from now on; one that lies there already is only made new again, so that
+    nobody takes it for forgotten. Blocks. Raises StoreError for a full disk."""
+    data = b"%s %d\0%s" % (kind, len(body), body)
+    name = hashlib.new("sha256" if sha256 else "sha1", data, usedforsecurity=False).hexdigest()
     place = store / "objects" / name[:2] / name[2:]
-    if not place.exists():
+    try:
+        os.utime(place)
+    except OSError:
         _replace(place, zlib.compress(data, 1), 0o444)
     return name
 

@@ -9,16 +9,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from midwatch.domain.errors import StoreError
 from midwatch.engine.database.base import Connection
 from midwatch.engine.database.migrations import STEPS, statements
 
 T = TypeVar("T")
+
+MOST_TOGETHER = 64
+"""Pieces of work that are committed at once."""
+
+
+class _Order(NamedTuple):
+    """Work that waits for the thread."""
+
+    work: Callable[[_Connection], Any]
+    mode: str
+    answer: Future[Any]
+
+    def settle(self, result: Callable[[], Any]) -> bool:
+        """Answer with what it returns or raises; whether it returned."""
+        try:
+            self.answer.set_result(result())
+        except BaseException as error:  # noqa: BLE001 - flies to whoever has asked
+            self.answer.set_exception(error)
+            return False
+        return True
 
 
 class _Connection(sqlite3.Connection):
@@ -35,6 +56,7 @@ class SqliteDatabase:
         self._path = path
         self._connection: _Connection | None = None
         self._thread = ThreadPoolExecutor(1, "database")
+        self._waiting: deque[_Order] = deque()
 
     @property
     def place(self) -> str:
@@ -62,10 +84,66 @@ class SqliteDatabase:
         self._thread.shutdown(wait=True)
 
     async def _call(self, work: Callable[[Connection], T], mode: str) -> T:
+        order = _Order(work, mode, Future())
+        self._waiting.append(order)
+        self._thread.submit(self._serve)
         # Shielded: a cancelled caller must not leave a transaction half way on the database's thread.
-        return await asyncio.shield(
-            asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work, mode)
-        )
+        answer: T = await asyncio.shield(asyncio.wrap_future(order.answer))
+        return answer
+
+    def _serve(self) -> None:
+        """Do what has waited longest; with it, in the same transaction, the writing that waits right behind it: to wait
+        for the disk is most of what a small one costs. One of them that raises takes nothing of the others away."""
+        if not self._waiting:  # it was done with others
+            return
+        orders = [self._waiting.popleft()]
+        while orders[0].mode == "IMMEDIATE" and self._waiting and self._waiting[0].mode == "IMMEDIATE":
+            orders.append(self._waiting.popleft())
+            if len(orders) == MOST_TOGETHER:
+                break
+        if len(orders) > 1 and (answers := self._together(orders)) is not None:
+            for order, answer in zip(orders, answers, strict=True):
+                order.settle(answer)
+            return
+        for order in orders:
+            order.settle(lambda order=order: self._transaction(order.work, order.mode))
+
+    def _together(self, orders: Sequence[_Order]) -> list[Callable[[], Any]] | None:
+        """What each returned or raised, all of them committed; None when they were not, and are to be done singly."""
+        answers: list[Callable[[], Any]] = []
+        try:
+            db = self._connection or self._open()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                for order in orders:
+                    db.execute("SAVEPOINT one")
+                    answers.append(self._tried(db, order.work))
+                    db.execute("RELEASE one")
+                db.execute("COMMIT")
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+        except (sqlite3.Error, StoreError):
+            return None
+        return answers
+
+    def _tried(self, db: _Connection, work: Callable[[_Connection], Any]) -> Callable[[], Any]:
+        """How one piece went within a transaction. Raises the database's own errors."""
+        try:
+            result = work(db)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - flies to whoever has asked
+            db.execute("ROLLBACK TO one")
+            raised = error
+        else:
+            return lambda: result
+
+        def again() -> Any:
+            raise raised
+
+        return again
 
     def _transaction(self, work: Callable[[Connection], T], mode: str) -> T:
         try:

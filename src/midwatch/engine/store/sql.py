@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from midwatch.domain.chain import GENESIS
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _ATTEMPT = "id, epoch, seq, hash, last_kind, updated"
 _EVENT = "attempt, seq, kind, version, time, epoch, body, prev, hash"
 _ALL = 1 << 62
+_TASKS = 512
+"""Those that were read last are kept: some 4 KiB each."""
 _LAST = "~"
 """Comes after every id."""
 _SUBTASK, _REVIEW, _OF_NOBODY = '%"kind":"subtask"%', '%"kind":"review"%', '%"parent":""%'
@@ -45,13 +49,12 @@ class SqlStore:
         wanted = task_of(prefix)
 
         def work(db: Connection) -> list[tuple[str, str]]:
-            pattern = _literally(wanted) + "%"
-            rows = db.execute("SELECT id, body FROM task WHERE id LIKE ? ESCAPE '\\' ORDER BY id LIMIT 6", (pattern,))
-            return list(rows)
+            exact = list(db.execute("SELECT id, body FROM task WHERE id = ?", (wanted,)))
+            # a range, for which the key is used: LIKE would look at every task
+            some = "SELECT id, body FROM task WHERE id >= ? AND id < ? ORDER BY id LIMIT 6"
+            return exact or list(db.execute(some, (wanted, wanted + _LAST)))
 
         rows = await self.database.read(work) if wanted.isascii() and wanted else []
-        exact = [row for row in rows if row[0] == wanted]
-        rows = exact or rows
         if not rows:
             mend = "`midwatch list` shows the tasks; --server URL is for those of a server"
             raise InputError(f"there is no task {prefix!r}", mend)
@@ -179,11 +182,12 @@ class SqlStore:
 
     async def _rows(self, rows: Sequence[tuple[str, str]]) -> list[TaskRow]:
         def work(db: Connection) -> list[TaskRow]:
-            query = f"SELECT {_ATTEMPT} FROM attempt WHERE task = ? ORDER BY number"  # noqa: S608 - our own words
-            return [
-                TaskRow(_task(name, body), tuple(AttemptState(*a) for a in db.execute(query, (name,))))
-                for name, body in rows
-            ]
+            marks = ", ".join("?" for _ in rows)
+            query = f"SELECT {_ATTEMPT}, task FROM attempt WHERE task IN ({marks}) ORDER BY task, number"  # noqa: S608
+            attempts: defaultdict[str, list[AttemptState]] = defaultdict(list)
+            for *state, name in db.execute(query, [name for name, _ in rows]):
+                attempts[name].append(AttemptState(*state))
+            return [TaskRow(_task(name, body), tuple(attempts[name])) for name, body in rows]
 
         return await self.database.read(work)
 
@@ -247,7 +251,9 @@ def _is_readable(row: tuple[str, str]) -> bool:
     return True
 
 
+@lru_cache(_TASKS)
 def _task(name: str, body: str) -> Task:
+    """The task; it never changes, and is asked for again and again."""
     try:
         return from_json(Task, json.loads(body))
     except ValueError as error:
