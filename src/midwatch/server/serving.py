@@ -109,8 +109,8 @@ async def serve(
     ending: Callable[[], None] = lambda: None,
 ) -> None:
     """Answer requests until a signal comes (SIGINT, SIGTERM, SIGHUP), or `beside` is done; a second signal ends it at
-    once. `listening` is told the URL; `ending` is called when the end begins. Raises InputError for an address that cannot be had, and as
-    `Address.require_safe`."""
+    once. `listening` is told the URL; `ending` is called when the end begins. Raises InputError for an
+    address that cannot be had, and as `Address.require_safe`."""
     address.require_safe()
     heard = listener(address)
     host, port = heard.getsockname()[:2]

@@ -211,5 +211,5 @@ def _migrate(db: Connection) -> int:
     for number, step in enumerate(STEPS[version:], version + 1):
         for statement in statements(step):
             db.execute(for_postgresql(statement))
-        db.execute("INSERT INTO schema_step VALUES (?)", (number,))
+        db.execute("INSERT INTO schema_step (number) VALUES (?)", (number,))
     return max(0, len(STEPS) - version)

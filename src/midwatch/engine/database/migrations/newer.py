@@ -3,7 +3,7 @@
 A step only adds, so nothing is asked of them as a rule: they go on beside it, and can be gone back to. One that could
 not be worked with any more says so itself, in its own words of SQL, with its own number:
 
-    INSERT INTO schema_needs VALUES (9);
+    INSERT INTO schema_needs (steps) VALUES (9);
 
 Programs that know fewer steps refuse the database from then on. Those that run already do not look again: they are
 all stopped before such a step is made.
