@@ -233,7 +233,8 @@ async def run(options: argparse.Namespace, folder: Path) -> int:
     durable = postgresql.server(durable=True) if options.database == "postgresql" else nullcontext(None)
     with serving() as models, durable as server, listener(Address(port=0)) as heard:
         url = server.database() if server is not None else f"sqlite:///{folder / 'state' / 'midwatch' / 'state.db'}"
-        model = serving_counts(models, options.calls, seconds=options.seconds)
+        model = serving_counts(models, options.calls)
+        models.latency = options.latency
         desk = Desk(folder, url, model, sandbox="bubblewrap", lease=f"{options.lease}s")
         await desk.make()
         print(f"{options.attempts} attempts of {options.calls} calls on {options.database}, {options.workers} workers")
@@ -267,9 +268,9 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--attempts", type=int, default=100)
     parser.add_argument("--calls", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=0.0, help="that each command sleeps")
+    parser.add_argument("--latency", type=float, default=1.0, help="seconds that the model takes for an answer")
     parser.add_argument("--workers", type=int, default=3)
-    parser.add_argument("--lease", type=int, default=30)
+    parser.add_argument("--lease", type=int, default=30, help="a third of it is there for a move to end")
     parser.add_argument("--every", type=float, default=0.25, help="seconds between two requests of a kind")
     parser.add_argument("--submit-every", type=float, default=5.0, help="seconds between two more tasks")
     parser.add_argument("--follow", type=int, default=5, help="attempts whose events are followed live")
