@@ -81,7 +81,13 @@ def leave_at_once() -> None:
 def leave_within(lease: float) -> None:
     """Leave at once when this process is still there after a worker's lease, or 20 seconds where that is shorter: what
     it waits for may never come."""
-    late = threading.Timer(max(lease, 20.0), leave_at_once)
+    seconds = max(lease, 20.0)
+
+    def leave() -> None:
+        os.write(2, b"midwatch: what was to be ended did not end in %d s, and is left as by a crash\n" % seconds)
+        leave_at_once()
+
+    late = threading.Timer(seconds, leave)
     late.daemon = True  # waits for nobody when the process ends in time
     late.start()
 
