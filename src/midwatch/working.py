@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from midwatch import __version__, wiring
 from midwatch.collecting import seldom
-from midwatch.domain.errors import InputError, MidwatchError, OperationError, StaleEpoch, StoreError
+from midwatch.domain.errors import InputError, MidwatchError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.ids import task_of
 from midwatch.engine.database.address import VARIABLE, opened
 from midwatch.engine.handing import find_lost, sweep
@@ -22,6 +21,7 @@ from midwatch.engine.lease import Held
 from midwatch.engine.shift import MOST_UNCLOSED, Shift
 from midwatch.engine.turns import Turns
 from midwatch.engine.workers import Lease, Terms, new_id
+from midwatch.leaving import Going, handed_over, let_go
 from midwatch.reconciling import reconcile
 from midwatch.sandbox import drivers
 from midwatch.workflows.postbox import Postbox
@@ -50,6 +50,8 @@ FIRST_PAUSE = 5.0
 """Seconds before a turn that could not go on is tried again; each further pause is twice as long."""
 HELD_PAUSE = 5.0
 """Seconds before a turn is tried again whose task another process works on."""
+NEWER_PAUSE = 30.0
+"""Seconds before a turn is tried again that only a newer release can work on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +97,6 @@ async def work(home: Home, engine: Engine, options: Options, stop: asyncio.Event
             raise error
 
 
-@dataclass(eq=False)
-class _Going:
-    """A turn that is being worked on."""
-
-    turn: Turn
-    doing: asyncio.Task[None]
-    postbox: Postbox
-    why: str = ""
-    """Why it was cancelled: `cancel`, `pause`, `drain`, `lost`; empty when it was not."""
-    by: str = ""
-
-    def end(self, why: str, by: str = "") -> None:
-        """Cancel it once."""
-        if not self.why:
-            self.why, self.by = why, by
-            self.doing.cancel()
-
-
 class _Worker:
     def __init__(self, home: Home, engine: Engine, options: Options) -> None:
         self._before = home.adjust
@@ -125,7 +109,7 @@ class _Worker:
         )  # fmt: skip
         self._turns = Turns(home.store.database)
         self._shift = Shift(home.store.database, self._lease.id)
-        self._going: dict[str, _Going] = {}
+        self._going: dict[str, Going] = {}
         self._owners: dict[str, str] = {}
         self._waiting: set[asyncio.Task[object]] = set()
         self._draining = False
@@ -165,7 +149,7 @@ class _Worker:
         """Work on it to its end. `lost`: as the lease had it before."""
         self._options.note(turn.id, f"begins ({turn.kind})" if turn.losses + turn.tries == 0 else "goes on")
         postbox = Postbox()
-        going = _Going(turn, asyncio.create_task(self._solve(turn, postbox)), postbox)
+        going = Going(turn, asyncio.create_task(self._solve(turn, postbox)), postbox)
         self._going[turn.id] = going
         self._owners[turn.task] = turn.owner
         if self._draining or not self._mine or lost != self._lease.lost:  # the lease ended while it was taken
@@ -231,16 +215,15 @@ class _Worker:
         self._looked = await find_lost(self._turns, self._engine, self._looked)
 
     async def drain(self) -> None:
-        """Hand over: each turn stops where it is and is queued again, then the lease is dropped."""
+        """Hand over within a lease, then drop it. Where the database does not answer, others take up what is left of
+        the turns when that is over."""
         self._draining = True
+        lease = self._options.terms.lease
         self._options.note("", f"stopping; handing over {len(self._going)} turns")
-        until = time.monotonic() + self._options.terms.lease
-        while self._going and time.monotonic() < until:  # later, others take them without a word from here
-            for going in self._going.values():
-                going.end("drain")
-            await asyncio.sleep(LOOK / 5)
-        with suppress(MidwatchError):  # another worker's sweep does the same
-            await sweep(self._turns, self._engine)
+        answered = await handed_over(self._going, lease)
+        with suppress(MidwatchError, TimeoutError):  # another worker's sweep does the same
+            async with asyncio.timeout(lease / 6 if answered else 0):
+                await sweep(self._turns, self._engine)
         await self._engine.stop()
         for task in self._waiting:
             task.cancel()
@@ -268,9 +251,7 @@ class _Worker:
         lost = self._lease.lost
         if self._going:
             self._options.note("", f"the lease is over; letting go of {len(self._going)} turns")
-        for going in self._going.values():
-            going.end("lost")
-        await asyncio.gather(*(asyncio.wait([going.doing]) for going in self._going.values()))
+        await let_go(self._going.values(), self._options.terms.lease)
         await self._shift.let_go()
         self._lost = lost
 
@@ -304,7 +285,7 @@ class _Worker:
             await self._shift.settle(task.id)
             raise
 
-    async def _ended(self, going: _Going) -> str:
+    async def _ended(self, going: Going) -> str:
         """Write down how a turn ended, and say it in words."""
         turn, shift = going.turn, self._shift
         await shift.delivered(going.postbox.arrived)
@@ -320,6 +301,9 @@ class _Worker:
             case StaleEpoch() | Held():
                 kept = await shift.again(turn, HELD_PAUSE)
                 return f"let go: {error.message}" if kept else "let go"
+            case NewerLog():
+                await shift.again(turn, NEWER_PAUSE)
+                return f"left to a newer worker: {error.message}"
             case OperationError() if tries < MOST_TRIES:
                 pause = FIRST_PAUSE * 2 ** (tries - 1)
                 await shift.again(turn, pause, failed=True)
@@ -334,7 +318,7 @@ class _Worker:
                 return f"failed: {what}"
         return "done" if kept else "let go"
 
-    async def _stopped(self, going: _Going) -> str:
+    async def _stopped(self, going: Going) -> str:
         turn = going.turn
         match going.why:
             case "cancel":
@@ -347,7 +331,7 @@ class _Worker:
             case "lost":
                 return "let go"  # `_let_go` queues it
         await self._shift.again(turn)
-        return "handed over"
+        return "handed over, in the middle of a move" if going.why == "cut" else "handed over"
 
     async def _close(self, turn: Turn) -> None:
         """Let the logs of a cancelled turn say so."""

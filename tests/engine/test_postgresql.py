@@ -161,3 +161,23 @@ def test_an_address_that_is_no_database_is_refused_without_its_password(tmp_path
         assert "secret" not in error.value.message
     assert address.opened("sqlite:///a/b.db", tmp_path).place == "/a/b.db"
     assert address.opened("", tmp_path).place == str(tmp_path / "state.db")
+
+
+async def test_who_lets_go_of_a_database_that_is_away_waits_for_it_no_longer() -> None:
+    database = PostgresqlDatabase("postgresql://nobody@127.0.0.1:1/none", patience=30)
+    database._reached = True  # it was there once, so it is waited for
+    real, tried = database._transaction, []
+
+    def transaction(work: Any) -> object:
+        tried.append(1)
+        return real(work)
+
+    database._transaction = transaction  # type: ignore[assignment, method-assign]
+    reading = asyncio.create_task(database.read(lambda db: db.execute("SELECT 1").fetchone()))
+    while not tried:
+        await asyncio.sleep(0.01)
+    before = len(tried)
+    await database.close()
+    with pytest.raises(StoreError, match="does not answer"):
+        await reading
+    assert len(tried) <= before + 1

@@ -86,16 +86,6 @@ async def test_a_damaged_file_is_one_clear_error_and_stays_as_it_is(tmp_path: Pa
     assert path.read_bytes() == b"this is no database" * 200
 
 
-async def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "state.db"
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 99")
-    store = SqliteStore(path)
-    with pytest.raises(StoreError, match="newer Midwatch"):
-        await store.recent()
-    await store.close()
-
-
 async def test_an_event_of_an_unknown_kind_names_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     _, attempt = await _filled(path)

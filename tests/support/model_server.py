@@ -121,6 +121,8 @@ class ModelServer:
         self.requests: list[Request] = []
         self.connections = 0
         """That were ever made."""
+        self.latency = 0.0
+        """Seconds before every answer."""
         self._scripts: dict[str, list[Step]] = {}
         self._asides: dict[str, Mapping[str, Step]] = {}
         self._fired: dict[tuple[str, int], int] = {}
@@ -193,6 +195,7 @@ class ModelServer:
         after = turns[here - 1] + 1 if here > 0 else 0
         fault = self._fault(name, steps, range(after, at))
         answer = steps[at] if at < len(steps) else says("The script has no turn.")
+        await asyncio.sleep(self.latency)
         return await self._answer(reader, writer, request, wire, fault, answer)
 
     def _fault(self, name: str, steps: Sequence[Step], places: range) -> Step | None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -75,6 +76,20 @@ def leave_at_once() -> None:
     if os.isatty(1):
         os.write(1, b"\x1b[?25h\n")  # the live view hides the cursor
     os._exit(STOPPED)
+
+
+def leave_within(lease: float) -> None:
+    """Leave at once when this process is still there after a worker's lease, or 20 seconds where that is shorter: what
+    it waits for may never come."""
+    seconds = max(lease, 20.0)
+
+    def leave() -> None:
+        os.write(2, b"midwatch: what was to be ended did not end in %d s, and is left as by a crash\n" % seconds)
+        leave_at_once()
+
+    late = threading.Timer(seconds, leave)
+    late.daemon = True  # waits for nobody when the process ends in time
+    late.start()
 
 
 def _children() -> list[int]:

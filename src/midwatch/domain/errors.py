@@ -56,5 +56,9 @@ class StoreError(OperationError):
     """The state folder cannot be used: full, unreadable or damaged."""
 
 
+class NewerLog(StoreError):
+    """A log holds what only a newer Midwatch can read: another worker may be one."""
+
+
 class StaleEpoch(MidwatchError):
     """This process no longer owns the attempt; its append was refused."""

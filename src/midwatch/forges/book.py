@@ -75,7 +75,10 @@ class Book:
     def offer(self, key: str, branch: str, commit: str) -> None:
         """Note that a commit is about to be put on a branch. May be called again."""
         with self._open() as db:
-            db.execute("INSERT OR IGNORE INTO offers VALUES (?, ?, ?)", (key, _plain(branch), commit))
+            db.execute(
+                "INSERT OR IGNORE INTO offers (repository, branch, offered) VALUES (?, ?, ?)",
+                (key, _plain(branch), commit),
+            )
 
     def put(self, key: str, proposal: Proposal) -> PullRequest:
         """The open pull request of the proposal's branch: made, or brought up to date; the same one when nothing
@@ -168,7 +171,8 @@ def _pull_requests(db: sqlite3.Connection, where: str, values: tuple[object, ...
 def _write(db: sqlite3.Connection, key: str, pr: PullRequest) -> None:
     record = json.dumps(to_json(pr))  # ASCII, so that names which are not UTF-8 come back as they were
     row = (key, pr.number, _plain(pr.proposal.branch), pr.proposal.task_id, pr.state, pr.created, record)
-    db.execute("INSERT OR REPLACE INTO pull_requests VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    names = "repository, number, branch, task, state, created, record"
+    db.execute(f"INSERT OR REPLACE INTO pull_requests ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
 
 
 def _plain(name: str) -> str:

@@ -45,12 +45,16 @@ class Embedded:
         self.started = True
         self._thread.start()
 
+    def tell(self) -> None:
+        """Have what it is doing handed over at the next move; `stop` waits for it."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
+                self._loop.call_soon_threadsafe(self._stop.set)
+
     async def stop(self) -> None:
-        """Have what it is doing handed over at the next move, and wait until it is. Raises what ended it."""
+        """The same, and wait until it is. Raises what ended it."""
         await asyncio.to_thread(self._ready.wait)
-        assert self._loop is not None
-        with suppress(RuntimeError):  # it has ended by itself, and its loop is closed
-            self._loop.call_soon_threadsafe(self._stop.set)
+        self.tell()
         await asyncio.wait([self.ended])
         await asyncio.to_thread(self._thread.join)
         self.ended.result()
@@ -66,9 +70,9 @@ class Embedded:
         except BaseException as ended:  # noqa: BLE001 - raised by whoever waits for the end
             error = ended
         with suppress(RuntimeError):  # nobody waits any more
-            answers.call_soon_threadsafe(self._tell, error)
+            answers.call_soon_threadsafe(self._say, error)
 
-    def _tell(self, error: BaseException | None) -> None:
+    def _say(self, error: BaseException | None) -> None:
         if error is None:
             self.ended.set_result(None)
         else:

@@ -7,6 +7,7 @@ import ipaddress
 import signal
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 GRACE = 10
 """Seconds that requests which are being answered have to end when the server does."""
+LINGER = 2.0
+"""Seconds before connections on which nothing is asked are closed when the server ends: what is asked on one meanwhile
+is answered, with the word that the connection is closed."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -38,6 +42,8 @@ class Address:
     """Addresses of proxies whose word on who a client is counts, separated by commas; empty for none."""
     insecure: bool = False
     """The person has said that passwords and tokens may cross the network in the clear."""
+    handle: int | None = None
+    """A socket that listens there already, which this process was started with; others may have it as well."""
 
     @property
     def scheme(self) -> str:
@@ -67,7 +73,8 @@ def is_loopback(host: str) -> bool:
 
 
 class Server(uvicorn.Server):
-    """Leaves signals to us, says when it listens, and lets streams go before it waits for open connections."""
+    """Leaves signals to us, says when it listens, and ends so that nobody is refused who comes in time: it takes no
+    more connections, lets streams go, answers what is asked on those it has, and only then closes them."""
 
     def __init__(self, app: FastAPI, address: Address, listening: Callable[[], None]) -> None:
         super().__init__(_config(app, address))
@@ -79,7 +86,14 @@ class Server(uvicorn.Server):
             self._listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        state = self.server_state
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
         await self._app.state.service.streams.close()
+        end = time.monotonic() + LINGER
+        while state.connections and time.monotonic() < end and not self.force_exit:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
         await super().shutdown(sockets)
 
     @contextmanager
@@ -88,11 +102,15 @@ class Server(uvicorn.Server):
 
 
 async def serve(
-    app: FastAPI, address: Address, listening: Callable[[str], None], beside: asyncio.Future[None] | None = None
+    app: FastAPI,
+    address: Address,
+    listening: Callable[[str], None],
+    beside: asyncio.Future[None] | None = None,
+    ending: Callable[[], None] = lambda: None,
 ) -> None:
     """Answer requests until a signal comes (SIGINT, SIGTERM, SIGHUP), or `beside` is done; a second signal ends it at
-    once. `listening` is told the URL. Raises InputError for an address that cannot be had, and as
-    `Address.require_safe`."""
+    once. `listening` is told the URL; `ending` is called when the end begins. Raises InputError for an
+    address that cannot be had, and as `Address.require_safe`."""
     address.require_safe()
     heard = listener(address)
     host, port = heard.getsockname()[:2]
@@ -102,6 +120,7 @@ async def serve(
     def end() -> None:
         server.force_exit = server.should_exit
         server.should_exit = True
+        ending()
 
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
@@ -142,6 +161,8 @@ def _config(app: FastAPI, address: Address) -> uvicorn.Config:
 
 def listener(address: Address) -> socket.socket:
     """A socket that listens there. Raises InputError when it cannot be had."""
+    if address.handle is not None:
+        return handed(address.handle)
     try:
         family, _, _, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -152,3 +173,29 @@ def listener(address: Address) -> socket.socket:
             f"{address.host} port {address.port} cannot be had: {error.strerror or error}",
             "give another --host or --port; port 0 is any that is free",
         ) from None
+
+
+def handed(handle: int) -> socket.socket:
+    """The socket of that number, which this process was started with. No process that this one starts has it. Raises
+    InputError for a number that is none, or one that does not listen on an address."""
+    mend = "whoever starts this process opens the socket and hands it on; systemd's first one has the number 3"
+    try:
+        heard = socket.socket(fileno=handle)
+    except OSError as error:
+        raise InputError(f"{handle} is no socket of this process: {error.strerror}", mend) from None
+    kind = (heard.family in (socket.AF_INET, socket.AF_INET6), heard.type == socket.SOCK_STREAM)
+    if kind != (True, True) or not heard.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        heard.detach()  # it is not ours to close
+        raise InputError(f"the socket {handle} does not listen for TCP on an address", mend)
+    heard.set_inheritable(False)
+    return heard
+
+
+def place_of(handle: int) -> tuple[str, int]:
+    """Where that socket listens: host and port. Raises InputError as `handed`."""
+    heard = handed(handle)
+    try:
+        host, port = heard.getsockname()[:2]
+    finally:
+        heard.detach()
+    return host, port

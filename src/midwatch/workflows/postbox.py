@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from midwatch.agent.context import shown_prompt
-from midwatch.domain.events import Event, Message
+from midwatch.domain.events import Checked, Event, Message, ModelReplied, ToolFinished
 from midwatch.domain.observer import Silent
 from midwatch.engine.letters import Letter
 from midwatch.engine.store.base import Store
+
+_MOVES = (ModelReplied, ToolFinished, Checked)
+"""After one of these nothing is under way that would have to be done again."""
 
 
 class Postbox(Silent):
@@ -21,6 +24,8 @@ class Postbox(Silent):
         self._arrived: list[tuple[str, int]] = []
         self._seen: set[tuple[str, int]] = set()
         """The events with which they did: an event that is seen again brings no other letter."""
+        self.at_move: Callable[[], None] | None = None
+        """Called when a move (a model call, a tool call, the checks) has been written down; from whatever made it."""
 
     def put(self, letters: Sequence[Letter]) -> None:
         """These are to be said. Those it has had already are not said twice, and those that stand in the log are only
@@ -39,6 +44,8 @@ class Postbox(Silent):
     def event(self, event: Event) -> None:
         """Look whether a letter has arrived."""
         body = event.body
+        if self.at_move is not None and isinstance(body, _MOVES):
+            self.at_move()
         if not isinstance(body, Message) or body.author != "person" or (event.attempt, event.seq) in self._seen:
             return
         for letter in sorted(self._letters.values(), key=lambda letter: letter.number):  # as they were said

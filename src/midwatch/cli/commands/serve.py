@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch import wiring
-from midwatch.cli import arguments
+from midwatch.cli import arguments, following
 from midwatch.cli.commands.worker import arguments_of_work, capacity
 from midwatch.cli.databases import database_option, environment
 from midwatch.cli.extras import require
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
     from midwatch.server.serving import Address
     from midwatch.telemetry.metrics import Metrics
 
-USAGE = "midwatch serve [--host HOST] [--port PORT] [--database-url URL] [--no-worker] [--slots N] [options]"
+USAGE = "midwatch serve [--host HOST] [--port PORT | --fd N] [--database-url URL] [--no-worker] [--slots N] [options]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
     """Where it listens, on which database, and whether it works as well."""
     group = parser.add_argument_group("where")
-    group.add_argument("--host", metavar="HOST", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
+    group.add_argument("--host", metavar="HOST", help="default: 127.0.0.1, this machine alone")
     port = arguments.count(0, 65535)
-    group.add_argument("--port", metavar="PORT", type=port, default=8765, help="default: 8765; 0: any")
+    group.add_argument("--port", metavar="PORT", type=port, help="default: 8765; 0: any")
+    group.add_argument(
+        "--fd",
+        metavar="N",
+        type=arguments.count(0, 2**20),
+        help="a socket that listens already, by its number, instead of --host and --port; systemd's is 3",
+    )
     group.add_argument("--tls-cert", metavar="FILE", type=Path, help="a certificate with its chain (PEM)")
     group.add_argument("--tls-key", metavar="FILE", type=Path, help="its key (PEM)")
     group.add_argument(
@@ -58,21 +64,34 @@ async def execute(options: Namespace, screen: Screen) -> int:
         require("server", module)
     from midwatch.engine.workers import Terms
     from midwatch.server.embedded import Embedded
-    from midwatch.server.serving import Address
     from midwatch.telemetry.opened import opened
 
-    address = Address(
-        options.host, options.port, options.tls_cert, options.tls_key, options.behind_proxy, options.insecure_bind
-    )
-    address.require_safe()
+    address = _address(options)
     environ = environment(options, screen.environ)
     if options.no_worker and (options.concurrency or options.slots):
         raise InputError("--no-worker works on nothing, so there is no --concurrency and no --slots", "leave one out")
     async with wiring.home(environ) as home, opened(home.settings.telemetry) as telemetry:
         terms = Terms(options.lease, options.lease / 6)
         worker = None if options.no_worker else Embedded(environ, *capacity(options, telemetry), terms, telemetry.error)
-        await _serve(Served(home, telemetry.metrics), address, worker, screen)
+        await _serve(Served(home, telemetry.metrics, options.lease), address, worker, screen)
     return 0
+
+
+def _address(options: Namespace) -> Address:
+    """Where to listen. Raises InputError for what cannot be, or is not safe."""
+    from midwatch.server.serving import Address, place_of
+
+    here = Address()
+    host, port = options.host or here.host, here.port if options.port is None else options.port
+    if options.fd is not None:
+        if options.host is not None or options.port is not None:
+            raise InputError("the socket of --fd has its address already", "leave --host and --port out")
+        host, port = place_of(options.fd)
+    address = Address(
+        host, port, options.tls_cert, options.tls_key, options.behind_proxy, options.insecure_bind, options.fd
+    )
+    address.require_safe()
+    return address
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,8 @@ class Served:
 
     home: wiring.Home
     metrics: Metrics | None
+    lease: float
+    """Of its worker, in seconds."""
 
 
 async def _serve(served: Served, address: Address, worker: Embedded | None, screen: Screen) -> None:
@@ -108,8 +129,10 @@ async def _serve(served: Served, address: Address, worker: Embedded | None, scre
             if worker is not None:
                 worker.start()
 
-        await serve(app, address, listening, worker.ended if worker is not None else None)
+        beside = (worker.ended, worker.tell) if worker is not None else ()
+        await serve(app, address, listening, *beside)
     finally:
         if worker is not None and worker.started:
+            following.leave_within(served.lease)
             await worker.stop()
         await engine.close()

@@ -59,7 +59,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
-    """Take turns until SIGTERM or SIGINT; the second one leaves at once."""
+    """Take turns until SIGTERM or SIGINT; the second one leaves at once, and so does the first after a lease."""
     from midwatch import working
     from midwatch.engine.workers import Terms
     from midwatch.telemetry.logs import told
@@ -83,6 +83,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         if stop.is_set():
             following.leave_at_once()
         stop.set()
+        following.leave_within(options.lease)
 
     async with (
         wiring.home(environ) as home,
@@ -97,6 +98,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
                 home, engine, working.Options(*capacity(options, telemetry), terms, note, telemetry.error), stop
             )
         finally:
+            following.leave_within(options.lease)  # what has ended it may hold up its end, too
             await engine.close()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)

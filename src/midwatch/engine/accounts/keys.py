@@ -97,7 +97,8 @@ class Keys:
         def work(db: Connection) -> None:
             db.execute(f"DELETE FROM web_session WHERE expires < {db.clock}")  # noqa: S608 - our own words
             db.execute(
-                f"INSERT INTO web_session VALUES (?, ?, {db.clock}, {db.clock} + ?) ON CONFLICT DO NOTHING",  # noqa: S608
+                "INSERT INTO web_session (hash, account, created, expires) "  # noqa: S608 - our own words
+                f"VALUES (?, ?, {db.clock}, {db.clock} + ?) ON CONFLICT DO NOTHING",
                 (digest(secret), account, hours * 3600.0),
             )
             write(db, deed)

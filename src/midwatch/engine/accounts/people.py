@@ -108,8 +108,8 @@ class People:
                 found, number = _find(db, "subject", subject), number + 1
             if found.id == made:
                 if role is not None:
-                    query = "INSERT INTO repository_role VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-                    db.execute(query, (made, EVERY, role))
+                    query = "INSERT INTO repository_role (account, repository, role) VALUES (?, ?, ?)"
+                    db.execute(f"{query} ON CONFLICT DO NOTHING", (made, EVERY, role))
                 write(db, told, became={**found.shown(), "role": role or ""})
             return found
 

@@ -129,7 +129,7 @@ class Repositories:
         def work(db: Connection) -> None:
             before = _role(db, account, repository)
             db.execute(
-                "INSERT INTO repository_role VALUES (?, ?, ?) "
+                "INSERT INTO repository_role (account, repository, role) VALUES (?, ?, ?) "
                 "ON CONFLICT (account, repository) DO UPDATE SET role = excluded.role",
                 (account, repository, role),
             )

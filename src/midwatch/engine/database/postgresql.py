@@ -18,6 +18,7 @@ from typing import Any, LiteralString, TypeVar
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.engine.database.base import Connection, Rows
 from midwatch.engine.database.migrations import STEPS, for_postgresql, statements
+from midwatch.engine.database.migrations.newer import require_workable
 from midwatch.engine.database.shown import without_password
 
 try:
@@ -76,6 +77,7 @@ class PostgresqlDatabase:
         self._mine = threading.local()
         self._opened: list[psycopg.Connection] = []
         self._current, self._reached = False, False
+        self._closing = threading.Event()
 
     @property
     def place(self) -> str:
@@ -97,7 +99,8 @@ class PostgresqlDatabase:
         return made
 
     async def close(self) -> None:
-        """See `Database.close`."""
+        """See `Database.close`. Nobody waits any longer for a server that is gone."""
+        self._closing.set()
         self._threads.shutdown(wait=True)
         while self._opened:
             self._opened.pop().close()
@@ -121,6 +124,8 @@ class PostgresqlDatabase:
                 f"the database {self.place} has schema {found}, and this Midwatch needs {len(STEPS)}",
                 "bring it up to date once: midwatch migrate --database-url URL",
             )
+        if found > len(STEPS):
+            require_workable(db, self.place, found, len(STEPS))
         self._current = True
 
     def _patiently(self, work: Callable[[Connection], T]) -> T:
@@ -132,9 +137,8 @@ class PostgresqlDatabase:
                 return self._transaction(work)
             except psycopg.Error as error:
                 self._forget()
-                if not _passes(error) or time.monotonic() + pause > end:
+                if not _passes(error) or time.monotonic() + pause > end or self._closing.wait(pause):
                     raise self._broken(error) from error
-            time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _transaction(self, work: Callable[[Connection], T]) -> T:
@@ -207,5 +211,5 @@ def _migrate(db: Connection) -> int:
     for number, step in enumerate(STEPS[version:], version + 1):
         for statement in statements(step):
             db.execute(for_postgresql(statement))
-        db.execute("INSERT INTO schema_step VALUES (?)", (number,))
+        db.execute("INSERT INTO schema_step (number) VALUES (?)", (number,))
     return max(0, len(STEPS) - version)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from midwatch.domain.errors import StoreError
 from midwatch.engine.database.base import Connection
 from midwatch.engine.database.migrations import STEPS, statements
+from midwatch.engine.database.migrations.newer import require_workable
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class SqliteDatabase:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: _Connection | None = None
+        self._made = 0
         self._thread = ThreadPoolExecutor(1, "database")
         self._waiting: deque[_Order] = deque()
 
@@ -72,9 +74,10 @@ class SqliteDatabase:
         return await self._call(work, "IMMEDIATE")
 
     async def migrate(self) -> int:
-        """See `Database.migrate`. Opening has done it, so nothing is left to do."""
+        """See `Database.migrate`. Opening has done it, and says how much it was."""
         await self.read(lambda _: None)
-        return 0
+        made, self._made = self._made, 0
+        return made
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -186,10 +189,7 @@ class SqliteDatabase:
     def _migrate(self, db: _Connection) -> None:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version > len(STEPS):
-            raise StoreError(
-                f"{self._path} was written by a newer Midwatch (schema {version}, this one knows {len(STEPS)})",
-                "upgrade this Midwatch, or set XDG_STATE_HOME to another folder",
-            )
+            require_workable(db, str(self._path), version, len(STEPS))
         for number, step in enumerate(STEPS[version:], version + 1):
             # executescript commits first, so the step carries its own transaction; a second process that
             # migrates at the same moment waits for the lock and then finds the step done.
@@ -198,6 +198,7 @@ class SqliteDatabase:
                 for statement in statements(step):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {number}")
+                self._made += 1
             db.execute("COMMIT")
 
     def _broken(self, error: sqlite3.Error) -> StoreError:

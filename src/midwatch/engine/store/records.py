@@ -10,7 +10,7 @@ from typing import Any
 
 from midwatch.domain.chain import GENESIS, chain_hash
 from midwatch.domain.codec import from_json, to_json
-from midwatch.domain.errors import StoreError
+from midwatch.domain.errors import NewerLog, StoreError
 from midwatch.domain.events import KINDS, Event
 
 
@@ -65,10 +65,11 @@ def seal(attempt: str, epoch: int, seq: int, prev: str, bodies: Sequence[Any]) -
 
 
 def load(record: Record) -> Event:
-    """The event of a record. Raises StoreError for a kind, version or shape that this release cannot read."""
+    """The event of a record. Raises NewerLog for a kind or version that this release does not know, StoreError for a
+    shape that it cannot read."""
     cls = KINDS.get(record.kind)
     if cls is None or record.version > cls.version:
-        raise StoreError(
+        raise NewerLog(
             f"event {record.seq} of {record.attempt} is of a kind this Midwatch does not know: "
             f"{record.kind} version {record.version}",
             "it was written by a newer Midwatch: upgrade this one",

@@ -1,13 +1,13 @@
 """Numbered steps of the database's schema. A step that has been released never changes; a new shape is a new step.
 
 A step only adds, so that programs of the release before go on working while others have been upgraded already, and
-can be gone back to. It is written for SQLite with types that PostgreSQL has too: BIGINT and DOUBLE PRECISION, not
-INTEGER and REAL, for what may become large.
+can be gone back to (`newer` has what one that they could not work with would say). It is written for SQLite with types
+that PostgreSQL has too: BIGINT and DOUBLE PRECISION, not INTEGER and REAL, for what may become large.
 """
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts, budgets, turns
+from midwatch.engine.database.migrations import accounts, budgets, newer, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -47,6 +47,8 @@ STEPS: tuple[str, ...] = (
     turns.STEP,
     # budgets: caps, spending, reservations
     budgets.STEP,
+    # what steps ask of programs that do not know them
+    newer.STEP,
 )
 
 
