@@ -16,7 +16,7 @@ from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
-from midwatch.engine.store.sqlite import SqliteStore
+from midwatch.engine.store.sql import SqlStore
 from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
 from midwatch.sandbox.bubblewrap import Bubblewrap
@@ -49,7 +49,7 @@ class Reviewer(ScriptedModel):
         yield Reply(self.name, self.wire, text, calls, (), Usage(10, 0, 0, 5, 0), "calls" if calls else "end")
 
 
-async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
+async def _task(store: SqlStore, repository: Repository, path: Path) -> Task:
     if path.exists():
         return (await store.find(path.read_text())).task
     name, prompt = new_task_id(), "Count further"
@@ -66,7 +66,7 @@ async def _task(store: SqliteStore, repository: Repository, path: Path) -> Task:
 async def main(arguments: Sequence[str], model: Model | None = None) -> None:
     """Do it until it is done or this process is dead."""
     state, wish = Path(arguments[0]), arguments[3]
-    store = DeadlyStore(state / "state.db", *death(arguments))
+    store = DeadlyStore(state, *death(arguments))
     repository, forge = await Repository.open(state, arguments[1]), LocalForge(state)
     task = await _task(store, repository, Path(arguments[2]))
     if wish != "solve":

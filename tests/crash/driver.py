@@ -3,7 +3,8 @@
     python -m tests.crash.driver STATE REPO TASK_FILE [SCRIPT [N before|after]]
 
 makes the task (once), works on it, and dies by SIGKILL before or after the N-th append of this process. The model's
-commands add to files, so that a step done twice, or half of one kept, changes the final tree.
+commands add to files, so that a step done twice, or half of one kept, changes the final tree. MIDWATCH_DATABASE_URL
+names the database; without it, it is the file in STATE.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
-from midwatch.engine.store.sqlite import SqliteStore
+from midwatch.engine.database.address import VARIABLE, opened
+from midwatch.engine.store.sql import SqlStore
 from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
 from midwatch.sandbox import drivers
@@ -106,20 +108,20 @@ class ScriptedModel:
         """Nothing."""
 
 
-class DeadlyStore(SqliteStore):
-    """Kills its process before or after the N-th append."""
+class DeadlyStore(SqlStore):
+    """That of a state folder, or of the database that is named; kills its process before or after the N-th append."""
 
-    def __init__(self, path: Path, fatal: int, when: str) -> None:
-        super().__init__(path)
+    def __init__(self, state: Path, fatal: int, when: str) -> None:
+        super().__init__(opened(os.environ.get(VARIABLE, ""), state))
         self._fatal, self._when, self._count = fatal, when, 0
 
     async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
         """See `Store.create`; counts when it brings events."""
-        await self._counting(lambda: SqliteStore.create(self, task, begun), counts=bool(begun))
+        await self._counting(lambda: SqlStore.create(self, task, begun), counts=bool(begun))
 
     async def append(self, attempt: str, epoch: int, bodies: Sequence[Any]) -> Sequence[Event]:
         """See `Store.append`."""
-        return await self._counting(lambda: SqliteStore.append(self, attempt, epoch, bodies))
+        return await self._counting(lambda: SqlStore.append(self, attempt, epoch, bodies))
 
     async def _counting(self, write: Callable[[], Awaitable[T]], *, counts: bool = True) -> T:
         self._count += counts
@@ -138,7 +140,7 @@ HOOKS = (
 """They add to a file too; the first finish is refused."""
 
 
-async def _task(store: SqliteStore, repository: Repository, path: Path, played: str) -> Task:
+async def _task(store: SqlStore, repository: Repository, path: Path, played: str) -> Task:
     if path.exists():
         return (await store.find(path.read_text())).task
     name, prompt = new_task_id(), "Count further"
@@ -158,7 +160,7 @@ async def main(arguments: Sequence[str], model: Model | None = None, sandbox: st
     """Work on the task until it is done or this process is dead. `model` instead of one that plays a script."""
     state, location, task_file = Path(arguments[0]), arguments[1], Path(arguments[2])
     played = arguments[3] if len(arguments) > 3 else "steps"
-    store = DeadlyStore(state / "state.db", *death(arguments))
+    store = DeadlyStore(state, *death(arguments))
     repository = await Repository.open(state, location)
     task = await _task(store, repository, task_file, played)
     parts = Parts(

@@ -16,7 +16,7 @@ from midwatch.domain.limits import Limits
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
-from midwatch.engine.store.sqlite import SqliteStore
+from midwatch.engine.store.sql import SqlStore
 from midwatch.forges.local import LocalForge
 from midwatch.models.base import Model
 from midwatch.models.config import build, load_models
@@ -30,7 +30,7 @@ from tests.crash.driver import DeadlyStore
 PROMPT = "Write the numbers from 0 to 199 into steps.txt, one for each command, and remember the word zebrafish."
 
 
-async def _task(store: SqliteStore, repository: Repository, path: Path, model: str) -> Task:
+async def _task(store: SqlStore, repository: Repository, path: Path, model: str) -> Task:
     if path.exists():
         return (await store.find(path.read_text())).task
     name = new_task_id()
@@ -50,7 +50,7 @@ def _model(base_url: str, name: str, window: int) -> Model:
 
 async def main(state: Path, location: str, task_file: Path, model: Model, fatal: int) -> None:
     """Work on the task until it is done or this process is dead."""
-    store = DeadlyStore(state / "state.db", fatal, "after")
+    store = DeadlyStore(state, fatal, "after")
     repository = await Repository.open(state, location)
     task = await _task(store, repository, task_file, model.name)
     parts = Parts(

@@ -40,7 +40,7 @@ async def main(root: Path, fatal: int = 0, when: str = "") -> None:
     name = root / "task"
     if not name.exists():
         name.write_text((await place.task(["grep -q two count.txt"], mcp=("box", "host"))).id)
-    store = DeadlyStore(place.state / "state.db", fatal, when)
+    store = DeadlyStore(place.state, fatal, when)
     task = (await store.find(name.read_text())).task
     await solve(task, await place.parts(store, task, FakeModel(SCRIPT)))
     await store.close()

@@ -20,7 +20,7 @@ from tests.crash.driver import DeadlyStore, death
 async def main(arguments: Sequence[str]) -> None:
     """Do both, or die."""
     state, task = Path(arguments[0]), Path(arguments[2]).read_text()
-    store = DeadlyStore(state / "state.db", *death(arguments))
+    store = DeadlyStore(state, *death(arguments))
     shelf = Shelf(state, store, LocalForge(state))
     await undo(shelf, task, "cmd:2")
     print((await fork(shelf, task, "cmd:1", "", "crash driver")).id)

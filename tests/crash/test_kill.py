@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from midwatch.domain.events import Checked, Proposed, ToolFinished
-from midwatch.engine.store.sqlite import SqliteStore
+from midwatch.engine.database.address import VARIABLE, opened
+from midwatch.engine.store.sql import SqlStore
 from midwatch.forges.local import LocalForge
 from tests.crash.sampling import one_of
 
@@ -31,6 +34,13 @@ class Place:
     state: Path
     repository: Path
     task_file: Path
+    url: str = ""
+    """Of the database; empty for the file in the state folder."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What the driver sees."""
+        return dict(os.environ) | {VARIABLE: self.url}
 
     def drive(self, *kill: str, script: str = "steps", driver: str = "driver") -> subprocess.CompletedProcess[str]:
         """Run the driver to its end or its death."""
@@ -41,6 +51,7 @@ class Place:
             text=True,
             timeout=120,
             cwd=ROOT,
+            env=self.environ,
             check=False,
         )
 
@@ -77,7 +88,7 @@ def place(tmp_path: Path) -> Place:
 
 
 async def _ending(place: Place) -> Ending:
-    store = SqliteStore(place.state / "state.db")
+    store = SqlStore(opened(place.url, place.state))
     try:
         attempt = f"{place.task_file.read_text()}.1"
         events = await store.read(attempt)
@@ -124,6 +135,11 @@ def test_an_undisturbed_run_with_a_session_too(place: Place) -> None:
     ],
 )
 def test_killed_at_any_append_the_task_goes_on_as_if_nothing_had_happened(place: Place, number: int, when: str) -> None:
+    kill_and_resume(place, number, when)
+
+
+def kill_and_resume(place: Place, number: int, when: str) -> None:
+    """Kill it there, let it go on, and see that it ended as if nothing had happened."""
     killed = place.drive(str(number), when)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     resumed = place.drive()
