@@ -7,6 +7,7 @@ different releases take each other's runs.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +23,7 @@ try:
     from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
     from dbos._serialization import DBOSPortableJSON
     from dbos._sys_db import SystemDatabase
+    from sqlalchemy import make_url
 except ImportError:
     raise InputError(
         "workers need the program's server part, which is not installed",
@@ -51,6 +53,12 @@ _stored_queue = SystemDatabase.get_queue
 @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
 async def _turn(run: str) -> str:
     return await _handing["work"](run)
+
+
+def preload(url: str) -> None:
+    """Import what the engine of that URL needs. Opens nothing and starts no thread."""
+    importlib.import_module("dbos._sys_db_sqlite" if url.startswith("sqlite") else "dbos._sys_db_postgres")
+    make_url(url).get_dialect().import_dbapi()
 
 
 class DbosEngine:
@@ -107,10 +115,11 @@ class DbosEngine:
 
         def work() -> int:
             pending = self._list(queue_name=QUEUE, status="PENDING")
-            dead = {one.executor_id for one in pending if one.executor_id} - set(live)
-            return len(DBOS._recover_pending_workflows(sorted(dead))) if dead else 0
+            lost = [one for one in pending if one.executor_id and one.executor_id not in live]
+            dead, queued = sorted({one.executor_id for one in lost}), self._client()._sys_db.reenqueue_for_recovery
+            return sum(queued(one.workflow_id, dead, QUEUE) for one in lost)
 
-        return await self._call(work) if self._launched is not None else 0
+        return await self._call(work)
 
     async def tidy(self, seconds: float) -> int:
         """See `Engine.tidy`."""
