@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import threading
 from argparse import Namespace
 from collections import Counter
@@ -12,6 +13,28 @@ from midwatch.cli import following, words
 from midwatch.cli.screen import Screen
 from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.keeper import Keeper, Link
+
+
+_LATER = (
+    "genai_prices.data",
+    "genai_prices.data_units",
+    "midwatch.engine.budgets.purse",
+    "midwatch.forges.landing",
+    "midwatch.forges.local",
+    "midwatch.models.chat",
+    "midwatch.models.messages",
+    "midwatch.models.responses",
+    "midwatch.sandbox.boxd.wire",
+    "midwatch.sandbox.bubblewrap",
+    "midwatch.sandbox.container",
+    "midwatch.sandbox.gvisor",
+    "midwatch.sandbox.landlock",
+    "midwatch.sandbox.process",
+    "midwatch.sandbox.trial",
+    "midwatch.workflows.cancelling",
+    "midwatch.workflows.orphans",
+)
+"""What a worker imports when it first works on a task, and each new one would import again."""
 
 
 def keep(options: Namespace, screen: Screen) -> int | None:
@@ -27,6 +50,8 @@ def keep(options: Namespace, screen: Screen) -> int | None:
     environ = dict(screen.environ)
     logs.configure(settings.load(environ).telemetry)
     working.preload()
+    for name in _LATER:
+        importlib.import_module(name)
     preload(engine_url(options.database_url or environ.get(VARIABLE, ""), state_folder(environ)))
     told = teller(screen)
     kept = Keeper(lambda text: told("", text)).keep()

@@ -40,6 +40,8 @@ QUEUE = "turns"
 NAME = "midwatch"
 POLLING = 0.5
 """Seconds between two looks at the queue; a run waits half of it on average."""
+_SOON = 0.02
+"""Before the first look: what a worker's predecessor had is there already."""
 _ALIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _CONNECTIONS = 8
@@ -47,7 +49,9 @@ _AT_ONCE = 500
 _handing: dict[str, Callable[[str], Awaitable[str]]] = {}
 """To the worker's loop, while there is one in this process."""
 _capacity: list[int] = []
-_stored_queue = SystemDatabase.get_queue
+_new: list[bool] = []
+"""Not empty until the launched worker first looks at the queue."""
+_stored_queue, _stored_queues = SystemDatabase.get_queue, SystemDatabase.list_queues
 
 
 @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
@@ -197,7 +201,9 @@ class DbosEngine:
             "log_level": "ERROR",
         }
         _capacity[:] = [capacity]
+        _new[:] = [True]
         SystemDatabase.get_queue = _bounded  # type: ignore[method-assign] # before the queue's thread first looks
+        SystemDatabase.list_queues = _eager  # type: ignore[method-assign]
         launched = DBOS(config=config)
         DBOS.listen_queues([QUEUE])
         DBOS.launch()
@@ -213,7 +219,19 @@ def _bounded(self: SystemDatabase, name: str, **options: Any) -> Any:
     queue = _stored_queue(self, name, **options)
     if queue is not None and name == QUEUE and _capacity:
         queue._worker_concurrency = _capacity[-1]
+        if _new:
+            _new.clear()
+            queue._polling_interval_sec = _SOON
     return queue
+
+
+def _eager(self: SystemDatabase, **options: Any) -> Any:
+    """The queue's thread waits before it looks, the first time for as long as this says."""
+    queues = _stored_queues(self, **options)
+    for queue in queues:
+        if queue.name == QUEUE:
+            queue._polling_interval_sec = _SOON
+    return queues
 
 
 def _settle(launched: LAUNCHED, seconds: float = 3.0) -> None:
