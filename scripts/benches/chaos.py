@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import shutil
 import signal
@@ -13,15 +14,19 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from midwatch.engine.turns import Turn
+from midwatch.engine.workers import listed
 from midwatch.sandbox import leftovers
 from tests.support import postgresql
 from tests.support.model_server import serving
-from tests.support.office import Office, ended, ending, serving_counts
+from tests.support.office import Office, children, ended, ending, serving_counts
+
+
+Process = subprocess.Popen[bytes]
 
 
 @dataclass
@@ -34,50 +39,55 @@ class Chaos:
     concurrency: int
     chance: random.Random
     done: Counter[str] = field(default_factory=Counter)
-    stopped: dict[subprocess.Popen[bytes], float] = field(default_factory=dict)
-    """When each goes on."""
+    stopped: dict[int, float] = field(default_factory=dict)
+    """When each of the stopped processes goes on."""
 
     def hire(self) -> None:
         """As many workers as there should be; those that are stopped count as gone."""
-        going = [w for w in self.office.workers if w.poll() is None and w not in self.stopped]
-        for _ in range(self.workers - len(going)):
+        for _ in range(self.workers - len(self._going())):
             self.office.worker(concurrency=self.concurrency)
 
     def strike(self) -> None:
         """Mostly a kill; sometimes a process that stops for a while, or a database that crashes."""
         now = time.monotonic()
-        for worker, end in list(self.stopped.items()):
+        for pid, end in list(self.stopped.items()):
             if now > end:
-                del self.stopped[worker]
-                if worker.poll() is None:
-                    worker.send_signal(signal.SIGCONT)
-                    self.done["SIGCONT in time"] += 1
-        going = [w for w in self.office.workers if w.poll() is None and w not in self.stopped and self._ready(w)]
+                del self.stopped[pid]
+                self._hit(pid, signal.SIGCONT, "SIGCONT in time")
+        going = [pid for keeper in self._going() for pid in children(keeper)]
         kind = self.chance.random()
         if self.server is not None and kind < 0.08:
             self.server.stop(immediately=True)
             time.sleep(self.chance.random() * 2)
             self.server.start()
             self.done["database crashed"] += 1
+        elif 0.08 <= kind < 0.13 or len(self._going()) > self.workers:  # those too that took the place of a stopped one
+            keeper = self.chance.choice(self._going())
+            keeper.kill()
+            keeper.wait()
+            self.done["SIGKILL of a keeper"] += 1
         elif going and kind < 0.25:
-            worker = self.chance.choice(going)
-            worker.send_signal(signal.SIGSTOP)
-            self.stopped[worker] = now + self.chance.random() * 12
-            self.done["SIGSTOP"] += 1
+            pid = self.chance.choice(going)
+            self.stopped[pid] = now + self.chance.random() * 12
+            self._hit(pid, signal.SIGSTOP, "SIGSTOP")
         elif going:
-            self.chance.choice(going).kill()
-            self.done["SIGKILL"] += 1
+            self._hit(self.chance.choice(going), signal.SIGKILL, "SIGKILL")
 
     def calm(self) -> None:
         """What is stopped goes on."""
-        for worker in self.stopped:
-            if worker.poll() is None:
-                worker.send_signal(signal.SIGCONT)
+        for pid in self.stopped:
+            self._hit(pid, signal.SIGCONT, "SIGCONT in the end")
         self.stopped.clear()
 
-    def _ready(self, worker: subprocess.Popen[bytes]) -> bool:
-        """It works: its name has the number of its process."""
-        return f":{worker.pid}-" in self.office.words
+    def _going(self) -> list[Process]:
+        keepers = [keeper for keeper in self.office.workers if keeper.poll() is None]
+        return [keeper for keeper in keepers if not self.stopped.keys() & set(children(keeper))]
+
+    def _hit(self, pid: int, number: signal.Signals, name: str) -> None:
+        """Only a worker: what has its number by now is left alone."""
+        if any(pid in children(keeper) for keeper in self.office.workers):
+            os.kill(pid, number)
+            self.done[name] += 1
 
 
 async def run(options: argparse.Namespace, folder: Path) -> int:
@@ -98,9 +108,11 @@ async def run(options: argparse.Namespace, folder: Path) -> int:
         finally:
             office.close()
         took = time.monotonic() - began
-        await asyncio.to_thread(_one_more, office)
+        await _one_more(office)
         end = await ending(office, tasks, options.calls)
-    left = _left_over(folder, before)
+        async with office.home() as home:
+            left = [f"row of worker {worker.id}" for worker in await listed(home.store.database)]
+    left += _left_over(folder, before)
     print(f"{options.attempts} attempts of {options.calls} calls on {options.database}, {options.workers} workers")
     again = sum(turn.losses + turn.round - 1 for turn in turns)
     rows = {"seconds": round(took), **dict(sorted(chaos.done.items())), "turns begun again": again}
@@ -125,7 +137,18 @@ def _left_over(folder: Path, before: leftovers.Leftovers) -> list[str]:
         *(f"control group {group}" for group in set(after.groups) - set(before.groups)),
         *(f"mount {place}" for place in mounts if place.startswith(str(folder))),
         *(f"folder {path}" for path in (folder / "state/midwatch/attempts").glob("*")),
+        *(f"worker {pid}" for pid in _with_environment(f"XDG_STATE_HOME={folder / 'state'}")),
     ]
+
+
+def _with_environment(setting: str) -> list[str]:
+    """The processes, but this one, that have it."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if setting.encode() in path.read_bytes().split(b"\0"):
+                found.append(path.parent.name)
+    return found
 
 
 async def _strikes(chaos: Chaos, options: argparse.Namespace, began: float) -> Sequence[Turn]:
@@ -142,15 +165,16 @@ async def _strikes(chaos: Chaos, options: argparse.Namespace, began: float) -> S
             chaos.calm()
 
 
-def _one_more(office: Office) -> None:
+async def _one_more(office: Office) -> None:
     """A worker that is not killed clears up what the last ones left."""
     last = office.worker()
+    pid = await office.kept(last)
     end = time.monotonic() + 60
-    while f":{last.pid}-" not in office.words and time.monotonic() < end:
-        time.sleep(0.2)
-    time.sleep(2)
+    while f":{pid}-" not in office.words and time.monotonic() < end:
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(2)
     last.terminate()
-    last.wait(60)
+    await asyncio.to_thread(last.wait, 60)
 
 
 def main() -> int:

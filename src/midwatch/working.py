@@ -67,6 +67,8 @@ class Options:
     """Told in a line what happens to a turn (empty: to the worker itself); from any thread."""
     trouble: Callable[[BaseException], None] = lambda _: None
     """Told what has ended a turn that nobody wanted to end."""
+    started: Callable[[], None] = lambda: None
+    """Called once it takes turns."""
 
 
 def engine_of(home: Home) -> Engine:
@@ -125,9 +127,10 @@ class _Worker:
         if not self._url.startswith("postgres"):  # there, `midwatch migrate` alone changes the schema
             await self._home.store.database.migrate()
             await self._engine.migrate()
-        await asyncio.to_thread(_preload)
+        await asyncio.to_thread(preload)
         await self._lease.start()
         await self._engine.launch(self._lease.id, self._options.capacity, self.do)
+        self._options.started()
         self._options.note("", f"worker {self._lease.id} takes up to {self._options.capacity} turns")
 
     async def do(self, run: str) -> str:
@@ -362,8 +365,8 @@ class _Worker:
                 await asyncio.sleep(1)
 
 
-def _preload() -> None:
-    """What the first turn would load while its lease runs already."""
+def preload() -> None:
+    """What the first turn would load while its lease runs already. May be called twice; starts no thread."""
     from midwatch.models import transport
     from midwatch.sandbox import drivers as drivers
     from midwatch.tools import toolset as toolset

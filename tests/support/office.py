@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -14,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from midwatch import reading, wiring
-from midwatch.domain.events import ModelReplied, Proposed, ToolFinished
+from midwatch.domain.events import Event, ModelReplied, Proposed, ToolFinished, ToolStarted
 from midwatch.domain.task import Task
 from midwatch.engine.database.address import VARIABLE, opened
 from midwatch.engine.turns import Filter, Turn, Turns
 from midwatch.workflows.start import Request
+from midwatch.workspace.repository import Repository
 from tests.support.model_server import ModelServer, Step, calls, says
 from tests.support.repositories import UserRepository, git
 
@@ -33,6 +35,16 @@ def counting(number: int, *, seconds: float = 0.0) -> list[Step]:
     pause = f"sleep {seconds}; " if seconds else ""
     steps = [calls("shell", command=f"{pause}echo line {n} >> {FILE}") for n in range(1, number + 1)]
     return [*steps, says("Count\n\nAll lines.")]
+
+
+def children(process: subprocess.Popen[bytes]) -> list[int]:
+    """The processes that it has started and that have not been waited for: of `midwatch worker`, the worker itself."""
+    if process.poll() is not None:
+        return []
+    try:
+        return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 @dataclass
@@ -104,12 +116,28 @@ class Office:
         return process
 
     def close(self) -> None:
-        """End every worker."""
+        """End every worker, and what it keeps."""
+        kept = [pid for process in self.workers for pid in children(process)]
         for process in self.workers:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGCONT)
             process.kill()
             process.wait()
+        for pid in kept:
+            with contextlib.suppress(ProcessLookupError):
+                select.select([handle := os.pidfd_open(pid)], [], [], 30)
+                os.close(handle)
+
+    async def kept(self, process: subprocess.Popen[bytes], *others: int) -> int:
+        """The worker itself of a process that was started, once there is one that is none of the others."""
+        found: list[int] = []
+
+        async def count() -> int:
+            found[:] = [pid for pid in children(process) if pid not in others]
+            return len(found)
+
+        await self.happens(count, 1)
+        return found[0]
 
     @property
     def words(self) -> str:
@@ -170,7 +198,8 @@ class Ending:
 
 
 async def ending(office: Office, tasks: Sequence[Task], lines: int) -> Ending:
-    """Every task is finished, has one pull request whose file has each line once, and a log that verifies."""
+    """Every task is finished, has one pull request whose file has each line once, a log that verifies, and results
+    whose checkpoints hold what their commands have done."""
     faults: list[str] = []
     requests = finished = 0
     async with office.home() as home:
@@ -183,23 +212,39 @@ async def ending(office: Office, tasks: Sequence[Task], lines: int) -> Ending:
             requests += len(mine)
             faults += [] if len(mine) == 1 else [f"{task.id} has {len(mine)} pull requests"]
             faults += (await reading.verify(home, task.id)).faults
+            store = (await Repository.open(home.state, task.repository, refresh=False)).git_dir
             for attempt in report.attempts:
-                faults += _of_log(attempt.attempt, await home.store.read(attempt.attempt))
+                faults += _of_log(attempt.attempt, await home.store.read(attempt.attempt), store)
             for request in mine:
                 text = git(office.folder / "repo", "show", f"{request.proposal.branch}:{FILE}")
-                wanted = ["zero", *(f"line {n}" for n in range(1, lines + 1))]
-                faults += [] if text.split("\n") == wanted else [f"{task.id} has lines lost or doubled: {text!r}"]
+                faults += [] if text == _counted(lines) else [f"{task.id} has lines lost or doubled: {text!r}"]
+        of_none = len(everything) - requests
+        faults += [f"{of_none} pull requests are of no task"] if of_none else []
     return Ending(finished, requests, tuple(faults))
 
 
-def _of_log(attempt: str, events: Sequence[object]) -> list[str]:
-    bodies = [event.body for event in events]  # type: ignore[attr-defined]
-    results = [body.call_id for body in bodies if isinstance(body, ToolFinished)]
-    faults = [f"{attempt}: a call has two results"] if len(set(results)) != len(results) else []
-    unsaved = [body for body in bodies if isinstance(body, ToolFinished) and not body.checkpoint.commit]
-    faults += [f"{attempt}: a result without its checkpoint"] if unsaved else []
-    proposed = [body.number for body in bodies if isinstance(body, Proposed)]
-    return faults + ([f"{attempt}: it was proposed as {proposed}"] if len(set(proposed)) > 1 else [])
+def _counted(lines: int) -> str:
+    return "\n".join(["zero", *(f"line {n}" for n in range(1, lines + 1))])
+
+
+def _of_log(attempt: str, events: Sequence[Event], store: Path) -> list[str]:
+    """What is wrong with it: each call has been finished once, and was not begun after that; the checkpoint of the
+    n-th has n lines."""
+    finished: list[ToolFinished] = []
+    faults: list[str] = []
+    for body in (event.body for event in events):
+        done = {result.call_id for result in finished}
+        if isinstance(body, ToolStarted | ToolFinished) and body.call_id in done:
+            faults.append(f"{attempt}: call {body.call_id} was done, and done again")
+        if isinstance(body, ToolFinished):
+            finished.append(body)
+    proposed = {event.body.number for event in events if isinstance(event.body, Proposed)}
+    faults += [f"{attempt}: it was proposed as {sorted(proposed)}"] if len(proposed) > 1 else []
+    for n, result in enumerate(finished, 1):
+        saved = result.checkpoint.commit and git(store, "show", f"{result.checkpoint.commit}:{FILE}", check=False)
+        if saved != _counted(n):
+            faults.append(f"{attempt}: the checkpoint of call {n} has {saved!r}")
+    return faults
 
 
 def serving_counts(server: ModelServer, number: int, **more: float) -> str:

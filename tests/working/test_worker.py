@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -39,11 +40,15 @@ on_sqlite = pytest.mark.parametrize("office", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("office", ["postgresql"], indirect=True)
 
 
-async def test_what_a_killed_worker_had_is_finished_by_another_once(office: Office) -> None:
+async def test_what_a_killed_worker_had_is_finished_once_by_the_next_of_its_keeper_or_by_another(office: Office) -> None:
     tasks = await office.submit(3)
-    killed = office.worker()
-    await office.begun(tasks[0], 2)
-    killed.kill()
+    keeper = office.worker()
+    await office.begun(tasks[0], 1)
+    first = await office.kept(keeper)
+    os.kill(first, signal.SIGKILL)
+    await office.begun(tasks[0], 3)
+    assert await office.kept(keeper, first) != first
+    keeper.kill()
     office.worker()
     await office.until(ended)
     end = await ending(office, tasks, 4)
@@ -56,17 +61,28 @@ async def test_a_worker_that_is_stopped_is_ended_and_one_that_is_told_to_stop_ha
     tasks = await office.submit(2)
     first = office.worker()
     await office.begun(tasks[0], 2)
+    os.kill(await office.kept(first), signal.SIGTERM)  # as a supervisor does: it tells both
     first.terminate()
     assert first.wait(60) == 0
     turns = await office.turns()
     assert [(turn.status, turn.worker, turn.round) for turn in turns] == [("queued", "", 2)] * 2
-    stopped = office.worker()
+    keeper = office.worker()
     await office.begun(tasks[0], 3)
-    stopped.send_signal(signal.SIGSTOP)
+    stopped = await office.kept(keeper)
+    os.kill(stopped, signal.SIGSTOP)
     office.worker()
     await office.until(ended)
-    assert stopped.wait(60) == -signal.SIGKILL
+    assert await office.kept(keeper, stopped) != stopped
+    assert "ended by signal 9 (Killed) and is begun anew" in office.words
     assert (await ending(office, tasks, 4)).faults == ()
+
+
+@on_sqlite
+async def test_a_worker_that_cannot_start_says_why_and_is_not_kept(office: Office) -> None:
+    office.url = "postgresql://127.0.0.1:1/none"
+    assert office.worker().wait(60) == 1
+    assert "127.0.0.1:1/none cannot be used" in office.words
+    assert "begun anew" not in office.words
 
 
 @on_sqlite

@@ -100,9 +100,15 @@ def _dispatch(given: Sequence[str], screen: Screen) -> int:
         screen.say(overview(screen.look(), given[0] if given and given[0] in GROUPS else ""))
         return 0 if given else 2
     options = parser_of(name).read(rest)
+    command = load(name)
+    if name == "worker":  # forks workers, which must have no loop and no thread then; each of them comes back here
+        from midwatch.cli import keeping
+
+        if (code := keeping.keep(options, screen)) is not None:
+            return code
     import asyncio
 
-    return asyncio.run(load(name).execute(options, screen))
+    return asyncio.run(command.execute(options, screen))
 
 
 def split(given: Sequence[str]) -> tuple[str, list[str]]:

@@ -57,8 +57,8 @@ class Engine(Protocol):
         `stop`. One process is one worker."""
 
     async def recover(self, live: Sequence[str]) -> int:
-        """Queue again what workers had that are not among these; how many. Only a launched worker can; may be called
-        from another thread's loop."""
+        """Queue again what workers had that are not among these; how many. May be called before `launch`, and from
+        another thread's loop."""
 
     async def tidy(self, seconds: float) -> int:
         """Forget ended runs that were ordered so long ago; how many."""

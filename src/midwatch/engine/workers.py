@@ -74,7 +74,7 @@ class Lease:
     version: str
     terms: Terms = field(default_factory=Terms)
     reaped: Callable[[Sequence[str], Sequence[str]], Awaitable[None]] | None = None
-    """Told on the reaper's thread, after each round, which workers live and which turns were queued again."""
+    """Told on the reaper's thread (the first time on that of `start`), after each round, which workers live and which turns were queued again."""
     note: Callable[[str], None] = lambda _: None
     """Told in words what happens; from any thread."""
 
@@ -93,12 +93,14 @@ class Lease:
         return self._beaten > 0 and _now() - self._beaten < self.terms.lease
 
     async def start(self) -> None:
-        """Make the row, then keep it. Raises StoreError when it cannot be made."""
+        """Make the row, look after other workers once, then keep doing both. Raises StoreError when the row cannot be
+        made."""
         database = self.make()
         try:
             began = _now()
             await database.write(self._register)
             self._beaten = self._steady = began
+            await self._look(database)  # what a dead process of this host had is there before this worker's first look
         finally:
             await database.close()
         for name, doing in (("beat", self._beat), ("reaper", self._reap)):
@@ -161,13 +163,15 @@ class Lease:
 
     async def _reap(self) -> None:
         database = self.make()
-        while not self._end.is_set():
-            try:
-                await self._round(database)
-            except Exception as error:  # noqa: BLE001 - the next round may do better, and nobody else may be there
-                self.note(f"could not look after other workers: {_told(error)}")
-            self._end.wait(self.terms.beat)
+        while not self._end.wait(self.terms.beat):
+            await self._look(database)
         await database.close()
+
+    async def _look(self, database: Database) -> None:
+        try:
+            await self._round(database)
+        except Exception as error:  # noqa: BLE001 - the next round may do better, and nobody else may be there
+            self.note(f"could not look after other workers: {_told(error)}")
 
     async def _round(self, database: Database) -> None:
         for worker in await listed(database, self.terms):

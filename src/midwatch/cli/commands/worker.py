@@ -6,12 +6,11 @@ import argparse
 import asyncio
 import os
 import signal
-import threading
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from midwatch import wiring
-from midwatch.cli import arguments, following, words
+from midwatch.cli import arguments, keeping
 from midwatch.cli.screen import Screen
 from midwatch.engine.database.address import VARIABLE
 
@@ -62,44 +61,28 @@ async def execute(options: Namespace, screen: Screen) -> int:
     """Take turns until SIGTERM or SIGINT; the second one leaves at once, and so does the first after a lease."""
     from midwatch import working
     from midwatch.engine.workers import Terms
-    from midwatch.telemetry.logs import told
     from midwatch.telemetry.opened import opened
 
     environ = dict(screen.environ) | ({VARIABLE: options.database_url} if options.database_url else {})
-    lock = threading.Lock()
-
-    def note(turn: str, text: str) -> None:
-        told(turn, text)
-        if screen.json:
-            with lock:
-                try:
-                    screen.emit({"type": "worker", "time": words.utc_now(), "turn": turn, "text": text})
-                except OSError:  # nobody reads that any more; the work goes on
-                    screen.hush()
-
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def end() -> None:
-        if stop.is_set():
-            following.leave_at_once()
-        stop.set()
-        following.leave_within(options.lease)
-
+    stopping, loop = keeping.Stopping(options.keeper, options.lease), asyncio.get_running_loop()
     async with (
         wiring.home(environ) as home,
         opened(home.settings.telemetry, options.metrics_listen or "") as telemetry,
     ):
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, end)
+            loop.add_signal_handler(number, stopping.signalled)
+        loop.add_reader(options.keeper.line, stopping.forwarded)
         engine = working.engine_of(home)
         try:
             terms = Terms(lease=options.lease, beat=options.lease / 6)
-            await working.work(
-                home, engine, working.Options(*capacity(options, telemetry), terms, note, telemetry.error), stop
+            how = working.Options(
+                *capacity(options, telemetry), terms, keeping.teller(screen), telemetry.error, options.keeper.works
             )
+            await working.work(home, engine, how, stopping.stop)
         finally:
             following.leave_within(options.lease)  # what has ended it may hold up its end, too
             await engine.close()
+            loop.remove_reader(options.keeper.line)
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
     return 0

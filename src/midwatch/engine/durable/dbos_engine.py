@@ -7,6 +7,7 @@ different releases take each other's runs.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +23,7 @@ try:
     from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
     from dbos._serialization import DBOSPortableJSON
     from dbos._sys_db import SystemDatabase
+    from sqlalchemy import make_url
 except ImportError:
     raise InputError(
         "workers need the program's server part, which is not installed",
@@ -38,6 +40,8 @@ QUEUE = "turns"
 NAME = "midwatch"
 POLLING = 0.5
 """Seconds between two looks at the queue; a run waits half of it on average."""
+_SOON = 0.02
+"""Before the first look: what a worker's predecessor had is there already."""
 _ALIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _CONNECTIONS = 8
@@ -45,12 +49,20 @@ _AT_ONCE = 500
 _handing: dict[str, Callable[[str], Awaitable[str]]] = {}
 """To the worker's loop, while there is one in this process."""
 _capacity: list[int] = []
-_stored_queue = SystemDatabase.get_queue
+_new: list[bool] = []
+"""Not empty until the launched worker first looks at the queue."""
+_stored_queue, _stored_queues = SystemDatabase.get_queue, SystemDatabase.list_queues
 
 
 @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
 async def _turn(run: str) -> str:
     return await _handing["work"](run)
+
+
+def preload(url: str) -> None:
+    """Import what the engine of that URL needs. Opens nothing and starts no thread."""
+    importlib.import_module("dbos._sys_db_sqlite" if url.startswith("sqlite") else "dbos._sys_db_postgres")
+    make_url(url).get_dialect().import_dbapi()
 
 
 class DbosEngine:
@@ -107,10 +119,11 @@ class DbosEngine:
 
         def work() -> int:
             pending = self._list(queue_name=QUEUE, status="PENDING")
-            dead = {one.executor_id for one in pending if one.executor_id} - set(live)
-            return len(DBOS._recover_pending_workflows(sorted(dead))) if dead else 0
+            lost = [one for one in pending if one.executor_id and one.executor_id not in live]
+            dead, queued = sorted({one.executor_id for one in lost}), self._client()._sys_db.reenqueue_for_recovery
+            return sum(queued(one.workflow_id, dead, QUEUE) for one in lost)
 
-        return await self._call(work) if self._launched is not None else 0
+        return await self._call(work)
 
     async def tidy(self, seconds: float) -> int:
         """See `Engine.tidy`."""
@@ -188,7 +201,9 @@ class DbosEngine:
             "log_level": "ERROR",
         }
         _capacity[:] = [capacity]
+        _new[:] = [True]
         SystemDatabase.get_queue = _bounded  # type: ignore[method-assign] # before the queue's thread first looks
+        SystemDatabase.list_queues = _eager  # type: ignore[method-assign]
         launched = DBOS(config=config)
         DBOS.listen_queues([QUEUE])
         DBOS.launch()
@@ -204,7 +219,19 @@ def _bounded(self: SystemDatabase, name: str, **options: Any) -> Any:
     queue = _stored_queue(self, name, **options)
     if queue is not None and name == QUEUE and _capacity:
         queue._worker_concurrency = _capacity[-1]
+        if _new:
+            _new.clear()
+            queue._polling_interval_sec = _SOON
     return queue
+
+
+def _eager(self: SystemDatabase, **options: Any) -> Any:
+    """The queue's thread waits before it looks, the first time for as long as this says."""
+    queues = _stored_queues(self, **options)
+    for queue in queues:
+        if queue.name == QUEUE:
+            queue._polling_interval_sec = _SOON
+    return queues
 
 
 def _settle(launched: LAUNCHED, seconds: float = 3.0) -> None:
