@@ -49,14 +49,14 @@ async def ready(database: Database, only: str = "") -> Ready:
     def look(db: Connection) -> Ready | None:
         if limits.kept(db):
             return None
-        query = f"{_READY} AND begin_at <= {db.clock} + ?{' AND id = ?' if only else ''} ORDER BY id LIMIT ?"
+        query = f"{_READY} AND begin_at <= {db.clock} + ?{' AND id = ?' if only else ''} ORDER BY created, id LIMIT ?"
         values = (SOON, *((only,) if only else ()), MOST)
         return Ready([Turn(*row) for row in db.execute(query, values)], limited=False)
 
     def give(db: Connection) -> Ready:
         if found := limits.kept(db, lock=True):
             _Round(db, found).give()
-        query = f"{_READY} AND admitted = round ORDER BY priority, id LIMIT ?"
+        query = f"{_READY} AND admitted = round ORDER BY priority, created, id LIMIT ?"
         return Ready([Turn(*row) for row in db.execute(query, (MOST,))], limited=True)
 
     return await database.read(look) or await database.write(give)
@@ -221,16 +221,19 @@ class _Round:
         return True
 
     def _made_way(self, turn: _Waiting, full: Sequence[Scope]) -> bool:
-        """Take the place of one that is wanted less and that no worker has begun, where one is in the way of all."""
+        """Take the place of one that is wanted less, has not waited for long and that no worker has begun; where one
+        such is in the way of all."""
         where, values = "", ()
         for scope in full:
             term, more = in_scope(scope)
             where, values = where + term, (*values, *more)
         query = (
             f"SELECT id, round, owner, repository FROM turn WHERE status = 'queued' AND {HELD} "  # noqa: S608
-            f"AND priority > ?{where} ORDER BY priority DESC, created DESC, id DESC LIMIT 1"
+            f"AND priority > ? AND (created >= ? OR begin_at >= ?){where} "
+            "ORDER BY priority DESC, created DESC, id DESC LIMIT 1"
         )
-        found = self._db.execute(query, (turn.own, *values)).fetchone()
+        aged = self._now - AGED
+        found = self._db.execute(query, (turn.own, aged, aged, *values)).fetchone()
         if found is None or not self._put_back(found[0], found[1]):
             return False
         self._room.take(found[2], found[3], start=False, by=-1)
