@@ -98,9 +98,9 @@ async def test_users_and_repositories_have_limits_at_the_same_time_and_nobody_wa
     assert len([turn for turn in (*bob, *other) if turn.id in given]) == 2
     assert await desk.given() == []
     found = await desk.waits(*ada, *bob)
-    assert {wait.why for wait in found.values() if wait.why} == {
-        "its repository has 3 turns under way, of 3 at a time"
-    } | ({"its user has 2 turns under way, of 2 at a time"} if other[0].id not in given else set())
+    assert {wait.why for wait in found.values() if wait.why} == {"its repository has 3 of 3 turns under way"} | (
+        {"its user has 2 of 2 turns under way"} if other[0].id not in given else set()
+    )
     one = next(turn for turn in ada if turn.id in given)
     mine = await shift.begin(one.run)
     assert mine is not None
@@ -161,7 +161,9 @@ async def test_places_go_to_whoever_has_the_fewest_and_what_waited_for_long_is_n
     assert set(await desk.given()) == {*(turn.id for turn in many[:3]), few[0].id}
     old = (await desk.submit(1, "eve", priority=BATCH))[0]
     back = places.AGED + 60
-    await desk.database.write(lambda db: db.execute("UPDATE turn SET created = created - ? WHERE id = ?", (back, old.id)).rowcount)  # noqa: E501
+    await desk.database.write(
+        lambda db: db.execute("UPDATE turn SET created = created - ? WHERE id = ?", (back, old.id)).rowcount
+    )
     await desk.submit(1, "eve")
     await desk.limit("all", at_once=5)
     assert await desk.given() == [old.id]
@@ -180,7 +182,9 @@ async def test_no_more_begin_in_a_time_than_are_let_and_what_waits_says_until_wh
     assert wait.until == pytest.approx((await desk.turns.get(first.id)).started + 3600)
     await shift.again(mine)  # going on is no further start
     assert await desk.given() == [first.id]
-    await desk.database.write(lambda db: db.execute("UPDATE turn SET started = started - 3601 WHERE started > 0").rowcount)
+    await desk.database.write(
+        lambda db: db.execute("UPDATE turn SET started = started - 3601 WHERE started > 0").rowcount
+    )
     assert await desk.given() == [third.id]
 
 

@@ -59,7 +59,8 @@ async def ready(database: Database, only: str = "") -> Ready:
         query = f"{_READY} AND admitted = round ORDER BY priority, created, id LIMIT ?"
         return Ready([Turn(*row) for row in db.execute(query, (MOST,))], limited=True)
 
-    return await database.read(look) or await database.write(give)
+    found: Ready | None = await database.read(look)
+    return found if found is not None else await database.write(give)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,9 @@ class _Round:
 
     def _take_back(self) -> None:
         """What has a place, and no worker that may take it any more, waits again: others can use the place."""
-        query = f"SELECT id, round, owner, repository, labels FROM turn WHERE status = 'queued' AND labels <> '' AND {HELD}"  # noqa: S608, E501 - our own words
+        query = (
+            f"SELECT id, round, owner, repository, labels FROM turn WHERE status = 'queued' AND labels <> '' AND {HELD}"  # noqa: S608 - our own words
+        )
         for name, number, owner, repository, labels in self._db.execute(query).fetchall():
             if missing(split(labels), self._workers) and self._put_back(name, number):
                 self._room.take(owner, repository, start=False, by=-1)
@@ -213,7 +216,7 @@ class _Round:
         if full and not self._made_way(turn, full):
             return False
         query = (
-            f"UPDATE turn SET admitted = round, started = CASE WHEN started = 0 THEN {self._db.clock} ELSE started END "  # noqa: S608, E501 - our own words
+            f"UPDATE turn SET admitted = round, started = CASE WHEN started = 0 THEN {self._db.clock} ELSE started END "  # noqa: S608 - our own words
             f"WHERE id = ? AND round = ? AND {WAITS}"
         )
         if self._db.execute(query, (turn.id, turn.round)).rowcount:  # else it was cancelled meanwhile
@@ -223,7 +226,7 @@ class _Round:
     def _made_way(self, turn: _Waiting, full: Sequence[Scope]) -> bool:
         """Take the place of one that is wanted less, has not waited for long and that no worker has begun; where one
         such is in the way of all."""
-        where, values = "", ()
+        where, values = "", tuple[str, ...]()
         for scope in full:
             term, more = in_scope(scope)
             where, values = where + term, (*values, *more)

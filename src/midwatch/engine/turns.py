@@ -258,9 +258,7 @@ def next_turn(db: Connection, last: Turn, kind: str, *, paused: bool = False) ->
     return _found(db, following.id)
 
 
-def _open(
-    db: Connection, task_id: str, kind: str, repository: str, labels: Sequence[str], asked: Asked
-) -> Turn:
+def _open(db: Connection, task_id: str, kind: str, repository: str, labels: Sequence[str], asked: Asked) -> Turn:
     query = "SELECT coalesce(max(number), 0) + 1 FROM turn WHERE task = ?"
     number = int(db.execute(query, (task_id,)).fetchone()[0])
     name = f"{task_id}:{number}"

@@ -66,7 +66,7 @@ class _Look:
         room = self._room
         if full := room.full(turn.owner, turn.repository):
             most = next(limit.at_once for scope, limit in room.of(turn.owner, turn.repository) if scope == full[0])
-            return Wait(f"{_WHOSE[full[0][0]]} has {room.held[full[0]]} turns under way, of {most} at a time")
+            return Wait(f"{_WHOSE[full[0][0]]} has {room.held[full[0]]} of {most} turns under way")
         if not turn.started:
             count_starts(self._db, room, turn.owner, turn.repository)
             if spent := room.spent(turn.owner, turn.repository):

@@ -59,7 +59,7 @@ async def listed(database: Database, terms: Terms | None = None) -> Sequence[Wor
 
     def work(db: Connection) -> list[Worker]:
         fresh = f"CASE WHEN beat > {db.clock} - ? THEN 1 ELSE 0 END"
-        query = f"SELECT id, host, process, capacity, version, started, beat, labels, {fresh} FROM worker ORDER BY id"  # noqa: S608, E501
+        query = f"SELECT id, host, process, capacity, version, started, beat, labels, {fresh} FROM worker ORDER BY id"  # noqa: S608
         return [Worker(*(*row[:-2], split(row[-2]), bool(row[-1]))) for row in db.execute(query, (lease,))]
 
     return await database.read(work)

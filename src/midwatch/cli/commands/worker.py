@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from midwatch.sandbox.slots import Slots
     from midwatch.telemetry.opened import Telemetry
 
-USAGE = "midwatch worker [--concurrency N] [--slots N] [--database-url URL] [--metrics-listen HOST:PORT] [--json]"
+USAGE = "midwatch worker [--concurrency N] [--slots N] [--labels LABEL,…] [--database-url URL] [options]"
 
 
 def arguments_of_work(parser: argparse._ActionsContainer) -> None:
@@ -33,6 +33,10 @@ def arguments_of_work(parser: argparse._ActionsContainer) -> None:
         type=arguments.count(1),
         help="boxes that work at a time (default: 4 for each core)",
     )
+    parser.add_argument(
+        "--labels", metavar="LABEL,…", type=arguments.labels, default=(),
+        help="what this worker has (gpu,arch=arm64): it takes tasks that demand this, or nothing",
+    )  # fmt: skip
 
 
 def capacity(options: Namespace, telemetry: Telemetry) -> tuple[int, Slots]:
@@ -93,9 +97,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
         engine = working.engine_of(home)
         try:
             terms = Terms(lease=options.lease, beat=options.lease / 6)
-            await working.work(
-                home, engine, working.Options(*capacity(options, telemetry), terms, note, telemetry.error), stop
-            )
+            how = working.Options(*capacity(options, telemetry), terms, note, telemetry.error, options.labels)
+            await working.work(home, engine, how, stop)
         finally:
             await engine.close()
             for number in (signal.SIGINT, signal.SIGTERM):
