@@ -15,8 +15,9 @@ from midwatch import __version__, wiring
 from midwatch.collecting import seldom
 from midwatch.domain.errors import InputError, MidwatchError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.ids import task_of
+from midwatch.domain.labels import joined
 from midwatch.engine.database.address import VARIABLE, opened
-from midwatch.engine.handing import find_lost, sweep
+from midwatch.engine.handing import another, find_lost, sweep
 from midwatch.engine.lease import Held
 from midwatch.engine.shift import MOST_UNCLOSED, Shift
 from midwatch.engine.turns import Turns
@@ -67,6 +68,8 @@ class Options:
     """Told in a line what happens to a turn (empty: to the worker itself); from any thread."""
     trouble: Callable[[BaseException], None] = lambda _: None
     """Told what has ended a turn that nobody wanted to end."""
+    labels: tuple[str, ...] = ()
+    """What this worker has: it takes turns that demand these, or none."""
     started: Callable[[], None] = lambda: None
     """Called once it takes turns."""
 
@@ -107,7 +110,7 @@ class _Worker:
         self._url = home.environ.get(VARIABLE, "")
         self._lease = Lease(
             new_id(), lambda: opened(self._url, home.state), options.capacity, __version__, options.terms,
-            self._reaped, lambda text: options.note("", text),
+            self._reaped, lambda text: options.note("", text), options.labels,
         )  # fmt: skip
         self._turns = Turns(home.store.database)
         self._shift = Shift(home.store.database, self._lease.id)
@@ -129,9 +132,11 @@ class _Worker:
             await self._engine.migrate()
         await asyncio.to_thread(preload)
         await self._lease.start()
-        await self._engine.launch(self._lease.id, self._options.capacity, self.do)
-        self._options.started()
-        self._options.note("", f"worker {self._lease.id} takes up to {self._options.capacity} turns")
+        options = self._options
+        await self._engine.launch(self._lease.id, options.capacity, self.do, options.labels)
+        options.started()
+        has = f", and has the labels {joined(options.labels)}" if options.labels else ""
+        options.note("", f"worker {self._lease.id} takes up to {options.capacity} turns{has}")
 
     async def do(self, run: str) -> str:
         """One run of the engine. See `Work`."""
@@ -146,6 +151,8 @@ class _Worker:
             await self._patiently(lambda: self._shift.again(turn, HELD_PAUSE))
             raise
         self._options.note(turn.id, ended)
+        with suppress(MidwatchError):  # the next sweep does the same
+            await another(self._turns, self._engine)
         return ended
 
     async def _begun(self, turn: Turn, lost: int) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.engine.base import Engine, Limits, Order
+from midwatch.engine.base import Engine, Order
 from midwatch.engine.durable.dbos_engine import DbosEngine
 from midwatch.engine.fake import FakeEngine, Hub
 
@@ -82,19 +82,44 @@ async def test_what_is_ordered_twice_is_run_once_in_the_order_of_priority_and_no
     assert await engine.tidy(0) == 5
 
 
-async def test_no_owner_has_more_at_once_than_allowed_and_another_does_not_wait_for_that(
+async def test_what_somebody_waits_for_is_begun_before_a_batch_of_whomever_and_owners_are_taken_from_in_turn(
     make: Callable[[], Engine],
 ) -> None:
     engine, works = make(), Works()
-    await engine.migrate(Limits(per_owner=2))
-    for number in range(4):
-        await engine.enqueue(Order(f"many:{number}/1", owner="ada"))
-    await engine.enqueue(Order("one:1/1", owner="bob"))
-    await engine.launch("worker-1", 10, works)
-    await works.until(lambda: "one:1/1" in works.begun and len(works.begun) == 3)
+    await engine.migrate()
+    for number in range(8):
+        await engine.enqueue(Order(f"batch:{number}/1", owner="ada", priority=10))
+    await engine.launch("worker-1", 2, works)
+    await works.until(lambda: len(works.begun) == 2)
+    await engine.enqueue(Order("own:1/1", owner="ada"))
+    await engine.enqueue(Order("other:1/1", owner="bob"))
     works.gate.set()
-    await works.until(lambda: works.ended == 5)
-    assert works.most <= 3
+    await works.until(lambda: works.ended == 10)
+    assert set(works.begun[2:4]) == {"own:1/1", "other:1/1"}
+
+
+async def test_only_a_worker_with_all_the_labels_takes_a_run_and_holds_no_more_at_once_for_them(
+    make: Callable[[], Engine],
+) -> None:
+    plain, able, works, others = make(), make(), Works(), Works()
+    await plain.migrate()
+    await plain.enqueue(Order("both:1/1", labels=("arch=arm64", "gpu")))
+    await plain.enqueue(Order("gpu:1/1", labels=("gpu",)))
+    await plain.enqueue(Order("none:1/1"))
+    others.gate.set()
+    await plain.launch("worker-1", 4, others, ["arch=arm64", "big"])
+    await others.until(lambda: others.ended == 1)
+    assert others.begun == ["none:1/1"]
+    assert await plain.known(["both:1/1", "gpu:1/1"]) == {"both:1/1", "gpu:1/1"}
+    await plain.stop()
+    await able.enqueue(Order("none:2/1"))
+    await able.launch("worker-2", 2, works, ["gpu", "arch=arm64"])
+    await works.until(lambda: len(works.begun) == 2)
+    works.gate.set()
+    await works.until(lambda: works.ended == 3)
+    assert sorted(works.begun) == ["both:1/1", "gpu:1/1", "none:2/1"]
+    assert works.most == 2
+    assert others.begun == ["none:1/1"]
 
 
 async def test_what_a_dead_worker_had_is_run_again_and_what_a_live_one_has_is_not(make: Callable[[], Engine]) -> None:

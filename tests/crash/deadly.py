@@ -20,7 +20,9 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
-_CHANGES = re.compile(r"\b(INSERT INTO|DELETE FROM|UPDATE)\s+([\w.\"]+)(?=\s+(?:AS\s+\w+\s+)?(?:SET|\(|WHERE|USING))", re.I)
+_CHANGES = re.compile(
+    r"\b(INSERT INTO|DELETE FROM|UPDATE)\s+([\w.\"]+)(?=\s+(?:AS\s+\w+\s+)?(?:SET|\(|WHERE|USING))", re.I
+)
 _events: ContextVar[str] = ContextVar("events", default="")
 
 

@@ -43,8 +43,12 @@ def keeping(tmp_path: Path) -> Iterator[Keeping]:
         environ = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         begun.append(
             subprocess.Popen(
-                [sys.executable, "-B", "-c", KEEPER + program], env=environ, stdout=subprocess.PIPE, text=True,
-                cwd=tmp_path, preexec_fn=more.get("before"),
+                [sys.executable, "-B", "-c", KEEPER + program],
+                env=environ,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=tmp_path,
+                preexec_fn=more.get("before"),
             )  # fmt: skip
         )
         return begun[-1]

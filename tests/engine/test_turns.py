@@ -18,6 +18,7 @@ from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.handing import find_lost, hand_over, sweep
 from midwatch.engine.letters import Letter
+from midwatch.engine.places import ready
 from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
 from midwatch.engine.store.sql import SqlStore
 from midwatch.engine.turns import BATCH, Asked, Filter, Turns
@@ -251,7 +252,7 @@ async def test_a_long_queue_hides_no_turn_that_the_engine_has_lost(desk: Desk, m
     while looked[-1]:
         looked.append(await find_lost(desk.turns, engine, looked[-1]))
     assert len(looked) == 3
-    assert [turn.id for turn in await desk.turns.waiting()] == [last.id]
+    assert [turn.id for turn in (await ready(desk.database)).turns] == [last.id]
     await engine.close()
 
 

@@ -40,7 +40,9 @@ on_sqlite = pytest.mark.parametrize("office", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("office", ["postgresql"], indirect=True)
 
 
-async def test_what_a_killed_worker_had_is_finished_once_by_the_next_of_its_keeper_or_by_another(office: Office) -> None:
+async def test_what_a_killed_worker_had_is_finished_once_by_the_next_of_its_keeper_or_by_another(
+    office: Office,
+) -> None:
     tasks = await office.submit(3)
     keeper = office.worker()
     await office.begun(tasks[0], 1)

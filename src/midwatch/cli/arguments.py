@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.labels import parse as parse_labels
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,6 +86,14 @@ def count(least: int, most: int = 10**12) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def labels(text: str) -> tuple[str, ...]:
+    """Labels of workers: `gpu,arch=arm64`."""
+    try:
+        return parse_labels(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(f"{error.message}: {error.mend}") from None
 
 
 def seconds(text: str) -> int:

@@ -96,7 +96,7 @@ def _section(title: str, lines: Sequence[str], look: Look) -> list[str]:
 def headline(report: Report, look: Look) -> list[str]:
     """How it ended, in a sentence or two."""
     ok, sentence = _ending(report)
-    detail = report.chosen.detail if report.status in ("failed", "limit", "not chosen") else ""
+    detail = report.chosen.detail if report.status in ("failed", "limit", "not chosen", "waiting") else ""
     lines = words.wrap(sentence + (f": {words.line(detail)}" if detail else ""), look.width - 6)
     first, *more = lines
     lines = [f"{look.mark(ok)} {look.bold(first)}", *(f"  {look.bold(line)}" for line in more)]

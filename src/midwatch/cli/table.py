@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "env build": "run the setup of the recipe now",
     "env shell": "a shell in a box as an attempt has it; nothing done there is kept",
     "env gc": "delete kept environments that are old or too many",
+    "admin limits": "how many turns may be worked on at a time and may begin: for users, repositories, in all",
     "admin orphans": "what no live attempt owns any more: processes, mounts, control groups, folders; and its removal",
     "admin password": "a new password for a user of the server, when theirs is lost",
     "acp": "an agent for editors (Zed, JetBrains, Neovim), over the Agent Client Protocol",

@@ -162,6 +162,14 @@ def age(time: str, now: datetime | None = None) -> str:
     return "now"
 
 
+def waits(why: str, until: str) -> str:
+    """What a task waits for, as a server tells it; `until` is UTC, ISO 8601, or empty."""
+    time = datetime.fromisoformat(until).astimezone().strftime("%Y-%m-%d %H:%M") if until else ""
+    if why == "its time":
+        return f"begins at {time}"
+    return line(why) + (f", not before {time}" if time else "")
+
+
 def utc_now() -> str:
     """The time as events carry it, so that the two compare as text."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -109,3 +109,5 @@ class Task:
     select: str = "diff"
     """How one of several attempts with equal evidence is chosen: `diff` (the smallest), or `review` (the model looks at
     each of them)."""
+    labels: tuple[str, ...] = ()
+    """Only a worker that has all of them takes it; see `domain.labels`. On a person's own machine they say nothing."""

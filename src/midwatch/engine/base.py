@@ -6,7 +6,7 @@ died, it goes on. So the engine keeps no steps, and what the work is may change 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,25 +22,19 @@ class Order:
     run: str
     """Its name. Ordered twice it is run once."""
     owner: str = ""
-    """Whose it is: so many of one's run at once, over all workers."""
+    """Whose it is: of those with the same priority, owners are taken from in turn."""
     priority: int = 1
-    """1 and up; of one owner's, the lower is taken first."""
+    """1 and up; the lower is taken first."""
     delay: float = 0.0
     """Seconds from now that it waits for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What holds for all workers."""
-
-    per_owner: int = 1000
-    """Runs of one owner at the same time."""
+    labels: tuple[str, ...] = ()
+    """Only a worker that has all of them takes it."""
 
 
 class Engine(Protocol):
     """Safe to use from several tasks and processes at once. Raises StoreError when its database cannot be used."""
 
-    async def migrate(self, limits: Limits | None = None) -> None:
+    async def migrate(self) -> None:
         """Make its tables and its queue, or bring them up to date. May be called again."""
 
     async def enqueue(self, order: Order) -> None:
@@ -52,9 +46,9 @@ class Engine(Protocol):
     async def known(self, runs: Sequence[str]) -> frozenset[str]:
         """Those of the runs that wait or are being run."""
 
-    async def launch(self, worker: str, capacity: int, work: Work) -> None:
-        """Be the worker of that name, which no process had before: take runs, at most `capacity` at once, until
-        `stop`. One process is one worker."""
+    async def launch(self, worker: str, capacity: int, work: Work, labels: Collection[str] = ()) -> None:
+        """Be the worker of that name, which no process had before: take runs that demand none but these labels, at most
+        `capacity` at once, until `stop`. One process is one worker."""
 
     async def recover(self, live: Sequence[str]) -> int:
         """Queue again what workers had that are not among these; how many. May be called before `launch`, and from

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from midwatch.engine.base import Limits, Order, Work
+from midwatch.engine.base import Order, Work
 
 
 @dataclass
@@ -24,7 +24,6 @@ class Hub:
     """What the engines of a test share."""
 
     runs: dict[str, _Run] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
 
 
 class FakeEngine:
@@ -33,12 +32,12 @@ class FakeEngine:
     def __init__(self, hub: Hub | None = None) -> None:
         self._hub = hub or Hub()
         self._worker = ""
+        self._labels: frozenset[str] = frozenset()
         self._taking: asyncio.Task[None] | None = None
         self._going: set[asyncio.Task[None]] = set()
 
-    async def migrate(self, limits: Limits | None = None) -> None:
+    async def migrate(self) -> None:
         """See `Engine.migrate`."""
-        self._hub.limits = limits or Limits()
 
     async def enqueue(self, order: Order) -> None:
         """See `Engine.enqueue`."""
@@ -54,9 +53,9 @@ class FakeEngine:
         """See `Engine.known`."""
         return frozenset(name for name in runs if name in self._hub.runs and self._hub.runs[name].state != "ended")
 
-    async def launch(self, worker: str, capacity: int, work: Work) -> None:
+    async def launch(self, worker: str, capacity: int, work: Work, labels: Collection[str] = ()) -> None:
         """See `Engine.launch`."""
-        self._worker = worker
+        self._worker, self._labels = worker, frozenset(labels)
         self._taking = asyncio.create_task(self._take(capacity, work))
 
     async def recover(self, live: Sequence[str]) -> int:
@@ -99,15 +98,13 @@ class FakeEngine:
             await asyncio.sleep(0.01)
 
     def _due(self) -> list[_Run]:
-        now, due = time.monotonic(), []
-        counts: dict[str, int] = {}
-        for run in self._hub.runs.values():
-            counts[run.order.owner] = counts.get(run.order.owner, 0) + (run.state == "running")
-        for run in sorted(self._hub.runs.values(), key=lambda run: run.order.priority):
-            if run.state == "queued" and run.due <= now and counts[run.order.owner] < self._hub.limits.per_owner:
-                counts[run.order.owner] += 1
-                due.append(run)
-        return due
+        now = time.monotonic()
+        due = [
+            run
+            for run in self._hub.runs.values()
+            if run.state == "queued" and run.due <= now and self._labels.issuperset(run.order.labels)
+        ]
+        return sorted(due, key=lambda run: run.order.priority)
 
     async def _run(self, run: _Run, work: Work) -> None:
         try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
+from midwatch.domain.labels import split
 from midwatch.engine.base import Engine, Order
+from midwatch.engine.places import ready
 from midwatch.engine.turns import Turn, Turns
 
 STALE = 60.0
@@ -14,11 +16,10 @@ AT_ONCE = 500
 
 
 async def hand_over(turns: Turns, engine: Engine, turn: Turn) -> None:
-    """Give a queued turn to the engine. Twice is the same as once; what a crash leaves out, `sweep` makes up for."""
+    """Give a queued turn to the engine, where its time has come and limits let it begin. Twice is the same as once;
+    what a crash leaves out, `sweep` makes up for, and it gives what has to wait when that may begin."""
     if turn.status == "queued" and turn.handed < turn.round:
-        delay = max(0.0, turn.begin_at - time.time())
-        await engine.enqueue(Order(turn.run, turn.owner, turn.priority, delay))
-        await turns.handed(turn)
+        await _give(turns, engine, turn.id)
 
 
 async def find_lost(turns: Turns, engine: Engine, after: str = "") -> str:
@@ -33,8 +34,21 @@ async def find_lost(turns: Turns, engine: Engine, after: str = "") -> str:
 
 
 async def sweep(turns: Turns, engine: Engine) -> int:
-    """Hand over what nobody has handed over yet; how many."""
-    waiting = await turns.waiting()
-    for turn in waiting:
-        await hand_over(turns, engine, turn)
-    return len(waiting)
+    """Hand over what nobody has handed over yet, and may begin; how many."""
+    return await _give(turns, engine)
+
+
+async def another(turns: Turns, engine: Engine) -> None:
+    """A turn has ended: hand over what may have waited for that. Nothing where nothing is limited."""
+    if turns.limited:
+        await _give(turns, engine)
+
+
+async def _give(turns: Turns, engine: Engine, only: str = "") -> int:
+    found = await ready(turns.database, only)
+    turns.limited = found.limited
+    for turn in found.turns:
+        delay = max(0.0, turn.begin_at - time.time())
+        await engine.enqueue(Order(turn.run, turn.owner, turn.priority, delay, split(turn.labels)))
+        await turns.handed(turn)
+    return len(found.turns)

@@ -38,7 +38,8 @@ class Shift:
 
         def work(db: Connection) -> Turn | None:
             query = (
-                f"UPDATE turn SET status = 'running', worker = ?, changed = {db.clock} "  # noqa: S608 - our own words
+                f"UPDATE turn SET status = 'running', worker = ?, changed = {db.clock}, "  # noqa: S608 - our own words
+                f"started = CASE WHEN started = 0 THEN {db.clock} ELSE started END "
                 "WHERE id = ? AND round = ? AND (status = 'queued' OR (status = 'running' AND (worker = ? OR "
                 "worker NOT IN (SELECT id FROM worker)))) AND EXISTS (SELECT 1 FROM worker WHERE id = ?) "
                 f"RETURNING {FIELDS}"

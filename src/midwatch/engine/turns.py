@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.labels import joined, split
 from midwatch.engine import letters
 from midwatch.engine.budgets.ledger import forfeit
 from midwatch.engine.database.base import Connection, Database
@@ -23,7 +24,7 @@ ENDED = ("done", "failed", "cancelled")
 WISHES = ("cancel", "pause")
 FIELDS = (
     "id, task, number, kind, owner, repository, priority, status, worker, wish, wished_by, error, mend, round, handed, "
-    "tries, losses, begin_at, created, changed"
+    "tries, losses, begin_at, created, changed, labels, admitted, started"
 )
 """The columns of a `Turn`, in its order."""
 
@@ -66,6 +67,12 @@ class Turn:
     created: float
     changed: float
     """When its status became what it is."""
+    labels: str
+    """What it demands of its worker, as `domain.labels.joined` has it."""
+    admitted: int
+    """The round in which it was last given a place among those that limits let begin; see `engine.places`."""
+    started: float
+    """When it was first let begin, or begun; 0 for not yet."""
 
     @property
     def run(self) -> str:
@@ -97,6 +104,8 @@ class Turns:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.limited = False
+        """When it was last looked, there were limits; see `handing`."""
 
     async def submit(self, task: Task, begun: Sequence[Any] = (), asked: Asked | None = None) -> Turn:
         """Keep a task and its first turn in one transaction. Twice with the same task is the same as once."""
@@ -104,19 +113,20 @@ class Turns:
 
         def work(db: Connection) -> Turn:
             insert(db, task, begun)
-            return newest(db, task.id) or _open(db, task.id, "submit", task.repository, wanted)
+            return newest(db, task.id) or _open(db, task.id, "submit", task.repository, task.labels, wanted)
 
         return await self.database.write(work)
 
     async def again(self, task: Task, kind: str, asked: Asked | None = None) -> Turn:
-        """Open the next turn (`retry`, `resume`, `choose`) of a task. A paused turn is queued itself. Raises InputError
-        while another one is queued or running, for what is done already where only `choose` finds something to do, and
-        for a task that was cancelled unless it is a `retry`."""
+        """Open the next turn (`retry`, `resume`, `choose`) of a task. A paused turn is queued itself, and one that waits
+        for its time begins now when it is resumed. Raises InputError while another one is queued or running, for what is
+        done already where only `choose` finds something to do, and for a task that was cancelled unless it is a
+        `retry`."""
         wanted = asked or Asked()
 
         def work(db: Connection) -> Turn:
             last = newest(db, task.id, lock=True)
-            if last is not None and last.status == "paused":
+            if last is not None and (last.status == "paused" or (kind == "resume" and _early(db, last))):
                 _queue(db, last.id)
                 return _found(db, last.id)
             if last is not None and last.status in OPEN:
@@ -133,7 +143,7 @@ class Turns:
                     f"task {task.id} is done, so there is nothing to go on with",
                     f"`midwatch tell {task.id}` goes on with what you say, `midwatch fork` makes another of it",
                 )
-            return _open(db, task.id, kind, task.repository, wanted)
+            return _open(db, task.id, kind, task.repository, task.labels, wanted)
 
         return await self.database.write(work)
 
@@ -152,7 +162,7 @@ class Turns:
             kept.append(letters.write(db, task.id, author, text))
             if last is not None and last.status in OPEN:
                 return last
-            return _open(db, task.id, "message", task.repository, wanted)
+            return _open(db, task.id, "message", task.repository, task.labels, wanted)
 
         return await self.database.write(work)
 
@@ -211,11 +221,6 @@ class Turns:
         query = "SELECT status, count(*) FROM turn GROUP BY status"
         return await self.database.read(lambda db: dict(db.execute(query).fetchall()))
 
-    async def waiting(self, limit: int = 500) -> Sequence[Turn]:
-        """Queued turns that the engine has not been given in this round."""
-        query = f"SELECT {FIELDS} FROM turn WHERE status = 'queued' AND handed < round ORDER BY id LIMIT ?"  # noqa: S608
-        return await self.database.read(lambda db: [Turn(*row) for row in db.execute(query, (limit,))])
-
     async def stale(self, seconds: float, after: str = "", limit: int = 500) -> Sequence[Turn]:
         """Turns that the engine was given and that are queued still after so many seconds and past their time, by
         their ids; those that come after that id."""
@@ -253,29 +258,36 @@ def newest(db: Connection, task_id: str, *, lock: bool = False) -> Turn | None:
 
 def next_turn(db: Connection, last: Turn, kind: str, *, paused: bool = False) -> Turn:
     """The turn after that one, wanted by the same; `paused`: as whoever wished something of that one wants it."""
-    following = _open(db, last.task, kind, last.repository, Asked(last.owner, last.priority))
+    asked = Asked(last.owner, last.priority)
+    following = _open(db, last.task, kind, last.repository, split(last.labels), asked)
     if not paused:
         return following
     db.execute("UPDATE turn SET status = 'paused', wished_by = ? WHERE id = ?", (last.wished_by, following.id))
     return _found(db, following.id)
 
 
-def _open(db: Connection, task_id: str, kind: str, repository: str, asked: Asked) -> Turn:
+def _open(db: Connection, task_id: str, kind: str, repository: str, labels: Sequence[str], asked: Asked) -> Turn:
     query = "SELECT coalesce(max(number), 0) + 1 FROM turn WHERE task = ?"
     number = int(db.execute(query, (task_id,)).fetchone()[0])
     name = f"{task_id}:{number}"
     db.execute(
-        "INSERT INTO turn (id, task, number, kind, owner, repository, priority, status, begin_at, created, changed) "  # noqa: S608
-        f"VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, {db.clock}, {db.clock})",
-        (name, task_id, number, kind, asked.owner, repository, asked.priority, asked.begin_at),
+        "INSERT INTO turn (id, task, number, kind, owner, repository, priority, status, begin_at, labels, created, "  # noqa: S608
+        f"changed) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, {db.clock}, {db.clock})",
+        (name, task_id, number, kind, asked.owner, repository, asked.priority, asked.begin_at, joined(labels)),
     )
     return _found(db, name)
+
+
+def _early(db: Connection, turn: Turn) -> bool:
+    """It waits for its time."""
+    query = f"SELECT 1 FROM turn WHERE id = ? AND status = 'queued' AND begin_at > {db.clock}"  # noqa: S608 - our own words
+    return db.execute(query, (turn.id,)).fetchone() is not None
 
 
 def _queue(db: Connection, turn_id: str) -> None:
     query = (
         "UPDATE turn SET status = 'queued', round = round + 1, tries = 0, error = '', mend = '', wish = '', "  # noqa: S608
-        f"changed = {db.clock} WHERE id = ?"
+        f"begin_at = 0, changed = {db.clock} WHERE id = ?"
     )
     db.execute(query, (turn_id,))
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from midwatch.domain.errors import MidwatchError
+from midwatch.domain.labels import joined, split
 from midwatch.engine import processes
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.shift import reclaim
@@ -42,6 +43,7 @@ class Worker:
     version: str
     started: float
     beat: float
+    labels: tuple[str, ...]
     fresh: bool
     """It has beaten within a lease."""
 
@@ -57,8 +59,8 @@ async def listed(database: Database, terms: Terms | None = None) -> Sequence[Wor
 
     def work(db: Connection) -> list[Worker]:
         fresh = f"CASE WHEN beat > {db.clock} - ? THEN 1 ELSE 0 END"
-        query = f"SELECT id, host, process, capacity, version, started, beat, {fresh} FROM worker ORDER BY id"  # noqa: S608
-        return [Worker(*(*row[:-1], bool(row[-1]))) for row in db.execute(query, (lease,))]
+        query = f"SELECT id, host, process, capacity, version, started, beat, labels, {fresh} FROM worker ORDER BY id"  # noqa: S608
+        return [Worker(*(*row[:-2], split(row[-2]), bool(row[-1]))) for row in db.execute(query, (lease,))]
 
     return await database.read(work)
 
@@ -77,6 +79,8 @@ class Lease:
     """Told on the reaper's thread (the first time on that of `start`), after each round, which workers live and which turns were queued again."""
     note: Callable[[str], None] = lambda _: None
     """Told in words what happens; from any thread."""
+    labels: Sequence[str] = ()
+    """What the worker has."""
 
     def __post_init__(self) -> None:
         self._end = threading.Event()
@@ -120,10 +124,10 @@ class Lease:
         await database.close()
 
     def _register(self, db: Connection) -> None:
-        values = (self.id, processes.host(), processes.me(), self.capacity, self.version)
+        values = (self.id, processes.host(), processes.me(), self.capacity, self.version, joined(self.labels))
         db.execute(
-            "INSERT INTO worker (id, host, process, capacity, version, started, beat) "  # noqa: S608 - our own words
-            f"VALUES (?, ?, ?, ?, ?, {db.clock}, {db.clock}) ON CONFLICT (id) DO UPDATE SET beat = excluded.beat",
+            "INSERT INTO worker (id, host, process, capacity, version, labels, started, beat) "  # noqa: S608
+            f"VALUES (?, ?, ?, ?, ?, ?, {db.clock}, {db.clock}) ON CONFLICT (id) DO UPDATE SET beat = excluded.beat",
             values,
         )
 

@@ -24,6 +24,14 @@ class TurnAnswer(BaseModel):
     mend: str
     wish: str = Field(description="What it was told and has not done yet: `cancel`, `pause`; empty for nothing.")
     by: str = Field(description="Who wanted it.")
+    priority: str = Field(description="`interactive` or `batch`.")
+    labels: list[str] = Field(description="What it demands of a worker.")
+    begin_at: str | None = Field(description="It does not begin before; null for at once.")
+    waits_for: str = Field(
+        description="While it is queued: its time, a limit, a worker with a label, …; empty when a worker takes it as "
+        "soon as one has room."
+    )
+    waits_until: str | None = Field(description="Not before then; null for what is not known.")
 
 
 class AttemptLine(BaseModel):
@@ -51,6 +59,8 @@ class TaskLine(BaseModel):
     kind: str
     mode: str
     by: str = Field(description="Who submitted it; empty for what was not submitted to a server.")
+    waits_for: str = Field(description="While it waits: as `waits_for` of its newest turn says it.")
+    waits_until: str | None
     created: str
     updated: str
 
@@ -245,6 +255,7 @@ class WorkerAnswer(BaseModel):
     id: str
     host: str
     capacity: int = Field(description="Turns at the same time.")
+    labels: list[str] = Field(description="What it has: it takes turns that demand these, or none.")
     version: str
     started: str
     beat: str = Field(description="When it last said that it lives.")
@@ -263,6 +274,21 @@ class Standing(BaseModel):
 
     status: str
     version: str
+
+
+class LimitAnswer(BaseModel):
+    """How many turns may be worked on at a time and may begin."""
+
+    scope: str = Field(description="`all`, `repository` or `user`.")
+    name: str = Field(description="Of the user, the id of the repository; empty for each that has none of its own.")
+    at_once: int | None = Field(description="Turns at a time; null for as many as there is room for.")
+    starts: str | None = Field(description="Turns that may begin in a time, as `30/1h`; null for any number.")
+
+
+class Limits(BaseModel):
+    """All that one may see."""
+
+    limits: list[LimitAnswer]
 
 
 class BudgetAnswer(BaseModel):

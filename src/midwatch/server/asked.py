@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import Path as InPath
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from midwatch.domain import labels
+from midwatch.domain.errors import InputError
 from midwatch.domain.guard import Context
+from midwatch.domain.labels import MOST
 from midwatch.server.bodies import Form
 from midwatch.workflows.start import MOST_ATTEMPTS, Request
 
@@ -15,6 +18,8 @@ MOST_TEXT = 200_000
 """Characters of a prompt or a message."""
 MOST_CONTEXT = 256 << 10
 """Characters of a text that is shown beside the prompt, as `--context` takes bytes."""
+LONGEST_DELAY = 366 * 86400
+"""Seconds."""
 _MOST = 10**12
 
 
@@ -81,7 +86,27 @@ class TaskAsked(Form):
     priority: Literal["interactive", "batch"] = Field(
         default="interactive", description="Whether somebody waits for it."
     )
-    delay_seconds: int = Field(default=0, ge=0, le=366 * 86400, description="When it may begin, from now.")
+    delay_seconds: int = Field(default=0, ge=0, le=LONGEST_DELAY, description="When it may begin, from now.")
+    begin_at: AwareDatetime | None = Field(
+        default=None, description="When it may begin, at most a year from now; one that has passed is now."
+    )
+    labels: list[Word] = Field(
+        default=[], max_length=MOST, description="Only a worker that has all of them takes it: `gpu`, `arch=arm64`."
+    )
+
+    @model_validator(mode="after")
+    def _one_time(self) -> TaskAsked:
+        if self.begin_at is not None and self.delay_seconds:
+            raise ValueError("it has both begin_at and delay_seconds: leave one of them out")
+        return self
+
+    def begins(self, now: float) -> float:
+        """Not before, in seconds since 1970; 0 for at once. Raises InputError for what is too far away."""
+        if self.begin_at is None:
+            return now + self.delay_seconds if self.delay_seconds else 0.0
+        if (then := self.begin_at.timestamp()) > now + LONGEST_DELAY:
+            raise InputError(f"begin_at is {self.begin_at.isoformat()}, more than a year away", "give an earlier time")
+        return then if then > now else 0.0
 
     def request(self, location: str, task_id: str) -> Request:
         """As the workflows take it, for the repository at that place and a task of that id."""
@@ -102,6 +127,7 @@ class TaskAsked(Form):
             context=tuple(Context(given.source, given.text) for given in self.context),
             commands=self.commands,
             mcp=tuple(self.mcp),
+            labels=labels.parse(self.labels),
             id=task_id,
         )
 
@@ -127,6 +153,21 @@ class ChoiceAsked(Form):
     """The attempt that a person wants offered."""
 
     attempt: int = Field(ge=1, le=MOST_ATTEMPTS)
+
+
+class LimitAsked(Form):
+    """How many turns of a scope may be worked on at a time and may begin; with neither it has no limit at all."""
+
+    scope: Literal["all", "repository", "user"]
+    name: Word = Field(
+        default="", description="Of the user, the id or name of the repository; empty for each without its own."
+    )
+    at_once: Annotated[int, Field(ge=0, le=1_000_000)] | None = Field(
+        default=None, description="Turns at a time; 0 lets none begin."
+    )
+    starts: Annotated[str, Field(pattern=r"^[0-9]{1,7}/[0-9]{0,7}[smhd]$")] | None = Field(
+        default=None, description="Turns that may begin in a time: `30/1h`, `500/1d`."
+    )
 
 
 class CapAsked(Form):

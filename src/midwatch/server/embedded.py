@@ -28,9 +28,10 @@ class Embedded:
         slots: Slots,
         terms: Terms,
         trouble: Callable[[BaseException], None] = lambda _: None,
+        labels: tuple[str, ...] = (),
     ) -> None:
         """`trouble` is told what has ended a turn that nobody wanted to end, from the worker's thread."""
-        self._environ, self._options = dict(environ), working.Options(capacity, slots, terms, told, trouble)
+        self._environ, self._options = dict(environ), working.Options(capacity, slots, terms, told, trouble, labels)
         self._thread = threading.Thread(target=self._run, name="worker")
         self._stop = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ from midwatch.engine.accounts.audit import write
 from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.handing import hand_over
 from midwatch.engine.turns import Turns
+from midwatch.engine.waits import Wait, waits
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
 from midwatch.server.accounts.repeating import Operation, operation
@@ -51,6 +53,10 @@ class Service:
         except OperationError as error:
             log.warning("turn %s is not handed over yet: %s", turn.id, error.message)
         return turn
+
+    async def waits(self, *turns: Turn | None) -> Mapping[str, Wait]:
+        """What those of the turns wait for that are queued, by their ids."""
+        return await waits(self.home.store.database, [turn for turn in turns if turn is not None])
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[
     wanted = Asked(
         visit.who.name,
         INTERACTIVE if asked.priority == "interactive" else BATCH,
-        time.time() + asked.delay_seconds if asked.delay_seconds else 0.0,
+        asked.begins(time.time()),
     )
     keeping = _Keeping(visit, "task.submit", repository, wanted)
     home = visit.service.home

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from midwatch.domain.codec import to_json
+from midwatch.domain.labels import split
+from midwatch.engine.turns import BATCH
+from midwatch.engine.waits import Wait
 from midwatch.server.answers import (
     AttemptAnswer,
     AttemptLine,
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from midwatch.engine.turns import Turn
     from midwatch.workflows.report import AttemptReport, Report
 
+_NOTHING = Wait("")
 _ENDED = {"proposed": "done", "reviewed": "done"}
 _ORDER = ("running", "done", "answered", "interrupted", "failed", "waiting")
 
@@ -57,16 +62,34 @@ LISTED = 1000
 """Characters of a prompt in lists."""
 
 
-def turn_answer(turn: Turn | None) -> TurnAnswer | None:
+Waits = Mapping[str, Wait]
+"""What turns wait for, by their ids."""
+
+
+def turn_answer(turn: Turn | None, waits: Waits) -> TurnAnswer | None:
     """A turn."""
     if turn is None:
         return None
-    return TurnAnswer(id=turn.id, state=turn.status, detail=turn.error, mend=turn.mend, wish=turn.wish, by=turn.owner)
+    wait = waits.get(turn.id, _NOTHING)
+    return TurnAnswer(
+        id=turn.id,
+        state=turn.status,
+        detail=turn.error,
+        mend=turn.mend,
+        wish=turn.wish,
+        by=turn.owner,
+        priority="interactive" if turn.priority < BATCH else "batch",
+        labels=list(split(turn.labels)),
+        begin_at=_time(turn.begin_at),
+        waits_for=text(wait.why),
+        waits_until=_time(wait.until),
+    )
 
 
-def task_line(row: TaskRow, turn: Turn | None, repositories: Mapping[str, str]) -> TaskLine:
+def task_line(row: TaskRow, turn: Turn | None, repositories: Mapping[str, str], waits: Waits) -> TaskLine:
     """A task in a line; `repositories`: ids by location."""
     task = row.task
+    wait = waits.get(turn.id, _NOTHING) if turn is not None else _NOTHING
     return TaskLine(
         id=task.id,
         status=status(row, turn),
@@ -78,15 +101,19 @@ def task_line(row: TaskRow, turn: Turn | None, repositories: Mapping[str, str]) 
         kind=task.kind,
         mode=task.mode,
         by=turn.owner if turn is not None else "",
+        waits_for=text(wait.why),
+        waits_until=_time(wait.until),
         created=task.created,
         updated=max((state.updated for state in row.attempts), default="") or task.created,
     )
 
 
-def task_answer(row: TaskRow, turn: Turn | None, repository: str, request: PullRequest | None) -> TaskAnswer:
+def task_answer(
+    row: TaskRow, turn: Turn | None, repository: str, request: PullRequest | None, waits: Waits
+) -> TaskAnswer:
     """A task."""
     task = row.task
-    line = task_line(row, turn, {task.repository: repository})
+    line = task_line(row, turn, {task.repository: repository}, waits)
     return TaskAnswer(
         **line.model_dump() | {"prompt": text(task.prompt)},
         base=BaseAnswer(commit=task.base.commit, ref=text(task.base.ref), branch=text(task.base.branch)),
@@ -96,8 +123,15 @@ def task_answer(row: TaskRow, turn: Turn | None, repository: str, request: PullR
         sandbox=task.sandbox,
         notes=[text(note) for note in (*task.notes, task.base.note) if note],
         attempts=[attempt_line(state) for state in row.attempts],
-        turn=turn_answer(turn),
+        turn=turn_answer(turn, waits),
         pull_request=request.number if request is not None else None,
+    )
+
+
+def _time(seconds: float) -> str | None:
+    """As it is told: UTC; None for 0."""
+    return (
+        datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if seconds else None
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from midwatch.domain import labels
 from midwatch.domain.errors import InputError
 from midwatch.domain.guard import MODES, Context, Hook
 from midwatch.domain.ids import branch_name, new_task_id
@@ -76,6 +77,8 @@ class Request:
     """What a person should know of who asks."""
     select: str = ""
     """As in `Task`; empty for `diff`."""
+    labels: tuple[str, ...] = ()
+    """As in `Task`, besides the recipe's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +181,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         guard=project.guard(around.rules, around.hooks),
         context=request.context,
         select=request.select or SELECTORS[0],
+        labels=labels.parse((*request.labels, *recipe.labels)),
     )
 
 

@@ -24,6 +24,8 @@ class Summary:
     task: Task
     status: str
     updated: str
+    waits_for: str = ""
+    """What it waits for before it begins, in words; only a server knows."""
 
 
 async def summaries(store: Store, state: Path, limit: int) -> Sequence[Summary]:

@@ -96,6 +96,7 @@ def entries(tree: bytes, width: int) -> list[tuple[bytes, Entry]]:
         found.append((first, (mode, tree[end + 1 : place].hex())))
     return found
 
+
 def changes(read: Callable[[str], bytes], old: str, new: str) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
     """Path, entry before and entry after of each file, link or submodule that differs between two trees; None where
     there is none. Costs what differs."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from midwatch.domain import labels
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import NeededSecret
 from midwatch.workspace.recipe_faults import FILE as FILE
@@ -81,6 +82,8 @@ class Recipe:
     """Patterns of further files whose content decides whether kept layers still fit."""
     cache_by_commit: bool = False
     """Keep layers for one commit only."""
+    labels: tuple[str, ...] = ()
+    """What a worker must have that takes a task of this repository."""
 
 
 def parse(data: bytes) -> Recipe:
@@ -124,6 +127,7 @@ def _validated(values: dict[str, Any]) -> Recipe:
         repository=Extras(**file.repository.model_dump()),
         lock_files=tuple(file.lock_files),
         cache_by_commit=file.cache_by_commit,
+        labels=_labels(file.labels),
     )
 
 
@@ -170,8 +174,16 @@ def _model() -> Any:
         repository: Repository = Repository()
         lock_files: list[str] = texts
         cache_by_commit: bool = False
+        labels: list[str] = texts
 
     return File
+
+
+def _labels(given: list[str]) -> tuple[str, ...]:
+    try:
+        return labels.parse(given)
+    except InputError as error:
+        raise InputError(f"{FILE}: labels: {error.message}", error.mend) from None
 
 
 def _check_commands(what: str, commands: Sequence[str]) -> None:

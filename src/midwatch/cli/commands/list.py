@@ -79,6 +79,7 @@ def _json(summary: Summary, numbers: Mapping[str, int]) -> dict[str, object]:
         "model": summary.task.model,
         "branch": summary.task.branch,
         "pull_request": numbers.get(summary.task.id),
+        "waits_for": summary.waits_for,
         "task": to_json(summary.task),
     }
 
@@ -104,10 +105,13 @@ def table(summaries: Sequence[Summary], numbers: Mapping[str, int], look: Look) 
     widths = [max(words.cells(row[n]) for row in [heads, *rows]) for n in kept]
     widths[-1] = max(4, look.width - sum(widths[:-1]) - 2 * (len(kept) - 1)) if kept[-1] == 5 else widths[-1]
     lines = [look.dim(_row([heads[n] for n in kept], widths, look))]
-    for row in rows:
+    for row, summary in zip(rows, summaries, strict=True):
         cells = [row[n] for n in kept]
         painted = getattr(look, _STATUS.get(row[1], "dim"))(words.pad(row[1], widths[1]))
         lines.append(_row(cells, widths, look).replace(words.pad(row[1], widths[1]), painted, 1))
+        if summary.waits_for:
+            indent = " " * (widths[0] + 2)
+            lines.append(look.dim(words.cut(indent + words.line(summary.waits_for), look.width, look.more)))
     return lines
 
 

@@ -68,11 +68,15 @@ async def execute(options: Namespace, screen: Screen) -> int:
 
     address = _address(options)
     environ = environment(options, screen.environ)
-    if options.no_worker and (options.concurrency or options.slots):
-        raise InputError("--no-worker works on nothing, so there is no --concurrency and no --slots", "leave one out")
+    if options.no_worker and (options.concurrency or options.slots or options.labels):
+        what = "there is no --concurrency, no --slots and there are no --labels"
+        raise InputError(f"--no-worker works on nothing, so {what}", "leave one out")
     async with wiring.home(environ) as home, opened(home.settings.telemetry) as telemetry:
         terms = Terms(options.lease, options.lease / 6)
-        worker = None if options.no_worker else Embedded(environ, *capacity(options, telemetry), terms, telemetry.error)
+        worker = None
+        if not options.no_worker:
+            how = (*capacity(options, telemetry), terms, telemetry.error, options.labels)
+            worker = Embedded(environ, *how)
         await _serve(Served(home, telemetry.metrics, options.lease), address, worker, screen)
     return 0
 

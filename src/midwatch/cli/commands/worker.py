@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from midwatch.sandbox.slots import Slots
     from midwatch.telemetry.opened import Telemetry
 
-USAGE = "midwatch worker [--concurrency N] [--slots N] [--database-url URL] [--metrics-listen HOST:PORT] [--json]"
+USAGE = "midwatch worker [--concurrency N] [--slots N] [--labels LABEL,…] [--database-url URL] [options]"
 
 
 def arguments_of_work(parser: argparse._ActionsContainer) -> None:
@@ -32,6 +32,10 @@ def arguments_of_work(parser: argparse._ActionsContainer) -> None:
         type=arguments.count(1),
         help="boxes that work at a time (default: 4 for each core)",
     )
+    parser.add_argument(
+        "--labels", metavar="LABEL,…", type=arguments.labels, default=(),
+        help="what this worker has (gpu,arch=arm64): it takes tasks that demand this, or nothing",
+    )  # fmt: skip
 
 
 def capacity(options: Namespace, telemetry: Telemetry) -> tuple[int, Slots]:
@@ -75,10 +79,9 @@ async def execute(options: Namespace, screen: Screen) -> int:
         engine = working.engine_of(home)
         try:
             terms = Terms(lease=options.lease, beat=options.lease / 6)
-            how = working.Options(
-                *capacity(options, telemetry), terms, keeping.teller(screen), telemetry.error, options.keeper.works
-            )
-            await working.work(home, engine, how, stopping.stop)
+            slots = capacity(options, telemetry)
+            told = keeping.teller(screen), telemetry.error, options.labels, options.keeper.works
+            await working.work(home, engine, working.Options(*slots, terms, *told), stopping.stop)
         finally:
             following.leave_within(options.lease)  # what has ended it may hold up its end, too
             await engine.close()

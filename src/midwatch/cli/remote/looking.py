@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from midwatch.cli import words
 from midwatch.cli.remote import tasks
 from midwatch.cli.remote.client import POLICY
 from midwatch.cli.remote.session import Session
@@ -107,4 +108,5 @@ def _summary(line: Mapping[str, Any]) -> Summary:
         kind=str(line["kind"]),
         mode=str(line["mode"]),
     )
-    return Summary(task, str(line["status"]), str(line["updated"]))
+    why = words.waits(str(line.get("waits_for") or ""), str(line.get("waits_until") or ""))
+    return Summary(task, str(line["status"]), str(line["updated"]), why)

@@ -17,7 +17,8 @@ LONGEST_DELAY = 366 * 86400
 """Seconds."""
 FIELDS = (
     "prompt", "repository", "base", "model", "checks", "attempts", "select", "mode", "sandbox", "limits", "context",
-    "mcp", "commands", "include_uncommitted", "trust_project", "trust_recipe", "priority", "delay_seconds",
+    "mcp", "commands", "include_uncommitted", "trust_project", "trust_recipe", "priority", "delay_seconds", "begin_at",
+    "labels",
 )  # fmt: skip
 """Of a task, as the server takes them."""
 
@@ -27,7 +28,16 @@ def add_arguments(parser: arguments.Parser) -> None:
     asking.add_arguments(parser)
     group = parser.add_argument_group("when")
     group.add_argument("--priority", choices=PRIORITIES, default="interactive", help="whether somebody waits for it")
-    group.add_argument("--after", metavar="TIME", type=delay, default=0, help="begin then: 2h, 18:30, 2026-12-01T08:00")
+    when = group.add_mutually_exclusive_group()
+    when.add_argument("--after", metavar="TIME", type=delay, default=0, help="begin then: 2h, 18:30, 2026-12-01T08:00")
+    when.add_argument(
+        "--at", metavar="TIME", dest="begin_at", type=moment, default="",
+        help="not before: 02:00 (the next one here), 2026-12-01T08:00, 2026-12-01T08:00:00Z",
+    )  # fmt: skip
+    group.add_argument(
+        "-l", "--labels", metavar="LABEL,…", type=arguments.labels, default=(),
+        help="only a worker that has all of them takes it: gpu,arch=arm64",
+    )  # fmt: skip
 
 
 def value(options: Namespace) -> dict[str, Any]:
@@ -53,6 +63,8 @@ def value(options: Namespace) -> dict[str, Any]:
         "trust_recipe": asked.trust_recipe,
         "priority": options.priority,
         "delay_seconds": options.after,
+        "begin_at": options.begin_at,
+        "labels": list(options.labels),
     }
     return {name: given for name, given in body.items() if given not in (None, "", [], {}, False, 0)}
 
@@ -66,9 +78,9 @@ def of_line(line: bytes) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InputError("no JSON object", 'write {"prompt": "…", "repository": "…"}')
     body = dict(given)
+    if len(given_times := [name for name in ("after", "delay_seconds", "begin_at") if name in body]) > 1:
+        raise InputError(f"it has both {' and '.join(given_times[:2])}", "leave one of them out")
     if "after" in body:
-        if "delay_seconds" in body:
-            raise InputError("it has both after and delay_seconds", "leave one of them out")
         body["delay_seconds"] = _duration(body.pop("after"))
     unknown = sorted(set(body) - set(FIELDS))
     if unknown:
@@ -98,18 +110,36 @@ def delay(text: str, now: datetime | None = None) -> int:
     return found
 
 
+def moment(text: str, now: datetime | None = None) -> str:
+    """A time of day or a date with a time, as `delay` reads them, in UTC as the server takes it; empty for one that has
+    passed."""
+    now = now or datetime.now(UTC)
+    try:
+        then = _then(text.strip(), now)
+    except ValueError:
+        words = "no time: write 02:00, 2026-12-01T08:00 or 2026-12-01T08:00:00Z"
+        raise ArgumentTypeError(f"{text!r} is {words}") from None
+    if (then - now).total_seconds() > LONGEST_DELAY:
+        raise ArgumentTypeError(f"{text!r} is more than a year away")
+    return then.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if then > now else ""
+
+
 def _until(text: str, now: datetime) -> int:
     try:
-        if re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
-            from datetime import time, timedelta
-
-            hour, _, minute = text.partition(":")
-            today = datetime.combine(now.astimezone().date(), time(int(hour), int(minute))).astimezone()
-            then = today if today > now else (today.replace(tzinfo=None) + timedelta(days=1)).astimezone()
-        else:
-            then = datetime.fromisoformat(text)
-            then = then if then.tzinfo else then.astimezone()
+        then = _then(text, now)
     except ValueError:
         words = "neither a duration nor a time: write 90s, 2h, 18:30 or 2026-12-01T08:00"
         raise ArgumentTypeError(f"{text!r} is {words}") from None
     return max(0, round((then - now).total_seconds()))
+
+
+def _then(text: str, now: datetime) -> datetime:
+    """Raises ValueError."""
+    if not re.fullmatch(r"[0-9]{1,2}:[0-9]{2}", text):
+        then = datetime.fromisoformat(text)
+        return then if then.tzinfo else then.astimezone()
+    from datetime import time, timedelta
+
+    hour, _, minute = text.partition(":")
+    today = datetime.combine(now.astimezone().date(), time(int(hour), int(minute))).astimezone()
+    return today if today > now else (today.replace(tzinfo=None) + timedelta(days=1)).astimezone()

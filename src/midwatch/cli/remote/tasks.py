@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from midwatch.agent.log import History
+from midwatch.cli import words
 from midwatch.cli.remote.client import Client
 from midwatch.domain.codec import from_json
 from midwatch.domain.errors import InputError, OperationError
@@ -109,7 +110,8 @@ def _settled(chosen: AttemptReport, status: str, turn: Mapping[str, Any]) -> Att
     if status not in SETTLED_ELSEWHERE:
         return chosen
     if status != "failed":
-        return dataclasses.replace(chosen, status=status, detail="", mend="")
+        why = words.waits(str(turn.get("waits_for") or ""), str(turn.get("waits_until") or ""))
+        return dataclasses.replace(chosen, status=status, detail=why, mend="")
     detail, mend = str(turn.get("detail") or ""), str(turn.get("mend") or "")
     return dataclasses.replace(chosen, status=status, detail=detail or chosen.detail, mend=mend or chosen.mend)
 

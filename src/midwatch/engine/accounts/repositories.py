@@ -71,6 +71,11 @@ class Repositories:
         values = (after, *(seen or ()), limit)
         return await self._database.read(lambda db: [Registered(*row) for row in db.execute(query, values)])
 
+    async def everything(self) -> list[Registered]:
+        """All of them."""
+        query = f"SELECT {_COLUMNS} FROM repository ORDER BY id"  # noqa: S608 - our own words
+        return await self._database.read(lambda db: [Registered(*row) for row in db.execute(query)])
+
     async def find(self, repository: str) -> Registered | None:
         """The one with that id."""
         return await self._database.read(lambda db: _find(db, "id", repository))

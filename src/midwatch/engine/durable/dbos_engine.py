@@ -10,14 +10,15 @@ import asyncio
 import importlib
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from midwatch.domain.errors import InputError, StoreError
-from midwatch.engine.base import Limits, Order, Work
+from midwatch.engine.base import Order, Work
 from midwatch.engine.database.shown import without_password
+from midwatch.engine.durable import partitions
 
 try:
     from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
@@ -46,12 +47,16 @@ _ALIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 _ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 _CONNECTIONS = 8
 _AT_ONCE = 500
+_MANY = 1_000_000
+"""Of one partition at the same time: no limit of ours, but without one the queue would have no partitions."""
 _handing: dict[str, Callable[[str], Awaitable[str]]] = {}
 """To the worker's loop, while there is one in this process."""
 _capacity: list[int] = []
 _new: list[bool] = []
 """Not empty until the launched worker first looks at the queue."""
+_labels: list[str] = []
 _stored_queue, _stored_queues = SystemDatabase.get_queue, SystemDatabase.list_queues
+_stored_partitions = SystemDatabase.get_queue_partitions
 
 
 @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
@@ -73,9 +78,9 @@ class DbosEngine:
         self._client_made: DBOSClient | None = None
         self._launched: LAUNCHED | None = None
 
-    async def migrate(self, limits: Limits | None = None) -> None:
+    async def migrate(self) -> None:
         """See `Engine.migrate`."""
-        await self._call(lambda: self._migrate(limits or Limits()))
+        await self._call(self._migrate)
 
     async def enqueue(self, order: Order) -> None:
         """See `Engine.enqueue`."""
@@ -85,7 +90,7 @@ class DbosEngine:
             "workflow_id": order.run,
             "app_version": WORKFLOW,
             "priority": order.priority,
-            "queue_partition_key": order.owner or "-",
+            "queue_partition_key": partitions.key(order),
         }
         if order.delay > 0:
             options["delay_seconds"] = order.delay
@@ -104,7 +109,7 @@ class DbosEngine:
 
         return await self._call(work) if runs else frozenset()
 
-    async def launch(self, worker: str, capacity: int, work: Work) -> None:
+    async def launch(self, worker: str, capacity: int, work: Work, labels: Collection[str] = ()) -> None:
         """See `Engine.launch`."""
         loop = asyncio.get_running_loop()
 
@@ -112,6 +117,7 @@ class DbosEngine:
             return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_done(work, run), loop))
 
         _handing["work"] = handed
+        _labels[:] = labels
         await self._call(lambda: self._launch(worker, capacity))
 
     async def recover(self, live: Sequence[str]) -> int:
@@ -181,12 +187,12 @@ class DbosEngine:
         if any(one.status in ("ENQUEUED", "DELAYED") for one in self._list(workflow_ids=[run])):
             self._client().cancel_workflow(run)
 
-    def _migrate(self, limits: Limits) -> None:
+    def _migrate(self) -> None:
         if self._url.startswith("sqlite"):
             with closing(sqlite3.connect(self._url.removeprefix("sqlite:///"))) as db:
                 db.execute("PRAGMA journal_mode = WAL")
         DBOS.migrate(self._url)
-        self._client().register_queue(QUEUE, partition_concurrency=limits.per_owner, polling_interval_sec=POLLING)
+        self._client().register_queue(QUEUE, partition_concurrency=_MANY, polling_interval_sec=POLLING)
 
     def _launch(self, worker: str, capacity: int) -> None:
         config: DBOSConfig = {
@@ -202,8 +208,10 @@ class DbosEngine:
         }
         _capacity[:] = [capacity]
         _new[:] = [True]
-        SystemDatabase.get_queue = _bounded  # type: ignore[method-assign] # before the queue's thread first looks
+        # before the queue's thread first looks
+        SystemDatabase.get_queue = _bounded  # type: ignore[method-assign]
         SystemDatabase.list_queues = _eager  # type: ignore[method-assign]
+        SystemDatabase.get_queue_partitions = _shown  # type: ignore[method-assign]
         launched = DBOS(config=config)
         DBOS.listen_queues([QUEUE])
         DBOS.launch()
@@ -232,6 +240,12 @@ def _eager(self: SystemDatabase, **options: Any) -> Any:
         if queue.name == QUEUE:
             queue._polling_interval_sec = _SOON
     return queues
+
+
+def _shown(self: SystemDatabase, queue_name: str) -> list[str]:
+    """What this worker may take from, in the order in which it does."""
+    found = _stored_partitions(self, queue_name)
+    return partitions.shown(found, _labels) if queue_name == QUEUE else found
 
 
 def _settle(launched: LAUNCHED, seconds: float = 3.0) -> None:

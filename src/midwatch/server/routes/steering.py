@@ -50,7 +50,7 @@ async def pause(visiting: Visiting, task: TaskId) -> Told:
 
 @router.post("/resume", status_code=202)
 async def resume(visiting: Visiting, task: TaskId) -> Told:
-    """Go on with a task that is paused or has failed."""
+    """Go on with a task that is paused or has failed; one that waits for its time begins now."""
     return await _again(visiting, task, "resume")
 
 
@@ -67,7 +67,8 @@ async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, response: Res
     made, turn = await submitting.fork(visiting, row, repository, asked)
     response.headers["Location"] = f"/api/v1/tasks/{made.id}"
     kept = await visiting.service.home.store.find(made.id)
-    return views.task_answer(kept, turn, repository.id if repository else "", None)
+    waits = await visiting.service.waits(turn)
+    return views.task_answer(kept, turn, repository.id if repository else "", None, waits)
 
 
 @router.post("/choose", status_code=202)
@@ -81,7 +82,7 @@ async def choose(visiting: Visiting, task: TaskId, asked: ChoiceAsked) -> Told:
             raise InputError(f"task {task} is {last.status}", "wait until its attempts have ended")
         await visiting.service.aside.do(revising.choose(home, f"{task}.{asked.attempt}"))
         turn = await turns.again(row.task, "choose", Asked(visiting.who.name))
-    return Told(task=task, turn=views.turn_answer(await visiting.service.hand(turn)))
+    return await _told(visiting, turn)
 
 
 @router.post("/pull-request/merge")
@@ -118,7 +119,13 @@ async def _steer(visiting: Visit, task_id: str, verb: str, do: Callable[[Turns, 
         if verb not in _ENDING:
             submitting.require_contained(visiting, row.task)
         turn = await do(visiting.turns(f"task.{verb}", task_id, repository), row.task)
-    return Told(task=task_id, turn=views.turn_answer(await visiting.service.hand(turn)))
+    return await _told(visiting, turn)
+
+
+async def _told(visiting: Visit, turn: Turn) -> Told:
+    """Hand it over, and answer with it."""
+    turn = await visiting.service.hand(turn)
+    return Told(task=turn.task, turn=views.turn_answer(turn, await visiting.service.waits(turn)))
 
 
 async def _settle(visiting: Visit, task_id: str, how: Literal["merge", "close"]) -> PullRequestAnswer:

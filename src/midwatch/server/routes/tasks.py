@@ -25,7 +25,7 @@ async def submit(visiting: Visiting, asked: TaskAsked, wanted: Wanted, response:
     """Submit a task. Answers when it is stored and queued; the work takes minutes."""
     row, turn, repository = await submitting.submit(visiting, asked, wanted)
     response.headers["Location"] = f"/api/v1/tasks/{row.task.id}"
-    return views.task_answer(row, turn, repository.id, None)
+    return views.task_answer(row, turn, repository.id, None, await visiting.service.waits(turn))
 
 
 @router.get("")
@@ -56,7 +56,8 @@ async def _lines(
 ) -> tuple[list[TaskLine], str]:
     rows, more = await visiting.service.home.store.listed(before, among, limit)
     turns = await visiting.service.turns.of_tasks([row.task.id for row in rows])
-    return [views.task_line(row, turns.get(row.task.id), ids) for row in rows], more
+    waits = await visiting.service.waits(*turns.values())
+    return [views.task_line(row, turns.get(row.task.id), ids, waits) for row in rows], more
 
 
 @router.get("/{task}")
@@ -66,7 +67,7 @@ async def one(visiting: Visiting, task: TaskId) -> TaskAnswer:
     service = visiting.service
     request = await service.aside.do(service.home.forge.of_task(task))
     turn = await service.turns.newest(task)
-    return views.task_answer(row, turn, repository.id if repository else "", request)
+    return views.task_answer(row, turn, repository.id if repository else "", request, await service.waits(turn))
 
 
 @router.get("/{task}/diff", response_class=Response, responses={200: {"content": _DIFF}, **answers(409)})

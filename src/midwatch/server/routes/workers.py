@@ -23,6 +23,7 @@ async def listed(visiting: Visiting) -> Workers:
         workers=[
             WorkerAnswer(
                 id=one.id, host=one.host.partition("/")[0], capacity=one.capacity, version=one.version,
+                labels=list(one.labels),
                 started=_time(one.started), beat=_time(one.beat), fresh=one.fresh,
             )
             for one in found

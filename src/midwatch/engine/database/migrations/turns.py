@@ -23,8 +23,12 @@ STEP = """
         unclosed BIGINT NOT NULL DEFAULT 0,
         begin_at DOUBLE PRECISION NOT NULL,
         created DOUBLE PRECISION NOT NULL,
-        changed DOUBLE PRECISION NOT NULL
+        changed DOUBLE PRECISION NOT NULL,
+        labels TEXT NOT NULL DEFAULT '',
+        admitted BIGINT NOT NULL DEFAULT 0,
+        started DOUBLE PRECISION NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
+    CREATE INDEX turn_started ON turn (started);
     CREATE UNIQUE INDEX turn_of_task ON turn (task, number);
     CREATE INDEX turn_by_status ON turn (status, id);
     CREATE INDEX turn_of_worker ON turn (worker, status);
@@ -37,7 +41,16 @@ STEP = """
         capacity BIGINT NOT NULL,
         version TEXT NOT NULL,
         started DOUBLE PRECISION NOT NULL,
-        beat DOUBLE PRECISION NOT NULL
+        beat DOUBLE PRECISION NOT NULL,
+        labels TEXT NOT NULL DEFAULT ''
+    ) WITHOUT ROWID;
+    CREATE TABLE turn_limit (
+        scope TEXT NOT NULL,
+        name TEXT NOT NULL,
+        at_once BIGINT,
+        starts BIGINT,
+        period DOUBLE PRECISION NOT NULL DEFAULT 0,
+        PRIMARY KEY (scope, name)
     ) WITHOUT ROWID;
     CREATE TABLE message (
         attempt TEXT NOT NULL,
