@@ -50,8 +50,8 @@ class Settings:
     mcp: McpSettings = field(default_factory=McpSettings)
     server: ServingSettings = field(default_factory=ServingSettings)
     budgets: BudgetSettings = field(default_factory=BudgetSettings)
-    accounts: Callable[[Task], tuple[str, str]] | None = None
-    """The owner of a task and its organisation, where there are accounts (a server); None on a person's own machine."""
+    accounts: Callable[[Task], str] | None = None
+    """Whose a task is, where there are accounts (a server); None on a person's own machine."""
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def surroundings(
@@ -103,8 +103,8 @@ class Settings:
         from midwatch.engine.budgets.purse import TaskPurse
         from midwatch.engine.budgets.scopes import LOCAL, scopes_of
 
-        owner, organisation = self.accounts(task) if self.accounts else (LOCAL, "")
-        return TaskPurse(Ledger(database), scopes_of(task, owner, organisation), caps, self.budgets.price)
+        owner, place = (self.accounts(task), task.repository) if self.accounts else (LOCAL, "")
+        return TaskPurse(Ledger(database), scopes_of(task, owner), caps, place, self.budgets.price)
 
     def instructions(self) -> bytes:
         """The person's own AGENTS.md, beside the settings file; empty when there is none. Raises InputError when it

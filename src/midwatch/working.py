@@ -123,7 +123,7 @@ class _Worker:
     def _adjusted(self, settings: Settings) -> Settings:
         """What a turn spends counts for whoever wants it."""
         settings = self._before(settings) if self._before else settings
-        return replace(settings, accounts=lambda task: (self._owners.get(task.id, ""), ""))
+        return replace(settings, accounts=lambda task: self._owners.get(task.id, ""))
 
     async def start(self) -> None:
         """Have a lease, then take turns."""

@@ -23,6 +23,10 @@ from midwatch.domain.limits import Limits
 from midwatch.domain.observer import Silent
 from midwatch.domain.purse import Granted, Purse, Refused, Wish
 from midwatch.domain.task import Task
+from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.identity import new_id
+from midwatch.engine.accounts.organisations import Organisation, Organisations
+from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.budgets.ledger import Ledger
 from midwatch.engine.budgets.purse import TaskPurse
@@ -34,7 +38,6 @@ from midwatch.engine.store.sql import SqlStore
 from midwatch.tools.toolset import ToolSet
 from tests.support import samples
 
-FIRM = Scope("organisation", "firm")
 PRICE_IN, PRICE_OUT = 2, 7
 """Millionths of a dollar a token."""
 
@@ -149,40 +152,59 @@ async def attempt(store: SqlStore, task: Task, model: Charging, purse: Purse, fo
         return log
 
 
+async def firm(database: Database, repository: str) -> Scope:
+    """An organisation that a server's repository at this place belongs to."""
+    one, made = Registered(new_id(), "shop", repository, 0.0), Organisation(new_id(), "firm", 0.0)
+    firms = Organisations(database)
+    await Repositories(database).register(one, Deed(SERVER, "repository.register", one.id))
+    await firms.create(made, Deed(SERVER, "organisation.create", made.id))
+    await firms.put(one.id, made.id, Deed(SERVER, "repository.move", one.id))
+    return Scope("organisation", made.id)
+
+
 async def test_two_hundred_attempts_never_overshoot_what_they_share(database: Database, tmp_path: Path) -> None:
     store, ledger = SqlStore(database), Ledger(database)
-    model = Charging(random.Random(3), cap=4_000_000)
-    await ledger.put(Cap(FIRM, "day", model.cap))
+    model = Charging(random.Random(3), cap=2_800_000)
     tasks = [await begun(store) for _ in range(200)]
-    looks: list[int] = []
+    shared = await firm(database, tasks[0].repository)
+    caps = {shared: model.cap, Scope("user", "ada"): 800_000, Scope("user", "bob"): 700_000}
+    for scope, most in caps.items():
+        await ledger.put(Cap(scope, "day", most))
+    looks: dict[Scope, int] = dict.fromkeys(caps, 0)
 
     async def look() -> None:
         while True:
-            looks.extend(
-                s.microusd + s.reserved_microusd for s in await ledger.spending("organisation", since="2000-01-01")
-            )
+            for row in await ledger.spending(since="2000-01-01"):
+                if row.scope in looks:
+                    looks[row.scope] = max(looks[row.scope], row.microusd + row.reserved_microusd)
             await asyncio.sleep(0.1)
 
     looking = asyncio.create_task(look())
-    purses = [Mortal(TaskPurse(ledger, scopes_of(task, "ada", "firm"))) for task in tasks]
+    owners = ["ada", "bob", "eve"] * 67  # of whom only the last has no budget of her own
+    purses = [
+        Mortal(TaskPurse(ledger, scopes_of(task, owner), repository=task.repository))
+        for task, owner in zip(tasks, owners, strict=False)
+    ]
     logs = await asyncio.gather(
         *(attempt(store, task, model, purse, tmp_path) for task, purse in zip(tasks, purses, strict=True))
     )
     looking.cancel()
-    (whole,) = await ledger.spending("organisation")
+    whole = {row.scope: row for row in await ledger.spending()}
     assert model.over == []
-    assert model.bill <= whole.microusd <= model.cap
-    assert max(looks) <= model.cap
-    assert (whole.reserved_microusd, whole.reserved_tokens) == (0, 0)
+    assert model.bill <= whole[shared].microusd
+    for scope, most in caps.items():
+        assert max(looks[scope], whole[scope].microusd) <= most, scope
+        assert (whole[scope].reserved_microusd, whole[scope].reserved_tokens) == (0, 0)
+        # what is left pays for no further call of the usual length
+        assert most - whole[scope].microusd < PRICE_OUT * 1024 + PRICE_IN * 10_000, scope
     ended = [log.outcome.kind for log in logs if log.outcome]
     limits = [e.body for log in logs for e in log.events if isinstance(e.body, LimitReached)]
-    assert sorted(set(ended)) == ["done", "limit"]
+    assert {"limit"} <= set(ended) <= {"done", "limit"}
     assert len(ended) == 200
     assert {limit.limit for limit in limits} == {"budget"}
-    assert all("the budget of organisation firm for a day: $4" in limit.text for limit in limits)
-    # what is left pays for no further call of the usual length
-    assert model.cap - whole.microusd < PRICE_OUT * 1024 + PRICE_IN * 10_000
-    assert sum(log.cost_microusd for log in logs) <= whole.microusd
+    for budget in ("organisation firm for a day: $2.8", "user ada for a day: $0.8", "user bob for a day: $0.7"):
+        assert any(f"the budget of {budget}" in limit.text for limit in limits), budget
+    assert sum(log.cost_microusd for log in logs) <= whole[shared].microusd
     assert sum(purse.deaths for purse in purses) > 20
 
 

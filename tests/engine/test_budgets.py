@@ -15,6 +15,10 @@ from midwatch.domain.errors import InputError, StaleEpoch
 from midwatch.domain.purse import Granted, Refused, Wish
 from midwatch.domain.task import Task
 from midwatch.engine import lease
+from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.identity import new_id
+from midwatch.engine.accounts.organisations import Organisation, Organisations
+from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.budgets import ledger as book
 from midwatch.engine.budgets.abandoned import forfeit_abandoned
 from midwatch.engine.budgets.ledger import Ask, Ledger
@@ -267,6 +271,35 @@ def test_a_part_of_another_attempts_work_counts_for_its_task() -> None:
     assert [s.kind for s in scopes_of(task)] == ["repository", "task"]
     remote = scopes_of(replace(task, repository="https://ada:secret@example.org/shop.git"))
     assert remote[0].name == "https://example.org/shop.git"
+
+
+async def test_an_organisation_counts_what_its_repositories_spend_from_when_they_belong_to_it(desk: Desk) -> None:
+    task = samples.task()
+    one = Registered(new_id(), "shop", task.repository, 0.0)
+    firms, note = Organisations(desk.database), Deed(SERVER, "test", "")
+    await Repositories(desk.database).register(one, note)
+    firm = await firms.create(Organisation(new_id(), "firm", 0.0), note)
+    purse = TaskPurse(desk.ledger, scopes_of(task, "ada"), repository=task.repository)  # of a task that is running
+    wish = await desk.wish(task)
+    scope = Scope("organisation", firm.id)
+    await desk.ledger.put(Cap(scope, "day", 1500))
+    first = await purse.reserve(wish)
+    assert isinstance(first, Granted)
+    assert await desk.counted(scope) == (0, 0, 0, 0)
+    await purse.settle(first, samples.reply().usage, 1000)
+    assert await firms.put(one.id, firm.id, replace(note, id="2"))
+    second = await purse.reserve(wish)
+    assert isinstance(second, Granted)
+    assert await desk.counted(scope) == (0, 0, 1000, 150)
+    await firms.rename(firm.id, "works", replace(note, id="3"))
+    await firms.put(one.id, "", replace(note, id="4"))
+    await purse.settle(second, samples.reply().usage, 900)  # counts where it was reserved
+    assert (await desk.counted(scope))[0] == 900
+    await firms.put(one.id, firm.id, replace(note, id="5"))
+    await desk.ledger.put(Cap(scope, "day", 905))
+    refused = await purse.reserve(wish)
+    assert isinstance(refused, Refused)
+    assert (refused.scope, refused.name, refused.spent) == ("organisation", "works", 900)
 
 
 async def test_many_processes_that_share_scopes_lose_no_change_and_never_pass_a_cap(desk: Desk) -> None:

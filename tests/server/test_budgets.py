@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from midwatch.domain.purse import Wish
@@ -59,11 +60,17 @@ async def test_a_maintainer_caps_a_repository_and_its_members_see_what_is_spent(
 
 async def test_budgets_of_users_and_organisations_are_the_administrators(api: Api, calc: str) -> None:
     async with api.as_user("root", admin=True) as root, api.as_user("ada", {calc: "admin"}) as ada:
-        for kind, name in (("user", "ada"), ("organisation", "works")):
+        nobody = await root.put("/budgets", json={"kind": "organisation", "name": "works", "tokens": 1})
+        assert (nobody.status_code, nobody.json()["detail"]) == (404, "there is no such organisation")
+        await root.post("/organisations", json={"name": "works"})
+        for kind, name in (("user", "Ada"), ("organisation", "works")):
             cap = {"kind": kind, "name": name, "period": "whole", "tokens": 1000}
             assert (await ada.put("/budgets", json=cap)).status_code == 404
             assert (await root.put("/budgets", json=cap)).status_code == 200
         assert [b["name"] for b in (await ada.get("/budgets")).json()["budgets"]] == ["ada"]
+        await root.put("/organisations/works/roles/ada", json={"role": "admin"})
+        assert [b["name"] for b in (await ada.get("/budgets")).json()["budgets"]] == ["works", "ada"]
+        assert (await ada.put("/budgets", json=cap)).status_code == 403
         assert len((await root.get("/budgets")).json()["budgets"]) == 2
         nothing = await root.put("/budgets", json={"kind": "user", "name": "ada"})
         assert (nothing.status_code, nothing.headers["content-type"]) == (422, "application/problem+json")
@@ -71,6 +78,34 @@ async def test_budgets_of_users_and_organisations_are_the_administrators(api: Ap
         assert (unknown.status_code, unknown.json()["detail"]) == (404, "there is no such user")
         written = (await root.get("/audit")).text
         assert "budget.set" in written
+
+
+async def test_a_task_shows_the_budgets_that_its_next_call_counts_for_as_far_as_one_may_see_them(
+    api: Api, calc: str
+) -> None:
+    async with (
+        api.as_user("root", admin=True) as root,
+        api.as_user("ada", {calc: "member"}) as ada,
+        api.as_user("bob", {calc: "viewer"}) as bob,
+    ):
+        await root.post("/organisations", json={"name": "works"})
+        await root.patch(f"/repositories/{calc}", json={"organisation": "works"})
+        await root.put("/organisations/works/roles/ada", json={"role": "viewer"})
+        task = await submitted(ada)
+        for kind, name in (("user", "ada"), ("organisation", "works"), ("repository", calc), ("task", task)):
+            cap = {"kind": kind, "name": name, "period": "whole", "microusd": 5_000_000}
+            assert (await root.put("/budgets", json=cap)).status_code == 200, kind
+        await root.patch("/organisations/works", json={"name": "plant"})  # its budget stays with it
+
+        async def kinds(client: httpx2.AsyncClient) -> list[str]:
+            return [found["kind"] for found in (await client.get(f"/tasks/{task}")).json()["budgets"]]
+
+        assert await kinds(ada) == await kinds(root) == ["organisation", "repository", "task", "user"]
+        assert await kinds(bob) == ["repository", "task"]
+        assert (await ada.get(f"/tasks/{task}")).json()["budgets"][0]["name"] == "plant"
+        gone = {"kind": "organisation", "name": "plant", "period": "whole"}
+        assert (await root.delete("/budgets", params=gone)).status_code == 204
+        assert await kinds(ada) == ["repository", "task", "user"]
 
 
 async def test_a_person_has_another_attempt_offered(api: Api, calc: str) -> None:

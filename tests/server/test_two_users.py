@@ -15,6 +15,8 @@ BODIES: dict[tuple[str, str], object] = {
     ("PATCH", "/repositories/{repository_id}"): {"name": "taken"},
     ("PUT", "/roles/{user_id}"): {"role": "admin"},
     ("PUT", "/repositories/{repository_id}/roles/{user_id}"): {"role": "admin"},
+    ("PATCH", "/organisations/{organisation_id}"): {"name": "taken"},
+    ("PUT", "/organisations/{organisation_id}/roles/{user_id}"): {"role": "admin"},
     ("POST", "/tasks/{task}/messages"): {"text": "stop"},
     ("POST", "/tasks/{task}/cancel"): None,
     ("POST", "/tasks/{task}/pause"): None,
@@ -39,12 +41,14 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
     async with site.signed_in("root", admin=True) as root, site.signed_in("ada") as ada, site.signed_in("bob") as bob:
         repository = (await root.post(f"{top}/repositories", json={"name": "one", "location": location})).json()["id"]
         await root.put(f"{top}/repositories/{repository}/roles/ada", json={"role": "admin"})
+        works = (await root.post(f"{top}/organisations", json={"name": "works"})).json()["id"]
+        await root.put(f"{top}/organisations/{works}/roles/ada", json={"role": "admin"})
         token = (await ada.post(f"{top}/tokens", json={"name": "hers"})).json()["id"]
         user = (await ada.get(f"{top}/me")).json()["id"]
         made = await ada.post(f"{top}/tasks", json={"prompt": "look", "repository": repository})
         assert made.status_code == 201, made.text
         task = made.json()["id"]
-        hers = {"user_id": user, "token_id": token, "repository_id": repository}
+        hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1"}
 
         walked = []
@@ -68,11 +72,12 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
             walked.append((method, path))
         assert len(walked) > 20
 
-        secret = {user, token, repository, task}
+        secret = {user, token, repository, task, works}
         for method, path in routes(api.app):  # and no list has any of it
             if method == "GET" and "{" not in path and not path.startswith(f"{top}/session"):
                 shown = (await bob.get(path)).text
                 assert not secret & set(re.findall(r"\w{12,}", shown)), path
         assert (await ada.get(f"{top}/tokens/{token}")).status_code == 200  # all is still there
         assert (await ada.get(f"{top}/repositories/{repository}")).json()["name"] == "one"
+        assert (await ada.get(f"{top}/organisations/{works}")).json()["name"] == "works"
         assert (await ada.get(f"{top}/tasks/{task}")).json()["status"] == "waiting"

@@ -11,7 +11,7 @@ from midwatch.engine.database.base import Database
 from midwatch.server.accounts.desk import Desk, opened
 from midwatch.server.accounts.gate import Gate
 from midwatch.server.accounts.repeating import Repeating
-from midwatch.server.routes import audit, repositories, roles, session, tokens, users
+from midwatch.server.routes import audit, organisations, repositories, roles, session, tokens, users
 
 PREFIX = "/api/v1"
 
@@ -27,6 +27,7 @@ def admit(app: FastAPI, database: Database, settings: ServingSettings, environ: 
         session.router,
         users.router,
         tokens.router,
+        organisations.router,
         repositories.router,
         roles.router,
         audit.router,

@@ -48,8 +48,8 @@ class TaskLine(BaseModel):
 
     id: str
     status: str = Field(
-        description="`waiting`, `running`, `paused`, `cancelled`, `failed`, `interrupted`, `done`, `answered`, "
-        "`no change`, `limit`, `not chosen`."
+        description="`waiting`, `running`, `paused`, `cancelled`, `failed`, `interrupted`, `done`, `answered` or "
+        "`no change`."
     )
     repository: str = Field(description="Its id; empty for one that is not registered.")
     location: str
@@ -65,6 +65,20 @@ class TaskLine(BaseModel):
     updated: str
 
 
+class BudgetAnswer(BaseModel):
+    """A cap, and what has been spent below it."""
+
+    kind: str = Field(description="`organisation`, `repository`, `task` or `user`.")
+    name: str = Field(description="Of the user or organisation; the repository's address; the task's id.")
+    period: str = Field(description="`whole` or `day` (UTC).")
+    microusd: int | None = Field(description="The most, in millionths of a US dollar.")
+    tokens: int | None = Field(description="The most, in and out together.")
+    spent_microusd: int
+    spent_tokens: int
+    reserved_microusd: int = Field(description="By calls of models that are under way.")
+    reserved_tokens: int
+
+
 class TaskAnswer(TaskLine):
     """A task."""
 
@@ -77,6 +91,10 @@ class TaskAnswer(TaskLine):
     attempts: list[AttemptLine]
     turn: TurnAnswer | None = Field(description="The newest; null for what no server has queued.")
     pull_request: int | None
+    budgets: list[BudgetAnswer] = Field(
+        default=[],
+        description="That its next call counts for, as far as you may see them; empty in the answers to POST.",
+    )
 
 
 class Tasks(BaseModel):
@@ -289,20 +307,6 @@ class Limits(BaseModel):
     """All that one may see."""
 
     limits: list[LimitAnswer]
-
-
-class BudgetAnswer(BaseModel):
-    """A cap, and what has been spent below it."""
-
-    kind: str = Field(description="`organisation`, `repository`, `task` or `user`.")
-    name: str
-    period: str = Field(description="`whole` or `day` (UTC).")
-    microusd: int | None = Field(description="The most, in millionths of a US dollar.")
-    tokens: int | None = Field(description="The most, in and out together.")
-    spent_microusd: int
-    spent_tokens: int
-    reserved_microusd: int = Field(description="By calls of models that are under way.")
-    reserved_tokens: int
 
 
 class Budgets(BaseModel):

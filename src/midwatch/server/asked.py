@@ -32,6 +32,8 @@ def _storable(text: str) -> str:
 Word = Annotated[str, Field(max_length=1000), AfterValidator(_storable)]
 Text = Annotated[str, Field(min_length=1, max_length=MOST_TEXT), AfterValidator(_storable)]
 Sum = Annotated[int, Field(ge=1, le=_MOST)]
+Status = Literal["waiting", "running", "paused", "cancelled", "failed", "interrupted", "done", "answered", "no change"]
+"""Of a task in a list (`views.status`)."""
 TaskId = Annotated[str, InPath(pattern=r"^[0-9a-z]{12}$", description="A task's whole id.", examples=["01m5x3q9k2ab"])]
 AttemptId = Annotated[
     str, InPath(pattern=r"^[0-9a-z]{12}\.[1-9]$", description="A task's id and a number.", examples=["01m5x3q9k2ab.1"])

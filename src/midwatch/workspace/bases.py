@@ -20,6 +20,7 @@ from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown
 from midwatch.workspace.safekeeping import recover
 
+INCLUDED = "uncommitted changes included: "
 _LEFT_OUT = "uncommitted changes left out: "
 _NOT_CHECKED_OUT = "submodules are not checked out: "
 _EXCLUDES_LIMIT = 1 << 20

@@ -126,7 +126,7 @@ class Repository:
         commit = await self.commit(tree, base.commit, "Uncommitted changes\n", when)
         await self.keep(f"uncommitted/{commit}", commit)
         files = "1 file" if changes == 1 else f"{changes} files"
-        note = bases.joined(bases.without_uncommitted(base.note), f"uncommitted changes included: {files}")
+        note = bases.joined(bases.without_uncommitted(base.note), f"{bases.INCLUDED}{files}")
         return Base(commit=commit, tree=tree, ref=base.ref, branch=base.branch, note=note)
 
     async def snapshot(self, base: Base, beside: str = "", first: str = "") -> Checkpoint:

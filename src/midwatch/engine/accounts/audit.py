@@ -38,7 +38,7 @@ class Deed:
     object: str
     """The id of what is changed."""
     repository: str = ""
-    """The id of the repository that it belongs to; empty for none."""
+    """The id of the repository, or of the organisation, that it belongs to; empty for none."""
     was: Mapping[str, Any] = field(default_factory=dict)
     """What is changed, as it was before; never a secret."""
     became: Mapping[str, Any] = field(default_factory=dict)
@@ -66,7 +66,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Which entries somebody may read: those of their own, and those about repositories they administer."""
+    """Which entries somebody may read: those of their own, and those about repositories and organisations that they
+    administer (`repositories`: the ids of both)."""
 
     everything: bool
     account: str = ""

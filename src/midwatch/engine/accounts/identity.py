@@ -13,6 +13,7 @@ PREFIX = "mw_"
 """Every token begins with it, so that one that leaked into a file or a log is recognised."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
+_ORGANISATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){0,3}")
 
 
@@ -48,6 +49,16 @@ def repository_name(name: str) -> str:
         raise InputError(
             "a repository's name has letters, digits and . _ -, with at most three slashes between its parts",
             "choose another name, such as team/service",
+        )
+    return name
+
+
+def organisation_name(name: str) -> str:
+    """The name as it is. Raises InputError for what is no name of an organisation."""
+    if not _ORGANISATION.fullmatch(name):
+        raise InputError(
+            "an organisation's name has up to 64 letters, digits and . _ - and begins with a letter or a digit",
+            "choose another name, such as works",
         )
     return name
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from midwatch.engine.accounts.audit import Deed, write
 from midwatch.engine.accounts.identity import digest
+from midwatch.engine.accounts.organisations import repository_roles_of, roles_of
 from midwatch.engine.accounts.words import EVERY, ROLES, Role, Scope
 from midwatch.engine.database.base import Connection, Database
 
@@ -41,7 +42,9 @@ class Known:
     token: str
     """The token's id; empty for a session."""
     roles: Mapping[str, Role]
-    """By the repository's id."""
+    """By the repository's id: the highest of what was given on it, on its organisation and on every repository."""
+    organisations: Mapping[str, Role]
+    """By the organisation's id."""
     stale: bool
     """Whether the token's last use should be written down again."""
 
@@ -153,7 +156,8 @@ def _known(db: Connection, row: Any) -> Known | None:
     if row is None:
         return None
     account, name, admin, scope, token, stale = row
-    return Known(account, name, bool(admin), scope, token, _roles(db, account), bool(stale))
+    organisations = roles_of(db, account)
+    return Known(account, name, bool(admin), scope, token, _roles(db, account), organisations, bool(stale))
 
 
 def _roles(db: Connection, account: str) -> dict[str, Role]:
@@ -165,9 +169,9 @@ def _roles(db: Connection, account: str) -> dict[str, Role]:
         ).fetchall()
     )
     general = found.pop(EVERY, None)
-    if general is not None:
-        for (repository,) in db.execute("SELECT id FROM repository"):
-            found[repository] = max(general, found.get(repository, general), key=ROLES.index)
+    further = [] if general is None else [(row[0], general) for row in db.execute("SELECT id FROM repository")]
+    for repository, role in (*further, *repository_roles_of(db, account)):
+        found[repository] = max(role, found.get(repository, role), key=ROLES.index)
     return found
 
 

@@ -112,6 +112,7 @@ class Repositories:
             if before is None:
                 return False
             db.execute("DELETE FROM repository_role WHERE repository = ?", (repository,))
+            db.execute("DELETE FROM organisation_repository WHERE repository = ?", (repository,))
             db.execute("DELETE FROM repository WHERE id = ?", (repository,))
             write(db, deed, was={"name": before.name, "location": before.location})
             return True

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from midwatch.domain.errors import InputError, StaleEpoch
 from midwatch.domain.ids import task_of
 from midwatch.domain.purse import Granted, Refused, Wish
-from midwatch.engine.budgets.scopes import KINDS, Cap, Scope, Spending
+from midwatch.engine.budgets.scopes import KINDS, Cap, Scope, Spending, scope_of_organisation
 from midwatch.engine.database.base import Connection, Database
 
 _Row = tuple[str, str, str]
@@ -38,6 +38,9 @@ class Ask:
     scopes: tuple[Scope, ...]
     caps: tuple[Cap, ...] = ()
     """That hold besides those which are kept."""
+    repository: str = ""
+    """Where it is one of a server: as it stands in the task. What its organisation may spend counts too, as it is when
+    the call is made."""
 
 
 class Ledger:
@@ -128,28 +131,29 @@ def _reserve(db: Connection, ask: Ask) -> Granted | Refused:
     """Few statements, since it is done for each call of a model: all is reserved at once, and what does not fit is
     given back before anybody else sees it."""
     wish, day = ask.wish, _day_of_owner(db, ask.wish)
+    scopes = tuple(sorted({*ask.scopes, *(scope_of_organisation(db, ask.repository) if ask.repository else ())}))
     full = (0, 0, _price(wish, wish.output), wish.sent + wish.output)
-    changes = dict.fromkeys(_rows(ask.scopes, day), full)
+    changes = dict.fromkeys(_rows(scopes, day), full)
     query = "SELECT id, day, scopes, microusd, tokens FROM reservation WHERE attempt = ?"
-    for name, before, scopes, money, tokens in db.execute(query, (wish.attempt,)).fetchall():
+    for name, before, places, money, tokens in db.execute(query, (wish.attempt,)).fetchall():
         if name == ask.id:  # only the answer was lost
             return Granted(name, tokens - wish.sent, money, tokens)
         db.execute("DELETE FROM reservation WHERE id = ?", (name,))
-        for row in _rows(_scopes(scopes), before):
+        for row in _rows(_scopes(places), before):
             changes[row] = _sum(changes.get(row, _NOTHING), (money, tokens, -money, -tokens))
-    caps = [*_caps(db, ask.scopes), *ask.caps]
+    caps = [*_caps(db, scopes), *ask.caps]
     spent = _apply(db, changes)  # the rows are ours from here on
     others = {row: _less(held, full) for row, held in spent.items()}
     found = _fitting(wish, [room for cap in caps for room in _rooms(cap, others[_row(cap, day)])])
     held = full
     if found != wish.output:
         held = _NOTHING if isinstance(found, Refused) else (0, 0, _price(wish, found), wish.sent + found)
-        _apply(db, dict.fromkeys(_rows(ask.scopes, day), _less(held, full)))
+        _apply(db, dict.fromkeys(_rows(scopes, day), _less(held, full)))
     if isinstance(found, Refused):
         return found  # and what was cut off stays counted
     db.execute(
         "INSERT INTO reservation (id, attempt, task, day, scopes, microusd, tokens) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (ask.id, wish.attempt, _whole(ask), day, json.dumps([(s.kind, s.name) for s in ask.scopes]), *held[2:]),
+        (ask.id, wish.attempt, _whole(ask), day, json.dumps([(s.kind, s.name) for s in scopes]), *held[2:]),
     )
     return Granted(ask.id, found, held[2], held[3])
 
@@ -197,7 +201,7 @@ class _Room:
     def refused(self, *, passing: bool, unpriced: bool = False) -> Refused:
         scope = self.cap.scope
         counts = (self.most, self.spent, self.reserved)
-        return Refused(scope.kind, scope.name, self.cap.period, self.unit, *counts, passing, unpriced)
+        return Refused(scope.kind, scope.shown or scope.name, self.cap.period, self.unit, *counts, passing, unpriced)
 
 
 def _rooms(cap: Cap, spent: _Change) -> Iterable[_Room]:
@@ -268,7 +272,8 @@ def _caps(db: Connection, scopes: Sequence[Scope]) -> list[Cap]:
     named = " OR ".join(["(scope = ? AND name = ?)"] * len(scopes))
     query = f"SELECT {_CAP} FROM budget_cap WHERE {named} ORDER BY scope, name, period"  # noqa: S608 - our own words
     values = [value for scope in scopes for value in (scope.kind, scope.name)]
-    return [Cap(Scope(kind, name), *rest) for kind, name, *rest in db.execute(query, values)]
+    called = {scope: scope for scope in scopes}
+    return [Cap(called[Scope(kind, name)], *rest) for kind, name, *rest in db.execute(query, values)]
 
 
 def _rows(scopes: Sequence[Scope], day: str) -> list[_Row]:

@@ -22,13 +22,15 @@ class TaskPurse:
     """As `scopes_of` gives them."""
     caps: tuple[Cap, ...] = ()
     """That hold besides those in the ledger; each of one of the scopes."""
+    repository: str = ""
+    """As in `Ask`."""
     unknown_price: float | None = None
     """US dollars for a million tokens, in or out, where the price of a model is not known; None: its calls are refused
     where a budget of money counts them."""
 
     async def reserve(self, wish: Wish) -> Granted | Refused:
         """See `Purse.reserve`. Cancelled meanwhile, it leaves nothing reserved."""
-        ask = Ask(uuid.uuid4().hex, self._priced(wish), self.scopes, self.caps)
+        ask = Ask(uuid.uuid4().hex, self._priced(wish), self.scopes, self.caps, self.repository)
         doing = asyncio.ensure_future(self.ledger.reserve(ask))
         try:
             return await asyncio.shield(doing)

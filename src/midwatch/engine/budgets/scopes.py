@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
+from midwatch.engine.database.base import Connection
 
 KINDS = ("organisation", "repository", "task", "user")
 PERIODS = ("whole", "day")
@@ -21,7 +22,9 @@ class Scope:
     kind: str
     """One of KINDS."""
     name: str
-    """The task's id, the user's name, the repository's address, the organisation's name."""
+    """The task's id, the user's name, the repository's address, the organisation's id."""
+    shown: str = field(default="", compare=False)
+    """What people call it, where the name is an id."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -63,9 +66,9 @@ class Spending:
 
 
 def scopes_of(task: Task, owner: str = "", organisation: str = "") -> tuple[Scope, ...]:
-    """Where the calls of a task are counted, in the order in which they are locked. A part of another attempt's work
-    counts for the task that it is a part of. Empty names are left out, and of an address the user and password, since
-    names are told."""
+    """Where the calls of a task are counted, in the order in which they are locked; its organisation only where that
+    is told (`scope_of_organisation` has it as it is by now). A part of another attempt's work counts for the task that
+    it is a part of. Empty names are left out, and of an address the user and password, since names are told."""
     whole = task.parent.partition(".")[0] if task.parent else task.id
     named = {
         "task": whole,
@@ -74,6 +77,16 @@ def scopes_of(task: Task, owner: str = "", organisation: str = "") -> tuple[Scop
         "organisation": organisation,
     }
     return tuple(sorted(Scope(kind, name) for kind, name in named.items() if name))
+
+
+def scope_of_organisation(db: Connection, repository: str) -> tuple[Scope, ...]:
+    """Where what is done in a repository (as it stands in its tasks) is counted by now because of the organisation that
+    it belongs to; nothing when it belongs to none."""
+    query = (
+        "SELECT o.id, o.name FROM repository r JOIN organisation_repository m ON m.repository = r.id "
+        "JOIN organisation o ON o.id = m.organisation WHERE r.location = ?"
+    )
+    return tuple(Scope("organisation", row[0], row[1]) for row in db.execute(query, (repository,)))
 
 
 def address(repository: str) -> str:

@@ -28,13 +28,15 @@ class Caller:
     scopes: frozenset[Scope]
     """A session has all."""
     roles: Mapping[str, Role]
-    """By the repository's id: those that were given to the user."""
+    """By the repository's id: what follows from all that was given to the user."""
     by: str = "session"
     """`session`, or `token ID`."""
     address: str = ""
     """Where the request came from."""
     used: list[Right] = field(default_factory=list, compare=False)
     """What they had to be allowed for this request so far."""
+    organisations: Mapping[str, Role] = field(default_factory=dict)
+    """By the organisation's id: those that were given to the user. What follows for repositories is in `roles`."""
 
     @property
     def admin(self) -> bool:
@@ -96,6 +98,26 @@ def require(who: Caller, repository_id: str, role: Role, what: str = "repository
             raise Problem(403, f"this token lacks the scope {scope_for(role)!r}")
         raise Problem(403, f"this needs the role {role} on the repository")
     who.used.append((repository_id, role, what))
+
+
+def require_within(who: Caller, organisation_id: str, role: Role) -> None:
+    """The same for a role in an organisation."""
+    given = who.organisations.get(organisation_id)
+    if not who.everywhere and given is None:
+        raise Problem(404, "there is no such organisation")
+    if scope_for(role) not in who.scopes:
+        raise Problem(403, f"this token lacks the scope {scope_for(role)!r}")
+    if not who.everywhere and (given is None or not includes(given, role)):
+        raise Problem(403, f"this needs the role {role} in the organisation")
+
+
+def require_server(who: Caller) -> None:
+    """Raises Problem 403 for whoever sees a thing and is no administrator of the server, or has a token that may
+    not."""
+    if not who.everywhere:
+        raise Problem(403, "this needs an administrator of the server")
+    if not who.admin:
+        raise Problem(403, "this token lacks the scope 'admin'")
 
 
 def require_admin(who: Caller, what: str = "path") -> None:

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from midwatch.domain.errors import InputError
 from midwatch.engine.accounts.audit import Actor, Deed
 from midwatch.engine.accounts.keys import Keys
+from midwatch.engine.accounts.organisations import Organisations
 from midwatch.engine.accounts.people import People
 from midwatch.engine.accounts.repeats import Repeats
 from midwatch.engine.accounts.repositories import Repositories
@@ -35,6 +36,7 @@ class Desk:
     people: People
     keys: Keys
     repositories: Repositories
+    organisations: Organisations
     repeats: Repeats
     passwords: Passwords
     logins: Rates
@@ -57,6 +59,7 @@ def opened(database: Database, settings: ServingSettings, environ: Mapping[str, 
         people=People(database),
         keys=Keys(database),
         repositories=Repositories(database),
+        organisations=Organisations(database),
         repeats=Repeats(database),
         passwords=Passwords(),
         logins=Rates(1 / 60, settings.failed_logins),

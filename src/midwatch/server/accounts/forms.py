@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from midwatch.engine.accounts.audit import Entry
 from midwatch.engine.accounts.keys import Token
+from midwatch.engine.accounts.organisations import Organisation
 from midwatch.engine.accounts.people import Account
 from midwatch.engine.accounts.repositories import Given, Registered
 from midwatch.engine.accounts.words import Role, Scope
@@ -77,12 +78,16 @@ class NewRepository(Form):
     location: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f]+$")] = Field(
         description="An absolute path on the server's machine, or a URL that git can fetch from."
     )
+    organisation: Line | None = Field(None, description="The id or name of the one that it belongs to; null for none.")
 
 
 class RepositoryChange(Form):
-    """What is to be changed of a repository."""
+    """What is to be changed of a repository; what is left out or null stays."""
 
-    name: Line
+    name: Line | None = None
+    organisation: Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00-\x1f]*$")] | None = Field(
+        None, description="The id or name of the one that it is to belong to; empty for none."
+    )
 
 
 class RoleGiven(Form):
@@ -133,7 +138,8 @@ class Me(BaseModel):
     admin: bool = Field(description="Whether they administer the server; the scopes may allow less.")
     scopes: list[Scope]
     by: str = Field(description="`session`, or `token` and its id.")
-    roles: dict[str, Role] = Field(description="By the repository's id.")
+    roles: dict[str, Role] = Field(description="By the repository's id: the highest of all that were given.")
+    organisations: dict[str, Role] = Field(description="By the organisation's id.")
 
 
 class TokenAnswer(BaseModel):
@@ -171,6 +177,8 @@ class RepositoryAnswer(BaseModel):
     role: Role | None = Field(
         description="What the caller may on it; null for administrators without a role of their own."
     )
+    organisation: str = Field(description="The id of the one that it belongs to; empty for none.")
+    organisation_name: str = Field(description="Its name.")
 
 
 class Repositories(BaseModel):
@@ -191,7 +199,7 @@ class EntryAnswer(BaseModel):
     address: str
     action: str
     object: str = Field(description="The id of what was changed.")
-    repository: str
+    repository: str = Field(description="The id of the repository or organisation that it belongs to; empty for none.")
     was: dict[str, Any]
     became: dict[str, Any]
 
@@ -234,7 +242,9 @@ def token_of(token: Token) -> dict[str, Any]:
     }
 
 
-def repository_of(repository: Registered, role: Role | None) -> RepositoryAnswer:
+def repository_of(
+    repository: Registered, role: Role | None, organisation: Organisation | None = None
+) -> RepositoryAnswer:
     """A repository as one who has that role is told of it."""
     return RepositoryAnswer(
         id=repository.id,
@@ -242,6 +252,8 @@ def repository_of(repository: Registered, role: Role | None) -> RepositoryAnswer
         location=repository.location,
         created=time_of(repository.created),
         role=role,
+        organisation=organisation.id if organisation else "",
+        organisation_name=organisation.name if organisation else "",
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from midwatch.engine.accounts.keys import Token
+from midwatch.engine.accounts.organisations import Organisation
 from midwatch.engine.accounts.people import Account
 from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.accounts.words import Role
-from midwatch.server.accounts.caller import Caller, require
+from midwatch.server.accounts.caller import Caller, require, require_within
 from midwatch.server.accounts.desk import Desk
 from midwatch.server.problems import Problem, missing
 
@@ -48,4 +49,13 @@ async def repository(at: Desk, name: str, who: Caller, role: Role) -> Registered
     if found is None:
         raise missing("repository")
     require(who, found.id, role)
+    return found
+
+
+async def organisation(at: Desk, name: str, who: Caller, role: Role = "viewer") -> Organisation:
+    """The organisation with that id or name, for one who has that role in it. Raises Problem 404, 403."""
+    found = await at.organisations.find(name) or await at.organisations.named(name)
+    if found is None:
+        raise missing("organisation")
+    require_within(who, found.id, role)
     return found

@@ -126,6 +126,7 @@ def _caller(known: Known, connection: HTTPConnection) -> Caller:
         roles=known.roles,
         by=f"token {known.token}" if known.token else "session",
         address=address_of(connection),
+        organisations=known.organisations,
     )
 
 

@@ -29,9 +29,10 @@ async def audit(
     about: About = "",
     limit: Limit = 100,
 ) -> Audit:
-    """For administrators all of it; for others what they did themselves, and what was done on repositories that they
-    administer."""
-    mine = [name for name, role in who.roles.items() if role == "admin"] if "admin" in who.scopes else []
+    """For administrators all of it; for others what they did themselves, and what was done on repositories and in
+    organisations that they administer."""
+    given = (*who.roles.items(), *who.organisations.items()) if "admin" in who.scopes else ()
+    mine = [name for name, role in given if role == "admin"]
     sight = Sight(who.admin, who.user_id, mine)
     listed = await entries(at.database, sight, before, limit, about)
     return Audit(entries=[entry_of(e) for e in listed], next=listed[-1].id if len(listed) == limit else None)

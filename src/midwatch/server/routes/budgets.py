@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
+from midwatch.engine.accounts.organisations import Organisations
 from midwatch.engine.accounts.people import People
 from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.accounts.words import Role
 from midwatch.engine.budgets.ledger import Ledger
 from midwatch.engine.budgets.scopes import Cap, Scope, address
-from midwatch.server.accounts.caller import require_admin
+from midwatch.server import capped
+from midwatch.server.accounts.caller import require_admin, require_server, require_within
 from midwatch.server.accounts.desk import deed
 from midwatch.server.answers import BudgetAnswer, Budgets
 from midwatch.server.asked import CapAsked, Word
@@ -27,27 +28,22 @@ Kind = Literal["organisation", "repository", "task", "user"]
 
 @router.get("")
 async def budgets(visiting: Visiting) -> Budgets:
-    """Those of the caller and of the repositories they see; all of them for administrators."""
-    ledger = Ledger(visiting.service.home.store.database)
-    scopes: list[Scope] | None = None
-    if not visiting.who.everywhere:
-        seen = await visiting.visible()
-        scopes = [Scope("user", visiting.who.name), *(Scope("repository", address(one.location)) for one in seen)]
-    return Budgets(budgets=[await _answer(ledger, cap) for cap in await ledger.caps(scopes)])
+    """Those of the caller, of the organisations they have a role in and of the repositories they see; all of them for
+    administrators."""
+    return Budgets(budgets=await capped.seen(visiting))
 
 
 @router.put("")
 async def put(visiting: Visiting, asked: CapAsked) -> BudgetAnswer:
     """Set a cap, in the place of the one before. For maintainers of the repository or of the task's; those of users and
-    organisations for administrators. What is spent already stays spent."""
+    organisations for administrators of the server. What is spent already stays spent."""
     if asked.microusd is None and asked.tokens is None:
         raise Problem(422, "a budget without microusd and tokens caps nothing; delete it instead")
     scope, repository = await _scope(visiting, asked.kind, asked.name)
-    if asked.kind == "user" and await People(visiting.service.home.store.database).named(asked.name) is None:
-        raise missing("user")  # a name that nobody has would cap nothing
     cap = Cap(scope, asked.period, asked.microusd, asked.tokens)
     await _recorded(visiting, "budget.set", scope, repository).put(cap)
-    return await _answer(Ledger(visiting.service.home.store.database), cap)
+    (answer,) = await capped.told(visiting.service.home.store.database, [cap])
+    return answer
 
 
 @router.delete("", status_code=204)
@@ -72,27 +68,26 @@ async def _scope(visiting: Visit, kind: Kind, name: str) -> tuple[Scope, Registe
         case "task":
             row, repository = await visiting.task(name, role)
             return Scope(kind, row.task.id), repository
+        case "organisation":
+            return await _organisation(visiting, name), None
     require_admin(visiting.who, "budget")
-    return Scope(kind, name), None
+    user = await People(visiting.service.home.store.database).named(name)
+    if user is None:
+        raise missing("user")  # a name that nobody has would cap nothing
+    return Scope(kind, user.name), None
+
+
+async def _organisation(visiting: Visit, name: str) -> Scope:
+    """One that there is: a name that nobody has would cap nothing."""
+    known = Organisations(visiting.service.home.store.database)
+    found = await known.find(name) or await known.named(name)
+    if found is None:
+        raise missing("organisation")
+    require_within(visiting.who, found.id, "viewer")
+    require_server(visiting.who)
+    return Scope("organisation", found.id, found.name)
 
 
 def _recorded(visiting: Visit, action: str, scope: Scope, repository: Registered | None) -> Ledger:
     done = deed(visiting.who, action, f"{scope.kind} {scope.name}", repository.id if repository else "")
     return Ledger(Recorded(visiting.service.home.store.database, done))
-
-
-async def _answer(ledger: Ledger, cap: Cap) -> BudgetAnswer:
-    since = datetime.now(UTC).date().isoformat() if cap.period == "day" else ""
-    rows = await ledger.spending(cap.scope.kind, cap.scope.name, since, limit=1)
-    spent = rows[0] if rows else None
-    return BudgetAnswer(
-        kind=cap.scope.kind,
-        name=cap.scope.name,
-        period=cap.period,
-        microusd=cap.microusd,
-        tokens=cap.tokens,
-        spent_microusd=spent.microusd if spent else 0,
-        spent_tokens=spent.tokens if spent else 0,
-        reserved_microusd=spent.reserved_microusd if spent else 0,
-        reserved_tokens=spent.reserved_tokens if spent else 0,
-    )

@@ -105,6 +105,7 @@ async def me(who: Who) -> Me:
         scopes=sorted(who.scopes),
         by=who.by,
         roles=dict(who.roles),
+        organisations=dict(who.organisations),
     )
 
 

@@ -16,6 +16,7 @@ from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told
 from midwatch.server.asked import ChoiceAsked, ForkAsked, MessageAsked, TaskId
 from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting
+from midwatch.server.trusted import require_steerable
 from midwatch.workflows.reopening import another_kind
 
 _ENDING = ("cancel", "pause")
@@ -64,6 +65,8 @@ async def retry(visiting: Visiting, task: TaskId) -> Told:
 async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, response: Response) -> TaskAnswer:
     """A new task, with a pull request of its own, that begins with what this one had done up to a step."""
     row, repository = await visiting.task(task, "member")
+    with conflicting():
+        await require_steerable(visiting, row.task, repository)
     made, turn = await submitting.fork(visiting, row, repository, asked)
     response.headers["Location"] = f"/api/v1/tasks/{made.id}"
     kept = await visiting.service.home.store.find(made.id)
@@ -118,6 +121,7 @@ async def _steer(visiting: Visit, task_id: str, verb: str, do: Callable[[Turns, 
             raise another_kind(row.task)
         if verb not in _ENDING:
             submitting.require_contained(visiting, row.task)
+            await require_steerable(visiting, row.task, repository)
         turn = await do(visiting.turns(f"task.{verb}", task_id, repository), row.task)
     return await _told(visiting, turn)
 

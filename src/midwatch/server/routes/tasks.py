@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from midwatch import reading, wiring
-from midwatch.server import submitting, views
+from midwatch.server import capped, submitting, views
 from midwatch.server.answers import EvidenceAnswer, PullRequestAnswer, TaskAnswer, TaskLine, Tasks
-from midwatch.server.asked import TaskAsked, TaskId, Word
+from midwatch.server.asked import Status, TaskAsked, TaskId, Word
 from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting, Wanted
 
@@ -34,7 +34,7 @@ async def listed(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     before: Annotated[str, Query(pattern=r"^([0-9a-z]{12})?$", description="The `next` of the page before.")] = "",
     repository: Annotated[Word, Query(description="Only of this one: its id or its name.")] = "",
-    status: Annotated[Word, Query(description="Only these, as `status` of a task says it.")] = "",
+    status: Annotated[Status | None, Query(description="Only these, as `status` of a task says it.")] = None,
 ) -> Tasks:
     """The newest tasks that you may see. A page may hold fewer than `limit`; `next` says whether there are more."""
     known = await visiting.visible()
@@ -45,7 +45,7 @@ async def listed(
     found: list[TaskLine] = []
     for _ in range(MOST_LOOKS):
         lines, before = await _lines(visiting, before, among, ids, limit - len(found))
-        found += [line for line in lines if status in ("", line.status)]
+        found += [line for line in lines if status in (None, line.status)]
         if len(found) >= limit or not before:
             break
     return Tasks(tasks=found, next=before or None)
@@ -67,7 +67,8 @@ async def one(visiting: Visiting, task: TaskId) -> TaskAnswer:
     service = visiting.service
     request = await service.aside.do(service.home.forge.of_task(task))
     turn = await service.turns.newest(task)
-    return views.task_answer(row, turn, repository.id if repository else "", request, await service.waits(turn))
+    answer = views.task_answer(row, turn, repository.id if repository else "", request, await service.waits(turn))
+    return answer.model_copy(update={"budgets": await capped.of_task(visiting, row.task, turn, repository)})
 
 
 @router.get("/{task}/diff", response_class=Response, responses={200: {"content": _DIFF}, **answers(409)})

@@ -7,7 +7,7 @@ that PostgreSQL has too: BIGINT and DOUBLE PRECISION, not INTEGER and REAL, for 
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts, budgets, newer, turns
+from midwatch.engine.database.migrations import accounts, budgets, newer, organisations, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -49,6 +49,8 @@ STEPS: tuple[str, ...] = (
     budgets.STEP,
     # what steps ask of programs that do not know them
     newer.STEP,
+    # organisations, their repositories and members
+    organisations.STEP,
 )
 
 
