@@ -7,7 +7,7 @@ INTEGER and REAL, for what may become large.
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts, budgets, turns
+from midwatch.engine.database.migrations import accounts, budgets, effects, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -47,6 +47,8 @@ STEPS: tuple[str, ...] = (
     turns.STEP,
     # budgets: caps, spending, reservations
     budgets.STEP,
+    # effects outside of this machine, and the webhooks that are told of tasks
+    effects.STEP,
 )
 
 
