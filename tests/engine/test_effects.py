@@ -92,9 +92,7 @@ async def test_what_is_wanted_twice_is_one_row_and_many_at_once_do_each_of_them_
     await asyncio.gather(*(desk.carry(outside) for _ in range(6)))
     assert sorted(outside.done) == sorted(keys)
     ended = [await desk.one(name) for name in names]
-    assert {(one.state, one.result, one.tries) for one in ended} == {
-        ("done", f"made {key}: please", 1) for key in keys
-    }
+    assert {(one.state, one.result, one.tries) for one in ended} == {("done", f"made {key}: please", 1) for key in keys}
     assert not await desk.effects.waiting()
 
 

@@ -48,9 +48,7 @@ def require_allowed(url: str, texts: Sequence[str]) -> str:
     """The address, where it names no host that is refused for its number or for being this machine. A name is looked up
     when something is sent. Raises InputError."""
     host = (urlsplit(url).hostname or "").rstrip(".")
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
+    if not _is_number(host):
         host = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else ""
     if host and not _allows(host, networks(texts)):
         raise InputError(f"{urlsplit(url).hostname} is no address of the public internet", _ALLOW)
@@ -72,13 +70,21 @@ class Allowed:
         """Where a host is. Raises InputError when any of its addresses is none that may be connected to, OperationError
         when it has none."""
         try:
-            found = await self._resolve(host)
+            found = [host] if _is_number(host) else await self._resolve(host)
         except OSError:
             raise OperationError(f"there is no host {host}") from None
         for address in found:
             if not self.allows(address):
-                raise InputError(f"{host} is {address}, which webhooks may not lead to", _ALLOW)
+                raise InputError(f"{host} leads to {address}, and webhooks may not", _ALLOW)
         return found[0]
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _allows(address: str, beside: Sequence[IPv4Network | IPv6Network]) -> bool:

@@ -7,7 +7,7 @@ INTEGER and REAL, for what may become large.
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts, budgets, effects, turns
+from midwatch.engine.database.migrations import accounts, archives, budgets, effects, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -49,6 +49,8 @@ STEPS: tuple[str, ...] = (
     budgets.STEP,
     # effects outside of this machine, and the webhooks that are told of tasks
     effects.STEP,
+    # archived tasks, and those that were taken out of the database
+    archives.STEP,
 )
 
 
