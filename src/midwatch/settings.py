@@ -13,6 +13,7 @@ from midwatch.agent.config import AgentSettings, read_hooks
 from midwatch.domain.errors import InputError
 from midwatch.engine.budgets.config import BudgetSettings
 from midwatch.engine.config import ServingSettings
+from midwatch.engine.retention.config import RetentionSettings
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
 from midwatch.telemetry.config import TelemetrySettings
@@ -53,6 +54,7 @@ class Settings:
     accounts: Callable[[Task], str] | None = None
     """Whose a task is, where there are accounts (a server); None on a person's own machine."""
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -130,10 +132,22 @@ def load(environ: Mapping[str, str]) -> Settings:
     mcp = check_mcp(_table(McpSettings, "mcp", values.pop("mcp", None), path), str(path))
     server = _table(ServingSettings, "server", values.pop("server", None), path)
     budgets = _table(BudgetSettings, "budgets", values.pop("budgets", None), path)
+    retention = _table(RetentionSettings, "retention", values.pop("retention", None), path)
     telemetry = check_telemetry(_table(TelemetrySettings, "telemetry", values.pop("telemetry", None), path), str(path))
     models = load_models(values, environ, str(path))
     return Settings(
-        path.parent, models, sandbox, limits, environments, agent, hooks, mcp, server, budgets, telemetry=telemetry
+        path.parent,
+        models,
+        sandbox,
+        limits,
+        environments,
+        agent,
+        hooks,
+        mcp,
+        server,
+        budgets,
+        telemetry=telemetry,
+        retention=retention,
     )
 
 

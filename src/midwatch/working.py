@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from midwatch import __version__, wiring
+from midwatch.announcing import announce
 from midwatch.collecting import seldom
 from midwatch.domain.errors import InputError, MidwatchError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.ids import task_of
@@ -88,7 +89,7 @@ async def work(home: Home, engine: Engine, options: Options, stop: asyncio.Event
     worker = _Worker(home, engine, options)
     await worker.start()
     seldom()
-    loops = [asyncio.create_task(loop) for loop in (worker.watch(), worker.sweep(), reconcile(home))]
+    loops = [asyncio.create_task(loop) for loop in (worker.watch(), worker.sweep(), reconcile(home), announce(home))]
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)

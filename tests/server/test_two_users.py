@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from midwatch.engine.effects.base import Wanted
+from midwatch.engine.effects.ledger import want
 from tests.support.api import Api
 from tests.support.place import make_repository
 from tests.support.routes import routes
@@ -26,6 +28,10 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/choose"): {"attempt": 1},
     ("POST", "/tasks/{task}/pull-request/merge"): None,
     ("POST", "/tasks/{task}/pull-request/close"): None,
+    ("POST", "/tasks/{task}/effects/{effect}/retry"): None,
+    ("PATCH", "/webhooks/{webhook_id}"): {"active": False},
+    ("POST", "/webhooks/{webhook_id}/ping"): None,
+    ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"): None,
 }
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
 ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1"}
@@ -50,6 +56,12 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1"}
+        asked = {"url": "https://hooks.example/", "repository": repository}
+        webhook = (await ada.post(f"{top}/webhooks", json=asked)).json()["id"]
+        delivery = (await ada.post(f"{top}/webhooks/{webhook}/ping")).json()["id"]
+        effect = Wanted("k", "comment", "summary", "{}", task=task)
+        await api.database.write(lambda db: want(db, effect))
+        hers |= {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id}
 
         walked = []
         for method, path in routes(api.app):
@@ -72,7 +84,7 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
             walked.append((method, path))
         assert len(walked) > 20
 
-        secret = {user, token, repository, task, works}
+        secret = {user, token, repository, task, works, webhook, delivery, effect.id}
         for method, path in routes(api.app):  # and no list has any of it
             if method == "GET" and "{" not in path and not path.startswith(f"{top}/session"):
                 shown = (await bob.get(path)).text

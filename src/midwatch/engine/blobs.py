@@ -85,11 +85,11 @@ class Blobs:
     """The blob store of a state folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def writer(self) -> BlobWriter:
         """A new blob, piece by piece."""
-        return BlobWriter(self._folder)
+        return BlobWriter(self.folder)
 
     def put(self, data: bytes) -> Blob:
         """A new blob at once."""
@@ -101,7 +101,7 @@ class Blobs:
         """Where the blob is. Raises FileNotFoundError when it is not there."""
         if len(digest) != 64 or not all(c in "0123456789abcdef" for c in digest):
             raise FileNotFoundError(f"{digest!r} is no digest")
-        path = self._folder / digest[:2] / digest
+        path = self.folder / digest[:2] / digest
         if not path.is_file():
             raise FileNotFoundError(path)
         return path
@@ -112,7 +112,7 @@ class Blobs:
 
     def left(self) -> Iterator[Path]:
         """What killed processes left half written."""
-        for path in self._folder.glob("incoming-*"):
+        for path in self.folder.glob("incoming-*"):
             with contextlib.suppress(OSError):
                 if not in_use(path):
                     yield path

@@ -47,4 +47,6 @@ class ServingSettings:
     """Of one caller, in the long run."""
     requests_at_once: Count = 200
     """Of one caller, before the limit by the second holds."""
+    webhook_networks: tuple[str, ...] = ()
+    """Networks beside the public internet that webhooks may lead to."""
     oidc: OidcSettings = field(default_factory=OidcSettings)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from midwatch.engine import letters
 from midwatch.engine.budgets.ledger import forfeit
 from midwatch.engine.database.base import Connection, Database
+from midwatch.engine.effects.occasions import note
 from midwatch.engine.letters import Letter
 from midwatch.engine.turns import FIELDS, Turn, newest, next_turn
 
@@ -69,6 +70,8 @@ class Shift:
             if not db.execute(query, values).rowcount:
                 return False
             forfeit(db, turn.task)
+            if ended in ("done", "failed"):
+                note(db, turn.id, ended)
             if last is not None and said and not after_all:
                 next_turn(db, last, "message", paused=wish == "pause")
             return True
@@ -146,8 +149,12 @@ class Shift:
 
     async def closed(self, turn: Turn) -> None:
         """The log of that turn says how it ended."""
-        query = "UPDATE turn SET unclosed = 0 WHERE id = ?"
-        await self._database.write(lambda db: db.execute(query, (turn.id,)).rowcount)
+
+        def work(db: Connection) -> None:
+            if db.execute("UPDATE turn SET unclosed = 0 WHERE id = ? AND unclosed = 1", (turn.id,)).rowcount:
+                note(db, turn.id, "cancelled")
+
+        await self._database.write(work)
 
 
 def reclaim(db: Connection) -> list[str]:
@@ -155,10 +162,13 @@ def reclaim(db: Connection) -> list[str]:
     gone = "status = 'running' AND worker NOT IN (SELECT id FROM worker)"
     query = (
         f"UPDATE turn SET status = 'failed', error = ?, mend = ?, worker = '', changed = {db.clock} "  # noqa: S608
-        f"WHERE {gone} AND losses >= ? RETURNING task, status"
+        f"WHERE {gone} AND losses >= ? RETURNING task, status, id"
     )
     mend = "see what their machine's log says of memory; then `midwatch retry` goes on with it"
-    _give_up(db, db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES)).fetchall())
+    lost = db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES)).fetchall()
+    _give_up(db, lost)
+    for _, _, turn_id in lost:
+        note(db, turn_id, "failed")
     query = (
         f"UPDATE turn SET {_AS_WISHED}, "  # noqa: S608 - our own words
         f"losses = losses + 1, changed = {db.clock} WHERE {gone} RETURNING task, status, id"

@@ -270,6 +270,7 @@ def _open(db: Connection, task_id: str, kind: str, repository: str, labels: Sequ
     query = "SELECT coalesce(max(number), 0) + 1 FROM turn WHERE task = ?"
     number = int(db.execute(query, (task_id,)).fetchone()[0])
     name = f"{task_id}:{number}"
+    db.execute("DELETE FROM archived WHERE task = ?", (task_id,))
     db.execute(
         "INSERT INTO turn (id, task, number, kind, owner, repository, priority, status, begin_at, labels, created, "  # noqa: S608
         f"changed) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, {db.clock}, {db.clock})",

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def open_pool(url: str, *, direct: bool) -> httpcore2.AsyncConnectionPool:
-    """A pool for one address; connects when first used. `direct`: past any proxy. Raises InputError for a proxy that
-    cannot be used."""
+def open_pool(
+    url: str, *, direct: bool, backend: httpcore2.AsyncNetworkBackend | None = None
+) -> httpcore2.AsyncConnectionPool:
+    """A pool for one address; connects when first used. `direct`: past any proxy. `backend`: what connects, where that
+    is not the usual one. Raises InputError for a proxy that cannot be used."""
     import httpcore2
 
     # Loading the certificates of the system takes 30 ms, for nothing where no TLS is spoken.
     secure = _without() if url.startswith("http://") else _certified()
     common: dict[str, Any] = {"ssl_context": secure, "max_connections": None, "keepalive_expiry": 60.0}
+    if backend is not None:
+        common["network_backend"] = backend
     proxy = "" if direct else proxy_for(url)
     if not proxy:
         return httpcore2.AsyncConnectionPool(**common)

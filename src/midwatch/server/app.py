@@ -16,7 +16,20 @@ from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
 from midwatch.server.bodies import Bounded
 from midwatch.server.problems import ProblemDetails, answers
-from midwatch.server.routes import attempts, budgets, health, importing, kept, limits, metrics, steering, tasks, workers
+from midwatch.server.routes import (
+    attempts,
+    budgets,
+    effects,
+    health,
+    importing,
+    kept,
+    limits,
+    metrics,
+    steering,
+    tasks,
+    webhooks,
+    workers,
+)
 from midwatch.server.service import Service
 from midwatch.server.streams import Streams
 
@@ -58,7 +71,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers):
+    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from midwatch.agent.log import History
@@ -27,17 +28,24 @@ async def histories(store: Store, row: TaskRow) -> list[tuple[str, History]]:
 async def make_report(store: Store, state: Path, forge: Forge, prefix: str) -> Report:
     """What a task has come to. Reads logs, git objects and the forge; opens nothing for writing."""
     row = await store.find(prefix)
-    attempts = [
-        attempt_report(name, history, holder(state / "locks", name) is not None)
-        for name, history in await histories(store, row)
-    ]
-    chosen = min(attempts, key=_preference)
+    attempts = attempt_reports(await histories(store, row), state)
+    chosen = preferred(attempts)
     changes: tuple[FileChange, ...] = ()
     tree = final_tree(chosen)
     if tree and tree != row.task.base.tree:
         repository = await Repository.open(state, row.task.repository, refresh=False)
         changes = await repository.stat(row.task.base.tree, tree)
     return Report(row.task, tuple(attempts), chosen, changes, await forge.of_task(row.task.id))
+
+
+def attempt_reports(found: Sequence[tuple[str, History]], state: Path) -> list[AttemptReport]:
+    """Each attempt, summed up."""
+    return [attempt_report(name, history, holder(state / "locks", name) is not None) for name, history in found]
+
+
+def preferred(attempts: Sequence[AttemptReport]) -> AttemptReport:
+    """The one that is (or would be) offered."""
+    return min(attempts, key=_preference)
 
 
 def _preference(report: AttemptReport) -> tuple[int, str]:

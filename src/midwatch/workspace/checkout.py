@@ -211,8 +211,7 @@ class Workspace:
         return list(self.folder.glob("old-*"))
 
     def _ref(self) -> str:
-        digest = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()
-        return f"refs/midwatch/workspaces/{digest[:24]}"
+        return ref_of(self.folder)
 
     def _make(
         self, shared: BaseCheckout, base: Base, what: Difference, layers: tuple[Path, ...]
@@ -260,3 +259,9 @@ class Workspace:
             path = os.fsencode(name)
             if (shared.tree / name).read_bytes() != content:
                 files.plain(path, content)
+
+
+def ref_of(folder: Path) -> str:
+    """The ref that holds on to what is saved of the workspace in a folder."""
+    digest = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()
+    return f"refs/midwatch/workspaces/{digest[:24]}"

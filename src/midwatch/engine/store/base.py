@@ -47,9 +47,9 @@ class Store(Protocol):
         """The one task whose id starts with `prefix` (an attempt id counts as its task's). Raises InputError when
         there is none or more than one."""
 
-    async def recent(self, limit: int = 50) -> Sequence[TaskRow]:
-        """The newest tasks first; without parts of other attempts (subtasks, and reviews that compare attempts), which
-        only `find` knows."""
+    async def recent(self, limit: int = 50, *, archived: bool = False) -> Sequence[TaskRow]:
+        """The newest tasks first, those that are archived or those that are not; without parts of other attempts
+        (subtasks, and reviews that compare attempts), which only `find` knows."""
 
     async def take(self, attempt: str) -> int:
         """Own the attempt: raises its epoch by one and returns it. Whoever owned it before is refused from now on."""

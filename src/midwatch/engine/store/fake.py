@@ -46,9 +46,9 @@ class MemoryStore:
             raise InputError(f"{prefix!r} is the start of more than one task id: {', '.join(found)}", "give more of it")
         return self._row(found[0])
 
-    async def recent(self, limit: int = 50) -> Sequence[TaskRow]:
-        """See `Store.recent`."""
-        names = [name for name, task in self._tasks.items() if not task.parent]
+    async def recent(self, limit: int = 50, *, archived: bool = False) -> Sequence[TaskRow]:
+        """See `Store.recent`. Nothing is archived here."""
+        names = [name for name, task in self._tasks.items() if not task.parent and not archived]
         return [self._row(name) for name in sorted(names, reverse=True)[:limit]]
 
     async def take(self, attempt: str) -> int:

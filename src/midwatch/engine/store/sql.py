@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -27,6 +28,9 @@ _TASKS = 512
 """Those that were read last are kept: some 4 KiB each."""
 _LAST = "~"
 """Comes after every id."""
+_ARCHIVED = "EXISTS (SELECT 1 FROM archived WHERE archived.task = task.id)"
+_AMONG = {True: _ARCHIVED, False: f"NOT {_ARCHIVED}"}
+"""Terms of a query over tasks, by whether the archived ones are wanted."""
 _SUBTASK, _REVIEW, _OF_NOBODY = '%"kind":"subtask"%', '%"kind":"review"%', '%"parent":""%'
 """In the canonical form; the same words inside a text have backslashes before their quotes."""
 
@@ -56,6 +60,11 @@ class SqlStore:
 
         rows = await self.database.read(work) if wanted.isascii() and wanted else []
         if not rows:
+            if place := await self._retired(wanted):
+                raise InputError(
+                    f"task {wanted} has ended long ago and lies in {place}",
+                    f"`midwatch import-archive {shlex.quote(place)}` brings it back",
+                )
             mend = "`midwatch list` shows the tasks; --server URL is for those of a server"
             raise InputError(f"there is no task {prefix!r}", mend)
         if len(rows) > 1:
@@ -63,12 +72,12 @@ class SqlStore:
             raise InputError(f"{prefix!r} is the start of more than one task id: {names}", "give more of the id")
         return (await self._rows(rows))[0]
 
-    async def recent(self, limit: int = 50) -> Sequence[TaskRow]:
+    async def recent(self, limit: int = 50, *, archived: bool = False) -> Sequence[TaskRow]:
         """See `Store.recent`."""
 
         def work(db: Connection) -> list[tuple[str, str]]:
-            parts = "body LIKE ? OR (body LIKE ? AND body NOT LIKE ?)"
-            query = f"SELECT id, body FROM task WHERE NOT ({parts}) ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own words
+            terms = f"NOT (body LIKE ? OR (body LIKE ? AND body NOT LIKE ?)) AND {_AMONG[archived]}"
+            query = f"SELECT id, body FROM task WHERE {terms} ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own words
             return list(db.execute(query, (_SUBTASK, _REVIEW, _OF_NOBODY, limit)))
 
         rows = await self.database.read(work)
@@ -81,6 +90,7 @@ class SqlStore:
             row = db.execute("UPDATE attempt SET epoch = epoch + 1 WHERE id = ? RETURNING epoch", (attempt,)).fetchone()
             if row is None:
                 raise InputError(f"there is no attempt {attempt!r}", "`midwatch list` shows the tasks")
+            db.execute("DELETE FROM archived WHERE task = ?", (task_of(attempt),))
             return int(row[0])
 
         return await self.database.write(work)
@@ -122,14 +132,17 @@ class SqlStore:
         rows = await self.database.read(lambda db: db.execute(query, (attempt, *kinds)).fetchall())
         return [Record(*row) for row in rows]
 
-    async def listed(self, before: str, among: Sequence[str] | None, limit: int) -> tuple[Sequence[TaskRow], str]:
+    async def listed(
+        self, before: str, among: Sequence[str] | None, limit: int, *, archived: bool = False
+    ) -> tuple[Sequence[TaskRow], str]:
         """Tasks with an id below `before` (empty: from the newest on), the newest first, without subtasks; of these
-        repositories (as in `Task.repository`), None for all. With the id before which it goes on; empty at the end."""
+        repositories (as in `Task.repository`), None for all; those that are archived, or those that are not. With the
+        id before which it goes on; empty at the end."""
         from midwatch.engine.store.records import canonical
 
         known = [f'"repository":{canonical(location)}' for location in among or ()]
         marks = " OR ".join("body LIKE ? ESCAPE '\\'" for _ in known) or "1 = 0"
-        of = "" if among is None else f" AND ({marks})"
+        of = f" AND {_AMONG[archived]}" + ("" if among is None else f" AND ({marks})")
         values = [f"%{_literally(text)}%" for text in known]
 
         def work(db: Connection) -> list[tuple[str, str]]:
@@ -190,6 +203,12 @@ class SqlStore:
             return [TaskRow(_task(name, body), tuple(attempts[name])) for name, body in rows]
 
         return await self.database.read(work)
+
+    async def _retired(self, task_id: str) -> str:
+        """The file in which a task lies that was taken out of the database; empty for none."""
+        query = "SELECT place FROM retired WHERE task = ?"
+        row = await self.database.read(lambda db: db.execute(query, (task_id,)).fetchone())
+        return str(row[0]) if row else ""
 
     async def _records(self, attempt: str, after: int, limit: int = _ALL) -> list[Record]:
         from midwatch.engine.store.records import Record

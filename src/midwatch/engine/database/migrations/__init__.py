@@ -7,7 +7,7 @@ that PostgreSQL has too: BIGINT and DOUBLE PRECISION, not INTEGER and REAL, for 
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts, budgets, newer, organisations, turns
+from midwatch.engine.database.migrations import accounts, archives, budgets, effects, newer, organisations, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -51,6 +51,10 @@ STEPS: tuple[str, ...] = (
     newer.STEP,
     # organisations, their repositories and members
     organisations.STEP,
+    # effects outside of this machine, and the webhooks that are told of tasks
+    effects.STEP,
+    # archived tasks, and those that were taken out of the database
+    archives.STEP,
 )
 
 

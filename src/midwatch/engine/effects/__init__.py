@@ -1,0 +1,1 @@
+"""What leaves this machine: written down before it is done, and what came of it after."""

@@ -1,0 +1,1 @@
+"""Ended tasks: out of the lists, and after a time out of the database."""

@@ -1,0 +1,76 @@
+"""Outputs that nobody names any more: blobs are shared by all tasks whose commands have printed the same."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from midwatch.engine.blobs import Blobs
+from midwatch.engine.database.base import Connection, Database
+
+OLD = 86400.0
+"""Seconds: what was written later may be named in a moment."""
+_PAGE = 500
+_ASIDE = "old-"
+_NAMED = re.compile(r'"digest":"([0-9a-f]{64})"')
+_NAMES_ONE = '%"digest":"%'
+
+
+def named_in(body: str) -> Iterable[str]:
+    """The blobs that an event names, by its stored body."""
+    return _NAMED.findall(body)
+
+
+async def still_named(database: Database, digests: Collection[str]) -> set[str]:
+    """Those of them that any event in the database names. Reads all events that name any."""
+    wanted, found = set(digests), set[str]()
+    after = ("", 0)
+    query = (
+        "SELECT attempt, seq, body FROM event WHERE (attempt, seq) > (?, ?) AND body LIKE ? "
+        "ORDER BY attempt, seq LIMIT ?"
+    )
+    while wanted:
+
+        def work(db: Connection, after: tuple[str, int] = after) -> list[tuple[str, int, str]]:
+            return list(db.execute(query, (*after, _NAMES_ONE, _PAGE)))
+
+        rows = await database.read(work)
+        for _, _, body in rows:
+            found.update(wanted.intersection(named_in(body)))
+        if len(rows) < _PAGE:
+            break
+        after = rows[-1][:2]
+    return found
+
+
+def remove(blobs: Blobs, digests: Iterable[str], old: float = OLD) -> int:
+    """Delete those that were written more than `old` seconds ago; how many. Nothing happens with one that is not there.
+    Blocks. Raises OSError."""
+    removed = 0
+    for path in blobs.folder.glob(f"??/{_ASIDE}*"):  # whoever was about to delete it was killed
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_ctime >= old:
+                path.unlink()
+    for digest in digests:
+        with contextlib.suppress(FileNotFoundError):
+            removed += _remove(blobs.path(digest), old)
+    return removed
+
+
+def _remove(path: Path, old: float) -> bool:
+    """Moved aside first: whoever writes the same output in this moment puts a new file in its place, which stays."""
+    if time.time() - path.stat().st_mtime < old:
+        return False
+    aside = path.with_name(f"{_ASIDE}{path.name}-{os.getpid()}")
+    path.rename(aside)
+    if time.time() - aside.stat().st_mtime < old:  # it was that new file
+        with contextlib.suppress(FileExistsError):
+            os.link(aside, path)
+        aside.unlink()
+        return False
+    aside.unlink()
+    return True
