@@ -118,9 +118,9 @@ class Turns:
         return await self.database.write(work)
 
     async def again(self, task: Task, kind: str, asked: Asked | None = None) -> Turn:
-        """Open the next turn (`retry`, `resume`, `choose`) of a task. A paused turn is queued itself, and one that waits
-        for its time begins now when it is resumed. Raises InputError while another one is queued or running, for what is
-        done already where only `choose` finds something to do, and for a task that was cancelled unless it is a
+        """Open the next turn (`retry`, `resume`, `choose`) of a task. A paused turn is queued itself, and one that
+        waits for its time begins now when it is resumed. Raises InputError while another one is queued or running, for
+        what is done already where only `choose` finds something to do, and for a task that was cancelled unless it is a
         `retry`."""
         wanted = asked or Asked()
 

@@ -52,7 +52,7 @@ class Edited:
             folder.delete(rest)
             if folder.name:
                 return  # there was no such thing
-            if folder._there():  # noqa: SLF001 - of the same class
+            if folder._there():
                 self.name = ""
                 return
         self._open.pop(first, None)

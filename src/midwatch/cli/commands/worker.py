@@ -10,7 +10,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from midwatch import wiring
-from midwatch.cli import arguments, keeping
+from midwatch.cli import arguments, following, keeping
 from midwatch.cli.screen import Screen
 from midwatch.engine.database.address import VARIABLE
 
@@ -79,9 +79,10 @@ async def execute(options: Namespace, screen: Screen) -> int:
         engine = working.engine_of(home)
         try:
             terms = Terms(lease=options.lease, beat=options.lease / 6)
-            slots = capacity(options, telemetry)
-            told = keeping.teller(screen), telemetry.error, options.labels, options.keeper.works
-            await working.work(home, engine, working.Options(*slots, terms, *told), stopping.stop)
+            turns, slots = capacity(options, telemetry)
+            told = keeping.teller(screen), telemetry.error
+            how = working.Options(turns, slots, terms, *told, options.labels, options.keeper.works)
+            await working.work(home, engine, how, stopping.stop)
         finally:
             following.leave_within(options.lease)  # what has ended it may hold up its end, too
             await engine.close()
