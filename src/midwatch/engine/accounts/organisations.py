@@ -145,7 +145,7 @@ class Organisations:
             before = row[0] if row else ""
             db.execute("DELETE FROM organisation_repository WHERE repository = ?", (repository,))
             if organisation:
-                db.execute("INSERT INTO organisation_repository VALUES (?, ?)", (repository, organisation))
+                db.execute("INSERT INTO organisation_repository (repository, organisation) VALUES (?, ?)", (repository, organisation))
             write(db, deed, was={"organisation": before}, became={"organisation": organisation})
             return True
 
@@ -169,7 +169,7 @@ class Organisations:
                 return False
             before = _role(db, account, organisation)
             db.execute(
-                "INSERT INTO organisation_role VALUES (?, ?, ?) "
+                "INSERT INTO organisation_role (account, organisation, role) VALUES (?, ?, ?) "
                 "ON CONFLICT (account, organisation) DO UPDATE SET role = excluded.role",
                 (account, organisation, role),
             )

@@ -15,7 +15,7 @@ async def archive(database: Database, task_id: str, by: str) -> None:
         last = newest(db, task_id, lock=True)  # nobody opens one meanwhile
         if last is not None and last.status in OPEN:
             raise InputError(f"task {task_id} is {last.status}", f"`midwatch cancel {task_id}` ends the work on it")
-        query = f"INSERT INTO archived VALUES (?, ?, {db.clock}) ON CONFLICT DO NOTHING"  # noqa: S608 - our own words
+        query = f"INSERT INTO archived (task, who, time) VALUES (?, ?, {db.clock}) ON CONFLICT DO NOTHING"  # noqa: S608 - our own words
         db.execute(query, (task_id, by))
 
     await database.write(work)

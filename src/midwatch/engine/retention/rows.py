@@ -80,7 +80,11 @@ async def delete(database: Database, rows: Rows, retired: Retired) -> bool:
                 db.execute(f"DELETE FROM {table} WHERE task = ?", (name,))  # noqa: S608 - our own words
             db.execute("DELETE FROM task WHERE id = ?", (name,))
         values = (retired.task, retired.repository, retired.place, retired.digest, retired.parts)
-        db.execute(f"INSERT INTO retired VALUES (?, ?, ?, ?, ?, 0, {db.clock})", values)  # noqa: S608 - our own words
+        db.execute(
+            "INSERT INTO retired (task, repository, place, digest, parts, swept, time) "  # noqa: S608 - our own words
+            f"VALUES (?, ?, ?, ?, ?, 0, {db.clock})",
+            values,
+        )
         return True
 
     return await database.write(work)

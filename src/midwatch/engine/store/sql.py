@@ -194,6 +194,9 @@ class SqlStore:
         await self.database.close()
 
     async def _rows(self, rows: Sequence[tuple[str, str]]) -> list[TaskRow]:
+        if not rows:
+            return []
+
         def work(db: Connection) -> list[TaskRow]:
             marks = ", ".join("?" for _ in rows)
             query = f"SELECT {_ATTEMPT}, task FROM attempt WHERE task IN ({marks}) ORDER BY task, number"  # noqa: S608
@@ -206,6 +209,8 @@ class SqlStore:
 
     async def _retired(self, task_id: str) -> str:
         """The file in which a task lies that was taken out of the database; empty for none."""
+        if not task_id.isascii():
+            return ""
         query = "SELECT place FROM retired WHERE task = ?"
         row = await self.database.read(lambda db: db.execute(query, (task_id,)).fetchone())
         return str(row[0]) if row else ""
