@@ -26,6 +26,8 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/choose"): {"attempt": 1},
     ("POST", "/tasks/{task}/pull-request/merge"): None,
     ("POST", "/tasks/{task}/pull-request/close"): None,
+    ("POST", "/tasks/{task}/archive"): None,
+    ("POST", "/tasks/{task}/unarchive"): None,
     ("POST", "/tasks/{task}/effects/{effect}/retry"): None,
     ("PATCH", "/webhooks/{webhook_id}"): {"active": False},
     ("POST", "/webhooks/{webhook_id}/ping"): None,

@@ -67,6 +67,7 @@ class TaskAnswer(TaskLine):
     attempts: list[AttemptLine]
     turn: TurnAnswer | None = Field(description="The newest; null for what no server has queued.")
     pull_request: int | None
+    archived: bool = Field(default=False, description="It is not listed, until somebody works on it again.")
 
 
 class Tasks(BaseModel):
@@ -237,6 +238,13 @@ class Told(BaseModel):
 
     task: str
     turn: TurnAnswer | None
+
+
+class Archived(BaseModel):
+    """Whether a task is listed."""
+
+    task: str
+    archived: bool
 
 
 class WorkerAnswer(BaseModel):

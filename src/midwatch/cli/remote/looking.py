@@ -22,12 +22,16 @@ MOST = 200
 DIFF = "text/x-diff"
 
 
-async def summaries(session: Session, limit: int) -> list[Summary]:
-    """The newest tasks that one may see."""
+async def summaries(session: Session, limit: int, *, archived: bool = False) -> list[Summary]:
+    """The newest tasks that one may see; those that are archived, or those that are not."""
     found: list[Summary] = []
     before: str | None = ""
     while before is not None and len(found) < limit:
-        page = await session.client.get("tasks", limit=str(min(MOST, limit - len(found))), before=before)
+        most = str(min(MOST, limit - len(found)))
+        if archived:
+            page = await session.client.get("tasks", limit=most, before=before, archived="true")
+        else:
+            page = await session.client.get("tasks", limit=most, before=before)
         found += map(_summary, page["tasks"])
         before = page["next"]
     return found

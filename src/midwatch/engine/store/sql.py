@@ -60,7 +60,7 @@ class SqlStore:
             if place := await self._retired(wanted):
                 raise InputError(
                     f"task {wanted} has ended long ago and lies in {place}",
-                    f"`midwatch import-archive {shlex.quote(place)}` brings it back",
+                    f"`midwatch admin restore {shlex.quote(place)}` brings it back",
                 )
             mend = "`midwatch list` shows the tasks; --server URL is for those of a server"
             raise InputError(f"there is no task {prefix!r}", mend)
