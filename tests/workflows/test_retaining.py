@@ -6,8 +6,9 @@ import gzip
 import io
 import json
 import os
+import shutil
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,15 @@ from midwatch.domain.interventions import Forked
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.engine import lease
-from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.retention import archived, rows
 from midwatch.engine.retention.ended import ended
 from midwatch.engine.turns import Turns
 from midwatch.workflows.archives import commits
-from midwatch.workflows.start import Request
-from midwatch.workspace.repository import store_of
-from tests.server.test_tasks import CHECK, FILES
+from midwatch.workspace.repository import Repository, store_of
 from tests.support import samples
-from tests.support.place import make_repository
+from tests.support.model_server import ModelServer, serving
+from tests.support.office import Office, serving_counts
+from tests.support.repositories import git
 
 
 @dataclass
@@ -57,18 +57,22 @@ class Desk:
         return (await reading.verify(self.home, self.task.id)).faults
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[ModelServer]:
+    with serving() as running:
+        yield running
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(request: pytest.FixtureRequest, tmp_path: Path, server: ModelServer) -> AsyncIterator[Desk]:
     """With one task that has its pull request."""
-    environ = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "PATH": "/usr/bin:/bin"}
+    url = f"sqlite:///{tmp_path / 'state' / 'midwatch' / 'state.db'}"
     if request.param == "postgresql":
-        environ[VARIABLE] = request.getfixturevalue("postgresql_server").database()
-    async with wiring.home(environ) as home:
-        await home.store.database.migrate()
-        repository = str(make_repository(tmp_path / "calc", FILES))
-        asked = Request("add() subtracts; mend it", repository, checks=(CHECK,), sandbox="process", model="repair")
-        task = await wiring.start(home, asked)
-        await Turns(home.store.database).submit(task)
+        url = request.getfixturevalue("postgresql_server").database()
+    office = Office(tmp_path, url, serving_counts(server, 2))
+    await office.make()
+    (task,) = await office.submit()
+    async with office.home() as home:
         await wiring.run(home, task.id, Silent())
         await home.store.database.write(lambda db: db.execute("UPDATE turn SET status = 'done'").rowcount)
         yield Desk(home, task)
@@ -80,6 +84,7 @@ on_sqlite = pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
 async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(desk: Desk) -> None:
     home, name = desk.home, desk.task.id
     before = await reading.verify(home, name)
+    await (await Repository.open(home.state, desk.task.repository)).keep(f"propose/{name}", desk.task.base.commit)
     diff, refs, blobs = await reading.diff(home, name), await desk.refs(), desk.blobs()
     assert (before.faults, bool(refs), bool(blobs)) == ((), True, True)
     done = await desk.retain()
@@ -99,6 +104,9 @@ async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(desk: Desk) -> N
     assert (desk.blobs(), await desk.refs()) == (set(), {})
     assert (await desk.retain(settled=0)).swept == 0
 
+    shutil.rmtree(home.state / "repos")
+    git(Path(desk.task.repository), "update-ref", "-d", f"refs/heads/{desk.task.branch}")
+    git(Path(desk.task.repository), "prune", "--expire=now")
     assert await retaining.restore(home, kept.path) == (name, "")
     assert await reading.verify(home, name) == before
     assert (await reading.diff(home, name), await desk.refs(), desk.blobs()) == (diff, refs, blobs)
@@ -222,8 +230,8 @@ def changed(path: Path, name: str, old: bytes, new: bytes, *, hashes: bool) -> P
 async def test_an_archive_that_was_changed_is_not_believed(desk: Desk) -> None:
     (kept,) = (await desk.retain()).kept
     for name, old, new, hashes, word in (
-        ("events.jsonl", b"add()", b"sub()", False, "events.jsonl is not as it was written"),
-        ("events.jsonl", b"add()", b"sub()", True, "does not match its hash"),
+        ("events.jsonl", b"Count, as", b"Count, if", False, "events.jsonl is not as it was written"),
+        ("events.jsonl", b"Count, as", b"Count, if", True, "does not match its hash"),
         ("turns.jsonl", b'"done"', b'"queued"', True, "do not belong together"),
         ("tasks.jsonl", desk.task.id.encode(), b"000000000000", True, "do not belong together"),
         ("manifest.json", b"midwatch-archive", b"another-thing", False, "is no archive that this Midwatch can read"),
