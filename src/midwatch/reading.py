@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midwatch.wiring import Home, named_model
@@ -47,6 +48,25 @@ async def verify(home: Home, task_id: str) -> Verification:
     from midwatch.workflows import verify as verifying
 
     return await verifying.verify_task(home.store, home.blobs, home.state, home.forge, task_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Something that was to be done for a task outside of this machine, and is not tried again by itself."""
+
+    id: str
+    kind: str
+    name: str
+    error: str
+    mend: str
+
+
+async def missed(home: Home, task_id: str) -> list[Missed]:
+    """The newest first."""
+    from midwatch.engine.effects.ledger import Effects
+
+    found = await Effects(home.store.database).of_task(task_id)
+    return [Missed(one.id, one.kind, one.name, one.error, one.mend) for one in found if one.state == "failed"]
 
 
 async def archive(home: Home, task_id: str) -> None:

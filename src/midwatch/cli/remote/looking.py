@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.events import Event
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.task import Base, Task
+from midwatch.reading import Missed
 from midwatch.workflows.report import Report
 from midwatch.workflows.summary import Summary
 
@@ -51,6 +53,16 @@ async def report(session: Session, name: str) -> tuple[Report, Sequence[Event]]:
     logs = {str(one["id"]): await tasks.events(client, str(one["id"])) for one in answer["attempts"]}
     found = await tasks.report(client, answer, logs, POLICY)
     return found, logs[found.chosen.attempt]
+
+
+async def missed(session: Session, task_id: str) -> list[Missed]:
+    """What could not be done outside of the server for a task; nothing at a server of the release before."""
+    try:
+        page = await session.client.get(tasks.path("tasks", task_id, "effects"))
+    except InputError:
+        return []
+    names = [field.name for field in dataclasses.fields(Missed)]
+    return [Missed(*(str(one[name]) for name in names)) for one in page["effects"] if one["state"] == "failed"]
 
 
 async def changes(session: Session, name: str) -> tuple[FileChange, ...]:
