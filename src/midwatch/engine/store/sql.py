@@ -57,7 +57,7 @@ class SqlStore:
         exact = [row for row in rows if row[0] == wanted]
         rows = exact or rows
         if not rows:
-            if place := await self._retired(wanted):
+            if wanted.isascii() and (place := await self._retired(wanted)):
                 raise InputError(
                     f"task {wanted} has ended long ago and lies in {place}",
                     f"`midwatch admin restore {shlex.quote(place)}` brings it back",
