@@ -37,6 +37,7 @@ TABLES = {
     "HookSettings": "hooks.",
     "TelemetrySettings": "telemetry.",
     "ServingSettings": "server.",
+    "RetentionSettings": "retention.",
     "OidcSettings": "server.oidc.",
 }
 """The classes of settings, and what stands before their fields' names. A new class needs an entry, and headings."""
@@ -97,7 +98,7 @@ def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None
         h
         for h in sections("settings.md")
         if re.fullmatch(
-            r"model|fallback|(providers|prices|sandbox|limits|environments|agent|budgets|hooks|mcp|server|telemetry)\..+",
+            r"model|fallback|(providers|prices|sandbox|limits|environments|agent|budgets|hooks|mcp|server|telemetry|retention)\..+",
             h,
         )
     }

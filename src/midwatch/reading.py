@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midwatch.wiring import Home, named_model
@@ -14,11 +15,11 @@ if TYPE_CHECKING:
     from midwatch.workflows.verify import Verification
 
 
-async def reports(home: Home, limit: int = 50) -> Sequence[Summary]:
-    """The newest tasks in a line each."""
+async def reports(home: Home, limit: int = 50, *, archived: bool = False) -> Sequence[Summary]:
+    """The newest tasks in a line each; those that are archived, or those that are not."""
     from midwatch.workflows.summary import summaries
 
-    return await summaries(home.store, home.state, limit)
+    return await summaries(home.store, home.state, limit, archived=archived)
 
 
 async def diff(home: Home, task_id: str) -> bytes:
@@ -47,6 +48,38 @@ async def verify(home: Home, task_id: str) -> Verification:
     from midwatch.workflows import verify as verifying
 
     return await verifying.verify_task(home.store, home.blobs, home.state, home.forge, task_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Something that was to be done for a task outside of this machine, and is not tried again by itself."""
+
+    id: str
+    kind: str
+    name: str
+    error: str
+    mend: str
+
+
+async def missed(home: Home, task_id: str) -> list[Missed]:
+    """The newest first."""
+    from midwatch.engine.effects.ledger import Effects
+
+    found = await Effects(home.store.database).of_task(task_id)
+    return [Missed(one.id, one.kind, one.name, one.error, one.mend) for one in found if one.state == "failed"]
+
+
+async def archive(home: Home, task_id: str) -> None:
+    """Take a task from the lists. Raises InputError while anybody works on it."""
+    from contextlib import ExitStack
+
+    from midwatch.engine import lease
+    from midwatch.engine.retention import archived
+
+    with ExitStack() as leases:
+        for state in (await home.store.find(task_id)).attempts:
+            leases.enter_context(lease.hold(home.state / "locks", state.attempt))
+        await archived.archive(home.store.database, task_id, "")
 
 
 async def findings(home: Home) -> Sequence[Finding]:

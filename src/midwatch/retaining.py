@@ -103,13 +103,14 @@ async def _retire(home: Home, name: str, folder: Path) -> Kept | None:
 
 async def _written(home: Home, found: Rows, task: Task, store: Path, scratch: Path) -> tuple[writing.Written, set[str]]:
     """The archive of a task, and the blobs that it has."""
-    digests = await writing.events(home.store, found, scratch / "events.jsonl")
+    digests, saved = await writing.events(home.store, found, scratch / "events.jsonl")
     files: dict[str, Path | bytes] = {**writing.lines(found), "events.jsonl": scratch / "events.jsonl"}
     names = commits.refs(home.state, found.names)
     kept = await commits.held(store, names) if await asyncio.to_thread(store.is_dir) else {}
-    bundle = scratch / reading.BUNDLE
-    if await commits.bundle(store, names, kept, task.base.commit, bundle):
-        files[reading.BUNDLE] = bundle
+    pack = scratch / reading.PACK
+    wanted = {*saved, *kept.values()} - {task.base.commit}
+    if await asyncio.to_thread(store.is_dir) and await commits.pack(store, wanted, task.base.commit, pack):
+        files[reading.PACK] = pack
     with suppress(MidwatchError):  # for those who look into the file: the commits hold it too
         from midwatch.workflows import read
 
@@ -170,7 +171,7 @@ async def restore(home: Home, path: Path) -> tuple[str, str]:
             )
             names = commits.refs(home.state, found.rows.names)
             known = {name: commit for name, commit in found.commits.items() if name in names}
-            await commits.unbundle(repository.git_dir, found.bundle, names, known)
+            await commits.unpack(repository.git_dir, found.pack, names, known)
         except MidwatchError as error:
             trouble = error.message
         await rows.restore(home.store.database, found.rows, found.records())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import httpx2
+
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import want
 from tests.support.api import Api
@@ -28,6 +30,8 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/choose"): {"attempt": 1},
     ("POST", "/tasks/{task}/pull-request/merge"): None,
     ("POST", "/tasks/{task}/pull-request/close"): None,
+    ("POST", "/tasks/{task}/archive"): None,
+    ("POST", "/tasks/{task}/unarchive"): None,
     ("POST", "/tasks/{task}/effects/{effect}/retry"): None,
     ("PATCH", "/webhooks/{webhook_id}"): {"active": False},
     ("POST", "/webhooks/{webhook_id}/ping"): None,
@@ -37,6 +41,16 @@ BODIES: dict[tuple[str, str], object] = {
 ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1"}
 NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}"}
 """What its owner has not either, because no work has been done."""
+
+
+async def effects(api: Api, ada: httpx2.AsyncClient, repository: str, task: str) -> dict[str, str]:
+    """A webhook of hers, a delivery, and what is done for her task outside."""
+    asked = {"url": "https://hooks.example/", "repository": repository}
+    webhook = (await ada.post("/api/v1/webhooks", json=asked)).json()["id"]
+    delivery = (await ada.post(f"/api/v1/webhooks/{webhook}/ping")).json()["id"]
+    effect = Wanted("k", "comment", "summary", "{}", task=task)
+    await api.database.write(lambda db: want(db, effect))
+    return {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id}
 
 
 async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_id_in_it(
@@ -56,12 +70,7 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1"}
-        asked = {"url": "https://hooks.example/", "repository": repository}
-        webhook = (await ada.post(f"{top}/webhooks", json=asked)).json()["id"]
-        delivery = (await ada.post(f"{top}/webhooks/{webhook}/ping")).json()["id"]
-        effect = Wanted("k", "comment", "summary", "{}", task=task)
-        await api.database.write(lambda db: want(db, effect))
-        hers |= {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id}
+        hers |= (outside := await effects(api, ada, repository, task))
 
         walked = []
         for method, path in routes(api.app):
@@ -84,7 +93,7 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
             walked.append((method, path))
         assert len(walked) > 20
 
-        secret = {user, token, repository, task, works, webhook, delivery, effect.id}
+        secret = {user, token, repository, task, works, *outside.values()}
         for method, path in routes(api.app):  # and no list has any of it
             if method == "GET" and "{" not in path and not path.startswith(f"{top}/session"):
                 shown = (await bob.get(path)).text

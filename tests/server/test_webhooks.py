@@ -152,6 +152,8 @@ async def test_an_effect_of_a_task_that_has_failed_is_tried_again_by_a_maintaine
         (taken,) = await Effects(api.database).take(["comment"], 1)
         await Effects(api.database).fail(taken, "no such pull request", "open it", unsure=True)
         (shown,) = (await mem.get(f"/tasks/{task}/effects")).json()["effects"]
+        assert (shown["state"], shown["error"]) == ("failed", "")
+        (shown,) = (await ada.get(f"/tasks/{task}/effects")).json()["effects"]
         assert (shown["state"], shown["error"], shown["mend"]) == ("failed", "no such pull request", "open it")
         assert (await mem.post(path)).status_code == 403
         assert (await ada.post(path.replace(task, other))).status_code == 404

@@ -95,6 +95,7 @@ class TaskAnswer(TaskLine):
         default=[],
         description="That its next call counts for, as far as you may see them; empty in the answers to POST.",
     )
+    archived: bool = Field(default=False, description="It is not listed, until somebody works on it again.")
 
 
 class Tasks(BaseModel):
@@ -265,6 +266,13 @@ class Told(BaseModel):
 
     task: str
     turn: TurnAnswer | None
+
+
+class Archived(BaseModel):
+    """Whether a task is listed."""
+
+    task: str
+    archived: bool
 
 
 class WorkerAnswer(BaseModel):

@@ -17,6 +17,7 @@ from midwatch.server.aside import Aside
 from midwatch.server.bodies import Bounded
 from midwatch.server.problems import ProblemDetails, answers
 from midwatch.server.routes import (
+    archives,
     attempts,
     budgets,
     effects,
@@ -71,7 +72,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks):
+    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large

@@ -85,7 +85,7 @@ class EffectAnswer(BaseModel):
     name: str = Field(description="Of a webhook the event.")
     task: str
     state: str = Field(description="`waiting`, `begun`, `done` or `failed`: not tried again by itself.")
-    error: str = Field(description="Why the last try came to nothing; empty when it did not.")
+    error: str = Field(description="Why the last try came to nothing; empty when it did not. For maintainers.")
     mend: str
     tries: int
     digest: str = Field(description="SHA-256 of the request.")

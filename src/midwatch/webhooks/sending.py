@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from urllib.parse import urlsplit
 
 import httpcore2
@@ -60,8 +60,9 @@ class Sender:
     async def _post(self, hook: Webhook, effect: Effect) -> tuple[int, str, float]:
         """Status, the beginning of the answer, and how long it took."""
         proxy = proxy_for(hook.url)
-        if proxy:  # it connects, and what it lets through is its owner's to say; addresses of ours are refused here
-            await self._allowed.address_of(urlsplit(hook.url).hostname or "")
+        if proxy:  # it connects, and what it lets through is its owner's to say; what is ours is refused here
+            with suppress(OperationError):  # behind a proxy names of the internet may mean nothing
+                await self._allowed.address_of(urlsplit(hook.url).hostname or "")
         backend = None if proxy else Pinned(self._allowed)
         begun, body = time.monotonic(), effect.request.encode()
         try:

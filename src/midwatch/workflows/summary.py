@@ -28,9 +28,10 @@ class Summary:
     """What it waits for before it begins, in words; only a server knows."""
 
 
-async def summaries(store: Store, state: Path, limit: int) -> Sequence[Summary]:
-    """The newest tasks, from their attempts' records alone (a log is read only for some conversations)."""
-    return [await _summary(row, store, state) for row in await store.recent(limit)]
+async def summaries(store: Store, state: Path, limit: int, *, archived: bool = False) -> Sequence[Summary]:
+    """The newest tasks, from their attempts' records alone (a log is read only for some conversations); those that are
+    archived, or those that are not."""
+    return [await _summary(row, store, state) for row in await store.recent(limit, archived=archived)]
 
 
 async def _summary(row: TaskRow, store: Store, state: Path) -> Summary:

@@ -13,7 +13,7 @@ from midwatch.cli.screen import Look, Screen
 from midwatch.domain.codec import to_json
 from midwatch.workflows.summary import Summary
 
-USAGE = "midwatch list [--limit N] [--server URL] [--json]"
+USAGE = "midwatch list [--limit N] [--archived] [--server URL] [--json]"
 
 _STATUS = {
     "done": "good",
@@ -29,6 +29,7 @@ _STATUS = {
 def add_arguments(parser: arguments.Parser) -> None:
     """How many."""
     parser.add_argument("--limit", metavar="N", type=arguments.count(1), default=50, help="how many (default: 50)")
+    parser.add_argument("--archived", action="store_true", help="those that are archived, which are not listed else")
     arguments.server_option(parser)
 
 
@@ -37,6 +38,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
     summaries, numbers = await _known(options, screen)
     if screen.json:
         screen.emit([_json(s, numbers) for s in summaries], indent=2)
+    elif not summaries and options.archived:
+        screen.say("no task is archived")
     elif not summaries:
         verb = "submit" if address.chosen(options, screen.environ) else "run"
         command = screen.look().command(f'midwatch {verb} "what is to be done"')
@@ -53,10 +56,10 @@ async def _known(options: Namespace, screen: Screen) -> tuple[Sequence[Summary],
         from midwatch.cli.remote.session import opened
 
         async with opened(options, screen, where) as session:
-            summaries: Sequence[Summary] = await looking.summaries(session, options.limit)
+            summaries: Sequence[Summary] = await looking.summaries(session, options.limit, archived=options.archived)
             return summaries, await looking.numbers(session) if _any_done(summaries) else {}
     async with wiring.home(screen.environ) as home:
-        summaries = await reading.reports(home, options.limit)
+        summaries = await reading.reports(home, options.limit, archived=options.archived)
         return summaries, await _numbers(home) if _any_done(summaries) else {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from midwatch import wiring
+from midwatch import reading, wiring
 from midwatch.cli import arguments, render, words
 from midwatch.cli.following import current_folder
 from midwatch.cli.jsonlines import report_json
@@ -15,6 +15,7 @@ from midwatch.cli.screen import Look, Screen
 from midwatch.cli.steps import Steps, step_line
 from midwatch.domain.codec import to_json
 from midwatch.domain.events import Event, Message, ModelReplied, PlanUpdated, ToolFinished
+from midwatch.reading import Missed
 from midwatch.workflows.report import Report
 
 USAGE = "midwatch show ID [--server URL] [--json]"
@@ -34,14 +35,18 @@ async def execute(options: Namespace, screen: Screen) -> int:
 
         async with opened(options, screen, where) as session:
             report, events = await looking.report(session, options.id)
-            return _print(report, events, screen, session.at)
+            missed = await looking.missed(session, report.task.id)
+            return _print(report, events, screen, missed, session.at)
     async with wiring.home(screen.environ) as home:
         report = await wiring.report(home, options.id)
         events = await home.store.read(report.chosen.attempt)
-    return _print(report, events, screen)
+        missed = await reading.missed(home, report.task.id)
+    return _print(report, events, screen, missed)
 
 
-def _print(report: Report, events: Sequence[Event], screen: Screen, at: str | None = None) -> int:
+def _print(
+    report: Report, events: Sequence[Event], screen: Screen, missed: Sequence[Missed], at: str | None = None
+) -> int:
     """`at`: as in `render.report_lines`."""
     if screen.json:
         plan = [event.body for event in events if isinstance(event.body, PlanUpdated)]
@@ -50,7 +55,8 @@ def _print(report: Report, events: Sequence[Event], screen: Screen, at: str | No
             for e in events
             if isinstance(e.body, Message | ModelReplied) and e.body.text.strip()
         ]
-        screen.emit(report_json(report) | {"plan": to_json(plan[-1]) if plan else None, "messages": said}, indent=2)
+        told = {"plan": to_json(plan[-1]) if plan else None, "messages": said, "missed": to_json(missed)}
+        screen.emit(report_json(report) | told, indent=2)
         return 0
     look = screen.look()
     prompt = words.wrap(report.task.prompt, min(look.width, 100) - 2, "  ")
@@ -61,8 +67,18 @@ def _print(report: Report, events: Sequence[Event], screen: Screen, at: str | No
         *message_lines(events, look),
         "",
     ]
-    screen.say([*lines, *render.report_lines(report, look, current_folder(), at)])
+    screen.say([*lines, *render.report_lines(report, look, current_folder(), at), *missed_lines(missed, look)])
     return 0
+
+
+def missed_lines(missed: Sequence[Missed], look: Look) -> list[str]:
+    """What could not be done outside of this machine."""
+    lines = ["", look.bold("Not done outside")] if missed else []
+    for one in missed:
+        text = f"{one.kind} {one.name} ({one.id}): {one.error or 'failed'}"
+        lines.append(f"  {look.mark(False)} {words.line(text)}")
+        lines += [f"    {look.arrow} {words.line(one.mend)}"] if one.mend else []
+    return lines
 
 
 def plan_lines(events: Sequence[Event], look: Look) -> list[str]:

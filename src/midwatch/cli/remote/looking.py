@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.events import Event
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.task import Base, Task
+from midwatch.reading import Missed
 from midwatch.workflows.report import Report
 from midwatch.workflows.summary import Summary
 
@@ -23,12 +25,16 @@ MOST = 200
 DIFF = "text/x-diff"
 
 
-async def summaries(session: Session, limit: int) -> list[Summary]:
-    """The newest tasks that one may see."""
+async def summaries(session: Session, limit: int, *, archived: bool = False) -> list[Summary]:
+    """The newest tasks that one may see; those that are archived, or those that are not."""
     found: list[Summary] = []
     before: str | None = ""
     while before is not None and len(found) < limit:
-        page = await session.client.get("tasks", limit=str(min(MOST, limit - len(found))), before=before)
+        most = str(min(MOST, limit - len(found)))
+        if archived:
+            page = await session.client.get("tasks", limit=most, before=before, archived="true")
+        else:
+            page = await session.client.get("tasks", limit=most, before=before)
         found += map(_summary, page["tasks"])
         before = page["next"]
     return found
@@ -48,6 +54,16 @@ async def report(session: Session, name: str) -> tuple[Report, Sequence[Event]]:
     logs = {str(one["id"]): await tasks.events(client, str(one["id"])) for one in answer["attempts"]}
     found = await tasks.report(client, answer, logs, POLICY)
     return found, logs[found.chosen.attempt]
+
+
+async def missed(session: Session, task_id: str) -> list[Missed]:
+    """What could not be done outside of the server for a task; nothing at a server of the release before."""
+    try:
+        page = await session.client.get(tasks.path("tasks", task_id, "effects"))
+    except InputError:
+        return []
+    names = [field.name for field in dataclasses.fields(Missed)]
+    return [Missed(*(str(one[name]) for name in names)) for one in page["effects"] if one["state"] == "failed"]
 
 
 async def changes(session: Session, name: str) -> tuple[FileChange, ...]:

@@ -33,6 +33,25 @@ async def steer(options: Namespace, screen: Screen, where: address.Address, verb
         return await attaching.attach(session, task_id) if getattr(options, "follow", False) else 0
 
 
+async def archive(options: Namespace, screen: Screen, where: address.Address, verb: str) -> int:
+    """Take tasks from the lists (`archive`), or put them back (`unarchive`)."""
+    async with opened(options, screen, where) as session:
+        for name in options.ids:
+            task_id = await _whole(session, name)
+            await session.client.post(tasks.path("tasks", task_id, verb), None)
+            say_archived(screen, task_id, verb)
+    return 0
+
+
+def say_archived(screen: Screen, task_id: str, verb: str) -> None:
+    """That it is done."""
+    if screen.json:
+        screen.emit({"type": verb, "id": task_id})
+    else:
+        done = "archived; `midwatch list --archived` has it" if verb == "archive" else "listed again"
+        screen.say(f"{screen.look().mark(True)} {task_id} {done}")
+
+
 async def attach(options: Namespace, screen: Screen, where: address.Address) -> int:
     """Look on at a task."""
     async with opened(options, screen, where) as session:

@@ -44,7 +44,8 @@ def again(db: Connection, effect_id: str, *, also_done: bool = False) -> Effect:
     if found.state != "failed" and not (also_done and found.state == "done"):
         done = found.state == "done"
         raise InputError("it is done already" if done else "it is under way", "" if done else "wait until it has ended")
-    query = f"UPDATE effect SET state = 'waiting', tries = 0, due = {db.clock}, changed = {db.clock} WHERE id = ?"  # noqa: S608 - our own words
+    reset = "state = 'waiting', tries = 0, result = ''"
+    query = f"UPDATE effect SET {reset}, due = {db.clock}, changed = {db.clock} WHERE id = ?"  # noqa: S608 - our own words
     db.execute(query, (effect_id,))
     kept = one(db, effect_id)
     assert kept is not None

@@ -20,7 +20,7 @@ async def ended(database: Database, seconds: float, limit: int = 10_000) -> list
     archived and have not, when nobody works on them. Not those that others were forked from and are still there: what
     these begin with is proved by theirs."""
     before = datetime.now(UTC) - timedelta(seconds=seconds)
-    oldest = task_id_at(max(0, int(before.timestamp())), 0)
+    oldest = task_id_at(max(0, int(before.timestamp()) + 1), 0)
     time = before.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     opened, finished = (", ".join(f"'{word}'" for word in words) for words in (OPEN, _FINISHED))
 

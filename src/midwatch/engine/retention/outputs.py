@@ -51,10 +51,9 @@ def remove(blobs: Blobs, digests: Iterable[str], old: float = OLD) -> int:
     """Delete those that were written more than `old` seconds ago; how many. Nothing happens with one that is not there.
     Blocks. Raises OSError."""
     removed = 0
-    for path in blobs.folder.glob(f"??/{_ASIDE}*"):  # whoever was about to delete it was killed
+    for path in blobs.folder.glob(f"??/{_ASIDE}*"):  # whoever was about to delete it may have been killed
         with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_ctime >= old:
-                path.unlink()
+            _finish(path, old)
     for digest in digests:
         with contextlib.suppress(FileNotFoundError):
             removed += _remove(blobs.path(digest), old)
@@ -67,10 +66,15 @@ def _remove(path: Path, old: float) -> bool:
         return False
     aside = path.with_name(f"{_ASIDE}{path.name}-{os.getpid()}")
     path.rename(aside)
-    if time.time() - aside.stat().st_mtime < old:  # it was that new file
+    return _finish(aside, old)
+
+
+def _finish(aside: Path, old: float) -> bool:
+    """Delete what was moved aside, or put it back where it was that new file."""
+    status = aside.stat()
+    new = status.st_ctime - status.st_mtime < old  # moved so soon after it was written
+    if new:
         with contextlib.suppress(FileExistsError):
-            os.link(aside, path)
-        aside.unlink()
-        return False
+            os.link(aside, aside.with_name(aside.name.removeprefix(_ASIDE).partition("-")[0]))
     aside.unlink()
-    return True
+    return not new

@@ -91,7 +91,8 @@ async def delete(database: Database, rows: Rows, retired: Retired) -> bool:
 
 
 async def restore(database: Database, rows: Rows, records: Iterable[Record]) -> None:
-    """Put them back, all or none. Raises InputError when a task of that id is there."""
+    """Put them back, all or none; they count as changed now, so that they stay as long again. Raises InputError when a
+    task of that id is there."""
     kept = [tuple(getattr(record, name) for name in EVENT) for record in records]
 
     def work(db: Connection) -> None:
@@ -104,6 +105,7 @@ async def restore(database: Database, rows: Rows, records: Iterable[Record]) -> 
         ):  # fmt: skip
             marks = ", ".join("?" for _ in names)
             db.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", values)  # noqa: S608 - ours
+        db.execute(f"UPDATE turn SET changed = {db.clock} WHERE task = ?", (rows.task,))  # noqa: S608 - our own words
         db.execute("DELETE FROM retired WHERE task = ?", (rows.task,))
 
     await database.write(work)

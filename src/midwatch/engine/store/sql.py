@@ -60,10 +60,10 @@ class SqlStore:
 
         rows = await self.database.read(work) if wanted.isascii() and wanted else []
         if not rows:
-            if place := await self._retired(wanted):
+            if wanted.isascii() and (place := await self._retired(wanted)):
                 raise InputError(
                     f"task {wanted} has ended long ago and lies in {place}",
-                    f"`midwatch import-archive {shlex.quote(place)}` brings it back",
+                    f"`midwatch admin restore {shlex.quote(place)}` brings it back",
                 )
             mend = "`midwatch list` shows the tasks; --server URL is for those of a server"
             raise InputError(f"there is no task {prefix!r}", mend)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 
 from midwatch.engine.effects import ledger
+from midwatch.server.accounts.caller import may
 from midwatch.server.accounts.desk import deed
 from midwatch.server.asked import TaskId
 from midwatch.server.deliveries import EffectAnswer, EffectId, Effects, effect_of
@@ -17,9 +20,12 @@ router = APIRouter(prefix="/tasks/{task}/effects", tags=["tasks"])
 
 @router.get("")
 async def effects(visiting: Visiting, task: TaskId) -> Effects:
-    """The newest first. The pull request is not among them: the task's log has it."""
-    await visiting.task(task)
+    """The newest first. The pull request is not among them: the task's log has it. Why one came to nothing is told to
+    maintainers: it may be in the words of the other side."""
+    _, repository = await visiting.task(task)
     found = await ledger.Effects(visiting.service.home.store.database).of_task(task)
+    if not may(visiting.who, repository.id if repository else "", "maintainer"):
+        found = [replace(effect, error="", mend="") for effect in found]
     return Effects(effects=[EffectAnswer(**effect_of(effect)) for effect in found])
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from midwatch import reading, wiring
+from midwatch.engine.retention.archived import is_archived
 from midwatch.server import capped, submitting, views
 from midwatch.server.answers import EvidenceAnswer, PullRequestAnswer, TaskAnswer, TaskLine, Tasks
 from midwatch.server.asked import Status, TaskAsked, TaskId, Word
 from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting, Wanted
+
+if TYPE_CHECKING:
+    from midwatch.engine.store.base import TaskRow
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -35,6 +40,7 @@ async def listed(
     before: Annotated[str, Query(pattern=r"^([0-9a-z]{12})?$", description="The `next` of the page before.")] = "",
     repository: Annotated[Word, Query(description="Only of this one: its id or its name.")] = "",
     status: Annotated[Status | None, Query(description="Only these, as `status` of a task says it.")] = None,
+    archived: Annotated[bool, Query(description="Those that are archived, which are not listed else.")] = False,
 ) -> Tasks:
     """The newest tasks that you may see. A page may hold fewer than `limit`; `next` says whether there are more."""
     known = await visiting.visible()
@@ -44,20 +50,18 @@ async def listed(
         among = [(await visiting.repository(repository, "viewer")).location]
     found: list[TaskLine] = []
     for _ in range(MOST_LOOKS):
-        lines, before = await _lines(visiting, before, among, ids, limit - len(found))
+        rows, before = await visiting.service.home.store.listed(before, among, limit - len(found), archived=archived)
+        lines = await _lines(visiting, rows, ids)
         found += [line for line in lines if status in (None, line.status)]
         if len(found) >= limit or not before:
             break
     return Tasks(tasks=found, next=before or None)
 
 
-async def _lines(
-    visiting: Visit, before: str, among: list[str] | None, ids: dict[str, str], limit: int
-) -> tuple[list[TaskLine], str]:
-    rows, more = await visiting.service.home.store.listed(before, among, limit)
+async def _lines(visiting: Visit, rows: Sequence[TaskRow], ids: dict[str, str]) -> list[TaskLine]:
     turns = await visiting.service.turns.of_tasks([row.task.id for row in rows])
     waits = await visiting.service.waits(*turns.values())
-    return [views.task_line(row, turns.get(row.task.id), ids, waits) for row in rows], more
+    return [views.task_line(row, turns.get(row.task.id), ids, waits) for row in rows]
 
 
 @router.get("/{task}")
@@ -68,7 +72,11 @@ async def one(visiting: Visiting, task: TaskId) -> TaskAnswer:
     request = await service.aside.do(service.home.forge.of_task(task))
     turn = await service.turns.newest(task)
     answer = views.task_answer(row, turn, repository.id if repository else "", request, await service.waits(turn))
-    return answer.model_copy(update={"budgets": await capped.of_task(visiting, row.task, turn, repository)})
+    more = {
+        "archived": await is_archived(service.home.store.database, task),
+        "budgets": await capped.of_task(visiting, row.task, turn, repository),
+    }
+    return answer.model_copy(update=more)
 
 
 @router.get("/{task}/diff", response_class=Response, responses={200: {"content": _DIFF}, **answers(409)})

@@ -49,7 +49,7 @@ MOST = 20
 async def webhooks(visiting: Visiting) -> Listed:
     """Those of the repositories that the caller maintains; for administrators all of them."""
     among = None
-    if not visiting.who.everywhere:
+    if not visiting.who.admin:
         among = [one.id for one in await visiting.visible() if may(visiting.who, one.id, "maintainer")]
     found = await _kept(visiting).all(among)
     return Listed(webhooks=[WebhookAnswer(**webhook_of(hook)) for hook in found])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from midwatch.domain.ids import task_of
@@ -28,23 +28,27 @@ async def held(store: Path, named: Mapping[str, str]) -> dict[str, str]:
     return {name: known[ref] for name, ref in named.items() if ref in known}
 
 
-async def bundle(store: Path, named: Mapping[str, str], commits: Mapping[str, str], base: str, file: Path) -> bool:
-    """Write the commits that stand on the base into a bundle. False when there are none. Raises OperationError."""
-    if not commits:
+async def pack(store: Path, commits: Collection[str], base: str, file: Path) -> bool:
+    """Write those of the commits that the store has, with all that the base has not, into a pack. False when there are
+    none. Raises OperationError."""
+    asked = "".join(f"{commit}\n" for commit in sorted(set(commits)))
+    told = (await _git(store).run("cat-file", "--batch-check", stdin=asked.encode())).decode() if asked else ""
+    there = [line.split()[0] for line in told.splitlines() if line.split()[1:2] == ["commit"]]
+    if not there:
         return False
-    new = await _git(store).run("rev-list", "--max-count=1", *sorted(set(commits.values())), "--not", base)
-    if not new.strip():
-        return False
-    await _git(store).run(
-        "bundle", "create", "--quiet", file, *(named[name] for name in sorted(commits)), "--not", base
-    )
+    wanted = "".join(f"{commit}\n" for commit in there) + f"^{base}\n"
+    with file.open("wb") as out:
+        arguments = ("pack-objects", "--quiet", "--revs", "--stdout", "--delta-base-offset")
+        await _git(store).run(*arguments, stdin=wanted.encode(), stdout=out)
     return True
 
 
-async def unbundle(store: Path, file: Path | None, named: Mapping[str, str], commits: Mapping[str, str]) -> None:
-    """Bring them back, and have the names point at them again. Raises OperationError when their base is not there."""
+async def unpack(store: Path, file: Path | None, named: Mapping[str, str], commits: Mapping[str, str]) -> None:
+    """Bring them back, and have the names point at them again. Raises OperationError for what is no pack, and when the
+    base is not there."""
     if file is not None:
-        await _git(store).run("bundle", "unbundle", file)
+        with file.open("rb") as pack:
+            await _git(store).run("index-pack", "--stdin", stdin=pack)
     for name, commit in commits.items():
         await _git(store).run("update-ref", named[name], commit)
 

@@ -20,9 +20,9 @@ from midwatch.engine.retention.rows import ATTEMPT, EVENT, TASK, TURN, Rows, ope
 from midwatch.engine.store.records import Record, chain_faults
 from midwatch.workflows.archives.writing import FORMAT, MANIFEST, VERSION
 
-BUNDLE = "objects.bundle"
+PACK = "objects.pack"
 _NAMES = re.compile(
-    r"(tasks|attempts|turns|events)\.jsonl|objects\.bundle|change\.diff|manifest\.json|blobs/[0-9a-f]{64}"
+    r"(tasks|attempts|turns|events)\.jsonl|objects\.pack|change\.diff|manifest\.json|blobs/[0-9a-f]{64}"
 )
 _ID, _ATTEMPT = re.compile(r"[0-9a-z]{12}"), re.compile(r"[0-9a-z]{12}\.[1-9]")
 _MOST_MANIFEST = 64 << 20
@@ -41,9 +41,9 @@ class Unpacked:
     task: Task
 
     @property
-    def bundle(self) -> Path | None:
+    def pack(self) -> Path | None:
         """The file with its commits."""
-        path = self.folder / BUNDLE
+        path = self.folder / PACK
         return path if path.exists() else None
 
     def blob(self, digest: str) -> Path:

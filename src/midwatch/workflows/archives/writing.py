@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +27,7 @@ MANIFEST = "manifest.json"
 NEW = "new-"
 """Begins the name of an archive that is being written."""
 _PAGE = 500
+_COMMIT = re.compile(r'"commit":"([0-9a-f]{40}(?:[0-9a-f]{24})?)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,10 @@ class Written:
     bytes: int
 
 
-async def events(store: SqlStore, rows: Rows, file: Path) -> set[str]:
-    """Write all events of all attempts into a file of JSON lines; the blobs that they name. Raises StoreError."""
-    named = set[str]()
+async def events(store: SqlStore, rows: Rows, file: Path) -> tuple[set[str], set[str]]:
+    """Write all events of all attempts into a file of JSON lines; the blobs and the commits that they name. Raises
+    StoreError."""
+    named, commits = set[str](), set[str]()
     try:
         with file.open("w", encoding="ascii") as out:
             for name in rows.names:
@@ -49,10 +52,11 @@ async def events(store: SqlStore, rows: Rows, file: Path) -> set[str]:
                     for record in page:
                         out.write(_line({field: getattr(record, field) for field in EVENT}))
                         named.update(named_in(record.body))
+                        commits.update(_COMMIT.findall(record.body))
                     after = page[-1].seq
     except OSError as error:
         raise full_or_broken(file.parent, error) from error
-    return named
+    return named, commits
 
 
 def lines(rows: Rows) -> dict[str, bytes]:
