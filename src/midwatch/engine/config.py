@@ -47,4 +47,8 @@ class ServingSettings:
     """Of one caller, in the long run."""
     requests_at_once: Count = 200
     """Of one caller, before the limit by the second holds."""
+    streams: Count = 1000
+    """Attempts that all clients of a process together may follow live at once."""
+    streams_per_user: Count = 100
+    """Those of one user."""
     oidc: OidcSettings = field(default_factory=OidcSettings)

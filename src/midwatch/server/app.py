@@ -17,6 +17,7 @@ from midwatch.server.aside import Aside
 from midwatch.server.bodies import Bounded
 from midwatch.server.problems import ProblemDetails, answers
 from midwatch.server.routes import attempts, budgets, health, importing, kept, metrics, steering, tasks, workers
+from midwatch.server.seats import Seats
 from midwatch.server.service import Service
 from midwatch.server.streams import Streams
 
@@ -68,6 +69,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         engine=engine,
         repositories=desk.repositories,
         streams=Streams(home.store),
+        seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
         aside=Aside(),
     )
     app.openapi = _document(app)  # type: ignore[method-assign]  # how FastAPI has it replaced
