@@ -186,6 +186,7 @@ async def test_a_key_opens_nothing_to_a_token_that_may_only_read(site: Site) -> 
         again = await client.post("/api/v1/users", json={"name": "eve"}, headers=keyed("k"))
         assert again.status_code == 403
 
+
 async def test_whoever_may_not_ask_any_more_is_not_answered_as_before(shop: Shop) -> None:
     desk, rights = shop.site.desk, Deed(SERVER, "role", "x")
     name = (await desk.repositories.register(Registered("b" * 20, "bench", "/bench", 0.0), rights)).id

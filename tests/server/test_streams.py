@@ -166,6 +166,7 @@ async def test_whoever_may_not_see_an_attempt_any_more_is_let_go(
         rest = [line async for line in lines]
     assert not any("not for them" in line or line.startswith("event: end") for line in rest)
 
+
 async def test_a_user_follows_so_many_attempts_at_once_and_all_together_so_many(
     api: Api, ada: httpx2.AsyncClient, attempt: Attempt
 ) -> None:

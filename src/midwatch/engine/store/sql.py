@@ -13,6 +13,7 @@ from midwatch.domain.ids import attempt_id, task_of
 from midwatch.domain.task import Task
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.store.base import AttemptState, TaskRow
+from midwatch.engine.store.listing import Wanted, found, place
 
 if TYPE_CHECKING:
     from midwatch.domain.events import Event
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
 _ATTEMPT = "id, epoch, seq, hash, last_kind, updated"
 _EVENT = "attempt, seq, kind, version, time, epoch, body, prev, hash"
 _ALL = 1 << 62
-_LAST = "~"
-"""Comes after every id."""
-_SUBTASK, _REVIEW, _OF_NOBODY = '%"kind":"subtask"%', '%"kind":"review"%', '%"parent":""%'
-"""In the canonical form; the same words inside a text have backslashes before their quotes."""
+_AT_ONCE = 500
+"""Ids in one statement."""
 
 
 class SqlStore:
@@ -58,18 +57,12 @@ class SqlStore:
         if len(rows) > 1:
             names = ", ".join(name for name, _ in rows)
             raise InputError(f"{prefix!r} is the start of more than one task id: {names}", "give more of the id")
-        return (await self._rows(rows))[0]
+        return (await self.database.read(lambda db: _rows(db, rows)))[0]
 
     async def recent(self, limit: int = 50) -> Sequence[TaskRow]:
         """See `Store.recent`."""
 
-        def work(db: Connection) -> list[tuple[str, str]]:
-            parts = "body LIKE ? OR (body LIKE ? AND body NOT LIKE ?)"
-            query = f"SELECT id, body FROM task WHERE NOT ({parts}) ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own words
-            return list(db.execute(query, (_SUBTASK, _REVIEW, _OF_NOBODY, limit)))
-
-        rows = await self.database.read(work)
-        return await self._rows([row for row in rows if _is_readable(row)])
+        return (await self.listed(Wanted(), limit))[0]
 
     async def take(self, attempt: str) -> int:
         """See `Store.take`."""
@@ -119,26 +112,20 @@ class SqlStore:
         rows = await self.database.read(lambda db: db.execute(query, (attempt, *kinds)).fetchall())
         return [Record(*row) for row in rows]
 
-    async def listed(self, before: str, among: Sequence[str] | None, limit: int) -> tuple[Sequence[TaskRow], str]:
-        """Tasks with an id below `before` (empty: from the newest on), the newest first, without subtasks; of these
-        repositories (as in `Task.repository`), None for all. With the id before which it goes on; empty at the end."""
-        from midwatch.engine.store.records import canonical
+    async def listed(self, wanted: Wanted, limit: int) -> tuple[Sequence[TaskRow], str]:
+        """At most `limit` tasks, the newest first, with the id before which it goes on; empty at the end. One damaged
+        record hides no other; asked for by its id, it says what is wrong."""
 
-        known = [f'"repository":{canonical(location)}' for location in among or ()]
-        marks = " OR ".join("body LIKE ? ESCAPE '\\'" for _ in known) or "1 = 0"
-        of = "" if among is None else f" AND ({marks})"
-        values = [f"%{_literally(text)}%" for text in known]
+        def work(db: Connection) -> tuple[list[TaskRow], str]:
+            ids, more = found(db, wanted, limit)
+            bodies: list[tuple[str, str]] = []
+            for part in _parts(ids):
+                query = f"SELECT id, body FROM task WHERE id IN ({_marks(part)}) ORDER BY id DESC"  # noqa: S608
+                bodies += db.execute(query, part).fetchall()
+            return _rows(db, [row for row in bodies if _is_readable(row)]), more
 
-        def work(db: Connection) -> list[tuple[str, str]]:
-            query = "SELECT id, body FROM task WHERE id < ? AND body NOT LIKE ?"
-            return list(
-                db.execute(f"{query}{of} ORDER BY id DESC LIMIT ?", (before or _LAST, _SUBTASK, *values, limit))
-            )
-
-        found = await self.database.read(work)
-        rows = await self._rows([row for row in found if _is_readable(row)])
-        more = found[-1][0] if len(found) == limit else ""
-        return [row for row in rows if among is None or row.task.repository in among], more
+        rows, more = await self.database.read(work)
+        return [row for row in rows if wanted.among is None or row.task.repository in wanted.among], more
 
     async def state(self, attempt: str) -> AttemptState:
         """See `Store.state`."""
@@ -177,16 +164,6 @@ class SqlStore:
         """See `Store.close`."""
         await self.database.close()
 
-    async def _rows(self, rows: Sequence[tuple[str, str]]) -> list[TaskRow]:
-        def work(db: Connection) -> list[TaskRow]:
-            query = f"SELECT {_ATTEMPT} FROM attempt WHERE task = ? ORDER BY number"  # noqa: S608 - our own words
-            return [
-                TaskRow(_task(name, body), tuple(AttemptState(*a) for a in db.execute(query, (name,))))
-                for name, body in rows
-            ]
-
-        return await self.database.read(work)
-
     async def _records(self, attempt: str, after: int, limit: int = _ALL) -> list[Record]:
         from midwatch.engine.store.records import Record
 
@@ -201,9 +178,10 @@ def insert(db: Connection, task: Task, begun: Sequence[Any] = ()) -> None:
     """What `Store.create` keeps, inside a transaction that may keep more."""
     from midwatch.engine.store.records import canonical
 
+    part = task.kind == "subtask" or (task.kind == "review" and task.parent != "")
     made = db.execute(
-        "INSERT INTO task (id, created, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (task.id, task.created, canonical(to_json(task))),
+        "INSERT INTO task (id, created, body, place, part) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (task.id, task.created, canonical(to_json(task)), place(task.repository), int(part)),
     )
     if not made.rowcount:
         return
@@ -233,13 +211,29 @@ def _add(db: Connection, attempt: str, at: tuple[int, int, str], bodies: Sequenc
     return sealed
 
 
+def _rows(db: Connection, rows: Sequence[tuple[str, str]]) -> list[TaskRow]:
+    attempts: dict[str, list[AttemptState]] = {name: [] for name, _ in rows}
+    for part in _parts([name for name, _ in rows]):
+        query = f"SELECT task, {_ATTEMPT} FROM attempt WHERE task IN ({_marks(part)}) ORDER BY task, number"  # noqa: S608
+        for name, *state in db.execute(query, part):
+            attempts[name].append(AttemptState(*state))
+    return [TaskRow(_task(name, body), tuple(attempts[name])) for name, body in rows]
+
+
+def _parts(names: Sequence[str]) -> list[Sequence[str]]:
+    return [names[at : at + _AT_ONCE] for at in range(0, len(names), _AT_ONCE)]
+
+
+def _marks(part: Sequence[str]) -> str:
+    return ", ".join("?" for _ in part)
+
+
 def _literally(text: str) -> str:
     """As LIKE takes it with a backslash for its ESCAPE."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _is_readable(row: tuple[str, str]) -> bool:
-    """One damaged record must not hide all the others; asked for by its id, it says what is wrong."""
     try:
         _task(*row)
     except StoreError:

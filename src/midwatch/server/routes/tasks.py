@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from midwatch import reading, wiring
+from midwatch.engine.store.listing import Wanted
 from midwatch.server import submitting, views
 from midwatch.server.answers import EvidenceAnswer, PullRequestAnswer, TaskAnswer, TaskLine, Tasks
 from midwatch.server.asked import TaskAsked, TaskId, Word
@@ -15,8 +16,10 @@ from midwatch.server.service import Visit, Visiting, Wanted
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
-MOST_LOOKS = 10
+MOST_LOOKS = 3
 """Pages that are looked through for one that is answered, where not every task is wanted."""
+_BY_TURN = {"waiting": "queued", "running": "running", "failed": "failed", "cancelled": "cancelled", "paused": "paused"}
+"""Words for how a task stands, by how its newest turn does; the others are said of tasks whose turn is done."""
 _DIFF = {"text/x-diff": {"schema": {"type": "string"}}}
 
 
@@ -44,17 +47,16 @@ async def listed(
         among = [(await visiting.repository(repository, "viewer")).location]
     found: list[TaskLine] = []
     for _ in range(MOST_LOOKS):
-        lines, before = await _lines(visiting, before, among, ids, limit - len(found))
+        wanted = Wanted(before, among, _BY_TURN.get(status, "done") if status else "")
+        lines, before = await _lines(visiting, wanted, ids, limit - len(found))
         found += [line for line in lines if status in ("", line.status)]
         if len(found) >= limit or not before:
             break
     return Tasks(tasks=found, next=before or None)
 
 
-async def _lines(
-    visiting: Visit, before: str, among: list[str] | None, ids: dict[str, str], limit: int
-) -> tuple[list[TaskLine], str]:
-    rows, more = await visiting.service.home.store.listed(before, among, limit)
+async def _lines(visiting: Visit, wanted: Wanted, ids: dict[str, str], limit: int) -> tuple[list[TaskLine], str]:
+    rows, more = await visiting.service.home.store.listed(wanted, limit)
     turns = await visiting.service.turns.of_tasks([row.task.id for row in rows])
     return [views.task_line(row, turns.get(row.task.id), ids) for row in rows], more
 

@@ -7,7 +7,7 @@ INTEGER and REAL, for what may become large.
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts, budgets, turns
+from midwatch.engine.database.migrations import accounts, budgets, places, turns
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -47,6 +47,8 @@ STEPS: tuple[str, ...] = (
     turns.STEP,
     # budgets: caps, spending, reservations
     budgets.STEP,
+    # where tasks belong
+    places.STEP,
 )
 
 
@@ -57,4 +59,5 @@ def statements(step: str) -> list[str]:
 
 def for_postgresql(statement: str) -> str:
     """The same for PostgreSQL: text in the order of its bytes, as SQLite has it."""
+    statement = statement.replace("instr(", "strpos(")
     return statement.replace("WITHOUT ROWID", "").replace("BLOB", "BYTEA").replace(" TEXT", ' TEXT COLLATE "C"')
