@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.database.base import Database
 from midwatch.engine.database.migrations import for_postgresql, places, statements
@@ -94,3 +95,13 @@ async def test_tasks_that_stand_in_one_way_are_found_among_many_that_do_not(
     assert sorted(last) == [task.id for task in tasks[1:]]
     assert {last[tasks[n].id].status for n in (1, 7)} == {"queued"}
     assert (last[tasks[2].id].status, last[tasks[7].id].number) == ("cancelled", 2)
+
+
+async def test_a_task_is_found_by_the_beginning_of_its_id_in_small_and_in_capital_letters(database: Database) -> None:
+    store, task = SqlStore(database), samples.task()
+    await store.create(task)
+    for prefix in (task.id[:9], task.id[:9].upper(), f"{task.id}.1"):
+        assert (await store.find(prefix)).task == task
+    for wrong in (f"{task.id[:8]}%", f"{task.id[:8]}_", "~", "\0", "é"):
+        with pytest.raises(InputError, match="there is no task"):
+            await store.find(wrong)

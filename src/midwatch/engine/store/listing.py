@@ -10,7 +10,7 @@ from midwatch.engine.database.migrations.places import LONGEST
 
 MOST_LOOKED_AT = 1000
 """Tasks of one look, where not every one is wanted."""
-_LAST = "~"
+AFTER_ALL = "~"
 """Comes after every id."""
 _NEWEST = "LEFT JOIN turn t ON t.task = k.id AND t.number = (SELECT max(n.number) FROM turn n WHERE n.task = k.id)"
 
@@ -31,15 +31,16 @@ def found(db: Connection, wanted: Wanted, limit: int) -> tuple[list[str], str]:
     """At most `limit` ids, and the id before which it goes on; empty at the end. There may be fewer where a look came
     to its end before."""
     looked = MOST_LOOKED_AT if wanted.turn else limit
-    ids, values = "SELECT id FROM task WHERE part = 0 AND id < ?", [wanted.before or _LAST]
+    ids, values = "SELECT id FROM task WHERE part = 0 AND id < ?", [wanted.before or AFTER_ALL]
     if wanted.among is not None:
         ids += f" AND place IN ({', '.join('?' for _ in wanted.among)})"
         values += [place(repository) for repository in wanted.among]
     if wanted.among is not None and not wanted.among:
         return [], ""
     ids += " ORDER BY id DESC LIMIT ?"
-    query = f"SELECT k.id, t.status FROM ({ids}) k {_NEWEST} ORDER BY k.id DESC" if wanted.turn else ids
-    rows = db.execute(query, (*values, looked)).fetchall()
+    if wanted.turn:
+        ids = f"SELECT k.id, t.status FROM ({ids}) k {_NEWEST} ORDER BY k.id DESC"  # noqa: S608 - our own words
+    rows = db.execute(ids, (*values, looked)).fetchall()
     matching = [row[0] for row in rows if not wanted.turn or row[1] in (wanted.turn, None)]
     if len(matching) >= limit:
         return matching[:limit], matching[limit - 1]

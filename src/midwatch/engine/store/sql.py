@@ -13,7 +13,7 @@ from midwatch.domain.ids import attempt_id, task_of
 from midwatch.domain.task import Task
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.store.base import AttemptState, TaskRow
-from midwatch.engine.store.listing import Wanted, found, place
+from midwatch.engine.store.listing import AFTER_ALL, Wanted, found, place
 
 if TYPE_CHECKING:
     from midwatch.domain.events import Event
@@ -41,14 +41,15 @@ class SqlStore:
 
     async def find(self, prefix: str) -> TaskRow:
         """See `Store.find`."""
-        wanted = task_of(prefix)
+        wanted = task_of(prefix).lower()
 
-        def work(db: Connection) -> list[tuple[str, str]]:
-            pattern = _literally(wanted) + "%"
-            rows = db.execute("SELECT id, body FROM task WHERE id LIKE ? ESCAPE '\\' ORDER BY id LIMIT 6", (pattern,))
-            return list(rows)
+        def work(
+            db: Connection,
+        ) -> list[tuple[str, str]]:  # by the index: LIKE differs between databases, and looks at all
+            query = "SELECT id, body FROM task WHERE id >= ? AND id < ? ORDER BY id LIMIT 6"
+            return list(db.execute(query, (wanted, wanted + AFTER_ALL)))
 
-        rows = await self.database.read(work) if wanted.isascii() and wanted else []
+        rows = await self.database.read(work) if wanted.isascii() and wanted.isalnum() else []
         exact = [row for row in rows if row[0] == wanted]
         rows = exact or rows
         if not rows:
@@ -122,7 +123,7 @@ class SqlStore:
             for part in _parts(ids):
                 query = f"SELECT id, body FROM task WHERE id IN ({_marks(part)}) ORDER BY id DESC"  # noqa: S608
                 bodies += db.execute(query, part).fetchall()
-            return _rows(db, [row for row in bodies if _is_readable(row)]), more
+            return _rows(db, bodies, damaged=True), more
 
         rows, more = await self.database.read(work)
         return [row for row in rows if wanted.among is None or row.task.repository in wanted.among], more
@@ -211,13 +212,15 @@ def _add(db: Connection, attempt: str, at: tuple[int, int, str], bodies: Sequenc
     return sealed
 
 
-def _rows(db: Connection, rows: Sequence[tuple[str, str]]) -> list[TaskRow]:
+def _rows(db: Connection, rows: Sequence[tuple[str, str]], *, damaged: bool = False) -> list[TaskRow]:
+    """With their attempts. Those that are `damaged` are left out, or raise StoreError."""
     attempts: dict[str, list[AttemptState]] = {name: [] for name, _ in rows}
     for part in _parts([name for name, _ in rows]):
         query = f"SELECT task, {_ATTEMPT} FROM attempt WHERE task IN ({_marks(part)}) ORDER BY task, number"  # noqa: S608
         for name, *state in db.execute(query, part):
             attempts[name].append(AttemptState(*state))
-    return [TaskRow(_task(name, body), tuple(attempts[name])) for name, body in rows]
+    read = [(name, _readable(name, body) if damaged else _task(name, body)) for name, body in rows]
+    return [TaskRow(task, tuple(attempts[name])) for name, task in read if task is not None]
 
 
 def _parts(names: Sequence[str]) -> list[Sequence[str]]:
@@ -228,17 +231,11 @@ def _marks(part: Sequence[str]) -> str:
     return ", ".join("?" for _ in part)
 
 
-def _literally(text: str) -> str:
-    """As LIKE takes it with a backslash for its ESCAPE."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _is_readable(row: tuple[str, str]) -> bool:
+def _readable(name: str, body: str) -> Task | None:
     try:
-        _task(*row)
+        return _task(name, body)
     except StoreError:
-        return False
-    return True
+        return None
 
 
 def _task(name: str, body: str) -> Task:

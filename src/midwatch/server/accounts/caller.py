@@ -12,7 +12,6 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from midwatch.engine.accounts.words import SCOPES, Role, Scope, includes, scope_for
 from midwatch.server.problems import Problem
 
-
 Right = tuple[str, Role, str]
 """The repository's id (empty for the whole server), the role on it, and what was asked for (see `require`)."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from midwatch import reading, wiring
-from midwatch.engine.store.listing import Wanted
+from midwatch.engine.store import listing
 from midwatch.server import submitting, views
 from midwatch.server.answers import EvidenceAnswer, PullRequestAnswer, TaskAnswer, TaskLine, Tasks
 from midwatch.server.asked import TaskAsked, TaskId, Word
@@ -47,16 +47,16 @@ async def listed(
         among = [(await visiting.repository(repository, "viewer")).location]
     found: list[TaskLine] = []
     for _ in range(MOST_LOOKS):
-        wanted = Wanted(before, among, _BY_TURN.get(status, "done") if status else "")
-        lines, before = await _lines(visiting, wanted, ids, limit - len(found))
+        page = listing.Wanted(before, among, _BY_TURN.get(status, "done") if status else "")
+        lines, before = await _lines(visiting, page, ids, limit - len(found))
         found += [line for line in lines if status in ("", line.status)]
         if len(found) >= limit or not before:
             break
     return Tasks(tasks=found, next=before or None)
 
 
-async def _lines(visiting: Visit, wanted: Wanted, ids: dict[str, str], limit: int) -> tuple[list[TaskLine], str]:
-    rows, more = await visiting.service.home.store.listed(wanted, limit)
+async def _lines(visiting: Visit, page: listing.Wanted, ids: dict[str, str], limit: int) -> tuple[list[TaskLine], str]:
+    rows, more = await visiting.service.home.store.listed(page, limit)
     turns = await visiting.service.turns.of_tasks([row.task.id for row in rows])
     return [views.task_line(row, turns.get(row.task.id), ids) for row in rows], more
 
