@@ -67,7 +67,7 @@ async def test_tasks_turns_workers_and_the_queues_age_are_counted(tmp_path: Path
             db.execute("INSERT INTO worker VALUES ('w', 'h', '1-1', 1, '', 0, 0)")
 
         await api.database.write(change)
-        await turns.again(tasks[2], "retry")
+        await turns.again(tasks[2], "choose")
         found = read((await scrape(ada, api)).content)
         assert {k: v for k, v in found.items() if k.startswith("midwatch_turns") and v} == {
             "midwatch_turns{state=queued}": 3, "midwatch_turns{state=running}": 1, "midwatch_turns{state=done}": 1,
