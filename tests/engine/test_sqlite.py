@@ -212,11 +212,11 @@ async def test_writes_that_wait_are_committed_together_and_each_gets_its_own_ans
 
     def kept(number: int) -> Callable[[Connection], int]:
         def work(db: Connection) -> int:
-            db.execute("INSERT INTO task VALUES (?, '', '')", (f"t{number}",))
+            db.execute("INSERT INTO task (id, created, body) VALUES (?, '', '')", (f"t{number}",))
             if number % 5 == 3:
                 raise InputError(f"not {number}", "")
             if number % 5 == 4 and refused:
-                db.execute("INSERT INTO task VALUES (?, '', '')", (f"t{number}",))  # which the database refuses
+                db.execute("INSERT INTO task (id, created, body) VALUES (?, '', '')", (f"t{number}",))  # refused
             return number
 
         return work

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -163,3 +165,26 @@ async def test_whoever_may_not_see_an_attempt_any_more_is_let_go(
         await attempt.say("not for them")
         rest = [line async for line in lines]
     assert not any("not for them" in line or line.startswith("event: end") for line in rest)
+
+
+async def test_a_user_follows_so_many_attempts_at_once_and_all_together_so_many(
+    api: Api, ada: httpx2.AsyncClient, attempt: Attempt
+) -> None:
+    seats, url = api.app.state.service.seats, f"/attempts/{attempt.name}/events"
+    seats._of_user, seats._most = 2, 3
+    async with contextlib.AsyncExitStack() as followed, api.as_user("root", admin=True) as root:
+
+        async def follow(client: httpx2.AsyncClient) -> httpx2.Response:
+            return await followed.enter_async_context(client.stream("GET", url, headers=STREAM))
+
+        assert [(await follow(ada)).status_code for _ in range(2)] == [200, 200]
+        refused = await follow(ada)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "15")
+        assert "streams_per_user" in json.loads(await refused.aread())["mend"]
+        assert [(await follow(root)).status_code for _ in range(2)] == [200, 429]
+        assert (await ada.get(url)).status_code == 200  # a page needs none
+    async with asyncio.timeout(60):
+        while seats._taken:
+            await asyncio.sleep(0.02)
+    async with api.as_user("eve", admin=True) as eve, eve.stream("GET", url, headers=STREAM) as answer:
+        assert answer.status_code == 200

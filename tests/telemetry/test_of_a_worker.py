@@ -12,6 +12,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from midwatch.domain.errors import InputError
+from midwatch.telemetry.config import TelemetrySettings
+from midwatch.telemetry.opened import opened
 from tests.support.collector import attributes, collecting
 from tests.support.model_server import serving
 from tests.support.office import Office, counting, ended
@@ -75,3 +78,10 @@ async def test_a_worker_logs_counts_and_traces_and_the_next_one_adds_to_the_same
     assert "stopped" in [line["message"] for line in logged]
     assert "Count, as task" not in office.words
     assert not list((office.folder / "state/midwatch/attempts").iterdir())
+
+
+@pytest.mark.parametrize("metrics", [False, True])
+async def test_an_address_for_metrics_that_is_none_is_refused_also_while_they_are_off(metrics: bool) -> None:
+    with pytest.raises(InputError, match="--metrics-listen"):
+        async with opened(TelemetrySettings(metrics=metrics), "nowhere"):
+            pass

@@ -49,4 +49,8 @@ class ServingSettings:
     """Of one caller, before the limit by the second holds."""
     webhook_networks: tuple[str, ...] = ()
     """Networks beside the public internet that webhooks may lead to."""
+    streams: Count = 1000
+    """Attempts that all clients of a process together may follow live at once."""
+    streams_per_user: Count = 100
+    """Those of one user."""
     oidc: OidcSettings = field(default_factory=OidcSettings)

@@ -202,8 +202,15 @@ class Turns:
         """The last turn of each of these tasks that has one."""
 
         def work(db: Connection) -> dict[str, Turn]:
-            found = ((task, newest(db, task)) for task in tasks)
-            return {task: turn for task, turn in found if turn is not None}
+            found: dict[str, Turn] = {}
+            for at in range(0, len(tasks), 500):
+                part = tasks[at : at + 500]
+                query = (
+                    f"SELECT {FIELDS} FROM turn WHERE task IN ({', '.join('?' for _ in part)}) "  # noqa: S608 - ours
+                    "AND number = (SELECT max(n.number) FROM turn n WHERE n.task = turn.task)"
+                )
+                found |= {row[1]: Turn(*row) for row in db.execute(query, part)}
+            return found
 
         return await self.database.read(work)
 

@@ -31,6 +31,7 @@ from midwatch.server.routes import (
     webhooks,
     workers,
 )
+from midwatch.server.seats import Seats
 from midwatch.server.service import Service
 from midwatch.server.streams import Streams
 
@@ -82,6 +83,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         engine=engine,
         repositories=desk.repositories,
         streams=Streams(home.store),
+        seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
         aside=Aside(),
     )
     app.openapi = _document(app)  # type: ignore[method-assign]  # how FastAPI has it replaced

@@ -22,6 +22,7 @@ from midwatch.server.accounts.repeating import Operation, operation
 from midwatch.server.aside import Aside
 from midwatch.server.problems import missing
 from midwatch.server.recorded import Recorded
+from midwatch.server.seats import Seats
 from midwatch.server.streams import Streams
 
 log = logging.getLogger("midwatch.server")
@@ -43,6 +44,7 @@ class Service:
     engine: Engine
     repositories: Repositories
     streams: Streams
+    seats: Seats
     aside: Aside
 
     async def hand(self, turn: Turn) -> Turn:

@@ -11,12 +11,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import uvicorn
 
 from midwatch.domain.errors import InputError
+from midwatch.server.bodies import App
+from midwatch.server.connections import LARGEST_HEAD, Door, Patient, is_local, room
+from midwatch.server.proxies import Behind, Proxies
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -39,7 +43,7 @@ class Address:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     proxy: str = ""
-    """Addresses of proxies whose word on who a client is counts, separated by commas; empty for none."""
+    """Addresses and networks of proxies whose word on who a client is counts, separated by commas; empty for none."""
     insecure: bool = False
     """The person has said that passwords and tokens may cross the network in the clear."""
     handle: int | None = None
@@ -51,7 +55,9 @@ class Address:
         return "https" if self.tls_cert else "http"
 
     def require_safe(self) -> None:
-        """Raises InputError where anybody on the network could read along, unless that was asked for by name."""
+        """Raises InputError where anybody on the network could read along, unless that was asked for by name, and for
+        a proxy's address that is none."""
+        Proxies.of(self.proxy)
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InputError("TLS takes a certificate and its key", "give both --tls-cert and --tls-key")
         if self.tls_cert or self.proxy or self.insecure or is_loopback(self.host):
@@ -135,17 +141,20 @@ async def serve(
         heard.close()
 
 
-def _config(app: FastAPI, address: Address) -> uvicorn.Config:
+def _config(app: App, address: Address, lifespan: Literal["on", "off"] = "on") -> uvicorn.Config:
+    proxies = Proxies.of(address.proxy)
+    door = Door(lambda client: client in proxies or is_local(client), room())
+    clear = address.tls_cert is None and not address.insecure
     config = uvicorn.Config(
-        app,
+        Behind(app, proxies, strict=clear) if proxies.networks else app,  # type: ignore[arg-type]  # the same shape
         log_config=None,
         access_log=False,
         server_header=False,
-        lifespan="on",
+        lifespan=lifespan,
         ws="none",
-        http="h11",  # whose limits on what comes before a body are known
-        proxy_headers=bool(address.proxy),
-        forwarded_allow_ips=address.proxy or None,
+        http=partial(Patient, door=door),  # type: ignore[arg-type]  # what makes a protocol
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        proxy_headers=False,
         ssl_certfile=address.tls_cert,
         ssl_keyfile=address.tls_key,
         timeout_graceful_shutdown=GRACE,

@@ -39,6 +39,8 @@ async def opened(settings: TelemetrySettings, listen: str = "") -> AsyncIterator
     """Log, count and trace as the settings say, while the context lasts. `listen`: `HOST:PORT` instead of the settings'
     for the metrics of this process. Raises InputError for what is not installed and for an address that cannot be
     had."""
+    if listen:  # also where nothing is shown there: it would be told when the metrics are turned on, by a dead worker
+        require_address(listen, "--metrics-listen")
     logs.configure(settings)
     async with AsyncExitStack() as stack:
         metrics = None

@@ -58,7 +58,7 @@ async def test_the_same_key_makes_no_second_task(world: World) -> None:
     assert (other.code, "was used for another request" in other.err) == (2, True)
 
 
-async def test_a_task_is_paused_resumed_and_cancelled_for_good(world: World) -> None:
+async def test_a_task_is_paused_resumed_cancelled_and_taken_up_again(world: World) -> None:
     task = await world.submitted("--priority", "batch", "--after", "2h")
     assert "paused" in (await world.run("pause", task)).out
     attached = await world.run("attach", task)
@@ -68,8 +68,10 @@ async def test_a_task_is_paused_resumed_and_cancelled_for_good(world: World) -> 
     assert [(line["type"], line["state"]) for line in resumed] == [("resume", "queued")]
     assert "cancelled" in (await world.run("cancel", task)).out
     assert json.loads((await world.run("list", "--json")).out)[0]["status"] == "cancelled"
-    again = await world.run("retry", task)
-    assert (again.code, "was cancelled" in again.err, f"midwatch fork {task}" in again.err) == (2, True, True)
+    again = await world.run("resume", task)
+    assert (again.code, "was cancelled" in again.err, f"midwatch retry {task}" in again.err) == (2, True, True)
+    (retried,) = (await world.run("retry", task, "--json")).lines
+    assert (retried["type"], retried["state"]) == ("retry", "queued")
     refused = await world.run("cancel", f"{task}.1")
     assert (refused.code, f"name the task: {task}" in refused.err) == (2, True)
 

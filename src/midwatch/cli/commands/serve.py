@@ -43,7 +43,7 @@ def add_arguments(parser: arguments.Parser) -> None:
         nargs="?",
         const="127.0.0.1,::1",
         default="",
-        help="a proxy there does TLS and says who a client is (default: one on this machine)",
+        help="proxies at these addresses or networks do TLS and say who a client is (default: one on this machine)",
     )
     group.add_argument(
         "--insecure-bind", action="store_true", help="let passwords and tokens cross the network in the clear"

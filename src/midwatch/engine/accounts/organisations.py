@@ -145,7 +145,8 @@ class Organisations:
             before = row[0] if row else ""
             db.execute("DELETE FROM organisation_repository WHERE repository = ?", (repository,))
             if organisation:
-                db.execute("INSERT INTO organisation_repository (repository, organisation) VALUES (?, ?)", (repository, organisation))
+                query = "INSERT INTO organisation_repository (repository, organisation) VALUES (?, ?)"
+                db.execute(query, (repository, organisation))
             write(db, deed, was={"organisation": before}, became={"organisation": organisation})
             return True
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from midwatch.domain.ids import attempt_id, task_of
 from midwatch.domain.task import Task
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.store.base import AttemptState, TaskRow
+from midwatch.engine.store.listing import AFTER_ALL, Wanted, found, place
 
 if TYPE_CHECKING:
     from midwatch.domain.events import Event
@@ -26,13 +26,8 @@ _EVENT = "attempt, seq, kind, version, time, epoch, body, prev, hash"
 _ALL = 1 << 62
 _TASKS = 512
 """Those that were read last are kept: some 4 KiB each."""
-_LAST = "~"
-"""Comes after every id."""
-_ARCHIVED = "EXISTS (SELECT 1 FROM archived WHERE archived.task = task.id)"
-_AMONG = {True: _ARCHIVED, False: f"NOT {_ARCHIVED}"}
-"""Terms of a query over tasks, by whether the archived ones are wanted."""
-_SUBTASK, _REVIEW, _OF_NOBODY = '%"kind":"subtask"%', '%"kind":"review"%', '%"parent":""%'
-"""In the canonical form; the same words inside a text have backslashes before their quotes."""
+_AT_ONCE = 500
+"""Ids in one statement."""
 
 
 class SqlStore:
@@ -50,15 +45,15 @@ class SqlStore:
 
     async def find(self, prefix: str) -> TaskRow:
         """See `Store.find`."""
-        wanted = task_of(prefix)
+        wanted = task_of(prefix).lower()
 
         def work(db: Connection) -> list[tuple[str, str]]:
             exact = list(db.execute("SELECT id, body FROM task WHERE id = ?", (wanted,)))
-            # a range, for which the key is used: LIKE would look at every task
+            # a range, for which the key is used: LIKE would look at every task, and differs between databases
             some = "SELECT id, body FROM task WHERE id >= ? AND id < ? ORDER BY id LIMIT 6"
-            return exact or list(db.execute(some, (wanted, wanted + _LAST)))
+            return exact or list(db.execute(some, (wanted, wanted + AFTER_ALL)))
 
-        rows = await self.database.read(work) if wanted.isascii() and wanted else []
+        rows = await self.database.read(work) if wanted.isascii() and wanted.isalnum() else []
         if not rows:
             if wanted.isascii() and (place := await self._retired(wanted)):
                 raise InputError(
@@ -70,18 +65,12 @@ class SqlStore:
         if len(rows) > 1:
             names = ", ".join(name for name, _ in rows)
             raise InputError(f"{prefix!r} is the start of more than one task id: {names}", "give more of the id")
-        return (await self._rows(rows))[0]
+        return (await self.database.read(lambda db: _rows(db, rows)))[0]
 
     async def recent(self, limit: int = 50, *, archived: bool = False) -> Sequence[TaskRow]:
         """See `Store.recent`."""
 
-        def work(db: Connection) -> list[tuple[str, str]]:
-            terms = f"NOT (body LIKE ? OR (body LIKE ? AND body NOT LIKE ?)) AND {_AMONG[archived]}"
-            query = f"SELECT id, body FROM task WHERE {terms} ORDER BY id DESC LIMIT ?"  # noqa: S608 - our own words
-            return list(db.execute(query, (_SUBTASK, _REVIEW, _OF_NOBODY, limit)))
-
-        rows = await self.database.read(work)
-        return await self._rows([row for row in rows if _is_readable(row)])
+        return (await self.listed(Wanted(archived=archived), limit))[0]
 
     async def take(self, attempt: str) -> int:
         """See `Store.take`."""
@@ -132,29 +121,20 @@ class SqlStore:
         rows = await self.database.read(lambda db: db.execute(query, (attempt, *kinds)).fetchall())
         return [Record(*row) for row in rows]
 
-    async def listed(
-        self, before: str, among: Sequence[str] | None, limit: int, *, archived: bool = False
-    ) -> tuple[Sequence[TaskRow], str]:
-        """Tasks with an id below `before` (empty: from the newest on), the newest first, without subtasks; of these
-        repositories (as in `Task.repository`), None for all; those that are archived, or those that are not. With the
-        id before which it goes on; empty at the end."""
-        from midwatch.engine.store.records import canonical
+    async def listed(self, wanted: Wanted, limit: int) -> tuple[Sequence[TaskRow], str]:
+        """At most `limit` tasks, the newest first, with the id before which it goes on; empty at the end. One damaged
+        record hides no other; asked for by its id, it says what is wrong."""
 
-        known = [f'"repository":{canonical(location)}' for location in among or ()]
-        marks = " OR ".join("body LIKE ? ESCAPE '\\'" for _ in known) or "1 = 0"
-        of = f" AND {_AMONG[archived]}" + ("" if among is None else f" AND ({marks})")
-        values = [f"%{_literally(text)}%" for text in known]
+        def work(db: Connection) -> tuple[list[TaskRow], str]:
+            ids, more = found(db, wanted, limit)
+            bodies: list[tuple[str, str]] = []
+            for part in _parts(ids):
+                query = f"SELECT id, body FROM task WHERE id IN ({_marks(part)}) ORDER BY id DESC"  # noqa: S608
+                bodies += db.execute(query, part).fetchall()
+            return _rows(db, bodies, damaged=True), more
 
-        def work(db: Connection) -> list[tuple[str, str]]:
-            query = "SELECT id, body FROM task WHERE id < ? AND body NOT LIKE ?"
-            return list(
-                db.execute(f"{query}{of} ORDER BY id DESC LIMIT ?", (before or _LAST, _SUBTASK, *values, limit))
-            )
-
-        found = await self.database.read(work)
-        rows = await self._rows([row for row in found if _is_readable(row)])
-        more = found[-1][0] if len(found) == limit else ""
-        return [row for row in rows if among is None or row.task.repository in among], more
+        rows, more = await self.database.read(work)
+        return [row for row in rows if wanted.among is None or row.task.repository in wanted.among], more
 
     async def state(self, attempt: str) -> AttemptState:
         """See `Store.state`."""
@@ -193,24 +173,8 @@ class SqlStore:
         """See `Store.close`."""
         await self.database.close()
 
-    async def _rows(self, rows: Sequence[tuple[str, str]]) -> list[TaskRow]:
-        if not rows:
-            return []
-
-        def work(db: Connection) -> list[TaskRow]:
-            marks = ", ".join("?" for _ in rows)
-            query = f"SELECT {_ATTEMPT}, task FROM attempt WHERE task IN ({marks}) ORDER BY task, number"  # noqa: S608
-            attempts: defaultdict[str, list[AttemptState]] = defaultdict(list)
-            for *state, name in db.execute(query, [name for name, _ in rows]):
-                attempts[name].append(AttemptState(*state))
-            return [TaskRow(_task(name, body), tuple(attempts[name])) for name, body in rows]
-
-        return await self.database.read(work)
-
     async def _retired(self, task_id: str) -> str:
         """The file in which a task lies that was taken out of the database; empty for none."""
-        if not task_id.isascii():
-            return ""
         query = "SELECT place FROM retired WHERE task = ?"
         row = await self.database.read(lambda db: db.execute(query, (task_id,)).fetchone())
         return str(row[0]) if row else ""
@@ -229,9 +193,10 @@ def insert(db: Connection, task: Task, begun: Sequence[Any] = ()) -> None:
     """What `Store.create` keeps, inside a transaction that may keep more."""
     from midwatch.engine.store.records import canonical
 
+    part = task.kind == "subtask" or (task.kind == "review" and task.parent != "")
     made = db.execute(
-        "INSERT INTO task (id, created, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (task.id, task.created, canonical(to_json(task))),
+        "INSERT INTO task (id, created, body, place, part) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (task.id, task.created, canonical(to_json(task)), place(task.repository), int(part)),
     )
     if not made.rowcount:
         return
@@ -261,18 +226,30 @@ def _add(db: Connection, attempt: str, at: tuple[int, int, str], bodies: Sequenc
     return sealed
 
 
-def _literally(text: str) -> str:
-    """As LIKE takes it with a backslash for its ESCAPE."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def _rows(db: Connection, rows: Sequence[tuple[str, str]], *, damaged: bool = False) -> list[TaskRow]:
+    """With their attempts. Those that are `damaged` are left out, or raise StoreError."""
+    attempts: dict[str, list[AttemptState]] = {name: [] for name, _ in rows}
+    for part in _parts([name for name, _ in rows]):
+        query = f"SELECT task, {_ATTEMPT} FROM attempt WHERE task IN ({_marks(part)}) ORDER BY task, number"  # noqa: S608
+        for name, *state in db.execute(query, part):
+            attempts[name].append(AttemptState(*state))
+    read = [(name, _readable(name, body) if damaged else _task(name, body)) for name, body in rows]
+    return [TaskRow(task, tuple(attempts[name])) for name, task in read if task is not None]
 
 
-def _is_readable(row: tuple[str, str]) -> bool:
-    """One damaged record must not hide all the others; asked for by its id, it says what is wrong."""
+def _parts(names: Sequence[str]) -> list[Sequence[str]]:
+    return [names[at : at + _AT_ONCE] for at in range(0, len(names), _AT_ONCE)]
+
+
+def _marks(part: Sequence[str]) -> str:
+    return ", ".join("?" for _ in part)
+
+
+def _readable(name: str, body: str) -> Task | None:
     try:
-        _task(*row)
+        return _task(name, body)
     except StoreError:
-        return False
-    return True
+        return None
 
 
 @lru_cache(_TASKS)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from midwatch import wiring
 from midwatch.server import logs, views
@@ -14,6 +13,7 @@ from midwatch.server.accounts.caller import still_may
 from midwatch.server.answers import AttemptAnswer, Events, Output
 from midwatch.server.asked import AttemptId
 from midwatch.server.problems import answers, conflicting
+from midwatch.server.seats import Seated
 from midwatch.server.service import Visiting
 from midwatch.server.streams import event_json
 
@@ -58,13 +58,9 @@ async def events(
     head = next(state.seq for state in row.attempts if state.attempt == attempt)
     first = min(after if last_event_id is None else last_event_id, head)
     if STREAM in request.headers.get("accept", ""):
-        return StreamingResponse(
-            visiting.service.streams.follow(
-                attempt, first, partial(still_may, request, repository.id if repository else "", "viewer")
-            ),
-            media_type=STREAM,
-            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        )
+        may = partial(still_may, request, repository.id if repository else "", "viewer")
+        followed = visiting.service.streams.follow(attempt, first, may)
+        return Seated(followed, STREAM, visiting.service.seats, visiting.who.user_id)
     records = await visiting.service.home.store.page(attempt, first, limit)
     last = records[-1].seq if records else first
     more = "true" if last < head else "false"

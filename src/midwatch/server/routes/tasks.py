@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from midwatch import reading, wiring
 from midwatch.engine.retention.archived import is_archived
+from midwatch.engine.store import listing
 from midwatch.server import capped, submitting, views
 from midwatch.server.answers import EvidenceAnswer, PullRequestAnswer, TaskAnswer, TaskLine, Tasks
 from midwatch.server.asked import Status, TaskAsked, TaskId, Word
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
-MOST_LOOKS = 10
+MOST_LOOKS = 3
 """Pages that are looked through for one that is answered, where not every task is wanted."""
+_BY_TURN = {"waiting": "queued", "running": "running", "failed": "failed", "cancelled": "cancelled", "paused": "paused"}
+"""Words for how a task stands, by how its newest turn does; the others are said of tasks whose turn is done."""
 _DIFF = {"text/x-diff": {"schema": {"type": "string"}}}
 
 
@@ -50,7 +53,8 @@ async def listed(
         among = [(await visiting.repository(repository, "viewer")).location]
     found: list[TaskLine] = []
     for _ in range(MOST_LOOKS):
-        rows, before = await visiting.service.home.store.listed(before, among, limit - len(found), archived=archived)
+        page = listing.Wanted(before, among, _BY_TURN.get(status, "done") if status else "", archived)
+        rows, before = await visiting.service.home.store.listed(page, limit - len(found))
         lines = await _lines(visiting, rows, ids)
         found += [line for line in lines if status in (None, line.status)]
         if len(found) >= limit or not before:

@@ -7,7 +7,16 @@ that PostgreSQL has too: BIGINT and DOUBLE PRECISION, not INTEGER and REAL, for 
 
 from __future__ import annotations
 
-from midwatch.engine.database.migrations import accounts, archives, budgets, effects, newer, organisations, turns
+from midwatch.engine.database.migrations import (
+    accounts,
+    archives,
+    budgets,
+    effects,
+    newer,
+    organisations,
+    places,
+    turns,
+)
 
 STEPS: tuple[str, ...] = (
     # 1: tasks, attempts and their events (log v1)
@@ -55,6 +64,8 @@ STEPS: tuple[str, ...] = (
     effects.STEP,
     # archived tasks, and those that were taken out of the database
     archives.STEP,
+    # where tasks belong
+    places.STEP,
 )
 
 
@@ -65,4 +76,5 @@ def statements(step: str) -> list[str]:
 
 def for_postgresql(statement: str) -> str:
     """The same for PostgreSQL: text in the order of its bytes, as SQLite has it."""
+    statement = statement.replace("instr(", "strpos(")
     return statement.replace("WITHOUT ROWID", "").replace("BLOB", "BYTEA").replace(" TEXT", ' TEXT COLLATE "C"')

@@ -1,0 +1,60 @@
+"""Which tasks a page shows: looked up in indexes, and never in more than so many tasks at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from midwatch.engine.database.base import Connection
+from midwatch.engine.database.migrations.places import LONGEST
+
+MOST_LOOKED_AT = 1000
+"""Tasks of one look, where not every one is wanted."""
+AFTER_ALL = "~"
+"""Comes after every id."""
+_NEWEST = "LEFT JOIN turn t ON t.task = k.id AND t.number = (SELECT max(n.number) FROM turn n WHERE n.task = k.id)"
+
+_ARCHIVED = "EXISTS (SELECT 1 FROM archived WHERE archived.task = task.id)"
+_AMONG = {True: _ARCHIVED, False: f"NOT {_ARCHIVED}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whole tasks, no parts of others, the newest first."""
+
+    before: str = ""
+    """Only those with ids below this one; empty for all."""
+    among: Sequence[str] | None = None
+    """Only those of these repositories; None for all."""
+    turn: str = ""
+    """Only those whose newest turn stands so, and those without turns; empty for all."""
+    archived: bool = False
+    """Those that are archived, else those that are not."""
+
+
+def found(db: Connection, wanted: Wanted, limit: int) -> tuple[list[str], str]:
+    """At most `limit` ids, and the id before which it goes on; empty at the end. There may be fewer where a look came
+    to its end before."""
+    looked = MOST_LOOKED_AT if wanted.turn else limit
+    ids = f"SELECT id FROM task WHERE part = 0 AND id < ? AND {_AMONG[wanted.archived]}"  # noqa: S608 - our own words
+    values = [wanted.before or AFTER_ALL]
+    if wanted.among is not None:
+        ids += f" AND place IN ({', '.join('?' for _ in wanted.among)})"
+        values += [place(repository) for repository in wanted.among]
+    if wanted.among is not None and not wanted.among:
+        return [], ""
+    ids += " ORDER BY id DESC LIMIT ?"
+    if wanted.turn:
+        ids = f"SELECT k.id, t.status FROM ({ids}) k {_NEWEST} ORDER BY k.id DESC"  # noqa: S608 - our own words
+    rows = db.execute(ids, (*values, looked)).fetchall()
+    matching = [row[0] for row in rows if not wanted.turn or row[1] in (wanted.turn, None)]
+    if len(matching) >= limit:
+        return matching[:limit], matching[limit - 1]
+    return matching, rows[-1][0] if len(rows) == looked else ""
+
+
+def place(repository: str) -> str:
+    """What stands in a task's row for its repository. Two long ones may have the same."""
+    from midwatch.engine.store.records import canonical
+
+    return canonical(repository)[1:-1][:LONGEST]
