@@ -20,9 +20,9 @@ from midwatch.workspace.extras import NOTHING, Wanted
 from midwatch.workspace.found import Lower
 from midwatch.workspace.layout import Files, Plain, Target, Upper, lay_out
 from midwatch.workspace.leftovers import sweep
+from midwatch.workspace.raw import contents
 from midwatch.workspace.repository import Repository
 from midwatch.workspace.scan import FUSED_OPAQUE, OPAQUE
-from midwatch.workspace.raw import contents
 from midwatch.workspace.stored import Difference, difference
 
 PRIVATE = "private"

@@ -1,6 +1,6 @@
-"""Trees of git: how two of them differ, and one being changed, as `git fast-import` changes one: only the folders on the way to a change are read and written.
+"""Trees of git: how two of them differ, and one being changed.
 
-Folders that become empty are left out, as git knows none.
+Only the folders on the way to a change are read and written. As by `git fast-import`, what becomes empty is left out.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Edited:
             folder.delete(rest)
             if folder.name:
                 return  # there was no such thing
-            if folder._there():  # noqa: SLF001 - of the same class
+            if folder._there():
                 self.name = ""
                 return
         self._open.pop(first, None)
@@ -95,6 +95,7 @@ def entries(tree: bytes, width: int) -> list[tuple[bytes, Entry]]:
         place = end + 1 + width
         found.append((first, (mode, tree[end + 1 : place].hex())))
     return found
+
 
 def changes(read: Callable[[str], bytes], old: str, new: str) -> Iterator[tuple[bytes, Entry | None, Entry | None]]:
     """Path, entry before and entry after of each file, link or submodule that differs between two trees; None where

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from midwatch.workspace.found import above
+from midwatch.workspace.raw import Contents
 from midwatch.workspace.scan import OPAQUE
 from midwatch.workspace.stamps import LINK, usual
-from midwatch.workspace.raw import Contents
 from midwatch.workspace.stored import Blobs, Difference
 
 Owner = tuple[int, int] | None

@@ -103,7 +103,7 @@ class Contents:
 def contents(git: Git, instead: Mapping[str, Path] | None = None) -> Iterator[Contents]:
     """Open the store for reading blobs; files that are to be read `instead` of some of them, by blob. Blocks."""
     found = Contents(git, instead or {})
-    with found._held:  # noqa: SLF001 - it is made here
+    with found._held:
         yield found
 
 
