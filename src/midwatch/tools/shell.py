@@ -49,8 +49,8 @@ _SCHEMA = {
 
 _FORM = '{"command": "ls -la", "workdir": "optional/folder", "timeout_seconds": 120}'
 
-# To change the folder a shell is needed that every system has; bash is taken when the box has it. `$1` is the folder, `$2` the command; a
-# command too long for an argument comes on standard input.
+# To change the folder a shell is needed that every system has; bash is taken when the box has it. `$1` is the folder,
+# `$2` the command; a command too long for an argument comes on standard input.
 _START = 'cd -- "$1" || exit 1; if command -v bash >/dev/null 2>&1; then exec bash -c "$2"; fi; exec sh -c "$2"'
 _FROM_INPUT = 'eval "$(cat)"'
 
