@@ -79,7 +79,7 @@ async def _process(environ: Mapping[str, str]) -> AsyncIterator[tuple[int, int]]
 
 @asynccontextmanager
 async def _thread(environ: Mapping[str, str]) -> AsyncIterator[tuple[int, int]]:
-    """On a thread and an event loop of its own, as `midwatch serve` has its worker beside it; its port, and the process."""
+    """On a thread and an event loop of its own, as `midwatch serve` has its worker; its port, and the process."""
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     stopped: list[Any] = []
     loop = asyncio.get_running_loop()
@@ -111,7 +111,7 @@ async def _thread(environ: Mapping[str, str]) -> AsyncIterator[tuple[int, int]]:
 def _table(title: str, found: Mapping[str, Any]) -> None:
     print(f"\n{title}\n\n| | requests | p50, ms | p99, ms | longest, ms |\n|---|---|---|---|---|")
     every = [one for times in found["times"].values() for one in times]
-    for name, times in sorted(found["times"].items()) + [("all", every)]:
+    for name, times in [*sorted(found["times"].items()), ("all", every)]:
         times.sort()
         p50, p99 = (times[math.ceil(part * len(times)) - 1] * 1000 for part in (0.5, 0.99))
         print(f"| {name} | {len(times)} | {p50:.1f} | {p99:.1f} | {times[-1] * 1000:.1f} |")

@@ -65,6 +65,13 @@ class Outcome:
 class History:
     """The events so far, folded. Reading only; `Log` adds the writing."""
 
+    # thousands may be waiting in one process, and a dictionary of so many names takes 2 KiB
+    __slots__ = (
+        "_open", "_opening", "_sent", "_started", "_tail_bytes", "checked", "checkpoint", "commands", "cost_known",
+        "cost_microusd", "events", "items", "last_reply", "mode", "model", "numbers", "outcome", "plan", "proposed",
+        "proposing", "reviewed", "schema", "stopped", "task", "told", "turn_began", "turns", "turns_before", "usage",
+    )  # fmt: skip
+
     def __init__(self, events: Sequence[Event] = ()) -> None:
         self.events: list[Event] = []
         self.task: Task | None = None
@@ -289,6 +296,8 @@ class History:
 
 class Log(History):
     """A history that can grow. Every append is durable when it returns, and refused when the epoch is stale."""
+
+    __slots__ = ("_asked", "_before", "_observer", "_opened", "_questions", "_store", "attempt", "epoch")
 
     def __init__(self, store: Store, attempt: str, epoch: int, observer: Observer) -> None:
         super().__init__()

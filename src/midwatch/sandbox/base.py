@@ -17,6 +17,9 @@ WORKDIR = "/workspace"
 SUPPORT = "/run/midwatch"
 """Read-only programs of ours inside an isolated box (`BoxSpec.support`)."""
 
+SHELL = "midwatch-shell"
+"""The first word of a command that wants bash, or sh in a box that has none."""
+
 
 class Session(Protocol):
     """A command that goes on while others run; its output goes to the sink that `start` was given."""

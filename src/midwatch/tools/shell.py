@@ -11,7 +11,7 @@ from typing import Any
 
 from midwatch.domain.conversation import ToolSpec
 from midwatch.engine.blobs import Blob
-from midwatch.sandbox.base import ExecResult
+from midwatch.sandbox.base import SHELL, ExecResult
 from midwatch.tools import arguments as given
 from midwatch.tools.base import Bench, Tool, ToolResult
 from midwatch.tools.cut import CAP, fit, harmless, one_line
@@ -49,8 +49,8 @@ _SCHEMA = {
 
 _FORM = '{"command": "ls -la", "workdir": "optional/folder", "timeout_seconds": 120}'
 
-# The outer shell is what every system has; bash is taken when the box has it. `$1` is the folder, `$2` the command; a
-# command too long for an argument comes on standard input.
+# To change the folder a shell is needed that every system has; bash is taken when the box has it. `$1` is the folder,
+# `$2` the command; a command too long for an argument comes on standard input.
 _START = 'cd -- "$1" || exit 1; if command -v bash >/dev/null 2>&1; then exec bash -c "$2"; fi; exec sh -c "$2"'
 _FROM_INPUT = 'eval "$(cat)"'
 
@@ -157,6 +157,8 @@ async def _run(request: _Request, bench: Bench) -> ToolResult:
 
 
 def _argv(folder: str, command: str) -> list[str]:
+    if folder == ".":  # a box begins there
+        return [SHELL, "-c", command]
     return ["sh", "-c", _START, "sh", folder if folder.startswith("/") else f"./{folder}", command]
 
 

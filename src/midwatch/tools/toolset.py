@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 
 from midwatch.domain.codec import to_json
 from midwatch.domain.conversation import ToolCall, ToolSpec
@@ -64,5 +65,15 @@ class ToolSet:
 
 
 def default_tools(rules: Rules | None = None) -> ToolSet:
-    """In one order, so that the prefix of a prompt stays the same. `rules` are the person's, on commands."""
+    """In one order, so that the prefix of a prompt stays the same. `rules` are the person's, on commands. The tools
+    keep nothing of an attempt: those without rules share them."""
+    return _made(rules) if rules is not None and rules.rules else _usual()
+
+
+@cache
+def _usual() -> ToolSet:
+    return _made(None)
+
+
+def _made(rules: Rules | None) -> ToolSet:
     return ToolSet((Shell(rules), ApplyPatch(), UpdatePlan(), SessionTool(rules), ReadLog(), ViewImage()))

@@ -1,6 +1,6 @@
-"""Trees of git: how two of them differ, and one being changed, as `git fast-import` changes one: only the folders on the way to a change are read and written.
+"""Trees of git: how two of them differ, and one being changed.
 
-Folders that become empty are left out, as git knows none.
+Only the folders on the way to a change are read and written. As by `git fast-import`, what becomes empty is left out.
 """
 
 from __future__ import annotations

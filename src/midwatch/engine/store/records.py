@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from midwatch.domain.chain import GENESIS, chain_hash
+from midwatch.domain.chain import GENESIS, chain_hash, chain_hash_around
 from midwatch.domain.codec import from_json, to_json
 from midwatch.domain.errors import NewerLog, StoreError
 from midwatch.domain.events import KINDS, Event
@@ -29,9 +29,8 @@ class Record:
     hash: str
 
 
-def canonical(value: Any) -> str:
-    """JSON with sorted keys, no spaces, ASCII only."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+"""A value as JSON with sorted keys, no spaces, ASCII only."""
 
 
 def now() -> str:
@@ -55,10 +54,13 @@ def seal(attempt: str, epoch: int, seq: int, prev: str, bodies: Sequence[Any]) -
     time = now()
     for body in bodies:
         seq += 1
-        value = to_json(body)
-        open_record = Record(attempt, seq, body.kind, body.version, time, epoch, canonical(value), prev, "")
-        digest = record_hash(open_record, value)
-        record = Record(attempt, seq, body.kind, body.version, time, epoch, open_record.body, prev, digest)
+        text = canonical(to_json(body))
+        about = {
+            "attempt": attempt, "seq": seq, "kind": body.kind, "version": body.version, "time": time, "epoch": epoch,
+            "prev": prev,
+        }  # fmt: skip
+        digest = chain_hash_around(about, text)
+        record = Record(attempt, seq, body.kind, body.version, time, epoch, text, prev, digest)
         sealed.append((record, Event(attempt, seq, time, epoch, body, prev, digest)))
         prev = digest
     return sealed

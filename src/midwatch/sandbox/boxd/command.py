@@ -8,6 +8,8 @@ import resource
 
 from . import system
 
+SHELL = b"midwatch-shell"
+"""As in `base`: bash where there is one, else sh."""
 _DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 
 
@@ -53,27 +55,35 @@ class Command:
     def spawn(self, actions: list[Action]) -> int:
         """Start it, in a session of its own, with `actions` on its descriptors (as `os.posix_spawn` takes them) and
         with this process's folder and limits; its pid. Raises OSError that says why it cannot be executed."""
-        name = self.argv[0]
+        if self.argv[0] == SHELL:
+            try:
+                return self._named([b"bash", *self.argv[1:]], actions)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                return self._named([b"sh", *self.argv[1:]], actions)
+        return self._named(self.argv, actions)
+
+    def _named(self, argv: list[bytes], actions: list[Action]) -> int:
+        name = argv[0]
         if b"/" in name:
-            return self._try(name, actions)
+            return self._try(name, argv, actions)
         failure = OSError(errno.ENOENT, "not found")
         for folder in self.environment.get(b"PATH", _DEFAULT_PATH).split(b":"):
             try:
-                return self._try(os.path.join(folder or b".", name), actions)
+                return self._try(os.path.join(folder or b".", name), argv, actions)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except PermissionError as error:
                 failure = error
         raise failure
 
-    def _try(self, path: bytes, actions: list[Action]) -> int:
+    def _try(self, path: bytes, argv: list[bytes], actions: list[Action]) -> int:
         try:
-            return self._spawned(path, self.argv, actions)
+            return self._spawned(path, argv, actions)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
         # A script without a first line that says whose; shells take it for theirs.
-        return self._spawned(b"/bin/sh", [b"sh", path, *self.argv[1:]], actions)
+        return self._spawned(b"/bin/sh", [b"sh", path, *argv[1:]], actions)
 
     def _spawned(self, path: bytes, argv: list[bytes], actions: list[Action]) -> int:
         return start(
