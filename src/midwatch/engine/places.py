@@ -47,8 +47,8 @@ async def ready(database: Database, only: str = "") -> Ready:
     alone where nothing is limited. Those of a later time are left for later."""
 
     def look(db: Connection) -> Ready | None:
-        if limits.kept(db):
-            return None
+        if found := limits.kept(db):
+            return Ready((), limited=True) if only and _hopeless(db, found, only) else None
         query = f"{_READY} AND begin_at <= {db.clock} + ?{' AND id = ?' if only else ''} ORDER BY created, id LIMIT ?"
         values = (SOON, *((only,) if only else ()), MOST)
         return Ready([Turn(*row) for row in db.execute(query, values)], limited=False)
@@ -61,6 +61,17 @@ async def ready(database: Database, only: str = "") -> Ready:
 
     found: Ready | None = await database.read(look)
     return found if found is not None else await database.write(give)
+
+
+def _hopeless(db: Connection, found: Sequence[Limit], turn_id: str) -> bool:
+    """It would get no place now: of many that are submitted together, most need no look at all that wait."""
+    row = db.execute("SELECT owner, repository, priority FROM turn WHERE id = ?", (turn_id,)).fetchone()
+    return row is not None and bool(counted(db, found).full(row[0], row[1])) and row[2] >= _worst(db)
+
+
+def _worst(db: Connection) -> int:
+    """The priority of what is wanted least of all that has a place and is not worked on; 0 for nothing."""
+    return db.execute(f"SELECT max(priority) FROM turn WHERE {PLACED}").fetchone()[0] or 0  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +172,8 @@ class _Round:
         self._workers = [split(row[0]) for row in db.execute("SELECT labels FROM worker")]
 
     def give(self) -> None:
-        """To the lowest priority first; among equals to whoever has the fewest, then to who waits the longest."""
+        """To the lowest priority first; among equals to what has begun, then to whoever has the fewest, then to what
+        waits the longest."""
         self._take_back()
         lines, given = self._lines(), 0
         while lines and given < MOST:
@@ -174,7 +186,7 @@ class _Round:
             lines = [line for line in lines if line]
 
     def _order(self, turn: _Waiting) -> tuple[Any, ...]:
-        return turn.priority, self._room.held["user", turn.owner], turn.created, turn.id
+        return turn.priority, turn.fresh, self._room.held["user", turn.owner], turn.created, turn.id
 
     def _take_back(self) -> None:
         """What has a place, and no worker that may take it any more, waits again: others can use the place."""
@@ -194,7 +206,7 @@ class _Round:
             (soon,),
         ).fetchall()
         lines = []
-        worst = self._db.execute(f"SELECT max(priority) FROM turn WHERE {PLACED}").fetchone()[0] or 0  # noqa: S608
+        worst = _worst(self._db)
         for owner, repository, labels, begun, priority in groups:
             if missing(split(labels), self._workers):
                 continue
