@@ -31,9 +31,6 @@ async def test_limits_are_set_shown_and_taken_away_on_the_servers_machine(progra
     [
         (("--at-once", "4"), "whose limit is it?"),
         (("--all",), "what is to be done?"),
-        (("--all", "--remove", "--at-once", "1"), "what is to be done?"),
-        (("--all", "--remove"), "there is no limit of all"),
-        (("--user", "eve", "--unlimited"), "there is no user eve"),
         (("--repository", "calc", "--unlimited"), "no repository calc is registered"),
         (("--all", "--starts", "many"), "write 30/1h"),
     ],

@@ -150,8 +150,10 @@ def count_starts(db: Connection, room: Room, owner: str, repository: str) -> Non
     for scope, limit in room.of(owner, repository):
         if limit.starts is not None and scope not in room.started:
             where, values = in_scope(scope)
-            query = f"SELECT count(*) FROM turn WHERE started > {db.clock} - ?{where}"  # noqa: S608 - our own words
-            room.started[scope] = int(db.execute(query, (limit.starts.seconds, *values)).fetchone()[0])
+            found = f"SELECT id FROM turn WHERE started > {db.clock} - ?{where} LIMIT ?"  # noqa: S608 - our own words
+            query = f"SELECT count(*) FROM ({found}) begun"  # noqa: S608 - no more than matter
+            row = db.execute(query, (limit.starts.seconds, *values, limit.starts.most)).fetchone()
+            room.started[scope] = int(row[0])
 
 
 def in_scope(scope: Scope) -> tuple[str, tuple[str, ...]]:

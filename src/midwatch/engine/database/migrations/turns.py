@@ -28,6 +28,8 @@ STEP = """
         started DOUBLE PRECISION NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     CREATE INDEX turn_started ON turn (started);
+    CREATE INDEX turn_started_of_owner ON turn (owner, started);
+    CREATE INDEX turn_started_in_repository ON turn (repository, started);
     CREATE INDEX turn_placed ON turn (status, owner, repository, labels)
         WHERE status = 'queued' AND (admitted = round OR handed = round);
     CREATE INDEX turn_unhanded ON turn (status, owner, repository, labels, created)
