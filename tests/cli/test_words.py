@@ -152,3 +152,13 @@ def test_sizes_and_counts_are_short() -> None:
 
 def test_the_worst_text_is_harmless_on_one_line() -> None:
     assert words.line(EVIL) == "red <U+202E>gpj.exe<U+2066> \\xff"
+
+
+def test_what_a_task_waits_for_is_told_with_a_time_of_this_machine() -> None:
+    then = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
+    here = f"{then.astimezone():%Y-%m-%d %H:%M}"
+    assert words.waits("its time", "2026-12-01T02:00:00Z") == f"begins at {here}"
+    assert words.waits("its user has begun 2/1h", "2026-12-01T02:00:00Z").endswith(f" 2/1h, not before {here}")
+    assert words.waits("no worker runs", "") == "no worker runs"
+    assert words.waits("", "") == ""
+    assert "\x1b" not in words.waits("x", "s\x1b[2Joon")  # no time, and nothing for a terminal

@@ -82,7 +82,7 @@ async def test_what_is_ordered_twice_is_run_once_in_the_order_of_priority_and_no
     assert await engine.tidy(0) == 5
 
 
-async def test_what_somebody_waits_for_is_begun_before_a_batch_of_whomever_and_owners_are_taken_from_in_turn(
+async def test_what_somebody_waits_for_is_begun_before_a_batch_of_whomever(
     make: Callable[[], Engine],
 ) -> None:
     engine, works = make(), Works()

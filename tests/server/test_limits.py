@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.engine.workers import Lease
 from tests.server.test_tasks import FILES, submitted
 from tests.support.api import Api, serving
+from tests.support.leases import lives
 from tests.support.place import make_repository
 
 RECIPE = {".midwatch/environment.toml": 'labels = ["big"]\n'}
@@ -29,14 +29,8 @@ async def calc(api: Api, tmp_path: Path) -> str:
     return await api.registered("calc", make_repository(tmp_path / "calc", FILES | RECIPE))
 
 
-async def lives(api: Api, worker: str, *labels: str) -> None:
-    """A worker has a row, as one that has just started."""
-    lease = Lease(worker, lambda: api.database, 4, "1", labels=labels)
-    await api.database.write(lease._register)
-
-
 async def test_what_a_task_demands_and_its_repository_demands_is_shown_with_why_it_waits(api: Api, calc: str) -> None:
-    await lives(api, "one", "big")
+    await lives(api.database, "one", "big")
     async with api.as_user("ada", {calc: "member"}) as ada, api.as_user("root", admin=True) as root:
         task = await submitted(ada, labels=["gpu", "arch=arm64"])
         shown = (await ada.get(f"/tasks/{task}")).json()
@@ -44,7 +38,7 @@ async def test_what_a_task_demands_and_its_repository_demands_is_shown_with_why_
         assert shown["waits_for"] == shown["turn"]["waits_for"] == "no worker with labels arch=arm64, gpu"
         (line,) = (await ada.get("/tasks")).json()["tasks"]
         assert (line["status"], line["waits_for"]) == ("waiting", "no worker with labels arch=arm64, gpu")
-        await lives(api, "two", "arch=arm64", "big", "gpu")
+        await lives(api.database, "two", "arch=arm64", "big", "gpu")
         assert (await ada.get(f"/tasks/{task}")).json()["waits_for"] == ""
         found = {worker["id"]: worker["labels"] for worker in (await root.get("/workers")).json()["workers"]}
         assert found == {"one": ["big"], "two": ["arch=arm64", "big", "gpu"]}
@@ -53,7 +47,7 @@ async def test_what_a_task_demands_and_its_repository_demands_is_shown_with_why_
 
 
 async def test_a_task_with_a_time_waits_for_it_until_it_is_resumed(api: Api, calc: str) -> None:
-    await lives(api, "one", "big")
+    await lives(api.database, "one", "big")
     then = (datetime.now(UTC) + timedelta(hours=3)).isoformat(timespec="seconds").replace("+00:00", "Z")
     async with api.as_user("ada", {calc: "member"}) as ada:
         task = await submitted(ada, begin_at=then)
@@ -72,7 +66,7 @@ async def test_a_task_with_a_time_waits_for_it_until_it_is_resumed(api: Api, cal
 async def test_an_administrator_limits_users_and_repositories_and_they_see_what_holds_for_them(
     api: Api, calc: str
 ) -> None:
-    await lives(api, "one", "big")
+    await lives(api.database, "one", "big")
     async with (
         api.as_user("root", admin=True) as root,
         api.as_user("ada", {calc: "maintainer"}) as ada,

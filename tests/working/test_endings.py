@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from midwatch.engine.fake import FakeEngine
 from midwatch.engine.lease import Held
 from midwatch.engine.shift import Shift
 from midwatch.engine.turns import Asked, Turn, Turns
-from midwatch.engine.workers import Terms
+from midwatch.engine.workers import Terms, listed
 from midwatch.sandbox.slots import Slots
 from midwatch.workflows.parts import Inbox
 from midwatch.workflows.postbox import Postbox
@@ -43,7 +43,9 @@ class Desk:
 
     async def work(self) -> None:
         """Until it is told to stop."""
-        options = working.Options(4, Slots(4), Terms(lease=2.0, beat=0.1), lambda *note: self.notes.append(note))
+        options = working.Options(
+            4, Slots(4), Terms(lease=2.0, beat=0.1), lambda *note: self.notes.append(note), labels=("arch=arm64", "gpu")
+        )
         await working.work(self.home, FakeEngine(), options, self.stop)
 
     async def until(self, turn: Turn, *statuses: str) -> Turn:
@@ -177,6 +179,22 @@ async def test_a_turn_that_was_begun_while_the_lease_was_lost_is_not_worked_on_t
     monkeypatch.setattr(working._Worker, "_may_begin", waits)
     turn = await desk.until(await desk.turns.submit(samples.task()), "done")
     assert (begun, turn.round) == ([turn.task], 2)
+
+
+async def test_a_worker_says_what_it_has_and_leaves_what_demands_more_where_it_is(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        pass
+
+    plays(monkeypatch, play)
+    more = await desk.turns.submit(replace(samples.task(), labels=("big", "gpu")))
+    able = await desk.turns.submit(replace(samples.task(), labels=("gpu",)))
+    await desk.until(able, "done")
+    assert (await desk.turns.get(more.id)).status == "queued"
+    (worker,) = await listed(desk.home.store.database)
+    assert worker.labels == ("arch=arm64", "gpu")
+    assert any(note.endswith("has the labels arch=arm64,gpu") for _, note in desk.notes)
 
 
 async def test_a_turn_whose_beginning_went_wrong_is_begun_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

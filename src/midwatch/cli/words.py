@@ -164,7 +164,10 @@ def age(time: str, now: datetime | None = None) -> str:
 
 def waits(why: str, until: str) -> str:
     """What a task waits for, as a server tells it; `until` is UTC, ISO 8601, or empty."""
-    time = datetime.fromisoformat(until).astimezone().strftime("%Y-%m-%d %H:%M") if until else ""
+    try:
+        time = datetime.fromisoformat(until).astimezone().strftime("%Y-%m-%d %H:%M") if until else ""
+    except (ValueError, OverflowError):  # a server may send anything
+        time = line(until)
     if why == "its time":
         return f"begins at {time}"
     return line(why) + (f", not before {time}" if time else "")

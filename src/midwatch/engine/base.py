@@ -22,7 +22,7 @@ class Order:
     run: str
     """Its name. Ordered twice it is run once."""
     owner: str = ""
-    """Whose it is: of those with the same priority, owners are taken from in turn."""
+    """Whose it is: among those with the same priority, the owner to take from is drawn by lot."""
     priority: int = 1
     """1 and up; the lower is taken first."""
     delay: float = 0.0

@@ -25,8 +25,8 @@ AGED = 3600.0
 """Seconds after which what waits for a place has the first priority, so that others never keep it waiting for good."""
 MOST = 500
 """Turns that are looked at, and places that are given, at once."""
-HELD = "(status = 'running' OR (status = 'queued' AND (admitted = round OR handed = round)))"
-"""A turn has a place."""
+PLACED = "status = 'queued' AND (admitted = round OR handed = round)"
+"""A turn has a place and is not being worked on. An index has this condition, word for word."""
 WAITS = "status = 'queued' AND admitted < round AND handed < round"
 _READY = f"SELECT {FIELDS} FROM turn WHERE status = 'queued' AND handed < round"  # noqa: S608 - our own words
 Scope = tuple[str, str]
@@ -47,8 +47,8 @@ async def ready(database: Database, only: str = "") -> Ready:
     alone where nothing is limited. Those of a later time are left for later."""
 
     def look(db: Connection) -> Ready | None:
-        if limits.kept(db):
-            return None
+        if found := limits.kept(db):
+            return Ready((), limited=True) if only and _hopeless(db, found, only) else None
         query = f"{_READY} AND begin_at <= {db.clock} + ?{' AND id = ?' if only else ''} ORDER BY created, id LIMIT ?"
         values = (SOON, *((only,) if only else ()), MOST)
         return Ready([Turn(*row) for row in db.execute(query, values)], limited=False)
@@ -61,6 +61,17 @@ async def ready(database: Database, only: str = "") -> Ready:
 
     found: Ready | None = await database.read(look)
     return found if found is not None else await database.write(give)
+
+
+def _hopeless(db: Connection, found: Sequence[Limit], turn_id: str) -> bool:
+    """It would get no place now: of many that are submitted together, most need no look at all that wait."""
+    row = db.execute("SELECT owner, repository, priority FROM turn WHERE id = ?", (turn_id,)).fetchone()
+    return row is not None and bool(counted(db, found).full(row[0], row[1])) and row[2] >= _worst(db)
+
+
+def _worst(db: Connection) -> int:
+    """The priority of what is wanted least of all that has a place and is not worked on; 0 for nothing."""
+    return db.execute(f"SELECT max(priority) FROM turn WHERE {PLACED}").fetchone()[0] or 0  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,11 @@ class Room:
                 found.append(((scope, name), limit))
         return found
 
+    def left(self, owner: str, repository: str) -> int:
+        """How many turns more may be under way at the same time, MOST at most."""
+        most = [(limit.at_once, self.held[scope]) for scope, limit in self.of(owner, repository)]
+        return max(0, min([MOST, *(at_once - held for at_once, held in most if at_once is not None)]))
+
     def full(self, owner: str, repository: str) -> list[Scope]:
         """Those that allow no further turn at the same time."""
         return [
@@ -122,9 +138,10 @@ class Room:
 def counted(db: Connection, found: Sequence[Limit]) -> Room:
     """The room that there is now, but for starts, which `count_starts` adds for those that it is asked for."""
     room = Room({(limit.scope, limit.name): limit for limit in found})
-    query = f"SELECT owner, repository, count(*) FROM turn WHERE status IN ('queued', 'running') AND {HELD} GROUP BY owner, repository"  # noqa: S608, E501 - our own words
-    for owner, repository, number in db.execute(query):
-        room.take(owner, repository, start=False, by=number)
+    for condition in ("status = 'running'", PLACED):
+        query = f"SELECT owner, repository, count(*) FROM turn WHERE {condition} GROUP BY owner, repository"  # noqa: S608
+        for owner, repository, number in db.execute(query):
+            room.take(owner, repository, start=False, by=number)
     return room
 
 
@@ -133,8 +150,10 @@ def count_starts(db: Connection, room: Room, owner: str, repository: str) -> Non
     for scope, limit in room.of(owner, repository):
         if limit.starts is not None and scope not in room.started:
             where, values = in_scope(scope)
-            query = f"SELECT count(*) FROM turn WHERE started > {db.clock} - ?{where}"  # noqa: S608 - our own words
-            room.started[scope] = int(db.execute(query, (limit.starts.seconds, *values)).fetchone()[0])
+            found = f"SELECT id FROM turn WHERE started > {db.clock} - ?{where} LIMIT ?"  # noqa: S608 - our own words
+            query = f"SELECT count(*) FROM ({found}) begun"  # noqa: S608 - no more than matter
+            row = db.execute(query, (limit.starts.seconds, *values, limit.starts.most)).fetchone()
+            room.started[scope] = int(row[0])
 
 
 def in_scope(scope: Scope) -> tuple[str, tuple[str, ...]]:
@@ -155,7 +174,8 @@ class _Round:
         self._workers = [split(row[0]) for row in db.execute("SELECT labels FROM worker")]
 
     def give(self) -> None:
-        """To the lowest priority first; among equals to whoever has the fewest, then to who waits the longest."""
+        """To the lowest priority first; among equals to what has begun, then to whoever has the fewest, then to what
+        waits the longest."""
         self._take_back()
         lines, given = self._lines(), 0
         while lines and given < MOST:
@@ -168,13 +188,11 @@ class _Round:
             lines = [line for line in lines if line]
 
     def _order(self, turn: _Waiting) -> tuple[Any, ...]:
-        return turn.priority, self._room.held["user", turn.owner], turn.created, turn.id
+        return turn.priority, turn.fresh, self._room.held["user", turn.owner], turn.created, turn.id
 
     def _take_back(self) -> None:
         """What has a place, and no worker that may take it any more, waits again: others can use the place."""
-        query = (
-            f"SELECT id, round, owner, repository, labels FROM turn WHERE status = 'queued' AND labels <> '' AND {HELD}"  # noqa: S608 - our own words
-        )
+        query = f"SELECT id, round, owner, repository, labels FROM turn WHERE {PLACED} AND labels <> ''"  # noqa: S608 - our own words
         for name, number, owner, repository, labels in self._db.execute(query).fetchall():
             if missing(split(labels), self._workers) and self._put_back(name, number):
                 self._room.take(owner, repository, start=False, by=-1)
@@ -185,21 +203,25 @@ class _Round:
         due = f"{WAITS} AND begin_at <= ?"
         soon = self._now + SOON
         groups = self._db.execute(
-            f"SELECT owner, repository, labels, started > 0 FROM turn WHERE {due} "  # noqa: S608 - our own words
+            f"SELECT owner, repository, labels, started > 0, min(priority) FROM turn WHERE {due} "  # noqa: S608 - our own words
             "GROUP BY owner, repository, labels, started > 0",
             (soon,),
         ).fetchall()
         lines = []
-        for owner, repository, labels, begun in groups:
+        worst = _worst(self._db)
+        for owner, repository, labels, begun, priority in groups:
             if missing(split(labels), self._workers):
                 continue
+            most = self._room.left(owner, repository) or int(priority < worst)  # one, to take another's place
+            if not most:
+                continue
+            count_starts(self._db, self._room, owner, repository)
             rows = self._db.execute(
                 f"SELECT id, round, priority, created, begin_at FROM turn WHERE {due} AND owner = ? "  # noqa: S608
                 f"AND repository = ? AND labels = ? AND started {'>' if begun else '='} 0 "
                 "ORDER BY CASE WHEN created < ? AND begin_at < ? THEN 1 ELSE priority END, created, id LIMIT ?",
-                (soon, owner, repository, labels, self._now - AGED, self._now - AGED, MOST),
+                (soon, owner, repository, labels, self._now - AGED, self._now - AGED, most),
             )
-            count_starts(self._db, self._room, owner, repository)
             lines.append(deque(self._waiting(row, owner, repository, fresh=not begun) for row in rows))
         return [line for line in lines if line]
 
@@ -231,7 +253,7 @@ class _Round:
             term, more = in_scope(scope)
             where, values = where + term, (*values, *more)
         query = (
-            f"SELECT id, round, owner, repository FROM turn WHERE status = 'queued' AND {HELD} "  # noqa: S608
+            f"SELECT id, round, owner, repository FROM turn WHERE {PLACED} "  # noqa: S608
             f"AND priority > ? AND (created >= ? OR begin_at >= ?){where} "
             "ORDER BY priority DESC, created DESC, id DESC LIMIT 1"
         )
@@ -244,5 +266,5 @@ class _Round:
 
     def _put_back(self, turn_id: str, number: int) -> bool:
         """Its next round waits; what the engine has of this one finds nothing to do. False when a worker was faster."""
-        query = f"UPDATE turn SET round = round + 1 WHERE id = ? AND round = ? AND status = 'queued' AND {HELD}"  # noqa: S608
+        query = f"UPDATE turn SET round = round + 1 WHERE id = ? AND round = ? AND {PLACED}"  # noqa: S608
         return self._db.execute(query, (turn_id, number)).rowcount > 0

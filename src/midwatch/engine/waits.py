@@ -11,7 +11,6 @@ from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.limits import Limit
 from midwatch.engine.places import Room, Scope, count_starts, counted, in_scope
 from midwatch.engine.turns import Turn
-from midwatch.engine.workers import Terms
 
 _WHOSE = {"all": "the server", "repository": "its repository", "user": "its user"}
 
@@ -26,23 +25,22 @@ class Wait:
     """Not before; seconds since 1970, 0 for not known."""
 
 
-async def waits(database: Database, turns: Iterable[Turn], terms: Terms | None = None) -> Mapping[str, Wait]:
+async def waits(database: Database, turns: Iterable[Turn]) -> Mapping[str, Wait]:
     """By the turn's id, for those that are queued."""
     queued = [turn for turn in turns if turn.status == "queued"]
-    lease = (terms or Terms()).lease
 
     def work(db: Connection) -> dict[str, Wait]:
-        look = _Look(db, lease)
+        look = _Look(db)
         return {turn.id: look.at(turn) for turn in queued}
 
     return await database.read(work) if queued else {}
 
 
 class _Look:
-    def __init__(self, db: Connection, lease: float) -> None:
+    def __init__(self, db: Connection) -> None:
         self._db = db
         self._now = float(db.execute(f"SELECT {db.clock}").fetchone()[0])
-        rows = db.execute("SELECT labels FROM worker WHERE beat > ?", (self._now - lease,))
+        rows = db.execute("SELECT labels FROM worker WHERE beat > ? - lease", (self._now,))
         self._workers = [split(row[0]) for row in rows]
         self._limits = limits.kept(db)
         self._room: Room | None = None

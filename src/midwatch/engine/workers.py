@@ -124,10 +124,11 @@ class Lease:
         await database.close()
 
     def _register(self, db: Connection) -> None:
-        values = (self.id, processes.host(), processes.me(), self.capacity, self.version, joined(self.labels))
+        mine = (self.id, processes.host(), processes.me(), self.capacity, self.version)
+        values = (*mine, joined(self.labels), self.terms.lease)
         db.execute(
-            "INSERT INTO worker (id, host, process, capacity, version, labels, started, beat) "  # noqa: S608
-            f"VALUES (?, ?, ?, ?, ?, ?, {db.clock}, {db.clock}) ON CONFLICT (id) DO UPDATE SET beat = excluded.beat",
+            "INSERT INTO worker (id, host, process, capacity, version, labels, lease, started, beat) "  # noqa: S608
+            f"VALUES (?, ?, ?, ?, ?, ?, ?, {db.clock}, {db.clock}) ON CONFLICT (id) DO UPDATE SET beat = excluded.beat",
             values,
         )
 

@@ -16,6 +16,7 @@ _LISTS = {
     "checks": 'checks = ["python -m pytest -q"]',
     "setup": 'setup = ["npm ci"]',
     "maintenance": 'maintenance = ["npm install --offline"]',
+    "labels": 'labels = ["gpu"]',
     "lock_files": 'lock_files = ["requirements/*.txt"]',
     "network.setup": '[network]\nsetup = ["preset:python"]',
     "network.agent": '[network]\nagent = ["docs.example.org read-only"]',

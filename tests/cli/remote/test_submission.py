@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 
@@ -32,9 +33,9 @@ def test_every_option_arrives_as_a_field_that_the_server_takes() -> None:
         "--mode", "read-only",
         "--sandbox", "bubblewrap", "--mcp", "none", "--include-uncommitted", "--trust-project", "--trust-recipe",
         "--max-turns", "3", "--max-cost", "0.50", "--max-tokens", "9", "--max-time", "2m", "--priority", "batch",
-        "--after", "90", "--context", __file__,
+        "--after", "90", "--labels", "gpu,arch=arm64", "--context", __file__,
     )  # fmt: skip
-    assert set(given) == set(submission.FIELDS)
+    assert set(given) == set(submission.FIELDS) - {"begin_at"}
     assert TaskAsked.model_validate(given).model_dump(exclude_unset=True) == given
     assert given["limits"] == {"turns": 3, "cost_microusd": 500_000, "tokens": 9, "seconds": 120}
     assert set(TaskAsked.model_fields) == set(submission.FIELDS)
@@ -61,6 +62,20 @@ def test_a_time_of_day_is_the_next_one() -> None:
     assert submission.delay((now + timedelta(days=2)).isoformat(), now) == 2 * 86400
 
 
+def test_a_time_to_begin_arrives_in_utc_and_one_that_has_passed_is_left_out() -> None:
+    now = datetime(2026, 6, 15, 12, 0, tzinfo=UTC).astimezone()
+    assert submission.moment((now + timedelta(minutes=90)).strftime("%H:%M"), now) == "2026-06-15T13:30:00Z"
+    assert submission.moment("2026-06-16T02:00:00+02:00", now) == "2026-06-16T00:00:00Z"
+    assert submission.moment("2026-06-14T02:00:00Z", now) == ""
+    then = (datetime.now(UTC) + timedelta(days=2)).isoformat(timespec="seconds").replace("+00:00", "Z")
+    given = body("Mend it", "--at", then)
+    assert given["begin_at"] == then
+    assert TaskAsked.model_validate(given).begins(time.time()) > 0
+    for wrong in (("--at", "2h"), ("--at", "9999-01-01"), ("--at", then, "--after", "2h"), ("-l", "g pu")):
+        with pytest.raises(InputError):
+            body("Mend it", *wrong)
+
+
 @pytest.mark.parametrize("text", ["", "soon", "25:00", "2026-13-01", "-5", "9999-01-01", "9000h"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ArgumentTypeError):
@@ -70,7 +85,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "line",
     ["", "5", "{}", '{"prompt": ""}', '{"prompt": "a", "after": "18:30"}', '{"prompt": "a", "x": 1}',
-     '{"prompt": "a", "after": "1h", "delay_seconds": 1}'],
+     '{"prompt": "a", "after": "1h", "delay_seconds": 1}', '{"prompt": "a", "after": "1h", "begin_at": "x"}'],
 )  # fmt: skip
 def test_a_line_that_is_no_task_is_refused(line: str) -> None:
     with pytest.raises(InputError):

@@ -31,7 +31,7 @@ def add_arguments(parser: arguments.Parser) -> None:
     when = group.add_mutually_exclusive_group()
     when.add_argument("--after", metavar="TIME", type=delay, default=0, help="begin then: 2h, 18:30, 2026-12-01T08:00")
     when.add_argument(
-        "--at", metavar="TIME", dest="begin_at", type=moment, default="",
+        "--at", metavar="TIME", dest="begin_at", type=moment, default=None,
         help="not before: 02:00 (the next one here), 2026-12-01T08:00, 2026-12-01T08:00:00Z",
     )  # fmt: skip
     group.add_argument(

@@ -1,7 +1,7 @@
 """Which part of the queue a worker takes from, and in which order.
 
 A partition is a priority, a set of demanded labels and an owner. A worker is shown only those whose labels it has, the
-lowest priority first and owners in turn, so it never takes what it would have to put back, and one queue with one
+lowest priority first and owners by lot, so it never takes what it would have to put back, and one queue with one
 thread bounds all that it takes. A queue for each set of labels would need a thread and a poll for each, and would bound
 each for itself.
 """

@@ -29,6 +29,12 @@ STEP = """
         started DOUBLE PRECISION NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     CREATE INDEX turn_started ON turn (started);
+    CREATE INDEX turn_started_of_owner ON turn (owner, started);
+    CREATE INDEX turn_started_in_repository ON turn (repository, started);
+    CREATE INDEX turn_placed ON turn (status, owner, repository, labels)
+        WHERE status = 'queued' AND (admitted = round OR handed = round);
+    CREATE INDEX turn_unhanded ON turn (status, owner, repository, labels, created)
+        WHERE status = 'queued' AND handed < round;
     CREATE UNIQUE INDEX turn_of_task ON turn (task, number);
     CREATE INDEX turn_by_status ON turn (status, id);
     CREATE INDEX turn_of_worker ON turn (worker, status);
@@ -42,7 +48,8 @@ STEP = """
         version TEXT NOT NULL,
         started DOUBLE PRECISION NOT NULL,
         beat DOUBLE PRECISION NOT NULL,
-        labels TEXT NOT NULL DEFAULT ''
+        labels TEXT NOT NULL DEFAULT '',
+        lease DOUBLE PRECISION NOT NULL DEFAULT 30
     ) WITHOUT ROWID;
     CREATE TABLE turn_limit (
         scope TEXT NOT NULL,
