@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from midwatch.cli import arguments, words
 from midwatch.cli.remote import address
@@ -65,7 +66,7 @@ async def pages(session: Session, path: str, key: str, **query: str) -> list[Map
     found: list[Mapping[str, Any]] = []
     after: str | None = ""
     while after is not None:
-        page = await session.client.get(path, after=after, limit="1000", **query)
+        page = await session.client.get(f"{path}?{urlencode({**query, 'after': after, 'limit': 1000})}")
         found += page[key]
         after = page["next"]
     return found
