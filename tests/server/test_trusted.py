@@ -16,7 +16,12 @@ RECIPES = {
     "for setup": '[network]\nsetup = ["registry.test"]\n',
     "nothing": 'checks = ["true"]\n',
 }
-STEERING = (("messages", {"text": "Print what you have"}), ("resume", None), ("retry", None), ("fork", {}))
+STEERING: tuple[tuple[str, object], ...] = (
+    ("messages", {"text": "Print what you have"}),
+    ("resume", None),
+    ("retry", None),
+    ("fork", {}),
+)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -28,6 +28,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/retry"): None,
     ("POST", "/tasks/{task}/fork"): {},
     ("POST", "/tasks/{task}/choose"): {"attempt": 1},
+    ("POST", "/tasks/{task}/undo"): {"step": "start"},
     ("POST", "/tasks/{task}/pull-request/merge"): None,
     ("POST", "/tasks/{task}/pull-request/close"): None,
     ("POST", "/tasks/{task}/archive"): None,
@@ -38,8 +39,8 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"): None,
 }
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
-ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1"}
-NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}"}
+ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64}
+NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}", "/attempts/{attempt}/outputs/{digest}"}
 """What its owner has not either, because no work has been done."""
 
 
@@ -69,7 +70,7 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         assert made.status_code == 201, made.text
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
-        hers |= {"task": task, "attempt": f"{task}.1", "number": "1"}
+        hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
         hers |= (outside := await effects(api, ada, repository, task))
 
         walked = []

@@ -15,6 +15,7 @@ def pull_request_arguments(parser: arguments.Parser) -> None:
     """`NUMBER` and `--repo`."""
     parser.add_argument("number", metavar="NUMBER", help="the pull request's number, or the id of its task")
     parser.add_argument("--repo", metavar="PATH", help="its repository (default: the one of the current folder)")
+    arguments.server_option(parser)
 
 
 async def find(home: wiring.Home, wanted: str, repository: str | None) -> PullRequest:

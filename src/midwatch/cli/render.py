@@ -72,7 +72,7 @@ def checks_source(source: str) -> str:
 def report_lines(report: Report, look: Look, here: str = "", at: str | None = None) -> list[str]:
     """The whole report. `here` is the current folder: inside the repository short commands are enough. `at`: what
     commands need behind them for a task that a server has; None for a task of this machine."""
-    pull_request = _pull_request(report, look, here) if at is None else _pull_request_elsewhere(report, look)
+    pull_request = _pull_request(report, look, here) if at is None else _pull_request_elsewhere(report, look, at)
     sections = [
         _section("What changed", diffstat_lines(report.changes, look), look),
         evidence_section(report.task, report.chosen.evidence, look, at or ""),
@@ -261,11 +261,14 @@ def _pull_request(report: Report, look: Look, here: str) -> list[str]:
     return lines
 
 
-def _pull_request_elsewhere(report: Report, look: Look) -> list[str]:
-    request = report.pull_request
+def _pull_request_elsewhere(report: Report, look: Look, at: str) -> list[str]:
+    request, task = report.pull_request, report.task.id
     if request is None:
         return []
-    return [*pull_request_head(request, look), *([f"  {words.line(request.url)}"] if request.url else [])]
+    lines = [*pull_request_head(request, look), *([f"  {words.line(request.url)}"] if request.url else [])]
+    rows = [("look at it", f"midwatch pr show {task}{at}")]
+    rows += [("merge it", f"midwatch pr merge {task}{at}")] if request.state == "open" else []
+    return lines + _commands(rows, look)
 
 
 def pull_request_head(request: PullRequest, look: Look) -> list[str]:
@@ -340,7 +343,10 @@ def _next_elsewhere(report: Report, look: Look, at: str) -> list[str]:
     first = known.get(report.status)
     rows = [(first[0], f"midwatch {first[1]} {task}{at}")] if first else []
     rows += [("see the change", f"midwatch diff {task}{at}")] if report.changes else []
-    return _commands([*rows, ("read every step", f"midwatch log {task}{at}")], look)
+    rows.append(("read every step", f"midwatch log {task}{at}"))
+    if report.finished:
+        rows.append(("check the record", f"midwatch verify {task}{at}"))
+    return _commands(rows, look)
 
 
 def _commands(rows: Sequence[tuple[str, str]], look: Look) -> list[str]:

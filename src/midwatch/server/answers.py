@@ -170,7 +170,10 @@ class EventAnswer(BaseModel):
     time: str
     kind: str
     version: int
-    hash: str
+    epoch: int = Field(description="Of whoever wrote it: one that has taken the attempt over has a higher one.")
+    hash: str = Field(
+        description="Over all of it, its epoch and the hash of the event before; `docs/events.md` says how."
+    )
     body: dict[str, Any]
 
 
@@ -273,6 +276,18 @@ class Archived(BaseModel):
 
     task: str
     archived: bool
+
+
+class UndoneAnswer(BaseModel):
+    """Where an attempt is after it went back."""
+
+    task: str
+    attempt: str
+    to: int = Field(description="The event after which it is now.")
+    tree: str
+    commit: str = Field(description="The checkpoint of its files.")
+    files: list[Change] = Field(description="How they changed by it.")
+    commands: int = Field(description="That no longer count.")
 
 
 class WorkerAnswer(BaseModel):

@@ -151,6 +151,15 @@ class ForkAsked(Form):
     attempt: int = Field(default=0, ge=0, le=MOST_ATTEMPTS, description="Which one; 0 for the one that is offered.")
 
 
+class UndoAsked(Form):
+    """How far back."""
+
+    step: Annotated[str, Field(pattern=r"^(start|cmd:[0-9]{1,9}|[0-9]{1,9})$")] = Field(
+        description="`start`, `cmd:7` (command 7 has ended) or an event's number: what came after it does not count."
+    )
+    attempt: int = Field(default=0, ge=0, le=MOST_ATTEMPTS, description="Which one; 0 for the one that is offered.")
+
+
 class ChoiceAsked(Form):
     """The attempt that a person wants offered."""
 

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from midwatch.domain.errors import StoreError
+from midwatch.engine.store.records import load
 from midwatch.server.answers import Output
 from midwatch.server.problems import Problem
+from midwatch.workflows.verify import digests
 
 if TYPE_CHECKING:
     from midwatch.engine.store.records import Record
@@ -59,6 +61,20 @@ async def output(home: Home, attempt: str, wanted: Wanted) -> Output:
         lines=lines,
         more=first - 1 + len(lines) < total,
     )
+
+
+NAMING = ("environment_ready", "message", "tool_finished", "session_ended", "hook_ran", "checked")
+"""The kinds of events that name outputs and pictures."""
+
+
+async def whole(home: Home, attempt: str, digest: str) -> Path:
+    """The file of an output or a picture that the attempt's log names. Raises Problem 404 when it names none such, so
+    that nobody reads what another attempt has left, and StoreError as `output`. A text that holds a digest names
+    nothing: a model may have written it."""
+    records = [record for record in await home.store.of_kinds(attempt, NAMING) if digest in record.body]
+    if digest not in digests([load(record) for record in records]):
+        raise Problem(404, "the attempt's log names no such output", "an event's `digest` is what can be asked for")
+    return _path(home, digest)
 
 
 def _found(records: Sequence[Record], wanted: Wanted) -> dict[str, Any] | None:

@@ -183,7 +183,7 @@ def event_json(record: Record) -> str:
     """An event as JSON: the body as it is stored, not read and written once more."""
     head = {
         "type": "event", "attempt": record.attempt, "task": task_of(record.attempt), "seq": record.seq,
-        "time": record.time, "kind": record.kind, "version": record.version, "hash": record.hash,
+        "time": record.time, "kind": record.kind, "version": record.version, "epoch": record.epoch, "hash": record.hash,
     }  # fmt: skip
     return f'{json.dumps(head)[:-1]}, "body": {record.body}}}'
 

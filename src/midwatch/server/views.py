@@ -21,6 +21,7 @@ from midwatch.server.answers import (
     TaskAnswer,
     TaskLine,
     TurnAnswer,
+    UndoneAnswer,
 )
 from midwatch.workspace.names import without_secret
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from midwatch.engine.store.base import AttemptState, TaskRow
     from midwatch.engine.turns import Turn
     from midwatch.workflows.report import AttemptReport, Report
+    from midwatch.workflows.undoing import WentBack
 
 _NOTHING = Wait("")
 _ENDED = {"proposed": "done", "reviewed": "done"}
@@ -212,4 +214,17 @@ def pull_request_answer(request: PullRequest, repository: str) -> PullRequestAns
         created=request.created,
         updated=request.updated,
         merge_commit=request.merge_commit,
+    )
+
+
+def undone_answer(back: WentBack) -> UndoneAnswer:
+    """An attempt that went back."""
+    return UndoneAnswer(
+        task=back.task.id,
+        attempt=back.attempt,
+        to=back.to,
+        tree=back.checkpoint.tree,
+        commit=back.checkpoint.commit,
+        files=changes(back.files),
+        commands=back.commands,
     )

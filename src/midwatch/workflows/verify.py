@@ -55,7 +55,7 @@ class _Look:
         self._store, self._blobs, self._state = store, blobs, state
         self.faults: list[str] = []
         self.heads: list[tuple[str, int, str]] = []
-        self.offers: list[_Offer] = []
+        self.offers: list[Offer] = []
         """The one that the pull request must be like comes last."""
         self.events = self.digests = self.trees = 0
 
@@ -82,18 +82,18 @@ class _Look:
             log = await self._store.read(attempt.attempt)
         except MidwatchError as error:
             return [*faults, error.message], set()
-        digests = sorted(set(_digests(log)))
-        faults += [fault for digest in digests if (fault := self._blobs.verify(digest))]
+        named = sorted(set(digests(log)))
+        faults += [fault for digest in named if (fault := self._blobs.verify(digest))]
         tree_faults, count = await _trees(task, self._state, log)
         faults += [*tree_faults, *await forking.faults(self._store, log)]
-        self.offers += _offered(log)
+        self.offers += offered(log)
         self.offers.sort(key=lambda offer: offer.rank)
-        self.events, self.digests, self.trees = self.events + len(log), self.digests + len(digests), self.trees + count
+        self.events, self.digests, self.trees = self.events + len(log), self.digests + len(named), self.trees + count
         return faults, {event.body.task for event in log if isinstance(event.body, Delegated)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Offer:
+class Offer:
     """A log as it was when its pull request was last made or brought up to date."""
 
     rank: tuple[bool, str]
@@ -101,16 +101,17 @@ class _Offer:
     history: History
 
 
-def _offered(log: Sequence[Event]) -> list[_Offer]:
-    """Nothing when it never was."""
+def offered(log: Sequence[Event]) -> list[Offer]:
+    """A log as it was when its pull request was last made; nothing when it never was."""
     last = next((event for event in reversed(log) if isinstance(event.body, Proposed)), None)
     if last is None:
         return []
     stopped = History(log).stopped
-    return [_Offer((stopped is None or stopped.reason != "not_chosen", last.time), History(log[: last.seq]))]
+    return [Offer((stopped is None or stopped.reason != "not_chosen", last.time), History(log[: last.seq]))]
 
 
-def _digests(log: Sequence[Event]) -> Iterator[str]:
+def digests(log: Sequence[Event]) -> Iterator[str]:
+    """Of all outputs and pictures that a log names; some may come twice."""
     for event in log:
         if digest := getattr(event.body, "digest", ""):
             yield str(digest)
@@ -142,7 +143,7 @@ async def _trees(task: Task, state: Path, log: Sequence[Event]) -> tuple[list[st
     return faults, len(checked)
 
 
-async def _pull_request(task: Task, state: Path, forge: Forge, offers: Sequence[_Offer]) -> list[str]:
+async def _pull_request(task: Task, state: Path, forge: Forge, offers: Sequence[Offer]) -> list[str]:
     """The pull request must say what the log says: commit, words, verdict, draft or ready."""
     try:
         request = await forge.of_task(task.id)

@@ -22,8 +22,9 @@ async def test_a_task_is_submitted_and_followed_to_its_pull_request(world: World
     for part in ("task ", "started in ", "[1] $ ", "pull request #1 is ready", f"midwatch log {task}\n"):
         assert part in ran.out, part
     assert ran.out.index("started in ") < ran.out.index("[1] $ ") < ran.out.index("#1 is ready")
-    for part in ("midwatch apply", "midwatch pr ", "midwatch verify", "--server"):
-        assert part not in ran.out, part
+    for part in (f"midwatch pr merge {task}\n", f"midwatch verify {task}\n"):
+        assert part in ran.out, part
+    assert "--server" not in ran.out  # the variable names it
 
 
 async def test_what_came_of_a_task_is_read_as_one_of_this_machine_is(world: World) -> None:

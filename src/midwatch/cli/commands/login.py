@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import sys
 from argparse import Namespace
 
 from midwatch import wiring
 from midwatch.cli import arguments, following, words
 from midwatch.cli.remote import address, credentials
 from midwatch.cli.screen import Screen
+from midwatch.cli.typed import secret
 from midwatch.domain.errors import InputError
 from midwatch.models.config import settings_path
 
@@ -49,32 +47,20 @@ async def execute(options: Namespace, screen: Screen) -> int:
     from midwatch.cli.remote.client import Client
 
     if options.user:
-        password = await _secret(f"password of {words.line(options.user)} at {where.url}: ")
+        password = await secret(f"password of {words.line(options.user)} at {where.url}: ")
         client = Client(where, credentials.Token(), lambda text: screen.note(f"midwatch: {words.line(text)}"))
         try:
             token = await signing.with_password(client, (options.user, password), options.scope)
         finally:
             await client.close()
     else:
-        token = credentials.checked(await _secret(f"token for {where.url}: "), "what was given")
+        token = credentials.checked(await secret(f"token for {where.url}: "), "what was given")
     known = await signing.who(where, credentials.Token(token, "this login"))
     path = credentials.keep(where, token, folder)
     name = words.line(str(known.get("name", "")))
     facts = {"server": where.url, "logged_in": True, "user": known.get("name"), "scopes": known.get("scopes")}
     _say(screen, facts, f"signed in to {where.url} as {name}; the token is in {path}, which only you can read")
     return 0
-
-
-async def _secret(question: str) -> str:
-    """A line that is not shown while it is typed; of standard input where that is no terminal."""
-    if sys.stdin is None:
-        raise InputError("there is no standard input to read a token from", "run it in a terminal, or pipe it in")
-    try:
-        if sys.stdin.isatty():
-            return str(getpass.getpass(question)).strip()
-        return str(await asyncio.to_thread(sys.stdin.readline)).strip()
-    except EOFError:
-        return ""
 
 
 async def _mcp(name: str, screen: Screen) -> int:

@@ -7,9 +7,10 @@ from argparse import Namespace
 from midwatch import wiring
 from midwatch.cli import arguments, pulls, words
 from midwatch.cli.jsonlines import pull_request_json
+from midwatch.cli.remote import address
 from midwatch.cli.screen import Screen
 
-USAGE = "midwatch pr close NUMBER [--repo PATH] [--json]"
+USAGE = "midwatch pr close NUMBER [--repo PATH] [--server URL] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -19,9 +20,17 @@ def add_arguments(parser: arguments.Parser) -> None:
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Close it; the branch stays."""
-    async with wiring.home(screen.environ) as home:
-        found = await pulls.find(home, options.number, options.repo)
-        request = await home.forge.close(found.proposal.repository, found.number)
+    if where := address.chosen(options, screen.environ):
+        from midwatch.cli.remote import pulls as elsewhere
+        from midwatch.cli.remote.session import opened
+
+        async with opened(options, screen, where) as session:
+            found = await elsewhere.find(session, options.number, options.repo)
+            request = await elsewhere.settle(session, found, "close")
+    else:
+        async with wiring.home(screen.environ) as home:
+            found = await pulls.find(home, options.number, options.repo)
+            request = await home.forge.close(found.proposal.repository, found.number)
     if screen.json:
         screen.emit(pull_request_json(request))
         return 0

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from midwatch import wiring
 from midwatch.cli import arguments, pulls, render, words
 from midwatch.cli.jsonlines import pull_request_json
+from midwatch.cli.remote import address
 from midwatch.cli.screen import Look, Screen
 from midwatch.domain.pull_request import PullRequest
 
-USAGE = "midwatch pr list [--repo PATH | --all] [--state STATE] [--json]"
+USAGE = "midwatch pr list [--repo PATH | --all] [--state STATE] [--server URL] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -21,12 +22,22 @@ def add_arguments(parser: arguments.Parser) -> None:
     which.add_argument("--all", action="store_true", help="of every repository")
     states = ("open", "merged", "closed", "all")
     parser.add_argument("--state", choices=states, default="all", help="only these (default: all)")
+    arguments.server_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """A line for each, newest first."""
-    async with wiring.home(screen.environ) as home:
-        where, requests = await pulls.choose(home, options.repo, everywhere=options.all)
+    at = ""
+    if server := address.chosen(options, screen.environ):
+        from midwatch.cli.remote import pulls as elsewhere
+        from midwatch.cli.remote.session import opened
+
+        async with opened(options, screen, server) as session:
+            where, requests = await elsewhere.listed(session, options)
+            at = session.at
+    else:
+        async with wiring.home(screen.environ) as home:
+            where, requests = await pulls.choose(home, options.repo, everywhere=options.all)
     chosen = [r for r in requests if options.state in ("all", r.state)]
     if screen.json:
         screen.emit([pull_request_json(request) for request in chosen], indent=2)
@@ -36,7 +47,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
         of = f" of {words.line(where)}" if where else ""
         state = "" if options.state == "all" else f"{options.state} "
         screen.say(
-            f"no {state}pull requests{of}" + ("; `midwatch pr list --all` shows every repository's" if where else "")
+            f"no {state}pull requests{of}"
+            + (f"; `midwatch pr list --all{at}` shows every repository's" if where else "")
         )
     return 0
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from dataclasses import dataclass
 
 from midwatch import reading, wiring
 from midwatch.cli import arguments, pulls, render, words
 from midwatch.cli.commands.diff import diff_lines
 from midwatch.cli.jsonlines import pull_request_json
+from midwatch.cli.remote import address
 from midwatch.cli.screen import Look, Screen
 from midwatch.domain.pull_request import PullRequest
+from midwatch.workflows.report import Report
 
-USAGE = "midwatch pr show NUMBER [--diff] [--repo PATH] [--json]"
+USAGE = "midwatch pr show NUMBER [--diff] [--repo PATH] [--server URL] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -23,10 +26,34 @@ def add_arguments(parser: arguments.Parser) -> None:
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Print its head, evidence and text; with `--diff` the change."""
+    if where := address.chosen(options, screen.environ):
+        from midwatch.cli.remote import looking
+        from midwatch.cli.remote import pulls as elsewhere
+        from midwatch.cli.remote.session import opened
+
+        async with opened(options, screen, where) as session:
+            request = await elsewhere.find(session, options.number, options.repo)
+            task_id = request.proposal.task_id
+            report, _ = await looking.report(session, task_id)
+            diff = await looking.diff(session, task_id) if options.diff else None
+            return _print(_Shown(request, report, diff), options.number, screen, session.at)
     async with wiring.home(screen.environ) as home:
         request = await pulls.find(home, options.number, options.repo)
         report = await wiring.report(home, request.proposal.task_id)
         diff = await reading.diff(home, request.proposal.task_id) if options.diff else None
+    return _print(_Shown(request, report, diff), options.number, screen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    request: PullRequest
+    report: Report
+    diff: bytes | None
+    """None when it is not wanted."""
+
+
+def _print(shown: _Shown, number: str, screen: Screen, at: str = "") -> int:
+    request, report, diff = shown.request, shown.report, shown.diff
     evidence = report.chosen.evidence
     if screen.json:
         from midwatch.domain.codec import to_json
@@ -43,12 +70,12 @@ async def execute(options: Namespace, screen: Screen) -> int:
     if report.changes:
         lines += ["", look.bold("What changed"), *render.diffstat_lines(report.changes, look)]
     if evidence is not None:
-        lines += ["", *render.evidence_section(report.task, evidence, look)]
+        lines += ["", *render.evidence_section(report.task, evidence, look, at)]
     if diff:
         lines += ["", *diff_lines(diff, look)]
     elif request.state == "open":
-        name = options.number.removeprefix("#")  # to a shell, what follows a # is a comment
-        lines += ["", look.dim(f"midwatch pr show {name} --diff shows the change; pr merge {name} merges it")]
+        name = number.removeprefix("#")  # to a shell, what follows a # is a comment
+        lines += ["", look.dim(f"midwatch pr show {name} --diff{at} shows the change; pr merge {name}{at} merges it")]
     screen.say(lines)
     return 0
 

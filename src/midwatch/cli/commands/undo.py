@@ -9,6 +9,7 @@ from midwatch import revising, wiring
 from midwatch.agent.course import steps
 from midwatch.cli import arguments, words
 from midwatch.cli.commands.log import event_lines
+from midwatch.cli.remote import address
 from midwatch.cli.render import diffstat_lines
 from midwatch.cli.screen import Look, Screen
 from midwatch.cli.steps import Steps
@@ -17,7 +18,7 @@ from midwatch.domain.events import Event
 from midwatch.domain.task import Task
 from midwatch.workflows.undoing import WentBack
 
-USAGE = "midwatch undo ID [--to STEP] [--json]"
+USAGE = "midwatch undo ID [--to STEP] [--server URL] [--json]"
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -28,23 +29,38 @@ def add_arguments(parser: arguments.Parser) -> None:
         metavar="STEP",
         help="the step after which to be: an event's number, cmd:N or start; without it the steps are listed",
     )
+    arguments.server_option(parser)
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Go back, and say what that changes; or list where one can go."""
+    if where := address.chosen(options, screen.environ):
+        from midwatch.cli.remote import undoing
+        from midwatch.cli.remote.session import opened
+
+        async with opened(options, screen, where) as session:
+            if options.to is None:
+                _list(*await undoing.choices(session, options.id), screen, session.at)
+                return 0
+            _print(await undoing.undo(session, options.id, options.to), screen, session.at)
+        return 0
     async with wiring.home(screen.environ) as home:
         if options.to is None:
             _list(*await revising.choices(home, options.id), screen)
             return 0
         back = await revising.undo(home, options.id, options.to)
-    if screen.json:
-        screen.emit(_json(back))
-    else:
-        screen.say(undone_lines(back, screen.look()))
+    _print(back, screen)
     return 0
 
 
-def _list(task: Task, attempt: str, events: Sequence[Event], screen: Screen) -> None:
+def _print(back: WentBack, screen: Screen, at: str = "") -> None:
+    if screen.json:
+        screen.emit(_json(back))
+    else:
+        screen.say(undone_lines(back, screen.look(), at))
+
+
+def _list(task: Task, attempt: str, events: Sequence[Event], screen: Screen, at: str = "") -> None:
     usable = {event.seq for event in steps(events)}
     if screen.json:
         lines = Steps()
@@ -54,7 +70,7 @@ def _list(task: Task, attempt: str, events: Sequence[Event], screen: Screen) -> 
         return
     look = screen.look()
     shown = [line for event, line in zip(events, event_lines(events, look), strict=True) if event.seq in usable]
-    screen.say([*shown, "", f"go back with {look.command(f'midwatch undo {attempt} --to STEP')}"])
+    screen.say([*shown, "", f"go back with {look.command(f'midwatch undo {attempt} --to STEP{at}')}"])
 
 
 def _json(back: WentBack) -> dict[str, object]:
@@ -69,12 +85,12 @@ def _json(back: WentBack) -> dict[str, object]:
     }
 
 
-def undone_lines(back: WentBack, look: Look) -> list[str]:
-    """Where the task is now, what changed back, and how it goes on."""
+def undone_lines(back: WentBack, look: Look, at: str = "") -> list[str]:
+    """Where the task is now, what changed back, and how it goes on; `at`: what commands need behind them."""
     gone = f"; {words.count(back.commands, 'command')} no longer counted" if back.commands else ""
     lines = [f"{look.mark(True)} {look.bold(f'{back.attempt} is as it was after event {back.to}{gone}')}"]
     lines += diffstat_lines(back.files, look) if back.files else ["  no file changes back"]
     if back.task.kind == "conversation":
         return [*lines, "", f"  go on    {look.command(f'midwatch exec resume {back.task.id} MESSAGE')}"]
-    lines += ["", f"  go on as it is        {look.command(f'midwatch resume {back.task.id}')}"]
-    return [*lines, f"  say what to do now    {look.command(f'midwatch tell {back.task.id} MESSAGE')}"]
+    lines += ["", f"  go on as it is        {look.command(f'midwatch resume {back.task.id}{at}')}"]
+    return [*lines, f"  say what to do now    {look.command(f'midwatch tell {back.task.id} MESSAGE{at}')}"]

@@ -45,7 +45,8 @@ def event_of(value: Mapping[str, Any]) -> Event:
         body: Any = Unknown(kind, version, value["body"])
         if cls is not None and version <= cls.version:
             body = from_json(cls, value["body"])
-        return Event(value["attempt"], int(value["seq"]), str(value["time"]), 0, body, "", str(value["hash"]))
+        epoch = int(value.get("epoch", 0))
+        return Event(value["attempt"], int(value["seq"]), str(value["time"]), epoch, body, "", str(value["hash"]))
     except (KeyError, TypeError, ValueError) as error:
         raise OperationError(
             f"the server sent an event that cannot be read: {error}", "upgrade this Midwatch"
@@ -102,7 +103,7 @@ async def report(
     attempts = sorted([chosen, *others], key=lambda one: one.attempt)
     told = next((history.task for history in histories.values() if history.task), None)
     changes = tuple(from_json(FileChange, change) for change in evidence.get("changes", ()))
-    return Report(told or task(answer), tuple(attempts), chosen, changes, _pull_request(request))
+    return Report(told or task(answer), tuple(attempts), chosen, changes, pull_request(request))
 
 
 def _settled(chosen: AttemptReport, status: str, turn: Mapping[str, Any]) -> AttemptReport:
@@ -138,7 +139,8 @@ def task(answer: Mapping[str, Any]) -> Task:
     )
 
 
-def _pull_request(answer: Mapping[str, Any] | None) -> PullRequest | None:
+def pull_request(answer: Mapping[str, Any] | None) -> PullRequest | None:
+    """A pull request as the server tells of it; nothing for nothing."""
     if answer is None:
         return None
     proposal = Proposal(

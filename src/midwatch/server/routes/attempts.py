@@ -6,6 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import FileResponse
 
 from midwatch import wiring
 from midwatch.server import logs, views
@@ -20,8 +21,10 @@ from midwatch.server.streams import event_json
 router = APIRouter(prefix="/attempts/{attempt}", tags=["attempts"])
 
 STREAM = "text/event-stream"
+OCTETS = "application/octet-stream"
 MOST_EVENTS = 1000
 _LARGEST = 2**53 - 1
+_BYTES = {OCTETS: {"schema": {"type": "string", "format": "binary"}}}
 _EVENTS = {
     200: {
         "description": "A page of events; with `Accept: text/event-stream` a stream of them, each with its number as "
@@ -81,3 +84,18 @@ async def output(
     await visiting.attempt(attempt)
     wanted = logs.Wanted(of, number, first, to)
     return await visiting.service.aside.do(logs.output(visiting.service.home, attempt, wanted))
+
+
+@router.get("/outputs/{digest}", response_class=FileResponse, responses={200: {"content": _BYTES}})
+async def whole(
+    visiting: Visiting,
+    attempt: AttemptId,
+    digest: Annotated[
+        str, Path(pattern=r"^[0-9a-f]{64}$", description="Of an event: the SHA-256 of what is asked for.")
+    ],
+) -> FileResponse:
+    """A whole output (or a picture) that the attempt's log names, byte for byte, so that its SHA-256 can be taken."""
+    await visiting.attempt(attempt)
+    path = await visiting.service.aside.do(logs.whole(visiting.service.home, attempt, digest))
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}
+    return FileResponse(path, media_type=OCTETS, headers=headers)

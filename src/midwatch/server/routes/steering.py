@@ -12,8 +12,8 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.turns import OPEN, Asked, Turn, Turns
 from midwatch.server import submitting, views
-from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told
-from midwatch.server.asked import ChoiceAsked, ForkAsked, MessageAsked, TaskId
+from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told, UndoneAnswer
+from midwatch.server.asked import ChoiceAsked, ForkAsked, MessageAsked, TaskId, UndoAsked
 from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting
 from midwatch.server.trusted import require_steerable
@@ -86,6 +86,27 @@ async def choose(visiting: Visiting, task: TaskId, asked: ChoiceAsked) -> Told:
         await visiting.service.aside.do(revising.choose(home, f"{task}.{asked.attempt}"))
         turn = await turns.again(row.task, "choose", Asked(visiting.who.name))
     return await _told(visiting, turn)
+
+
+@router.post("/undo")
+async def undo(visiting: Visiting, task: TaskId, asked: UndoAsked) -> UndoneAnswer:
+    """Go back to an earlier step of an attempt: files and conversation are as they were then. What is asked of it next
+    goes on from there; until then its pull request stays as it is. Only while nobody works on the task."""
+    row, repository = await visiting.task(task, "member")
+    home, turns = visiting.service.home, visiting.service.turns
+    with conflicting():
+        if row.task.kind != "task":
+            raise another_kind(row.task)
+        submitting.require_contained(visiting, row.task)
+        await require_steerable(visiting, row.task, repository)
+        last = await turns.newest(task)
+        if last is not None and last.status in ("queued", "running"):
+            mend = f"`midwatch pause {task}` stops it; then undo, then `midwatch resume {task}`"
+            raise InputError(f"task {task} is {'waiting' if last.status == 'queued' else 'running'}", mend)
+        name = f"{task}.{asked.attempt}" if asked.attempt else task
+        back = await visiting.service.aside.do(revising.undo(home, name, asked.step))
+    await visiting.note("task.undo", task, repository)
+    return views.undone_answer(back)
 
 
 @router.post("/pull-request/merge")
