@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+from midwatch.workspace import durable
 from midwatch.workspace.git import Git, GitError
 from midwatch.workspace.names import quoted
 
@@ -25,6 +26,8 @@ class Import:
     _process: subprocess.Popen[bytes] | None = None
     _errors: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     _asked: int = 0
+    _began: int = 0
+    _refs: set[str] = field(default_factory=set)
 
     @property
     def started(self) -> bool:
@@ -35,6 +38,7 @@ class Import:
         """Begin a commit, which has the files of its first parent; its mark, which may be a parent too. The first
         commit for a ref may have none."""
         self._asked += 1
+        self._refs.add(ref)
         mark = b":%d" % self._asked
         lines = [b"commit " + ref.encode(), b"mark " + mark, b"committer Midwatch <midwatch@localhost> " + _WHEN]
         lines += [b"data %d" % len(subject), subject]
@@ -69,7 +73,8 @@ class Import:
             raise self._failure() from None
 
     def finish(self) -> list[tuple[str, str]]:
-        """Commit and tree of each commit, in order, which are in the store from now on. Raises GitError."""
+        """Commit and tree of each commit, in order, which are in the store from now on, also after a power cut. Raises
+        GitError, and OSError when the disk does not take them."""
         if self._process is None:
             return []
         questions = b"".join(b'get-mark :%d\nls :%d ""\n' % (n, n) for n in range(1, self._asked + 1))
@@ -80,6 +85,7 @@ class Import:
             raise self._failure() from None
         if self._process.returncode != 0:
             raise self._failure()
+        durable.written(self.store, self._began, *self._refs)
         lines = stdout.decode("ascii", "replace").split("\n")
         return [(lines[n], lines[n + 1].split()[2]) for n in range(0, 2 * self._asked, 2)]
 
@@ -98,7 +104,11 @@ class Import:
         self._errors.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        argv, env = self.git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
+        self._began = durable.now()
+        git = replace(
+            self.git, settings=(*self.git.settings, "core.fsync=pack,pack-metadata")
+        )  # `finish` syncs the rest
+        argv, env = git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
         return subprocess.Popen(
             argv, env=env, cwd=self.git.cwd, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
