@@ -17,7 +17,10 @@ from tests.support import postgresql
 from tests.support.model_server import ModelServer, serving
 
 NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-_HEAD = "| database | killed at | steps | kills | finished | same tree and results | pull requests | done twice | logs verify |"
+_COLUMNS = (
+    "database", "killed at", "steps", "kills", "finished", "same tree and results", "pull requests", "done twice",
+    "logs verify",
+)  # fmt: skip
 
 
 async def run(database: str, options: argparse.Namespace, folder: Path, models: ModelServer) -> list[str]:
@@ -50,7 +53,9 @@ async def _all(stage: Stage, planned: Sequence[Kill], beside: int) -> list[Outco
 
     async def one(kill: Kill) -> Outcome:
         async with slots:
-            return await stage.run(kill)
+            outcome = await stage.run(kill)
+        print(f"  {_words(kill)}{''.join(f'; {fault}' for fault in outcome.faults)}", file=sys.stderr, flush=True)
+        return outcome
 
     return list(await asyncio.gather(*map(one, planned)))
 
@@ -66,7 +71,7 @@ def _group(kill: Kill | None) -> str:
 
 
 def _row(database: str, name: str, outcomes: Sequence[Outcome], undisturbed: Outcome) -> str:
-    steps = {(outcome.kill.role, outcome.kill.number) for outcome in outcomes if outcome.kill is not None}
+    steps = {(o.kill.role, o.kill.step, o.kill.number) for o in outcomes if o.kill is not None}
     same = sum((o.tree, o.results) == (undisturbed.tree, undisturbed.results) for o in outcomes)
     twice = sum(o.twice for o in outcomes)
     counts = (
@@ -77,12 +82,12 @@ def _row(database: str, name: str, outcomes: Sequence[Outcome], undisturbed: Out
 
 
 def _words(kill: Kill | None) -> str:
-    return f"{kill.when} {kill.step!r} ({kill.role} {kill.number})" if kill is not None else ""
+    return f"{kill.role}, {kill.when} {kill.step!r} ({kill.number})" if kill is not None else ""
 
 
 async def main(options: argparse.Namespace, folder: Path) -> int:
     """Both databases, or one."""
-    print(f"{_HEAD}\n{'|---' * (_HEAD.count('|') - 1)}|")
+    print(f"| {' | '.join(_COLUMNS)} |\n{'|---' * len(_COLUMNS)}|")
     wrong: list[str] = []
     with serving() as models:
         for database in NAMES if options.database == "both" else (options.database,):

@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,33 +29,35 @@ _events: ContextVar[str] = ContextVar("events", default="")
 
 @dataclass
 class Death:
-    """At which step to die: `fatal`, from 1, and `when`. Each step's name is a line of `journal`, written before it."""
+    """When to die: `when` (before, after) the `number`-th step, from 1, of those with the name `step`. Each step's name
+    is a line of `journal`, written before it."""
 
     journal: Path
-    fatal: int = 0
+    step: str = ""
+    number: int = 0
     when: str = ""
-    _count: int = 0
+    _counts: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, name: str) -> int:
-        """The number of a step that begins."""
+    def begin(self, name: str) -> tuple[str, int]:
+        """A step that begins: its name and its number."""
         with self._lock, self.journal.open("a") as file:
-            self._count += 1
+            self._counts[name] += 1
             file.write(f"{name}\n")
-            return self._count
+            return name, self._counts[name]
 
-    def come(self, number: int, when: str) -> None:
+    def come(self, step: tuple[str, int], when: str) -> None:
         """Returns only where this is not the moment."""
-        if (number, when) == (self.fatal, self.when):
+        if (*step, when) == (self.step, self.number, self.when):
             os.kill(os.getpid(), signal.SIGKILL)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def around(self, name: str) -> Iterator[None]:
         """Around what makes a step durable in one go."""
-        number = self.begin(name)
-        self.come(number, "before")
+        step = self.begin(name)
+        self.come(step, "before")
         yield
-        self.come(number, "after")
+        self.come(step, "after")
 
     def install(self) -> None:
         """From now on, and until the process ends. Must be called where its work is done."""
@@ -86,15 +89,15 @@ class Death:
         async def write(database: Any, work: Callable[[Any], Any]) -> Any:
             if threading.current_thread() is not mine:
                 return await inner(database, work)
-            number = self.begin(_named(work))
+            step = self.begin(_named(work))
 
             def counted(db: Any) -> Any:
                 done = work(db)
-                self.come(number, "before")
+                self.come(step, "before")
                 return done
 
             done = await inner(database, counted)
-            self.come(number, "after")
+            self.come(step, "after")
             return done
 
         kind.write = write
@@ -112,14 +115,14 @@ class Death:
 
         def before(_: Any, cursor: Any, statement: str, *__: Any) -> None:
             if commits_itself(cursor) and (found := _CHANGES.search(statement)):
-                alone.number = self.begin(f"engine: {_words(found)}")
-                self.come(alone.number, "before")
+                alone.step = self.begin(f"engine: {_words(found)}")
+                self.come(alone.step, "before")
 
         def after(_: Any, cursor: Any, statement: str, *__: Any) -> None:
             if not (found := _CHANGES.search(statement)):
                 return
             if commits_itself(cursor):
-                self.come(alone.number, "after")
+                self.come(alone.step, "after")
             elif cursor.rowcount or hasattr(cursor.connection, "total_changes"):  # which says it when it commits
                 changed.setdefault(id(cursor.connection), _words(found))
 
@@ -130,7 +133,7 @@ class Death:
             if not what or totals[id(real)] == before:
                 inner(dialect, connection)
                 return
-            with self.step(f"engine: {what}"):
+            with self.around(f"engine: {what}"):
                 inner(dialect, connection)
 
         event.listen(Engine, "before_cursor_execute", before)
@@ -155,7 +158,7 @@ class Death:
         async def ask(git: Git, *args: Any, **more: Any) -> Any:
             if args[:1] != ("update-ref",):
                 return await inner(git, *args, **more)
-            with self.step(f"git: update-ref {'of a branch' if 'refs/heads' in str(args) else 'of the store'}"):
+            with self.around(f"git: update-ref {'of a branch' if 'refs/heads' in str(args) else 'of the store'}"):
                 return await inner(git, *args, **more)
 
         Git.ask = ask  # type: ignore[method-assign]
@@ -163,7 +166,7 @@ class Death:
     def _stepping(self, inner: Callable[..., Any], words: str) -> Callable[..., Any]:
         @wraps(inner)
         def stepping(*args: Any, **more: Any) -> Any:
-            with self.step(words):
+            with self.around(words):
                 return inner(*args, **more)
 
         return stepping

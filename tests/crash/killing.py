@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -36,10 +37,11 @@ class Kill:
     """Which process dies, and at which of its steps."""
 
     role: str
+    step: str
     number: int
+    """Among those of this name."""
     when: str
-    step: str = ""
-    """What it is, in words."""
+    """`before` it is durable, or `after`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class Outcome:
     """What is wrong with it, a sentence each."""
     steps: tuple[tuple[str, str], ...]
     """The role and the step, in order, of the first process of each role."""
+
+
+class Trouble(Exception):
+    """A run cannot be brought to its end."""
 
 
 class Stage:
@@ -98,12 +104,16 @@ class Stage:
         """One attempt; its folder is gone afterwards when nothing is wrong with it."""
         office = self.fresh()
         going = _Run(office, new_task_id(), kill)
+        troubles: list[str] = []
         try:
             await going.submit()
             await going.work()
+        except Trouble as error:
+            troubles.append(str(error))
         finally:
             going.close()
         outcome = await _outcome(office, going, self._models)
+        outcome = replace(outcome, faults=(*troubles, *outcome.faults))
         if not outcome.faults:
             shutil.rmtree(office.folder)
         return outcome
@@ -153,7 +163,7 @@ class _Run:
         }  # fmt: skip
         part = Part(role, office.environ, office.folder, self.task, request)
         if self.kill is not None and self.kill.role == role and not alive:
-            part = replace(part, fatal=self.kill.number, when=self.kill.when)
+            part = replace(part, dies=(self.kill.step, self.kill.number, self.kill.when))
         self._processes.append(process := roles.start(part))
         return process
 
@@ -162,7 +172,8 @@ class _Run:
         if process.exitcode == 0:
             return True
         wanted = self.kill is not None and self.kill.role == role
-        assert wanted and process.exitcode == -signal.SIGKILL, f"exit code {process.exitcode}:\n{self.office.words}"
+        if not wanted or process.exitcode != -signal.SIGKILL:
+            raise Trouble(f"a process has ended with exit code {process.exitcode}: {self.office.words}")
         self.happened = True
         return False
 
@@ -187,8 +198,9 @@ class _Run:
     async def _until(self, true: Callable[[], bool]) -> None:
         end = time.monotonic() + _PATIENCE
         while not true():
-            assert time.monotonic() < end, f"{self.kill}: it did not happen:\n{self.office.words}"
-            await asyncio.sleep(0.05)
+            if time.monotonic() > end:
+                raise Trouble(f"it does not come to its end: {self.office.words}")
+            await asyncio.sleep(0.1)
 
 
 async def _outcome(office: Office, run: _Run, models: ModelServer) -> Outcome:
@@ -245,10 +257,10 @@ def _steps(office: Office, role: str) -> Sequence[str]:
 
 def kills(undisturbed: Outcome) -> list[Kill]:
     """Before and after every step of a run."""
-    found, numbers = [], dict.fromkeys(ROLES, 0)
+    found, counts = list[Kill](), Counter[tuple[str, str]]()
     for role, step in undisturbed.steps:
-        numbers[role] += 1
-        found += [Kill(role, numbers[role], when, step) for when in ("before", "after")]
+        counts[role, step] += 1
+        found += [Kill(role, step, counts[role, step], when) for when in ("before", "after")]
     return found
 
 

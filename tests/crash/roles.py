@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import sys
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
@@ -18,8 +18,6 @@ PRELOADED = (
     "dbos",
     "sqlalchemy.dialects.sqlite.pysqlite",
     "sqlalchemy.dialects.postgresql.psycopg",
-    "midwatch.cli.commands.worker",
-    "midwatch.cli.program",
     "midwatch.engine.database.postgresql",
     "midwatch.engine.durable.dbos_engine",
     "midwatch.forges.landing",
@@ -36,7 +34,7 @@ PRELOADED = (
 )
 WORDS = "Mind the last line."
 AUTHOR = "ann"
-LEASE = "6s"
+_LEASE, _BEAT = 15.0, 1.0
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ class Part:
     """Its id."""
     request: Mapping[str, object] = field(default_factory=dict)
     """Of a task to be made, as `workflows.start.Request` has it."""
-    fatal: int = 0
-    when: str = ""
+    dies: tuple[str, int, str] = ("", 0, "")
+    """A step's name, its number among those of this name, and `before` or `after`."""
 
     @property
     def journal(self) -> Path:
@@ -70,7 +68,6 @@ def start(part: Part) -> ForkServerProcess:
 
 
 def _perform(part: Part) -> None:
-    from midwatch.cli import program
     from tests.crash.deadly import Death
 
     words = os.open(part.folder / "workers.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -79,10 +76,8 @@ def _perform(part: Part) -> None:
     os.environ.clear()
     os.environ.update(part.environ)
     journal = part.journal if not part.journal.exists() else part.journal.with_suffix(".again")
-    Death(journal, part.fatal, part.when).install()
-    if part.role == "work":
-        sys.exit(program.perform(["worker", "--concurrency", "2", "--lease", LEASE]))
-    asyncio.run({"submit": _submit, "say": _say}[part.role](part))
+    Death(journal, *part.dies).install()
+    asyncio.run({"submit": _submit, "say": _say, "work": _work}[part.role](part))
 
 
 async def _submit(part: Part) -> None:
@@ -114,4 +109,19 @@ async def _say(part: Part) -> None:
         turns, engine = Turns(home.store.database), working.engine_of(home)
         task = (await home.store.find(part.task)).task
         await hand_over(turns, engine, await turns.say(task, WORDS, AUTHOR))
+        await engine.close()
+
+
+async def _work(_: Part) -> None:
+    """A worker, until it is told to stop."""
+    from midwatch import wiring, working
+    from midwatch.engine.workers import Terms
+    from midwatch.sandbox.slots import Slots
+
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    options = working.Options(2, Slots(2), Terms(_LEASE, _BEAT), lambda turn, text: print(os.getpid(), turn, text))
+    async with wiring.home() as home:
+        engine = working.engine_of(home)
+        await working.work(home, engine, options, stop)
         await engine.close()

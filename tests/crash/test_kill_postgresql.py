@@ -23,7 +23,7 @@ async def _migrated(place: Place) -> Place:
 
 
 @pytest.mark.parametrize(
-    ("number", "when"), one_of(25, [(n, when) for n in range(1, APPENDS + 1) for when in ("after", "before")])
+    ("number", "when"), one_of(46, [(n, when) for n in range(1, APPENDS + 1) for when in ("after", "before")])
 )
 def test_killed_at_any_append_the_task_goes_on_as_if_nothing_had_happened(
     place: Place, postgresql_server: Server, number: int, when: str

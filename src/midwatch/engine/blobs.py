@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from midwatch.engine.disk import full_or_broken
+from midwatch.engine.disk import full_or_broken, keep
 from midwatch.engine.unused import in_use
 
 
@@ -68,6 +68,7 @@ class BlobWriter:
             target.parent.mkdir(exist_ok=True)
             if self._name.exists():
                 self._name.replace(target)
+                keep(target.parent, self._folder)
             self._file.close()  # last: as long as it has its first name it is open, so `left` knows whose it is
         except OSError as error:
             self.discard()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Base
-from midwatch.workspace import filters
+from midwatch.workspace import durable, filters
 from midwatch.workspace.git import Git, GitError, last_words
 from midwatch.workspace.listing import Kept, is_id
 from midwatch.workspace.location import Place
@@ -200,6 +200,7 @@ async def write_working_tree(place: Place, store: Path, against: str) -> tuple[s
         env = {"GIT_INDEX_FILE": str(scratch / "index"), "GIT_OBJECT_DIRECTORY": str(store / "objects")}
         env |= unfiltered
         keen = ("core.safecrlf=false",)  # it is for what the person adds; a copy must not fail for it
+        began = durable.now()
         aside = Git(place.git_dir, place.top, place.top, trusted=True, environment=env, settings=keen)
         added = await aside.ask("add", "--all", "--sparse", "--ignore-errors", "--", ":/")
         if added.code > 1:
@@ -210,6 +211,7 @@ async def write_working_tree(place: Place, store: Path, against: str) -> tuple[s
                 "make it readable, or let git ignore it",
             )
         tree = (await aside.run("write-tree")).decode().strip()
+        await asyncio.to_thread(durable.written, store, began)
         changed = await aside.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", against, tree)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -44,6 +44,7 @@ _OWN = (
     "core.attributesFile=/dev/null",
     "core.excludesFile=/dev/null",
     "core.bigFileThreshold=16m",
+    "core.fsync=committed",
     "safe.bareRepository=explicit",
     "diff.renameLimit=2000",
     "diff.noprefix=false",

@@ -6,11 +6,12 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from midwatch.workspace import writing
+from midwatch.engine.disk import keep
+from midwatch.workspace import durable, writing
 from midwatch.workspace.edited import Edited
 from midwatch.workspace.git import Git, GitError
 from midwatch.workspace.names import quoted
@@ -51,6 +52,8 @@ class Import:
     _process: subprocess.Popen[bytes] | None = None
     _errors: IO[bytes] | None = None
     _asked: int = 0
+    _began: int = 0
+    _refs: set[str] = field(default_factory=set)
 
     @property
     def started(self) -> bool:
@@ -62,6 +65,7 @@ class Import:
         commit for a ref may have none."""
         self._asked += 1
         self._add(_Step("commit", ref.encode(), name=f":{self._asked}", data=subject, parents=parents))
+        self._refs.add(ref)
         return f":{self._asked}"
 
     def tree(self, tree: str) -> None:
@@ -96,8 +100,8 @@ class Import:
             raise self._failure() from None
 
     def finish(self) -> list[tuple[str, str]]:
-        """Commit and tree of each commit, in order, which are in the store from now on. Raises GitError, StoreError for
-        a full disk."""
+        """Commit and tree of each commit, in order, which are in the store from now on, also after a power cut. Raises
+        GitError; StoreError or OSError when the disk does not take them."""
         if not self.started:
             return []
         if self._process is None:
@@ -112,6 +116,7 @@ class Import:
             raise self._failure() from None
         if self._process.returncode != 0:
             raise self._failure()
+        durable.written(self.store, self._began, *self._refs)
         lines = stdout.decode("ascii", "replace").split("\n")
         return [(lines[n], lines[n + 1].split()[2]) for n in range(0, 2 * self._asked, 2)]
 
@@ -144,7 +149,9 @@ class Import:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-        argv, env = self.git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
+        self._began = durable.now()
+        git = replace(self.git, settings=(*self.git.settings, "core.fsync=pack,pack-metadata"))  # the rest is `finish`'s
+        argv, env = git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
         return subprocess.Popen(
             argv, env=env, cwd=self.git.cwd, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
@@ -183,6 +190,8 @@ class _Written:
         self._raw, self._store, self._steps, self._sha256 = raw, store, steps, sha256
         self._made: dict[str, tuple[str, str]] = {}
         """Commit and tree by mark."""
+        self._folders: set[Path] = set()
+        """What they were written into, for the disk to hold before a ref names them."""
 
     def run(self) -> list[tuple[str, str]]:
         """As `Import.finish`. The refs come last: what is cut off before has left nothing but unused objects."""
@@ -191,6 +200,7 @@ class _Written:
             mark, ref = self._steps[begin].name, self._steps[begin].path.decode()
             self._made[mark] = self._commit(self._steps[begin], self._steps[begin + 1 : end])
             refs[ref] = self._made[mark][0]
+        keep(*self._folders)
         for ref, commit in refs.items():
             writing.ref(self._store, ref, commit)
         return list(self._made.values())
@@ -224,4 +234,4 @@ class _Written:
         return self._raw.get(commit).partition(b"\n")[0].removeprefix(b"tree ").decode()
 
     def _object(self, kind: bytes, data: bytes) -> str:
-        return writing.loose(self._store, kind, data, sha256=self._sha256)
+        return writing.loose(self._store, kind, data, sha256=self._sha256, folders=self._folders)

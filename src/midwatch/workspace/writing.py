@@ -1,6 +1,7 @@
 """Writing objects and refs into the store without a process: the store is ours alone, and small ones are simple.
 
-They are written as git writes them: a loose object under its id, a file for the ref; both appear whole or not at all.
+They are written as git writes them: a loose object under its id, a file for the ref; both appear whole or not at all,
+and survive a power cut once they have.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from midwatch.engine.disk import full_or_broken
+from midwatch.engine.disk import full_or_broken, keep
 
 
 def commit(store: Path, tree: str, parent: str, who: bytes, message: bytes) -> str:
@@ -22,16 +23,17 @@ def commit(store: Path, tree: str, parent: str, who: bytes, message: bytes) -> s
     return loose(store, b"commit", body, sha256=len(tree) == 64)
 
 
-def loose(store: Path, kind: bytes, body: bytes, *, sha256: bool) -> str:
+def loose(store: Path, kind: bytes, body: bytes, *, sha256: bool, folders: set[Path] | None = None) -> str:
     """The id of an object, which the store has from now on; one that lies there already is only made new again, so that
-    nobody takes it for forgotten. Blocks. Raises StoreError for a full disk."""
+    nobody takes it for forgotten. Its folders are for the caller to keep where `folders` is given, which gets them:
+    once for many objects. Blocks. Raises StoreError for a full disk."""
     data = b"%s %d\0%s" % (kind, len(body), body)
     name = hashlib.new("sha256" if sha256 else "sha1", data, usedforsecurity=False).hexdigest()
     place = store / "objects" / name[:2] / name[2:]
     try:
         os.utime(place)
     except OSError:
-        _replace(place, zlib.compress(data, 1), 0o444)
+        _replace(place, zlib.compress(data, 1), 0o444, store / "objects", folders=folders)
     return name
 
 
@@ -40,11 +42,14 @@ def ref(store: Path, name: str, commit_id: str) -> None:
     same time. Blocks. Raises StoreError for a full disk."""
     place, line = store / name, commit_id.encode() + b"\n"
     if not (place.is_file() and place.read_bytes() == line):
-        _replace(place, line, 0o644, store / "objects" / "pack")
+        _replace(place, line, 0o644, store / "refs", store / "objects" / "pack")
 
 
-def _replace(place: Path, content: bytes, mode: int, beside: Path | None = None) -> None:
-    """`beside`: where it is made, for what may lie half made in no folder of refs, where git would take it for one."""
+def _replace(
+    place: Path, content: bytes, mode: int, top: Path, beside: Path | None = None, *, folders: set[Path] | None = None
+) -> None:
+    """`top`: the folder above it that was there before. `beside`: where it is made, for what may lie half made in no
+    folder of refs, where git would take it for one. `folders`: gets what else the disk is to hold."""
     new = ""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -53,8 +58,15 @@ def _replace(place: Path, content: bytes, mode: int, beside: Path | None = None)
         handle, new = tempfile.mkstemp(prefix="tmp_obj_", dir=beside or place.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        Path(new).chmod(mode)
+            file.flush()
+            os.fchmod(handle, mode)
+            os.fsync(handle)
         Path(new).replace(place)
+        above = place.parents[: place.parents.index(top) + 1]
+        if folders is None:
+            keep(*above)
+        else:
+            folders.update(above)
     except OSError as error:
         Path(new).unlink(missing_ok=True) if new else None
         raise full_or_broken(place, error) from error
