@@ -31,6 +31,8 @@ from tests.support.model_server import ModelServer, serving
 from tests.support.office import FILE, Ending, Office, ended, ending, serving_counts
 
 _NUMBER = re.compile(rb"Count, as task (\d+)\.")
+Calls = dict[int, list[tuple[int, bool]]]
+"""The model's calls by the number of the task: which turn of the script, and whether the other build asked."""
 PATIENCE = 180
 """Seconds for a process to begin or to end."""
 
@@ -106,6 +108,8 @@ class Upgrade:
     other: Path
     rows: dict[str, object] = field(default_factory=dict)
     """What is told in the end."""
+    _calls: Calls = field(default_factory=dict)
+    _looked: int = 0
 
     async def run(self) -> Prober:
         """Submit, work, replace all there and back; until everything has ended."""
@@ -122,7 +126,7 @@ class Upgrade:
             probing = asyncio.create_task(prober.probe(client, options.follow))
             room = -(-options.attempts // options.workers) + 2
             staff = [await asyncio.to_thread(desk.hire, room) for _ in range(options.workers)]
-            await self._until("all begun", lambda turns: self._begun() >= options.attempts)
+            await self._until("all begun", lambda turns: len(self.calls()) >= options.attempts)
 
             desk.first = str(self.other)
             print("  " + await asyncio.to_thread(desk.migrate), flush=True)
@@ -161,42 +165,38 @@ class Upgrade:
             made.append(await asyncio.to_thread(self.desk.hire, room))
         return made
 
-    def _begun(self) -> int:
-        return len(calls_of(self.models))
+    def calls(self) -> Calls:
+        """All so far; each request is looked at once."""
+        new = self.models.requests[self._looked :]
+        self._looked += len(new)
+        for request in new:
+            if match := _NUMBER.search(request.raw):
+                self._calls.setdefault(int(match[1]), []).append((request.turn, MARK.encode() in request.raw))
+        return self._calls
+
+    def builds(self) -> tuple[int, int]:
+        """How many calls the one and the other build have made."""
+        all_ = [other for calls in self.calls().values() for _, other in calls]
+        return len(all_) - sum(all_), sum(all_)
 
     async def _asked(self, what: str, build: int, more: int) -> None:
         """Until that build has asked the model so much more."""
-        least = builds(self.models)[build] + more
-        await self._until(what, lambda turns: ended(turns) or builds(self.models)[build] >= least)
+        least = self.builds()[build] + more
+        await self._until(what, lambda turns: ended(turns) or self.builds()[build] >= least)
 
     async def _until(self, what: str, true: Callable[[Sequence[Turn]], bool]) -> None:
         began = time.monotonic()
         while not true(turns := await self.desk.turns()):
             if time.monotonic() > began + self.options.limit:
                 raise RuntimeError(f"{what}: {Counter(turn.status for turn in turns)}\n{self.desk.words[-5000:]}")
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
         states = ", ".join(f"{count} {status}" for status, count in Counter(turn.status for turn in turns).items())
         print(f"  {what}: {time.monotonic() - began:.0f} s ({states})", flush=True)
 
 
-def calls_of(models: ModelServer) -> dict[int, list[tuple[int, bool]]]:
-    """The model's calls by the number of the task: which turn of the script, and whether the other build asked."""
-    found: dict[int, list[tuple[int, bool]]] = {}
-    for request in list(models.requests):
-        if match := _NUMBER.search(request.raw):
-            found.setdefault(int(match[1]), []).append((request.turn, MARK.encode() in request.raw))
-    return found
-
-
-def builds(models: ModelServer) -> tuple[int, int]:
-    """How many calls the one and the other build have made."""
-    all_ = [other for calls in calls_of(models).values() for _, other in calls]
-    return len(all_) - sum(all_), sum(all_)
-
-
 def counted(upgrade: Upgrade, prober: Prober, turns: Sequence[Turn], end: Ending) -> dict[str, object]:
     """The rows of the table."""
-    desk, calls = upgrade.desk, calls_of(upgrade.models)
+    desk, calls = upgrade.desk, upgrade.calls()
     order = ["".join(dict.fromkeys("ab"[other] for _, other in sorted_)) for sorted_ in calls.values()]
     switches = [sum(a[1] != b[1] for a, b in itertools.pairwise(c)) for c in calls.values()]
     repeated = sum(len(asked) - len({turn for turn, _ in asked}) for asked in calls.values())
@@ -204,7 +204,7 @@ def counted(upgrade: Upgrade, prober: Prober, turns: Sequence[Turn], end: Ending
     return {
         **upgrade.rows,
         "tasks": len(prober.tasks),
-        "model calls by the one, the other": builds(upgrade.models),
+        "model calls by the one, the other": upgrade.builds(),
         "attempts by both builds": sum(len(set(both)) > 1 for both in order),
         "there and back": sum(count > 1 for count in switches),
         "turns handed over": sum(turn.round - 1 for turn in turns),

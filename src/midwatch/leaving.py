@@ -38,7 +38,8 @@ class Going:
             self.doing.cancel()
 
     def end_at_move(self, why: str) -> None:
-        """Cancel it once, when the model or tool call that is under way has been written down."""
+        """Cancel it once, when the model or tool call that is under way has been written down; of several attempts,
+        the first one's."""
         self.postbox.at_move = partial(self.end, why)
 
 

@@ -350,8 +350,8 @@ class _Worker:
 
         try:
             await cancel(self._shelf, turn.task, turn.wished_by)
-        except Held:
-            return  # the next sweep does
+        except (Held, NewerLog):
+            return  # the next sweep does, or a newer worker's
         except InputError as error:
             self._options.note(turn.id, f"its log does not say that it was cancelled: {error.message}")
         await self._shift.closed(turn)
