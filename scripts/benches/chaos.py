@@ -25,7 +25,6 @@ from tests.support import postgresql
 from tests.support.model_server import serving
 from tests.support.office import Office, children, ended, ending, serving_counts
 
-
 Process = subprocess.Popen[bytes]
 
 
@@ -169,9 +168,11 @@ async def _one_more(office: Office) -> None:
     """A worker that is not killed clears up what the last ones left."""
     last = office.worker()
     pid = await office.kept(last)
-    end = time.monotonic() + 60
-    while f":{pid}-" not in office.words and time.monotonic() < end:
-        await asyncio.sleep(0.2)
+
+    async def begun() -> int:
+        return office.words.count(f":{pid}-")
+
+    await office.happens(begun, 1)
     await asyncio.sleep(2)
     last.terminate()
     await asyncio.to_thread(last.wait, 60)

@@ -14,7 +14,6 @@ from midwatch.cli.screen import Screen
 from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.keeper import Keeper, Link
 
-
 _LATER = (
     "genai_prices.data",
     "genai_prices.data_units",
