@@ -10,7 +10,8 @@ from midwatch.engine.letters import Letter
 from midwatch.engine.turns import FIELDS, Turn, newest, next_turn
 
 MOST_LOSSES = 100
-"""Workers that may die over one turn before it fails: it may be what kills them."""
+"""Workers that may die over one turn, one after the other and without a move, before it fails: it may be what kills
+them."""
 _AS_WISHED = (
     "status = CASE wish WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END, "
     "unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, wish = '', worker = ''"
@@ -133,17 +134,25 @@ class Shift:
         await self._database.write(lambda db: db.execute(query, (turn.id,)).rowcount)
 
 
+_MOVES = (
+    "(SELECT COUNT(*) FROM attempt JOIN event ON event.attempt = attempt.id WHERE attempt.task = turn.task "
+    "AND event.kind IN ('model_replied', 'tool_finished', 'checked'))"
+)
+
+
 def reclaim(db: Connection) -> list[str]:
-    """Queue the running turns whose workers have no lease; those turns. One that has lost too many workers fails."""
+    """Queue the running turns whose workers have no lease; those turns. One that has lost too many workers since its
+    task last made a move fails."""
     gone = "status = 'running' AND worker NOT IN (SELECT id FROM worker)"
     query = (
         f"UPDATE turn SET status = 'failed', error = ?, mend = ?, worker = '', changed = {db.clock} "  # noqa: S608
-        f"WHERE {gone} AND losses >= ?"
+        f"WHERE {gone} AND losses >= ? AND moved >= {_MOVES}"
     )
     mend = "see what their machine's log says of memory; then `midwatch retry` goes on with it"
     db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES))
     query = (
         f"UPDATE turn SET {_AS_WISHED}, "  # noqa: S608 - our own words
-        f"losses = losses + 1, changed = {db.clock} WHERE {gone} RETURNING id"
+        f"losses = CASE WHEN moved < {_MOVES} THEN 1 ELSE losses + 1 END, moved = {_MOVES}, changed = {db.clock} "
+        f"WHERE {gone} RETURNING id"
     )
     return [row[0] for row in db.execute(query)]

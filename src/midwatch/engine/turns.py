@@ -59,7 +59,7 @@ class Turn:
     tries: int
     """How often it could not go on."""
     losses: int
-    """How many of its workers have died."""
+    """How many of its workers have died since its task last made a move."""
     begin_at: float
     """Not before; 0 for at once."""
     created: float
