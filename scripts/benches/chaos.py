@@ -167,15 +167,13 @@ async def _strikes(chaos: Chaos, options: argparse.Namespace, began: float) -> S
 async def _one_more(office: Office) -> None:
     """A worker that is not killed clears up what the last ones left."""
     last = office.worker()
-    pid = await office.kept(last)
-
-    async def begun() -> int:
-        return office.words.count(f":{pid}-")
-
-    await office.happens(begun, 1)
-    await asyncio.sleep(2)
-    last.terminate()
-    await asyncio.to_thread(last.wait, 60)
+    try:
+        await office.kept(last)
+        await asyncio.sleep(2)
+        last.terminate()
+        await asyncio.to_thread(last.wait, 60)
+    finally:
+        office.close()
 
 
 def main() -> int:
