@@ -53,15 +53,16 @@ class Chaos:
             if now > end:
                 del self.stopped[pid]
                 self._hit(pid, signal.SIGCONT, "SIGCONT in time")
-        going = [pid for keeper in self._going() for pid in children(keeper)]
+        keepers = [keeper for keeper in self._going() if children(keeper)]
+        going = [pid for keeper in keepers for pid in children(keeper)]
         kind = self.chance.random()
         if self.server is not None and kind < 0.08:
             self.server.stop(immediately=True)
             time.sleep(self.chance.random() * 2)
             self.server.start()
             self.done["database crashed"] += 1
-        elif 0.08 <= kind < 0.13 or len(self._going()) > self.workers:  # those too that took the place of a stopped one
-            keeper = self.chance.choice(self._going())
+        elif keepers and (0.08 <= kind < 0.13 or len(keepers) > self.workers):  # also who took a stopped one's place
+            keeper = self.chance.choice(keepers)
             keeper.kill()
             keeper.wait()
             self.done["SIGKILL of a keeper"] += 1
