@@ -25,7 +25,6 @@ from tests.support import postgresql
 from tests.support.model_server import serving
 from tests.support.office import Office, children, ended, ending, serving_counts
 
-
 Process = subprocess.Popen[bytes]
 
 
@@ -54,15 +53,16 @@ class Chaos:
             if now > end:
                 del self.stopped[pid]
                 self._hit(pid, signal.SIGCONT, "SIGCONT in time")
-        going = [pid for keeper in self._going() for pid in children(keeper)]
+        keepers = [keeper for keeper in self._going() if children(keeper)]
+        going = [pid for keeper in keepers for pid in children(keeper)]
         kind = self.chance.random()
         if self.server is not None and kind < 0.08:
             self.server.stop(immediately=True)
             time.sleep(self.chance.random() * 2)
             self.server.start()
             self.done["database crashed"] += 1
-        elif 0.08 <= kind < 0.13 or len(self._going()) > self.workers:  # those too that took the place of a stopped one
-            keeper = self.chance.choice(self._going())
+        elif keepers and (0.08 <= kind < 0.13 or len(keepers) > self.workers):  # also who took a stopped one's place
+            keeper = self.chance.choice(keepers)
             keeper.kill()
             keeper.wait()
             self.done["SIGKILL of a keeper"] += 1
@@ -114,7 +114,7 @@ async def run(options: argparse.Namespace, folder: Path) -> int:
             left = [f"row of worker {worker.id}" for worker in await listed(home.store.database)]
     left += _left_over(folder, before)
     print(f"{options.attempts} attempts of {options.calls} calls on {options.database}, {options.workers} workers")
-    again = sum(turn.losses + turn.round - 1 for turn in turns)
+    again = office.words.count(" goes on turn=")
     rows = {"seconds": round(took), **dict(sorted(chaos.done.items())), "turns begun again": again}
     rows |= {f"turns {status}": count for status, count in Counter(turn.status for turn in turns).items()}
     rows |= {"finished": end.finished, "pull requests": end.requests, "faults": len(end.faults), "left over": len(left)}
@@ -168,13 +168,13 @@ async def _strikes(chaos: Chaos, options: argparse.Namespace, began: float) -> S
 async def _one_more(office: Office) -> None:
     """A worker that is not killed clears up what the last ones left."""
     last = office.worker()
-    pid = await office.kept(last)
-    end = time.monotonic() + 60
-    while f":{pid}-" not in office.words and time.monotonic() < end:
-        await asyncio.sleep(0.2)
-    await asyncio.sleep(2)
-    last.terminate()
-    await asyncio.to_thread(last.wait, 60)
+    try:
+        await office.kept(last)
+        await asyncio.sleep(2)
+        last.terminate()
+        await asyncio.to_thread(last.wait, 60)
+    finally:
+        office.close()
 
 
 def main() -> int:

@@ -41,17 +41,12 @@ def keeping(tmp_path: Path) -> Iterator[Keeping]:
 
     def begin(program: str, **more: Callable[[], object]) -> subprocess.Popen[str]:
         environ = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        begun.append(
-            subprocess.Popen(
-                [sys.executable, "-B", "-c", KEEPER + program],
-                env=environ,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=tmp_path,
-                preexec_fn=more.get("before"),
-            )  # fmt: skip
+        command, before = [sys.executable, "-B", "-c", KEEPER + program], more.get("before")
+        process = subprocess.Popen(
+            command, env=environ, stdout=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=before
         )
-        return begun[-1]
+        begun.append(process)
+        return process
 
     yield begin
     for process in begun:

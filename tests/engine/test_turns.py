@@ -123,6 +123,20 @@ async def test_a_turn_over_which_worker_after_worker_dies_fails(desk: Desk) -> N
     assert (await desk.turns.get(turn.id)).status == "failed"
 
 
+async def test_a_turn_that_goes_forward_may_lose_any_number_of_workers(desk: Desk) -> None:
+    task = samples.task()
+    turn = await desk.turns.submit(task, [samples.started(task)])
+    await desk.database.write(lambda db: db.execute("UPDATE turn SET losses = ?", (MOST_LOSSES,)).rowcount)
+    for losses, moves in ((1, [samples.tool_finished(samples.call())]), (2, [])):
+        worker = f"worker {losses}"
+        await (await desk.shift(worker)).begin(turn.run)
+        if moves:
+            await SqlStore(desk.database).append(f"{task.id}.1", 0, moves)
+        await desk.dies(worker)
+        assert await desk.database.write(reclaim) == [turn.id]
+        assert (await desk.turns.get(turn.id)).losses == losses
+
+
 async def test_wishes_reach_a_running_turn_and_settle_a_waiting_one_at_once(desk: Desk) -> None:
     turn = await desk.turns.submit(samples.task())
     shift = await desk.shift("one")

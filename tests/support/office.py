@@ -129,11 +129,13 @@ class Office:
                 os.close(handle)
 
     async def kept(self, process: subprocess.Popen[bytes], *others: int) -> int:
-        """The worker itself of a process that was started, once there is one that is none of the others."""
+        """The worker itself of a process that was started, once there is one that takes turns and is none of the
+        others."""
         found: list[int] = []
 
         async def count() -> int:
-            found[:] = [pid for pid in children(process) if pid not in others]
+            named = self.words
+            found[:] = [pid for pid in children(process) if pid not in others and f":{pid}-" in named]
             return len(found)
 
         await self.happens(count, 1)

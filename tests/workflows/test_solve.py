@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.agent.context import RESTARTED
 from midwatch.domain.conversation import Answered, Reply, Usage
 from midwatch.domain.errors import InputError, ModelError
-from midwatch.domain.events import Event, Failed, LimitReached, Proposing, TaskStarted, ToolFinished
+from midwatch.domain.events import Event, Failed, LimitReached, Message, Proposing, TaskStarted, ToolFinished
 from midwatch.domain.limits import Limits
 from midwatch.domain.observer import Silent
 from midwatch.engine.lease import hold
@@ -141,6 +142,21 @@ async def test_an_endpoint_that_is_down_is_written_down_and_the_task_goes_on_lat
     report = await place.solve(task, model)
     assert (report.status, report.exit_code) == ("done", 0)
     assert git(place.repository, "show", f"{task.branch}:count.txt") == "zero\none"
+
+
+class Killed(BaseException):
+    """As if the process had ended."""
+
+
+async def test_a_model_is_told_once_that_the_work_was_interrupted_however_often_it_was(place: Place) -> None:
+    task = await place.task([PASSES])
+    model = FakeModel([ADD, Killed(), Killed(), Killed(), says("Done.")])
+    for _ in range(3):
+        with pytest.raises(Killed):
+            await place.solve(task, model)
+    await place.solve(task, model)
+    said = [e.body.text for e in (await place.history(task)).events if isinstance(e.body, Message)]
+    assert sum(RESTARTED in text for text in said) == 1
 
 
 async def test_two_at_once_are_refused_and_a_finished_task_does_nothing_again(place: Place) -> None:

@@ -40,13 +40,12 @@ on_sqlite = pytest.mark.parametrize("office", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("office", ["postgresql"], indirect=True)
 
 
-async def test_what_a_killed_worker_had_is_finished_once_by_the_next_of_its_keeper_or_by_another(
-    office: Office,
-) -> None:
+async def test_what_a_killed_worker_had_is_finished_once_by_its_keepers_next_or_by_another(office: Office) -> None:
     tasks = await office.submit(3)
     keeper = office.worker()
     await office.begun(tasks[0], 1)
     first = await office.kept(keeper)
+    assert len(os.listdir(f"/proc/{keeper.pid}/task")) == 1  # a fork of several threads may have a lock that none holds
     os.kill(first, signal.SIGKILL)
     await office.begun(tasks[0], 3)
     assert await office.kept(keeper, first) != first
@@ -77,14 +76,6 @@ async def test_a_worker_that_is_stopped_is_ended_and_one_that_is_told_to_stop_ha
     assert await office.kept(keeper, stopped) != stopped
     assert "ended by signal 9 (Killed) and is begun anew" in office.words
     assert (await ending(office, tasks, 4)).faults == ()
-
-
-@on_sqlite
-async def test_a_worker_that_cannot_start_says_why_and_is_not_kept(office: Office) -> None:
-    office.url = "postgresql://127.0.0.1:1/none"
-    assert office.worker().wait(60) == 1
-    assert "127.0.0.1:1/none cannot be used" in office.words
-    assert "begun anew" not in office.words
 
 
 @on_sqlite

@@ -123,6 +123,8 @@ async def _moves(log: Log, place: Workplace, note: str) -> None:
         else:
             told = await guide.due(log, place.box.workdir)
             noted = Message("harness", note) if note else None
+            if noted == log.events[-1].body:  # it was interrupted again before anything came of that
+                noted = None
             said = (*(message for message in (told, noted) if message is not None), *place.inbox())
             if said:
                 await log.append(*said)

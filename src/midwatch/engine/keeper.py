@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 STOPPED = 130
 """The exit code of a process that was told twice to stop."""
-MOMENT = 1.0
+MOMENT = 0.5
 """Seconds; a process that lives shorter may be one that cannot live."""
 AT_ONCE = 3
 """So many in a row that lived for a moment only are begun anew without a pause."""

@@ -12,11 +12,15 @@ from midwatch.engine.letters import Letter
 from midwatch.engine.turns import FIELDS, Turn, newest, next_turn
 
 MOST_LOSSES = 100
-"""Workers that may die over one turn before it fails: it may be what kills them."""
+"""Workers that may die over one turn, one after the other and without a move, before it fails: it may be what kills
+them."""
 MOST_UNCLOSED = 20
 """Turns of one look for logs that are to be closed."""
-_MOVES = ("model_replied", "tool_finished")
-"""Events with which a task gets further; others are written with each try."""
+_MOVES = (
+    "(SELECT COUNT(*) FROM attempt JOIN event ON event.attempt = attempt.id WHERE attempt.task = turn.task "
+    "AND event.kind IN ('model_replied', 'tool_finished', 'checked'))"
+)
+"""How far the task of a turn is: events with which it gets further; others are written with each try."""
 _AS_WISHED = (
     "status = CASE wish WHEN 'cancel' THEN 'cancelled' WHEN 'pause' THEN 'paused' ELSE 'queued' END, "
     "unclosed = CASE wish WHEN 'cancel' THEN 1 ELSE 0 END, wish = '', worker = ''"
@@ -158,11 +162,12 @@ class Shift:
 
 
 def reclaim(db: Connection) -> list[str]:
-    """Queue the running turns whose workers have no lease; those turns. One that has lost too many workers fails."""
+    """Queue the running turns whose workers have no lease; those turns. One that has lost too many workers since its
+    task last made a move fails."""
     gone = "status = 'running' AND worker NOT IN (SELECT id FROM worker)"
     query = (
         f"UPDATE turn SET status = 'failed', error = ?, mend = ?, worker = '', changed = {db.clock} "  # noqa: S608
-        f"WHERE {gone} AND losses >= ? RETURNING task, status, id"
+        f"WHERE {gone} AND losses >= ? AND moved >= {_MOVES} RETURNING task, status, id"
     )
     mend = "see what their machine's log says of memory; then `midwatch retry` goes on with it"
     lost = db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES)).fetchall()
@@ -171,7 +176,8 @@ def reclaim(db: Connection) -> list[str]:
         note(db, turn_id, "failed")
     query = (
         f"UPDATE turn SET {_AS_WISHED}, "  # noqa: S608 - our own words
-        f"losses = losses + 1, changed = {db.clock} WHERE {gone} RETURNING task, status, id"
+        f"losses = CASE WHEN moved < {_MOVES} THEN 1 ELSE losses + 1 END, moved = {_MOVES}, changed = {db.clock} "
+        f"WHERE {gone} RETURNING task, status, id"
     )
     rows = db.execute(query).fetchall()
     _give_up(db, rows)
@@ -186,10 +192,6 @@ def _give_up(db: Connection, rows: Sequence[Sequence[str]]) -> None:
 
 def _tries(db: Connection, turn: Turn) -> tuple[int, int]:
     """How often the turn could not go on, this time included, since its task last got further; and how far that is."""
-    query = (
-        f"SELECT count(*) FROM event WHERE kind IN ({', '.join('?' for _ in _MOVES)}) "  # noqa: S608 - our own words
-        "AND attempt IN (SELECT id FROM attempt WHERE task = ?)"
-    )
-    moves = int(db.execute(query, (*_MOVES, turn.task)).fetchone()[0])
-    row = db.execute("SELECT moves FROM turn WHERE id = ?", (turn.id,)).fetchone()
-    return (turn.tries + 1 if row is None or moves <= row[0] else 1), moves
+    query = f"SELECT moves, {_MOVES} FROM turn WHERE id = ?"  # noqa: S608 - our own words
+    before, moves = db.execute(query, (turn.id,)).fetchone() or (0, 0)
+    return (turn.tries + 1 if moves <= before else 1), moves

@@ -61,7 +61,7 @@ class Turn:
     tries: int
     """How often it could not go on since its task last got further."""
     losses: int
-    """How many of its workers have died."""
+    """How many of its workers have died since its task last made a move."""
     begin_at: float
     """Not before; 0 for at once."""
     created: float

@@ -76,7 +76,8 @@ class Lease:
     version: str
     terms: Terms = field(default_factory=Terms)
     reaped: Callable[[Sequence[str], Sequence[str]], Awaitable[None]] | None = None
-    """Told on the reaper's thread (the first time on that of `start`), after each round, which workers live and which turns were queued again."""
+    """Told after each round, first in `start` and then on the reaper's thread, which workers live and which turns were
+    queued again."""
     note: Callable[[str], None] = lambda _: None
     """Told in words what happens; from any thread."""
     labels: Sequence[str] = ()

@@ -66,8 +66,9 @@ async def _turn(run: str) -> str:
 
 def preload(url: str) -> None:
     """Import what the engine of that URL needs. Opens nothing and starts no thread."""
-    importlib.import_module("dbos._sys_db_sqlite" if url.startswith("sqlite") else "dbos._sys_db_postgres")
-    make_url(url).get_dialect().import_dbapi()
+    ours, driver = ("sqlite", "sqlite") if url.startswith("sqlite") else ("postgres", "postgresql+psycopg")
+    importlib.import_module(f"dbos._sys_db_{ours}")
+    make_url(f"{driver}://").get_dialect().import_dbapi()
 
 
 class DbosEngine:

@@ -20,6 +20,7 @@ STEP = """
         tries BIGINT NOT NULL DEFAULT 0,
         moves BIGINT NOT NULL DEFAULT 0,
         losses BIGINT NOT NULL DEFAULT 0,
+        moved BIGINT NOT NULL DEFAULT 0, -- moves in the task's logs when a worker last died over it
         unclosed BIGINT NOT NULL DEFAULT 0,
         begin_at DOUBLE PRECISION NOT NULL,
         created DOUBLE PRECISION NOT NULL,
