@@ -25,6 +25,7 @@ def left(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was left at once."""
     found: list[str] = []
     monkeypatch.setattr(following, "leave_at_once", lambda: found.append("left"))
+    monkeypatch.setattr(following, "leave_within", lambda _lease: None)  # that would be this process
     return found
 
 
@@ -32,7 +33,7 @@ async def test_a_signal_to_both_is_once_and_two_of_them_leave_at_once(
     ends: tuple[socket.socket, Link], left: list[str]
 ) -> None:
     keeper, link = ends
-    stopping = Stopping(link)
+    stopping = Stopping(link, 30)
     stopping.forwarded()
     assert not stopping.stop.is_set()
     keeper.send(b".")
@@ -47,5 +48,5 @@ async def test_a_signal_to_both_is_once_and_two_of_them_leave_at_once(
 async def test_a_worker_whose_keeper_is_gone_leaves_at_once(ends: tuple[socket.socket, Link], left: list[str]) -> None:
     keeper, link = ends
     keeper.close()
-    Stopping(link).forwarded()
+    Stopping(link, 30).forwarded()
     assert left == ["left"]

@@ -150,7 +150,8 @@ class Import:
     def _start(self) -> subprocess.Popen[bytes]:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._began = durable.now()
-        git = replace(self.git, settings=(*self.git.settings, "core.fsync=pack,pack-metadata"))  # the rest is `finish`'s
+        settings = (*self.git.settings, "core.fsync=pack,pack-metadata")  # the rest is synced by `finish`
+        git = replace(self.git, settings=settings)
         argv, env = git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
         return subprocess.Popen(
             argv, env=env, cwd=self.git.cwd, start_new_session=True,

@@ -53,9 +53,10 @@ class SqlStore:
             some = "SELECT id, body FROM task WHERE id >= ? AND id < ? ORDER BY id LIMIT 6"
             return exact or list(db.execute(some, (wanted, wanted + AFTER_ALL)))
 
-        rows = await self.database.read(work) if wanted.isascii() and wanted.isalnum() else []
+        plain = wanted.isascii() and wanted.isalnum()
+        rows = await self.database.read(work) if plain else []
         if not rows:
-            if wanted.isascii() and (place := await self._retired(wanted)):
+            if plain and (place := await self._retired(wanted)):
                 raise InputError(
                     f"task {wanted} has ended long ago and lies in {place}",
                     f"`midwatch admin restore {shlex.quote(place)}` brings it back",
