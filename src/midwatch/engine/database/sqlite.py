@@ -149,7 +149,7 @@ class SqliteDatabase:
 
         return again
 
-    def _transaction(self, work: Callable[[Connection], T], mode: str) -> T:
+    def _transaction(self, work: Callable[[_Connection], T], mode: str) -> T:
         try:
             db = self._connection or self._open()
             db.execute(f"BEGIN {mode}")
