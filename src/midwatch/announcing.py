@@ -40,6 +40,8 @@ KEPT = 30 * 86400.0
 _A_DAY = 86400.0
 _SKEW = 60.0
 """Seconds that the clocks of two machines may be apart."""
+_PATIENCE = 3600.0
+"""Seconds that a log which cannot be read is tried for."""
 _PROMPT = 1000
 """Characters of a prompt that are told."""
 
@@ -93,8 +95,10 @@ async def gather(home: Home) -> int:
         try:
             effects = await _effects(home, occasion)
         except MidwatchError as error:  # a log that cannot be read: the others are told all the same
-            log.warning("a task cannot be told of yet", extra={"task": occasion.task, "error": error.message})
-            continue
+            if time.time() - occasion.time < _PATIENCE:
+                continue
+            log.error("nobody is told of a task", extra={"task": occasion.task, "error": error.message})
+            effects = []
         await settle(home.store.database, occasion, effects)
         made += 1
     return made

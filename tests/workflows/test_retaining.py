@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -25,6 +27,7 @@ from midwatch.engine import lease
 from midwatch.engine.retention import archived, rows
 from midwatch.engine.retention.ended import ended
 from midwatch.engine.turns import Turns
+from midwatch.reconciling import reconcile
 from midwatch.workflows.archives import commits
 from midwatch.workspace.repository import Repository, store_of
 from tests.support import samples
@@ -191,6 +194,22 @@ async def test_cut_off_anywhere_it_is_done_by_the_next_one(desk: Desk, monkeypat
 
 
 @on_sqlite
+async def test_a_task_that_is_damaged_already_stays_where_it_is(desk: Desk) -> None:
+    (path, *_) = (desk.home.state / "blobs").glob("??/*")
+    content = path.read_bytes()
+    path.write_bytes(b"something else")
+    (trouble,) = (await desk.retain()).troubles
+    assert "it stays in the database, because" in trouble
+    path.write_bytes(content)
+    query = "UPDATE event SET body = replace(body, 'Count, as', 'Count, if') WHERE seq = 1"
+    await desk.home.store.database.write(lambda db: db.execute(query).rowcount)
+    (trouble,) = (await desk.retain()).troubles
+    assert "does not match its hash" in trouble
+    assert list((desk.home.state / "archive").iterdir()) == []
+    assert (await desk.home.store.find(desk.task.id)).task.id == desk.task.id
+
+
+@on_sqlite
 async def test_what_was_written_again_meanwhile_is_not_deleted(desk: Desk) -> None:
     await desk.retain()
     desk.age_blobs()
@@ -200,10 +219,24 @@ async def test_what_was_written_again_meanwhile_is_not_deleted(desk: Desk) -> No
     assert desk.blobs() == {path.name}
 
 
+@on_sqlite
+async def test_a_worker_does_it_by_itself_where_the_settings_say_so(desk: Desk, tmp_path: Path) -> None:
+    config = tmp_path / "config/midwatch/config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    folder = tmp_path / "kept"
+    config.write_text(f'[retention]\ndays = 1e-9\nfolder = "{folder}"\n')
+    async with wiring.home(desk.home.environ) as home:
+        doing = asyncio.create_task(reconcile(home))
+        file = folder / f"{desk.task.id}.tar.gz"
+        async with asyncio.timeout(60):
+            while not await rows.is_retired(home.store.database, desk.task.id):
+                await asyncio.sleep(0.02)
+        doing.cancel()
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
 def changed(path: Path, name: str, old: bytes, new: bytes, *, hashes: bool) -> Path:
     """The archive with other words in one of its files; with `hashes` the manifest says so."""
-    import hashlib
-
     files: dict[str, bytes] = {}
     with tarfile.open(path) as tar:
         for member in tar:
