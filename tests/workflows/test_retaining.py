@@ -11,7 +11,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ import pytest
 
 from midwatch import reading, retaining, wiring
 from midwatch.domain.errors import InputError, StoreError
-from midwatch.domain.events import ToolFinished
+from midwatch.domain.events import Stopped, ToolFinished
 from midwatch.domain.interventions import Forked
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.engine import lease
+from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.retention import archived, rows
 from midwatch.engine.retention.ended import ended
 from midwatch.engine.turns import Turns
@@ -67,11 +68,35 @@ def server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path, server: ModelServer) -> AsyncIterator[Desk]:
-    """With one task that has its pull request."""
-    url = f"sqlite:///{tmp_path / 'state' / 'midwatch' / 'state.db'}"
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database."""
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql_server").database()
+        return str(request.getfixturevalue("postgresql_server").database())
+    return f"sqlite:///{tmp_path / 'state' / 'midwatch' / 'state.db'}"
+
+
+@pytest.fixture
+async def desk(url: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    """With one task that has ended, whose repository is not there."""
+    environ = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), VARIABLE: url}
+    environ["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    async with wiring.home(environ) as home:
+        await home.store.database.migrate()
+        task, call = samples.task("Count, as task 1"), samples.call()
+        blobs = [home.blobs.put(text.encode() * 9) for text in ("one\n", "two\n")]
+        finished = [
+            replace(samples.tool_finished(call, number), digest=blob.digest, bytes=blob.bytes, lines=blob.lines)
+            for number, blob in enumerate(blobs, 1)
+        ]
+        events = [samples.started(task), samples.reply("", call), *finished, Stopped("no_change", "nothing to do")]
+        await Turns(home.store.database).submit(task, events)
+        await home.store.database.write(lambda db: db.execute("UPDATE turn SET status = 'done'").rowcount)
+        yield Desk(home, task)
+
+
+@pytest.fixture
+async def worked(url: str, tmp_path: Path, server: ModelServer) -> AsyncIterator[Desk]:
+    """With one that has its pull request."""
     office = Office(tmp_path, url, serving_counts(server, 2))
     await office.make()
     (task,) = await office.submit()
@@ -81,10 +106,11 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path, server: ModelServ
         yield Desk(home, task)
 
 
-on_sqlite = pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 
-async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(desk: Desk) -> None:
+async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(worked: Desk) -> None:
+    desk = worked
     home, name = desk.home, desk.task.id
     before = await reading.verify(home, name)
     await (await Repository.open(home.state, desk.task.repository)).keep(f"propose/{name}", desk.task.base.commit)
@@ -278,4 +304,4 @@ async def test_an_archive_that_was_changed_is_not_believed(desk: Desk) -> None:
             await retaining.restore(desk.home, path)
     with pytest.raises(InputError, match="lies in"):
         await desk.home.store.find(desk.task.id)
-    assert await retaining.restore(desk.home, kept.path) == (desk.task.id, "")
+    assert (await retaining.restore(desk.home, kept.path))[0] == desk.task.id
