@@ -118,7 +118,7 @@ async def _effects(home: Home, occasion: Occasion) -> list[Wanted]:
     return [
         _wanted(hook, news, told.body(news, repository, url))
         for hook in hooks
-        for news in (told.ended(), *told.proposed(hook.created - _SKEW))
+        for news in (told.ended(), *told.proposed(max(hook.created, told.turn.created) - _SKEW))
         if hook.wants(news.event, where)
     ]
 
@@ -171,7 +171,7 @@ class Told:
         return draft or self.chosen.status in ("limit", "failed", "interrupted", "no change")
 
     def proposed(self, since: float) -> Sequence[News]:
-        """What was offered since a time."""
+        """What was offered since a time. Before the turn is what was told when an earlier one ended."""
         first = {(event.body.forge, event.body.number): event for event in reversed(self.offers)}
         return [
             News(
