@@ -40,6 +40,8 @@ KEPT = 30 * 86400.0
 _A_DAY = 86400.0
 _SKEW = 60.0
 """Seconds that the clocks of two machines may be apart."""
+_PATIENCE = 3600.0
+"""Seconds that a log which cannot be read is tried for."""
 _PROMPT = 1000
 """Characters of a prompt that are told."""
 
@@ -93,8 +95,10 @@ async def gather(home: Home) -> int:
         try:
             effects = await _effects(home, occasion)
         except MidwatchError as error:  # a log that cannot be read: the others are told all the same
-            log.warning("a task cannot be told of yet", extra={"task": occasion.task, "error": error.message})
-            continue
+            if time.time() - occasion.time < _PATIENCE:
+                continue
+            log.error("nobody is told of a task", extra={"task": occasion.task, "error": error.message})
+            effects = []
         await settle(home.store.database, occasion, effects)
         made += 1
     return made
@@ -114,7 +118,7 @@ async def _effects(home: Home, occasion: Occasion) -> list[Wanted]:
     return [
         _wanted(hook, news, told.body(news, repository, url))
         for hook in hooks
-        for news in (told.ended(), *told.proposed(hook.created - _SKEW))
+        for news in (told.ended(), *told.proposed(max(hook.created, told.turn.created) - _SKEW))
         if hook.wants(news.event, where)
     ]
 
@@ -167,7 +171,7 @@ class Told:
         return draft or self.chosen.status in ("limit", "failed", "interrupted", "no change")
 
     def proposed(self, since: float) -> Sequence[News]:
-        """What was offered since a time."""
+        """What was offered since a time. Before the turn is what was told when an earlier one ended."""
         first = {(event.body.forge, event.body.number): event for event in reversed(self.offers)}
         return [
             News(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 import tempfile
 import time
 from contextlib import ExitStack, suppress
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midwatch.domain.codec import from_json
-from midwatch.domain.errors import MidwatchError
+from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.domain.task import Task
 from midwatch.engine.disk import full_or_broken
 from midwatch.engine.lease import hold
@@ -91,6 +92,7 @@ async def _retire(home: Home, name: str, folder: Path) -> Kept | None:
         store = store_of(home.state, task.repository)
         with tempfile.TemporaryDirectory(prefix=writing.NEW, dir=_made(folder)) as scratch:
             written, digests = await _written(home, found, task, store, Path(scratch))
+            await _require_whole(written.path, Path(scratch))
         parts = json.dumps({"blobs": sorted(digests), "attempts": found.names})
         retired = Retired(name, task.repository, str(written.path), written.digest, parts)
         if await rows.delete(database, found, retired):
@@ -124,6 +126,18 @@ async def _written(home: Home, found: Rows, task: Task, store: Path, scratch: Pa
     return await asyncio.to_thread(writing.write, folder, name, {**files, **blobs}, about), digests
 
 
+async def _require_whole(path: Path, scratch: Path) -> None:
+    """Nothing is deleted that could not be brought back: a log or an output may be damaged already. Raises
+    InputError, and the file is gone then."""
+    place = scratch / "read-back"
+    try:
+        await asyncio.to_thread(place.mkdir)
+        await asyncio.to_thread(reading.unpack, path, place)
+    except InputError as error:
+        await asyncio.to_thread(path.unlink)
+        raise InputError(f"it stays in the database, because {error.message}", "see `midwatch verify`") from error
+
+
 async def _sweep(home: Home, done: Done, settled: float) -> None:
     """Delete what only tasks named that are in files now."""
     database = home.store.database
@@ -153,7 +167,7 @@ async def _sweep(home: Home, done: Done, settled: float) -> None:
 
 
 async def restore(home: Home, path: Path) -> tuple[str, str]:
-    """Bring a task back from its file; its id, and why its files could not be brought back with it (empty: they were).
+    """Bring a task back from its file; its id, and why its commits could not be brought back (empty: they were).
     Raises InputError for a file that is not as it was written, and for a task that is there."""
     made = await asyncio.to_thread(_made, home.state / "archive")
     with tempfile.TemporaryDirectory(prefix=writing.NEW, dir=made) as scratch, ExitStack() as leases:
@@ -197,8 +211,6 @@ def _made(folder: Path) -> Path:
 
 def _clear(folder: Path) -> None:
     """Remove what was being written a day ago by processes that were killed."""
-    import shutil
-
     for path in folder.glob(f"{writing.NEW}*"):
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime > _A_DAY:

@@ -184,6 +184,16 @@ async def test_what_a_person_must_change_and_a_request_that_was_changed_are_not_
     ]  # fmt: skip
 
 
+async def test_what_kills_whoever_begins_it_is_not_begun_for_ever(desk: Desk) -> None:
+    outside = Outside()
+    (name,) = await desk.want("deadly")
+    for _ in range(len(PAUSES) + 1):
+        assert len(await desk.effects.take(["branch"], 1)) == 1
+        await desk.time_passes()
+    await desk.carry(outside)
+    assert ((await desk.one(name)).state, outside.done) == ("failed", [])
+
+
 async def test_one_slow_place_holds_up_no_other(desk: Desk) -> None:
     slow = Outside()
     slow.gate.clear()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import hashlib
 import io
 import json
 import os
 import shutil
 import tarfile
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,16 @@ import pytest
 
 from midwatch import reading, retaining, wiring
 from midwatch.domain.errors import InputError, StoreError
-from midwatch.domain.events import ToolFinished
+from midwatch.domain.events import Stopped, ToolFinished
 from midwatch.domain.interventions import Forked
 from midwatch.domain.observer import Silent
 from midwatch.domain.task import Task
 from midwatch.engine import lease
+from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.retention import archived, rows
 from midwatch.engine.retention.ended import ended
 from midwatch.engine.turns import Turns
+from midwatch.reconciling import reconcile
 from midwatch.workflows.archives import commits
 from midwatch.workspace.repository import Repository, store_of
 from tests.support import samples
@@ -64,11 +68,35 @@ def server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path, server: ModelServer) -> AsyncIterator[Desk]:
-    """With one task that has its pull request."""
-    url = f"sqlite:///{tmp_path / 'state' / 'midwatch' / 'state.db'}"
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a database."""
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgresql_server").database()
+        return str(request.getfixturevalue("postgresql_server").database())
+    return f"sqlite:///{tmp_path / 'state' / 'midwatch' / 'state.db'}"
+
+
+@pytest.fixture
+async def desk(url: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    """With one task that has ended, whose repository is not there."""
+    environ = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), VARIABLE: url}
+    environ["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    async with wiring.home(environ) as home:
+        await home.store.database.migrate()
+        task, call = samples.task("Count, as task 1"), samples.call()
+        blobs = [home.blobs.put(text.encode() * 9) for text in ("one\n", "two\n")]
+        finished = [
+            replace(samples.tool_finished(call, number), digest=blob.digest, bytes=blob.bytes, lines=blob.lines)
+            for number, blob in enumerate(blobs, 1)
+        ]
+        events = [samples.started(task), samples.reply("", call), *finished, Stopped("no_change", "nothing to do")]
+        await Turns(home.store.database).submit(task, events)
+        await home.store.database.write(lambda db: db.execute("UPDATE turn SET status = 'done'").rowcount)
+        yield Desk(home, task)
+
+
+@pytest.fixture
+async def worked(url: str, tmp_path: Path, server: ModelServer) -> AsyncIterator[Desk]:
+    """With one that has its pull request."""
     office = Office(tmp_path, url, serving_counts(server, 2))
     await office.make()
     (task,) = await office.submit()
@@ -78,10 +106,11 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path, server: ModelServ
         yield Desk(home, task)
 
 
-on_sqlite = pytest.mark.parametrize("desk", ["sqlite"], indirect=True)
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 
 
-async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(desk: Desk) -> None:
+async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(worked: Desk) -> None:
+    desk = worked
     home, name = desk.home, desk.task.id
     before = await reading.verify(home, name)
     await (await Repository.open(home.state, desk.task.repository)).keep(f"propose/{name}", desk.task.base.commit)
@@ -191,6 +220,22 @@ async def test_cut_off_anywhere_it_is_done_by_the_next_one(desk: Desk, monkeypat
 
 
 @on_sqlite
+async def test_a_task_that_is_damaged_already_stays_where_it_is(desk: Desk) -> None:
+    (path, *_) = (desk.home.state / "blobs").glob("??/*")
+    content = path.read_bytes()
+    path.write_bytes(b"something else")
+    (trouble,) = (await desk.retain()).troubles
+    assert "it stays in the database, because" in trouble
+    path.write_bytes(content)
+    query = "UPDATE event SET body = replace(body, 'Count, as', 'Count, if') WHERE seq = 1"
+    await desk.home.store.database.write(lambda db: db.execute(query).rowcount)
+    (trouble,) = (await desk.retain()).troubles
+    assert "does not match its hash" in trouble
+    assert list((desk.home.state / "archive").iterdir()) == []
+    assert (await desk.home.store.find(desk.task.id)).task.id == desk.task.id
+
+
+@on_sqlite
 async def test_what_was_written_again_meanwhile_is_not_deleted(desk: Desk) -> None:
     await desk.retain()
     desk.age_blobs()
@@ -200,10 +245,24 @@ async def test_what_was_written_again_meanwhile_is_not_deleted(desk: Desk) -> No
     assert desk.blobs() == {path.name}
 
 
+@on_sqlite
+async def test_a_worker_does_it_by_itself_where_the_settings_say_so(desk: Desk, tmp_path: Path) -> None:
+    config = tmp_path / "config/midwatch/config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    folder = tmp_path / "kept"
+    config.write_text(f'[retention]\ndays = 1e-9\nfolder = "{folder}"\n')
+    async with wiring.home(desk.home.environ) as home:
+        doing = asyncio.create_task(reconcile(home))
+        file = folder / f"{desk.task.id}.tar.gz"
+        async with asyncio.timeout(60):
+            while not await rows.is_retired(home.store.database, desk.task.id):
+                await asyncio.sleep(0.02)
+        doing.cancel()
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
 def changed(path: Path, name: str, old: bytes, new: bytes, *, hashes: bool) -> Path:
     """The archive with other words in one of its files; with `hashes` the manifest says so."""
-    import hashlib
-
     files: dict[str, bytes] = {}
     with tarfile.open(path) as tar:
         for member in tar:
@@ -245,4 +304,4 @@ async def test_an_archive_that_was_changed_is_not_believed(desk: Desk) -> None:
             await retaining.restore(desk.home, path)
     with pytest.raises(InputError, match="lies in"):
         await desk.home.store.find(desk.task.id)
-    assert await retaining.restore(desk.home, kept.path) == (desk.task.id, "")
+    assert (await retaining.restore(desk.home, kept.path))[0] == desk.task.id

@@ -74,6 +74,9 @@ class Carrier:
                 effect, "its request is not as it was written", "look after the database", unsure=unsure
             )
             return
+        if effect.tries > len(PAUSES) + 1:
+            await self.effects.fail(effect, "whoever began it died each time", "see what their logs say", unsure=True)
+            return
         try:
             async with asyncio.timeout(LONGEST):
                 result = await doer.find(effect) if effect.unsure else None
