@@ -58,8 +58,12 @@ async def test_a_repository_that_is_called_as_another_ones_id_does_not_get_its_t
     api: Api, calc: str, tmp_path: Path
 ) -> None:
     other = await api.registered("other", make_repository(tmp_path / "other", {"b.txt": "b\n"}))
-    async with api.as_user("eve", {calc: "maintainer", other: "member"}) as eve:
-        assert (await eve.patch(f"/repositories/{calc}", json={"name": other})).status_code == 200
+    async with (
+        api.as_user("root", admin=True) as root,
+        api.as_user("eve", {calc: "maintainer", other: "member"}) as eve,
+    ):
+        assert (await eve.patch(f"/repositories/{calc}", json={"name": other})).status_code == 403
+        assert (await root.patch(f"/repositories/{calc}", json={"name": other})).status_code == 200
         assert (await eve.post("/tasks", json={**TASK, "repository": other})).json()["repository"] == other
         assert (await eve.post("/tasks", json={**TASK, "repository": calc})).json()["repository"] == calc
 

@@ -126,6 +126,7 @@ async def test_a_path_is_registered_as_git_names_it_and_nothing_else_is_taken(si
             ("two", "relative"),
             ("two", "https://user:secret@git.test/x"),
             ("two", "git://git.test/x"),
+            ("two", "file://[x"),
             ("../two", "https://git.test/x"),
         ):
             answer = await root.post(REPOSITORIES, json={"name": name, "location": wrong})

@@ -89,7 +89,8 @@ async def test_what_belongs_to_one_user_is_not_there_for_another_on_any_route(ap
         for path, operations in api.app.openapi()["paths"].items():
             if "{task}" not in path and "{attempt}" not in path:
                 continue
-            url = path.removeprefix("/api/v1").format(task=name, attempt=f"{name}.1", number=1, effect="0" * 20)
+            ids = {"task": name, "attempt": f"{name}.1", "number": 1, "effect": "0" * 20, "digest": "0" * 64}
+            url = path.removeprefix("/api/v1").format_map(ids)
             for method in operations:
                 body = BODIES.get(path.rpartition("/")[2], {}) if method == "post" else None
                 other = await eve.request(method, url, json=body)
@@ -107,7 +108,7 @@ async def test_what_belongs_to_one_user_is_not_there_for_another_on_any_route(ap
         assert (await ada.get(f"/tasks/{name}")).json()["turn"]["state"] == "queued"
 
 
-BODIES = {"messages": {"text": "further"}, "fork": {}, "choose": {"attempt": 1}}
+BODIES = {"messages": {"text": "further"}, "fork": {}, "choose": {"attempt": 1}, "undo": {"step": "start"}}
 
 
 async def test_nothing_but_health_answers_whoever_is_not_known(api: Api) -> None:

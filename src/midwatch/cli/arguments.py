@@ -12,6 +12,16 @@ from typing import NoReturn
 from midwatch.domain.errors import InputError
 from midwatch.domain.labels import parse as parse_labels
 
+INSTEAD = {
+    "midwatch run": "`midwatch submit` gives a task to a server, with the same options",
+    "midwatch chat": "`midwatch submit` gives a task to a server; conversations are of this machine",
+    "midwatch exec": "`midwatch submit` gives a task to a server; conversations are of this machine",
+    "midwatch review": "`midwatch submit --mode read-only` asks a server for an answer",
+    "midwatch admin orphans": "run it on the server's own machine",
+    "midwatch admin password": "`midwatch admin users change USER --password` is for a server that runs",
+}
+"""What there is for a server in place of a command that is for this machine."""
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are ours, with a hint where help is."""
@@ -33,6 +43,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError instead of printing and leaving."""
+        if message.startswith("unrecognized arguments: --server"):
+            raise InputError(f"`{self.prog}` is for this machine alone", INSTEAD.get(self.prog, "leave --server out"))
         raise InputError(message, f"`{self.prog} --help` shows how it is used")
 
 

@@ -14,6 +14,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.evidence import FileChange
 from midwatch.workspace import diff, objects
 from midwatch.workspace.git import Git, last_words
+from midwatch.workspace.listing import is_id
 from midwatch.workspace.location import Place, locate
 from midwatch.workspace.names import shown
 from midwatch.workspace.repository import alternates
@@ -41,7 +42,7 @@ class Grafted:
 
 async def has(place: Place, commit: str) -> bool:
     """Whether a repository has a commit."""
-    return (await place.git().ask("cat-file", "-e", f"{commit}^{{commit}}")).code == 0
+    return is_id(commit) and (await place.git().ask("cat-file", "-e", f"{commit}^{{commit}}")).code == 0
 
 
 @asynccontextmanager

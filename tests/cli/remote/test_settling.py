@@ -134,3 +134,9 @@ async def test_a_task_goes_back_to_an_earlier_step_while_nobody_works_on_it(worl
     assert (await world.run("diff", task)).out == ""
     seen = await world.run("verify", task)
     assert seen.code == 0, seen.out
+
+
+async def test_a_command_that_is_for_this_machine_says_what_there_is_for_a_server(world: World) -> None:
+    for given, instead in ((("run", "x"), "midwatch submit"), (("admin", "orphans"), "the server's own machine")):
+        ran = await world.run(*given, "--server", world.api.url)
+        assert (ran.code, "is for this machine alone" in ran.err, instead in ran.err) == (2, True, True), ran.err

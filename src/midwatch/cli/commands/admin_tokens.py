@@ -54,7 +54,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
     if screen.json:
         screen.emit({"type": "token", **made})
     else:
-        screen.note(f"token {made['id']} of scope {made['scope']}; its secret is shown this once:")
+        about = words.line(f"token {made['id']} of scope {made['scope']}")
+        screen.note(f"{about}; its secret is shown this once:")
         screen.say(words.line(str(made["secret"])))
     return 0
 

@@ -74,4 +74,5 @@ def verification_lines(found: Verification, look: Look, *, told: bool = False) -
         for fault in found.faults:
             first, *more = words.wrap(words.line(fault), look.width - 6)
             lines += [f"  {look.mark(False)} {first}", *("    " + text for text in more)]
-    return lines + [look.dim(f"  head of {name}: event {seq}, {digest}") for name, seq, digest in found.heads]
+    heads = [words.line(f"head of {name}: event {seq}, {digest}") for name, seq, digest in found.heads]
+    return lines + [look.dim(f"  {head}") for head in heads]

@@ -14,7 +14,7 @@ from midwatch.cli.remote.grafting import graft
 from midwatch.cli.remote.session import Session
 from midwatch.domain.chain import GENESIS
 from midwatch.domain.codec import from_json, to_json
-from midwatch.domain.errors import MidwatchError, StoreError
+from midwatch.domain.errors import MidwatchError, OperationError, StoreError
 from midwatch.domain.events import Event
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.interventions import Delegated, Forked
@@ -49,6 +49,7 @@ class _Look:
 
     def __init__(self, session: Session) -> None:
         self._session, self._client = session, session.client
+        self._seen: set[str] = set()
         self.faults: list[str] = []
         self.unseen: list[str] = []
         self.heads: list[tuple[str, int, str]] = []
@@ -59,6 +60,7 @@ class _Look:
     async def task(self, answer: Mapping[str, Any]) -> None:
         """All attempts of a task, and the subtasks that they tell of."""
         task_id, parts, logs = str(answer["id"]), set[str](), {}
+        self._seen.add(task_id)
         for attempt in answer["attempts"]:
             logs[attempt["id"]] = events = await self._attempt(str(attempt["id"]), int(attempt["events"]))
             if any(isinstance(event.body, Forked) for event in events):
@@ -70,7 +72,7 @@ class _Look:
             self.faults += _told_otherwise(told, answer)
         if any(History(events).checked for events in logs.values()):
             self.faults += await self._evidence(task_id, logs)
-        for part in sorted(parts):
+        for part in sorted(parts - self._seen):
             try:
                 below = await self._client.get(tasks.path("tasks", part))
             except MidwatchError as error:
@@ -107,11 +109,9 @@ class _Look:
             after = str(found[-1].seq if found else 0)
             page = await self._client.get(tasks.path("attempts", attempt, "events"), after=after, limit=str(PAGE))
             for told in page["events"]:
-                place = (str(told["attempt"]), int(told["seq"]), str(told["kind"]), int(told["version"]))
-                written = (str(told["time"]), int(told["epoch"]), canonical(told["body"]))
-                found.append(Record(*place, *written, prev, str(told["hash"])))
+                found.append(_record(told, prev))
                 prev = found[-1].hash
-            more = bool(page["more"]) and bool(page["events"])
+            more = bool(page["more"]) and bool(page["events"]) and found[-1].seq > int(after)  # or it has no end
         return [*found] if all(one.attempt == attempt for one in found) else []
 
     async def _output(self, attempt: str, digest: str) -> list[str]:
@@ -184,6 +184,17 @@ class _Look:
             for name, value in _shown(wanted).items()
             if given[name] != value
         ]
+
+
+def _record(told: Mapping[str, Any], prev: str) -> Record:
+    """An event as it is stored, after the one with the hash `prev`. Raises OperationError for what is none."""
+    try:
+        place = (str(told["attempt"]), int(told["seq"]), str(told["kind"]), int(told["version"]))
+        return Record(*place, str(told["time"]), int(told["epoch"]), canonical(told["body"]), prev, str(told["hash"]))
+    except (TypeError, ValueError) as error:
+        raise OperationError(
+            f"the server sent an event that cannot be read: {error}", "is the address right?"
+        ) from None
 
 
 def _shown(proposal: Proposal) -> dict[str, Any]:

@@ -106,6 +106,8 @@ async def _location(given: str) -> str:
     """As it stands in the tasks of the repository there: the same for all ways to write it. Raises InputError for what
     is no repository."""
     given = _path_of(given)
+    if given.startswith("file:"):
+        raise InputError("this file:// address is of no place on the server's machine", "write the path alone: /srv/x")
     if is_url(given):
         require_fetchable(given)
         return _usual(given)
@@ -119,7 +121,10 @@ async def _location(given: str) -> str:
 
 def _path_of(given: str) -> str:
     """The path that a file:// address of this machine stands for; all else as it is."""
-    parts = urlsplit(given)
+    try:
+        parts = urlsplit(given)
+    except ValueError:  # a bracket that is not closed; whoever takes it for an address says so
+        return given
     local = parts.scheme == "file" and parts.netloc in ("", "localhost") and not (parts.query or parts.fragment)
     return unquote(parts.path) if local and "\0" not in unquote(parts.path) else given
 
