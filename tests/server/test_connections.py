@@ -22,7 +22,8 @@ from midwatch.server.proxies import Behind, Proxies
 from midwatch.server.serving import Address, _config, listener
 from tests.support.api import PASSWORD, Api, serving
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+Reader = asyncio.StreamReader
+Writer = asyncio.StreamWriter
 LOGIN = b"POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n{"
 
 

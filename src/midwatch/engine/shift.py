@@ -186,8 +186,7 @@ def reclaim(db: Connection) -> list[str]:
 
 def _give_up(db: Connection, rows: Sequence[Sequence[str]]) -> None:
     """Tasks and how their turns stand now: of those that nobody goes on with by himself, nothing stays reserved."""
-    for task in sorted({row[0] for row in rows if row[1] != "queued"}):
-        forfeit(db, task)
+    forfeit(db, *{row[0] for row in rows if row[1] != "queued"})
 
 
 def _tries(db: Connection, turn: Turn) -> tuple[int, int]:

@@ -158,12 +158,12 @@ def _reserve(db: Connection, ask: Ask) -> Granted | Refused:
     return Granted(ask.id, found, held[2], held[3])
 
 
-def forfeit(db: Connection, task: str) -> int:
-    """Nobody works on a task any more: what its attempts, and those at its parts, have reserved and never settled
-    counts as spent, since what a cut-off call has cost is not known. How many reservations that were."""
-    rows = db.execute("DELETE FROM reservation WHERE task = ? RETURNING day, scopes, microusd, tokens", (task,))
-    changes: dict[_Row, _Change] = {}
-    found = rows.fetchall()
+def forfeit(db: Connection, *tasks: str) -> int:
+    """Nobody works on these tasks any more: what their attempts, and those at their parts, have reserved and never
+    settled counts as spent, since what a cut-off call has cost is not known. How many reservations that were."""
+    query = "DELETE FROM reservation WHERE task = ? RETURNING day, scopes, microusd, tokens"
+    found = [row for task in sorted(tasks) for row in db.execute(query, (task,)).fetchall()]
+    changes: dict[_Row, _Change] = {}  # of all of them at once, so that the rows are locked in their order
     for day, scopes, money, tokens in found:
         for row in _rows(_scopes(scopes), day):
             changes[row] = _sum(changes.get(row, _NOTHING), (money, tokens, -money, -tokens))
