@@ -115,8 +115,12 @@ class Upgrade:
         """Submit, work, replace all there and back; until everything has ended."""
         desk, options = self.desk, self.options
         server, said = await asyncio.to_thread(desk.serve, self.heard)
-        asked = {"repository": "count", "model": "openai/scripted", "sandbox": "bubblewrap"}
-        asked["checks"] = [f"test $(wc -l < {FILE}) -gt 1"]
+        asked = {
+            "repository": "count",
+            "model": "openai/scripted",
+            "sandbox": "bubblewrap",
+            "checks": [f"test $(wc -l < {FILE}) -gt 1"],
+        }
         prober = Prober(said["url"], options.every, options.submit_every, asked)
         async with prober.signed_in(said["password"]) as client:
             there = {"name": "count", "location": str(desk.folder / "repo")}

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 GRACE = 10
 """Seconds that requests which are being answered have to end when the server does."""
-LINGER = 2.0
-"""Seconds before connections on which nothing is asked are closed when the server ends: what is asked on one meanwhile
-is answered, with the word that the connection is closed."""
+KEPT = 15
+"""Seconds for which a connection is kept on which nothing is asked. Clients give up theirs after 5, and have to be the
+first: a request that is sent while the server closes is lost."""
+LINGER = 6.0
+"""The same when the server ends: what is asked on one meanwhile is answered, with the word that it is closed then."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -158,6 +160,7 @@ def _config(app: App, address: Address, lifespan: Literal["on", "off"] = "on") -
         ssl_certfile=address.tls_cert,
         ssl_keyfile=address.tls_key,
         timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEPT,
     )
     try:
         config.load()
