@@ -1,8 +1,8 @@
 """What git has just written into a store, made to survive a power cut.
 
 git itself leaves loose objects and refs to the file system, which may take half a minute; a log that names a checkpoint
-would be there and the checkpoint would not. All of a checkpoint is written first and synced then: on the usual file
-systems the first file takes the others with it, so that it costs about as much as one.
+would be there and the checkpoint would not. All of a checkpoint is written first and synced then, so that a journal which
+takes everything along with the first file has little left to do for the others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from midwatch.engine.disk import keep
 
 _COARSE = 50_000_000
 """Nanoseconds by which the time of a file may be behind the clock."""
+_HALF = ("tmp_", ".tmp-")
+"""How git names what another one of its processes is still writing."""
 
 
 def now() -> int:
@@ -26,20 +28,20 @@ def written(store: Path, since: int, *refs: str) -> None:
     """Have the disk hold the objects that were written since then, and the refs. Blocks for a look at the store's 256
     folders and for the disk. May be called again. Raises OSError."""
     objects, places = store / "objects", [store / ref for ref in refs]
-    for folder in _fresh(objects, since):
+    for folder in filter(Path.is_dir, _fresh(objects, since)):
         keep(*_fresh(folder, since), folder)
     above = {objects, *(folder for place in places for folder in place.parents[: place.parents.index(store)])}
     keep(*places, *(folder for folder in above if folder.stat().st_mtime_ns >= since))
 
 
 def _fresh(folder: Path, since: int) -> list[Path]:
-    """What in it has changed since then: a folder does when it gets a file."""
+    """What in it has changed since then (a folder does when it gets a file), but what is half written."""
     with os.scandir(folder) as entries:
-        return [Path(entry.path) for entry in entries if _time(entry) >= since]
+        return [Path(entry.path) for entry in entries if not entry.name.startswith(_HALF) and _time(entry) >= since]
 
 
 def _time(entry: os.DirEntry[str]) -> int:
     try:
         return entry.stat(follow_symlinks=False).st_mtime_ns
-    except FileNotFoundError:  # half written by another process, and gone
+    except FileNotFoundError:  # another process has removed it
         return 0
