@@ -12,6 +12,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -106,7 +107,7 @@ class SqliteDatabase:
                 order.settle(answer)
             return
         for order in orders:
-            order.settle(lambda order=order: self._transaction(order.work, order.mode))
+            order.settle(partial(self._transaction, order.work, order.mode))
 
     def _together(self, orders: Sequence[_Order]) -> list[Callable[[], Any]] | None:
         """What each returned or raised, all of them committed; None when they were not, and are to be done singly."""

@@ -181,6 +181,9 @@ class SqlStore:
         await self.database.close()
 
     async def _rows(self, rows: Sequence[tuple[str, str]]) -> list[TaskRow]:
+        if not rows:
+            return []
+
         def work(db: Connection) -> list[TaskRow]:
             marks = ", ".join("?" for _ in rows)
             query = f"SELECT {_ATTEMPT}, task FROM attempt WHERE task IN ({marks}) ORDER BY task, number"  # noqa: S608
