@@ -61,6 +61,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Take turns until SIGTERM or SIGINT; the second one leaves at once."""
     from midwatch import working
+    from midwatch.collecting import seldom
     from midwatch.engine.workers import Terms
     from midwatch.telemetry.logs import told
     from midwatch.telemetry.opened import opened
@@ -93,6 +94,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
         engine = working.engine_of(home)
         try:
             terms = Terms(lease=options.lease, beat=options.lease / 6)
+            seldom()
             await working.work(
                 home, engine, working.Options(*capacity(options, telemetry), terms, note, telemetry.error), stop
             )
