@@ -26,7 +26,8 @@ def started(program: Program, *more: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    wait_until(lambda: (program.folder / "begun").exists() or process.poll() is not None)
+    begun = program.folder / "begun"
+    wait_until(lambda: (begun.exists() and begun.read_text() != "") or process.poll() is not None)
     assert process.poll() is None, process.communicate()
     return process
 
