@@ -30,7 +30,8 @@ class Load:
     tasks: list[str]
     times: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     wrong: Counter[str] = field(default_factory=Counter)
-    _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
+    _idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
+    """Connections, and since when nobody uses them."""
     _streams: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def run(self, rate: float, seconds: float) -> None:
@@ -45,7 +46,7 @@ class Load:
             kind = chance.choices(kinds, weights)[0]
             going.append(asyncio.create_task(self._one(kind, due, chance.choice(self.tasks))))
         await asyncio.gather(*going)
-        for writer in (*self._streams, *(writer for _, writer in self._idle)):
+        for writer in (*self._streams, *(writer for _, _, writer in self._idle)):
             writer.close()
 
     async def _one(self, kind: str, due: float, task: str) -> None:
@@ -73,14 +74,23 @@ class Load:
         return "\r\n".join([*lines, "", ""]).encode()
 
     async def _exchange(self, method: str, path: str, body: str = "") -> None:
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self.host, self.port)
+        reader, writer = await self._connection()
         writer.write(self._head(method, path, len(body), "application/json") + body.encode())
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
         answer = await reader.readexactly(length)
         if head.split(b" ", 2)[1] not in (b"200", b"201"):
             raise ValueError(answer.decode()[:200])
-        self._idle.append((reader, writer))
+        self._idle.append((time.monotonic(), reader, writer))
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """One that the server has not closed for being idle, as it does after five seconds."""
+        while self._idle:
+            since, reader, writer = self._idle.pop()
+            if time.monotonic() - since < 3:
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection(self.host, self.port)
 
     async def _follow(self, path: str) -> None:
         """The stream is left open; the oldest of many is closed."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from midwatch import __version__, wiring
 from midwatch.announcing import announce
-from midwatch.collecting import seldom
 from midwatch.domain.errors import InputError, MidwatchError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.ids import task_of
 from midwatch.domain.labels import joined
@@ -88,7 +87,6 @@ async def work(home: Home, engine: Engine, options: Options, stop: asyncio.Event
     worker. Raises StoreError when the database cannot be used at the start."""
     worker = _Worker(home, engine, options)
     await worker.start()
-    seldom()
     loops = [asyncio.create_task(loop) for loop in (worker.watch(), worker.sweep(), reconcile(home), announce(home))]
     stopped = asyncio.create_task(stop.wait())
     try:

@@ -36,7 +36,7 @@ class Store:
         """A commit after another one; `beside`: with a second parent that has a file of this content."""
         target = Import(self.git, self.folder, self.sha256)
         try:
-            parents = (last,) if last else ()
+            parents: tuple[str, ...] = (last,) if last else ()
             if beside:
                 parents += (target.commit(ref, b"ignored files", ()),)
                 target.file(b"files/kept", b"100644", beside)

@@ -30,7 +30,7 @@ class _Unfit(Exception):
 
 def to_json(value: Any) -> Any:
     """Dataclasses become objects, tuples become lists; the rest must be JSON already."""
-    kind = type(value)
+    kind: Any = type(value)  # a class that mypy takes for hashable
     if kind in _PLAIN:
         return value
     names = _names(kind)
@@ -46,8 +46,9 @@ def to_json(value: Any) -> Any:
 def from_json(cls: type[T], value: Any) -> T:
     """Build `cls` from a JSON value. A missing field takes its default; an unknown field is ignored, so that an
     older release can read what a newer one wrote."""
+    hint: Any = cls
     try:
-        return typing.cast("T", _loader(cls)(value))
+        return typing.cast("T", _loader(hint)(value))
     except _Unfit as error:
         raise ValueError(f"{cls.__name__}{''.join(reversed(error.way))}{error.text}") from None
 

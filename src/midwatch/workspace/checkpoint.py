@@ -82,8 +82,8 @@ class Saver:
 
     def save(self, last: Checkpoint, memory: Memory) -> Saved:
         """The files as they are now. Blocks; costs a walk and what changed. A file that does not keep still is left as
-        it was known, and named. Raises OperationError when too many do not, GitError when the store cannot be written.
-        A failed call leaves nothing half made."""
+        it was known, and named. Raises OperationError when too many do not, GitError or StoreError when the store
+        cannot be written. A failed call leaves nothing half made."""
         moved: Counter[bytes] = Counter()
         for turn in range(_TRIES + _LENIENT_TRIES):
             lenient = turn >= _TRIES

@@ -32,6 +32,8 @@ def loose(store: Path, kind: bytes, body: bytes, *, sha256: bool, folders: set[P
     place = store / "objects" / name[:2] / name[2:]
     try:
         os.utime(place)
+    except PermissionError:  # another user wrote it, and it is there
+        pass
     except OSError:
         _replace(place, zlib.compress(data, 1), 0o444, store / "objects", folders=folders)
     return name

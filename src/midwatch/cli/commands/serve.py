@@ -110,6 +110,7 @@ class Served:
 
 async def _serve(served: Served, address: Address, worker: Embedded | None, screen: Screen) -> None:
     from midwatch import working
+    from midwatch.collecting import seldom
     from midwatch.server.accounts.first import first_admin
     from midwatch.server.app import make_app
     from midwatch.server.serving import serve
@@ -123,6 +124,7 @@ async def _serve(served: Served, address: Address, worker: Embedded | None, scre
         app = make_app(home, engine)
         app.state.metrics = served.metrics
         first = await first_admin(home.store.database)
+        seldom()
 
         def listening(url: str) -> None:
             if screen.json:

@@ -64,6 +64,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Take turns until SIGTERM or SIGINT; the second one leaves at once, and so does the first after a lease."""
     from midwatch import working
+    from midwatch.collecting import seldom
     from midwatch.engine.workers import Terms
     from midwatch.telemetry.opened import opened
 
@@ -82,6 +83,7 @@ async def execute(options: Namespace, screen: Screen) -> int:
             turns, slots = capacity(options, telemetry)
             told = keeping.teller(screen), telemetry.error
             how = working.Options(turns, slots, terms, *told, options.labels, options.keeper.works)
+            seldom()
             await working.work(home, engine, how, stopping.stop)
         finally:
             following.leave_within(options.lease)  # what has ended it may hold up its end, too

@@ -30,7 +30,7 @@ MOST_TOGETHER = 64
 class _Order(NamedTuple):
     """Work that waits for the thread."""
 
-    work: Callable[[_Connection], Any]
+    work: Callable[[Connection], Any]
     mode: str
     answer: Future[Any]
 
@@ -132,7 +132,7 @@ class SqliteDatabase:
             return None
         return answers
 
-    def _tried(self, db: _Connection, work: Callable[[_Connection], Any]) -> Callable[[], Any]:
+    def _tried(self, db: _Connection, work: Callable[[Connection], Any]) -> Callable[[], Any]:
         """How one piece went within a transaction. Raises the database's own errors."""
         try:
             result = work(db)
