@@ -260,8 +260,9 @@ class _Worker:
         lost = self._lease.lost
         if self._going:
             self._options.note("", f"the lease is over; letting go of {len(self._going)} turns")
+        begun = [going.turn for going in self._going.values()]
         await let_go(self._going.values(), self._options.terms.lease)
-        await self._shift.let_go()
+        await self._shift.let_go(begun)
         self._lost = lost
 
     async def _solve(self, turn: Turn, postbox: Postbox) -> None:

@@ -114,6 +114,18 @@ async def test_what_a_worker_says_of_an_earlier_round_of_its_own_turn_is_refused
     assert await shift.end(now, "done") is True
 
 
+async def test_what_a_reaper_queued_in_the_round_that_its_worker_lets_go_of_is_queued_in_another(desk: Desk) -> None:
+    turn = await desk.turns.submit(samples.task())
+    shift = await desk.shift("one")
+    mine = await shift.begin(turn.run)
+    assert mine is not None
+    await desk.dies("one")
+    assert await desk.database.write(reclaim) == [turn.id]
+    assert (await desk.turns.get(turn.id)).run == turn.run  # which the engine has done with
+    await shift.let_go([mine])
+    assert (await desk.turns.get(turn.id)).round == mine.round + 1
+
+
 async def test_a_turn_over_which_worker_after_worker_dies_fails(desk: Desk) -> None:
     turn = await desk.turns.submit(samples.task())
     await (await desk.shift("one")).begin(turn.run)

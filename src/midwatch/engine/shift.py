@@ -103,8 +103,9 @@ class Shift:
         """How often the turn could not go on, this time included, since its task last got further."""
         return await self._database.read(lambda db: _tries(db, turn)[0])
 
-    async def let_go(self) -> int:
-        """Put all of this worker's turns back into the queue, or fulfil what is wished of them; how many."""
+    async def let_go(self, begun: Sequence[Turn] = ()) -> int:
+        """Put all of this worker's turns back into the queue, or fulfil what is wished of them; how many. Of what it
+        had `begun`, a reaper may have queued some in the round that ends here: these want another one."""
 
         def work(db: Connection) -> int:
             query = (
@@ -113,6 +114,9 @@ class Shift:
             )
             rows = db.execute(query, (self._worker,)).fetchall()
             _give_up(db, rows)
+            for turn in begun:
+                query = "UPDATE turn SET round = round + 1 WHERE id = ? AND round = ? AND status = 'queued'"
+                db.execute(query, (turn.id, turn.round))
             return len(rows)
 
         return await self._database.write(work)
