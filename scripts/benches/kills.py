@@ -30,7 +30,7 @@ async def run(database: str, options: argparse.Namespace, folder: Path, models: 
         stage = Stage(folder / database, models, server)
         await stage.make()
         undisturbed = await stage.run()
-        planned = kills(undisturbed)[:: options.every]
+        planned = kills(undisturbed)[options.first - 1 :: options.every]
         outcomes = await _all(stage, planned, options.beside)
     wrong = [f"undisturbed: {fault}" for fault in undisturbed.faults]
     for outcome in outcomes:
@@ -103,7 +103,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", choices=(*NAMES, "both"), default="both")
     parser.add_argument("--beside", type=int, default=4, help="runs at the same time")
-    parser.add_argument("--every", type=int, default=1, help="only each so manieth kill")
+    parser.add_argument("--first", type=int, default=1, help="begin with this kill")
+    parser.add_argument("--every", type=int, default=1, help="and leave out all but each so manieth")
     parser.add_argument("--steps", action="store_true", help="also list the steps")
     place = Path(tempfile.mkdtemp(prefix="midwatch-kills-"))
     place.chmod(0o755)

@@ -80,7 +80,7 @@ class Death:
             _events.set("+".join(re.sub(r"(?<!^)(?=[A-Z])", "_", type(body).__name__).lower() for body in bodies))
             return await inner(store, attempt, epoch, bodies)
 
-        SqlStore.append = append  # type: ignore[method-assign]
+        SqlStore.append = append  # type: ignore[method-assign, assignment]
 
     def _around_database(self, kind: Any) -> None:
         inner, mine = kind.write, threading.current_thread()
@@ -108,7 +108,8 @@ class Death:
 
         changed: dict[int, str] = {}
         totals: dict[int, int] = {}
-        inner, alone = DefaultDialect.do_commit, threading.local()
+        inner: Any = DefaultDialect.do_commit
+        alone = threading.local()
 
         def commits_itself(cursor: Any) -> bool:
             return getattr(cursor.connection, "autocommit", None) is True
@@ -161,7 +162,7 @@ class Death:
             with self.around(f"git: update-ref {'of a branch' if 'refs/heads' in str(args) else 'of the store'}"):
                 return await inner(git, *args, **more)
 
-        Git.ask = ask  # type: ignore[method-assign]
+        Git.ask = ask  # type: ignore[method-assign, assignment]
 
     def _stepping(self, inner: Callable[..., Any], words: str) -> Callable[..., Any]:
         @wraps(inner)

@@ -96,7 +96,7 @@ class Stage:
         if self._server is not None:
             template, name = self._template.url.rpartition("/")[2], f"run{self._made}"
             with psycopg.connect(self._server.url("postgres"), autocommit=True) as db:
-                db.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[arg-type]
+                db.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
             url = self._server.url(name)
         return Office(folder, url, serving_counts(self._models, LINES), sandbox="bubblewrap")
 
@@ -189,7 +189,7 @@ class _Run:
     def _count(self, query: str) -> int:
         if self.office.url.startswith("postgres"):
             with psycopg.connect(self.office.url, autocommit=True) as db:
-                return int(db.execute(query).fetchone()[0])  # type: ignore[arg-type, index]
+                return int(db.execute(query).fetchone()[0])  # type: ignore[index]
         path = Path(self.office.url.removeprefix("sqlite://"))
         with closing(sqlite3.connect(path, timeout=30)) as lite:
             lite.execute("ATTACH ? AS engine", (str(path.parent / "engine.db"),))

@@ -9,6 +9,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
@@ -73,11 +74,20 @@ def _perform(part: Part) -> None:
     words = os.open(part.folder / "workers.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for standard in (1, 2):
         os.dup2(words, standard)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.clear()
     os.environ.update(part.environ)
     journal = part.journal if not part.journal.exists() else part.journal.with_suffix(".again")
     Death(journal, *part.dies).install()
     asyncio.run({"submit": _submit, "say": _say, "work": _work}[part.role](part))
+
+
+def _end_with_parent() -> None:
+    """What asked for the process may be killed itself; the fork server would go on as long as this does."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def _submit(part: Part) -> None:

@@ -1,8 +1,8 @@
 """What git has just written into a store, made to survive a power cut.
 
 git itself leaves loose objects and refs to the file system, which may take half a minute; a log that names a checkpoint
-would be there and the checkpoint would not. All of a checkpoint is written first and synced then, so that a journal which
-takes everything along with the first file has little left to do for the others.
+would be there and the checkpoint would not. All of a checkpoint is written first and synced then: a journal which takes
+everything along with the first file has little left to do for the others.
 """
 
 from __future__ import annotations
