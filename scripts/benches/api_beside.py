@@ -94,7 +94,11 @@ async def _thread(environ: Mapping[str, str]) -> AsyncIterator[tuple[int, int]]:
             address = Address(port=0)
             heard = listener(address)
             port = heard.getsockname()[1]
-            server = Server(make_app(home, engine), address, lambda: loop.call_soon_threadsafe(ready.set_result, port))
+
+            def listening() -> None:
+                loop.call_soon_threadsafe(ready.set_result, port)
+
+            server = Server(make_app(home, engine), address, listening)
             stopped.append(server)
             await server.serve([heard])
             await engine.close()

@@ -70,7 +70,7 @@ def repository_in(folder: Path) -> Path:
 class Eye(Silent):
     """Sees when an attempt waits for the model's answer that is kept back."""
 
-    def __init__(self, answer: int, heard: Callable[[], None]) -> None:
+    def __init__(self, answer: int, heard: Callable[[], object]) -> None:
         """`heard` is called when that answer is in the log."""
         self.waits = asyncio.Event()
         self._before, self._heard = answer, heard
