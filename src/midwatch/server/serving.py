@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
     """Leaves signals to us, says when it listens, and ends so that nobody is refused who comes in time: it takes no
     more connections, lets streams go, answers what is asked on those it has, and only then closes them."""
 
-    def __init__(self, app: FastAPI, address: Address, listening: Callable[[], None]) -> None:
+    def __init__(self, app: FastAPI, address: Address, listening: Callable[[], object]) -> None:
         super().__init__(_config(app, address))
         self._app, self._listening = app, listening
 
@@ -114,7 +114,7 @@ async def serve(
     address: Address,
     listening: Callable[[str], None],
     beside: asyncio.Future[None] | None = None,
-    ending: Callable[[], None] = lambda: None,
+    ending: Callable[[], object] = lambda: None,
 ) -> None:
     """Answer requests until a signal comes (SIGINT, SIGTERM, SIGHUP), or `beside` is done; a second signal ends it at
     once. `listening` is told the URL; `ending` is called when the end begins. Raises InputError for an
