@@ -111,7 +111,7 @@ async def test_a_message_a_pause_and_a_cancel_reach_a_running_turn(office: Offic
         # after all: it goes on from where it was
         await turns.again(other, "retry")
         await office.until(lambda all_: [t.status for t in all_ if t.task == other.id] == ["done", "cancelled"])
-    assert (await ending(office, [other], 4)).faults == ()
+    assert (await ending(office, [task, other], 4)).faults == ()
 
 
 @on_sqlite
