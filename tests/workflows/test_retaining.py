@@ -27,6 +27,7 @@ from midwatch.engine import lease
 from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.retention import archived, rows
 from midwatch.engine.retention.ended import ended
+from midwatch.engine.store.listing import Wanted
 from midwatch.engine.turns import Turns
 from midwatch.reconciling import reconcile
 from midwatch.workflows.archives import commits
@@ -143,6 +144,19 @@ async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(worked: Desk) ->
         await retaining.restore(home, kept.path)
     again = await desk.retain()
     assert [one.task for one in again.kept] == [name]
+
+
+async def test_what_comes_back_is_listed_where_it_was(desk: Desk) -> None:
+    store = desk.home.store
+    review = replace(samples.task("Review"), kind="review", parent=f"{desk.task.id}.1", attempts=1)
+    await store.create(review)
+    among = Wanted(among=(desk.task.repository,))
+    before = await store.listed(among, 9), await store.listed(Wanted(), 9)
+    (kept,) = (await desk.retain()).kept
+    assert (await store.listed(Wanted(), 9))[0] == []
+    await retaining.restore(desk.home, kept.path)
+    assert [row.task for row in before[0][0]] == [desk.task]
+    assert (await store.listed(among, 9), await store.listed(Wanted(), 9)) == before
 
 
 async def test_what_others_name_stays_and_so_does_a_task_that_is_not_over(desk: Desk) -> None:

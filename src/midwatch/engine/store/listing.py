@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from midwatch.domain.task import Task
 from midwatch.engine.database.base import Connection
 from midwatch.engine.database.migrations.places import LONGEST
 
@@ -51,6 +52,12 @@ def found(db: Connection, wanted: Wanted, limit: int) -> tuple[list[str], str]:
     if len(matching) >= limit:
         return matching[:limit], matching[limit - 1]
     return matching, rows[-1][0] if len(rows) == looked else ""
+
+
+def beside(task: Task) -> tuple[str, int]:
+    """What stands in a task's row besides its record, in columns `place` and `part`."""
+    part = task.kind == "subtask" or (task.kind == "review" and task.parent != "")
+    return place(task.repository), int(part)
 
 
 def place(repository: str) -> str:
