@@ -35,13 +35,14 @@ class Wanted:
 
 def found(db: Connection, wanted: Wanted, limit: int) -> tuple[list[str], str]:
     """At most `limit` ids, and the id before which it goes on; empty at the end. There may be fewer where a look came
-    to its end before."""
+    to its end before. Among them may be tasks of other repositories and parts: a program of the release before that
+    works on beside this one says nothing of either."""
     looked = MOST_LOOKED_AT if wanted.turn else limit
     ids = f"SELECT id FROM task WHERE part = 0 AND id < ? AND {_AMONG[wanted.archived]}"  # noqa: S608 - our own words
     values = [wanted.before or AFTER_ALL]
     if wanted.among is not None:
-        ids += f" AND place IN ({', '.join('?' for _ in wanted.among)})"
-        values += [place(repository) for repository in wanted.among]
+        ids += f" AND place IN ({', '.join('?' for _ in ('', *wanted.among))})"
+        values += ["", *(place(repository) for repository in wanted.among)]
     if wanted.among is not None and not wanted.among:
         return [], ""
     ids += " ORDER BY id DESC LIMIT ?"

@@ -135,7 +135,8 @@ class SqlStore:
             return _rows(db, bodies, damaged=True), more
 
         rows, more = await self.database.read(work)
-        return [row for row in rows if wanted.among is None or row.task.repository in wanted.among], more
+        whole = [row for row in rows if not beside(row.task)[1]]
+        return [row for row in whole if wanted.among is None or row.task.repository in wanted.among], more
 
     async def state(self, attempt: str) -> AttemptState:
         """See `Store.state`."""
