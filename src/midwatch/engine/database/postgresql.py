@@ -43,7 +43,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _REFUSALS = re.compile(r"FATAL: .*(does not exist|authentication failed|no pg_hba\.conf entry)", re.DOTALL)
 """Of a connection that cannot be made the reason comes only as words."""
 _PASSING = ("40001", "40P01", "57P01", "57P02", "57P03", "25P03")
-"""The last: this process was stopped for longer than the server lets a transaction idle, and the server has undone it."""
+"""The last: this process was stopped for longer than the server lets a transaction idle, and it was undone."""
 
 
 @lru_cache(maxsize=512)
