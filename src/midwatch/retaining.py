@@ -184,7 +184,7 @@ async def restore(home: Home, path: Path) -> tuple[str, str]:
                 plain=found.task.kind == "conversation",
             )
             names = commits.refs(home.state, found.rows.names)
-            known = {name: commit for name, commit in found.commits.items() if name in names}
+            known = {name: commit for name, commit in found.commits.items() if commits.place_of(names, name)}
             await commits.unpack(repository.git_dir, found.pack, names, known)
         except MidwatchError as error:
             trouble = error.message

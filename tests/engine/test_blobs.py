@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,20 @@ writer.write(b"half" * 100_000)
 print("written", flush=True)
 time.sleep(60)
 """
+
+
+def test_what_was_not_stored_is_not_said_to_be_by_a_second_finish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    writer = Blobs(tmp_path).writer()
+    writer.write(b"some")
+    monkeypatch.setattr(os, "fsync", broken)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="Input/output error"):
+            writer.finish()
 
 
 def test_what_a_killed_process_left_half_written_is_swept_and_nothing_that_is_being_written(tmp_path: Path) -> None:

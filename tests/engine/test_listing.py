@@ -66,6 +66,15 @@ async def test_pages_hold_the_tasks_of_the_repositories_that_were_asked_for(data
     assert [row.task.id for row in await store.recent(100)] == await everything(store, Wanted(), 5)
 
 
+async def test_what_the_release_before_makes_beside_this_one_is_listed_too(database: Database) -> None:
+    store = SqlStore(database)
+    found = await made(store)
+    await database.write(lambda db: db.execute("UPDATE task SET place = '', part = 0").rowcount)
+    for among in (["/a"], list(PLACES[:3]), [PLACES[3]], None):
+        tasks = [task.id for place in (PLACES if among is None else among) for task in found[place]]
+        assert await everything(store, Wanted(among=among), 2) == sorted(tasks, reverse=True)
+
+
 async def test_what_was_kept_before_is_listed_as_what_is_kept_now(database: Database) -> None:
     await made(SqlStore(database))
     query = "SELECT id, place, part FROM task ORDER BY id"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,24 @@ async def test_a_server_that_crashes_and_comes_back_loses_nothing_and_fails_noth
         assert [e.body.text for e in await store.read(attempt, 1)] == [str(n) for n in range(said)]
         assert await store.verify(attempt) == []
         await database.close()
+
+
+async def test_a_process_that_was_stopped_in_a_transaction_does_it_again(postgresql_server: postgresql.Server) -> None:
+    database = PostgresqlDatabase(postgresql_server.database())
+    await database.migrate()
+    tried: list[int] = []
+
+    def work(db: Connection) -> int:
+        if not tried:
+            db.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+        tried.append(1)
+        if len(tried) == 1:
+            time.sleep(0.3)  # as one that was stopped, or whose machine was asleep
+        return int(db.execute("SELECT 7").fetchone()[0])
+
+    assert await database.write(work) == 7
+    assert len(tried) == 2
+    await database.close()
 
 
 async def test_a_commit_whose_answer_is_lost_is_not_made_twice(postgresql_server: postgresql.Server) -> None:

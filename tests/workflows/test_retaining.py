@@ -27,6 +27,7 @@ from midwatch.engine import lease
 from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.retention import archived, rows
 from midwatch.engine.retention.ended import ended
+from midwatch.engine.store.listing import Wanted
 from midwatch.engine.turns import Turns
 from midwatch.reconciling import reconcile
 from midwatch.workflows.archives import commits
@@ -113,9 +114,11 @@ async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(worked: Desk) ->
     desk = worked
     home, name = desk.home, desk.task.id
     before = await reading.verify(home, name)
-    await (await Repository.open(home.state, desk.task.repository)).keep(f"propose/{name}", desk.task.base.commit)
+    repository = await Repository.open(home.state, desk.task.repository)
+    for kept_as in (f"propose/{name}", f"before/{name}.1/9", f"offered/{name}.1/12", f"before/{name}.2/9"):
+        await repository.keep(kept_as, desk.task.base.commit)
     diff, refs, blobs = await reading.diff(home, name), await desk.refs(), desk.blobs()
-    assert (before.faults, bool(refs), bool(blobs)) == ((), True, True)
+    assert (before.faults, bool(blobs), len(refs)) == ((), True, 4)
     done = await desk.retain()
     (kept,) = done.kept
     assert (kept.task, kept.path, done.troubles) == (name, home.state / "archive" / f"{name}.tar.gz", [])
@@ -143,6 +146,19 @@ async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(worked: Desk) ->
         await retaining.restore(home, kept.path)
     again = await desk.retain()
     assert [one.task for one in again.kept] == [name]
+
+
+async def test_what_comes_back_is_listed_where_it_was(desk: Desk) -> None:
+    store = desk.home.store
+    review = replace(samples.task("Review"), kind="review", parent=f"{desk.task.id}.1", attempts=1)
+    await store.create(review)
+    among = Wanted(among=(desk.task.repository,))
+    before = await store.listed(among, 9), await store.listed(Wanted(), 9)
+    (kept,) = (await desk.retain()).kept
+    assert (await store.listed(Wanted(), 9))[0] == []
+    await retaining.restore(desk.home, kept.path)
+    assert [row.task for row in before[0][0]] == [desk.task]
+    assert (await store.listed(among, 9), await store.listed(Wanted(), 9)) == before
 
 
 async def test_what_others_name_stays_and_so_does_a_task_that_is_not_over(desk: Desk) -> None:
@@ -305,3 +321,11 @@ async def test_an_archive_that_was_changed_is_not_believed(desk: Desk) -> None:
     with pytest.raises(InputError, match="lies in"):
         await desk.home.store.find(desk.task.id)
     assert (await retaining.restore(desk.home, kept.path))[0] == desk.task.id
+
+
+def test_a_name_in_an_archive_stands_for_no_ref_but_those_of_its_task(tmp_path: Path) -> None:
+    named = commits.refs(tmp_path, ["abc.1"])
+    assert commits.place_of(named, "forks/abc.1") == "refs/midwatch/forks/abc.1"
+    assert commits.place_of(named, "before/abc.1/17") == "refs/midwatch/before/abc.1/17"
+    for name in ("before/abc.1/", "before/abc.1/../x", "before/abc.1/x", "before/abd.1/17", "heads/main", "/", ""):
+        assert commits.place_of(named, name) == ""

@@ -71,6 +71,7 @@ class BlobWriter:
                 keep(target.parent, self._folder)
             self._file.close()  # last: as long as it has its first name it is open, so `left` knows whose it is
         except OSError as error:
+            self._error = error  # also for whoever asks again
             self.discard()
             raise full_or_broken(self._folder, error) from error
         return blob

@@ -78,7 +78,7 @@ class Stage:
     def start(self, what: Start) -> subprocess.Popen[bytes]:
         """Start it; only to be called in the thread. Raises OSError or ValueError as subprocess does."""
         argv, owner = what.argv, what.owner
-        if owner is not None and owner != (os.geteuid(), os.getegid()) and _SETPRIV.exists():
+        if owner is not None and owner != (os.geteuid(), os.getegid()) and _can_become():
             argv, owner = [*_become(owner), *argv], None
         uid, gid = owner or (None, None)
         return subprocess.Popen(
@@ -161,6 +161,11 @@ class Stage:
         if path.is_relative_to(_STAGE):
             return os.open(path.relative_to(_STAGE), flags, dir_fd=self._covered)
         return os.open(path, flags)
+
+
+def _can_become() -> bool:
+    """Whether there is the program for `_become`: busybox has one of that name which knows no users."""
+    return _SETPRIV.exists() and _SETPRIV.resolve().name == _SETPRIV.name
 
 
 def _become(owner: tuple[int, int]) -> list[str]:

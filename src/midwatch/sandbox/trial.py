@@ -82,13 +82,19 @@ async def run(path: str, options: Sequence[str], handles: Sequence[int] = ()) ->
             nothing = opened.enter_context(null_file())
             process = await start(Start([path, *options], {}, nothing, writing, writing, tuple(handles), "/", owner))
         except OSError as error:
-            mend = locate.mend_for(f"can't find source path: {error.strerror}")
-            raise OperationError(f"{path} cannot be started: {error.strerror}", mend) from error
+            raise _not_started(path, error.strerror or "") from error
         finally:
             os.close(writing)
         running = Running(process, reading, _LIMITS, pieces.append)
         ending = await running.wait(_nothing)
-        return ending.code, b"".join(pieces).decode("utf-8", "replace").strip()
+        said = b"".join(pieces).decode("utf-8", "replace").strip()
+        if ending.code in (126, 127) and said.startswith("setpriv: "):  # that became another user first
+            raise _not_started(path, said.rpartition(": ")[2])
+        return ending.code, said
+
+
+def _not_started(path: str, why: str) -> OperationError:
+    return OperationError(f"{path} cannot be started: {why}", locate.mend_for(f"can't find source path: {why}"))
 
 
 async def staged(candidate: Candidate) -> str:

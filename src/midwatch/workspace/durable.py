@@ -1,8 +1,7 @@
 """What git has just written into a store, made to survive a power cut.
 
-git itself leaves loose objects and refs to the file system, which may take half a minute; a log that names a checkpoint
-would be there and the checkpoint would not. All of a checkpoint is written first and synced then: a journal which takes
-everything along with the first file has little left to do for the others.
+git itself leaves the names of loose objects and refs to the file system, which may take half a minute, and the objects
+too where a person's settings count; a log that names a checkpoint would be there and the checkpoint would not.
 """
 
 from __future__ import annotations

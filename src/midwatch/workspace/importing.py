@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -150,9 +150,7 @@ class Import:
     def _start(self) -> subprocess.Popen[bytes]:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         self._began = durable.now()
-        settings = (*self.git.settings, "core.fsync=pack,pack-metadata")  # the rest is synced by `finish`
-        git = replace(self.git, settings=settings)
-        argv, env = git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
+        argv, env = self.git.command("fast-import", "--quiet", "--done", "--force", "--date-format=raw")
         return subprocess.Popen(
             argv, env=env, cwd=self.git.cwd, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
@@ -191,8 +189,8 @@ class _Written:
         self._raw, self._store, self._steps, self._sha256 = raw, store, steps, sha256
         self._made: dict[str, tuple[str, str]] = {}
         """Commit and tree by mark."""
-        self._folders: set[Path] = set()
-        """What they were written into, for the disk to hold before a ref names them."""
+        self._unkept: set[Path] = set()
+        """What the disk is to hold besides before a ref names them: the folders, and objects that lay there already."""
 
     def run(self) -> list[tuple[str, str]]:
         """As `Import.finish`. The refs come last: what is cut off before has left nothing but unused objects."""
@@ -201,7 +199,7 @@ class _Written:
             mark, ref = self._steps[begin].name, self._steps[begin].path.decode()
             self._made[mark] = self._commit(self._steps[begin], self._steps[begin + 1 : end])
             refs[ref] = self._made[mark][0]
-        keep(*self._folders)
+        keep(*self._unkept)
         for ref, commit in refs.items():
             writing.ref(self._store, ref, commit)
         return list(self._made.values())
@@ -235,4 +233,4 @@ class _Written:
         return self._raw.get(commit).partition(b"\n")[0].removeprefix(b"tree ").decode()
 
     def _object(self, kind: bytes, data: bytes) -> str:
-        return writing.loose(self._store, kind, data, sha256=self._sha256, folders=self._folders)
+        return writing.loose(self._store, kind, data, sha256=self._sha256, unkept=self._unkept)

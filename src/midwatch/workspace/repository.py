@@ -20,7 +20,7 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
-from midwatch.workspace import bases, diff, mirror, withheld, writing
+from midwatch.workspace import bases, diff, durable, mirror, withheld, writing
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.location import Place, is_url, locate, repository_key
@@ -144,7 +144,9 @@ class Repository:
             kept = await self.git.ask("rev-parse", "--verify", "--quiet", f"{beside}^2")
             parents += ["-p", kept.stdout.decode().strip()] if kept.code == 0 else []
         who = Git(git_dir=self.git_dir, cwd=self.git_dir, environment=_author("@0 +0000"))
+        began = durable.now()
         commit = (await who.run("commit-tree", tree, *parents, "-m", "The person's folder")).decode().strip()
+        await asyncio.to_thread(durable.written, self.git_dir, began)
         return Checkpoint(tree, commit)
 
     async def commit(self, tree: str, parent: str, message: str, when: str) -> str:

@@ -23,10 +23,10 @@ def commit(store: Path, tree: str, parent: str, who: bytes, message: bytes) -> s
     return loose(store, b"commit", body, sha256=len(tree) == 64)
 
 
-def loose(store: Path, kind: bytes, body: bytes, *, sha256: bool, folders: set[Path] | None = None) -> str:
+def loose(store: Path, kind: bytes, body: bytes, *, sha256: bool, unkept: set[Path] | None = None) -> str:
     """The id of an object, which the store has from now on; one that lies there already is only made new again, so that
-    nobody takes it for forgotten. Its folders are for the caller to keep where `folders` is given, which gets them:
-    once for many objects. Blocks. Raises StoreError for a full disk."""
+    nobody takes it for forgotten. What of it the disk may not hold yet is for the caller to keep where `unkept` is
+    given, which gets it: once for many objects. Blocks. Raises StoreError for a full disk."""
     data = b"%s %d\0%s" % (kind, len(body), body)
     name = hashlib.new("sha256" if sha256 else "sha1", data, usedforsecurity=False).hexdigest()
     place = store / "objects" / name[:2] / name[2:]
@@ -35,7 +35,17 @@ def loose(store: Path, kind: bytes, body: bytes, *, sha256: bool, folders: set[P
     except PermissionError:  # another user wrote it, and it is there
         pass
     except OSError:
-        _replace(place, zlib.compress(data, 1), 0o444, store / "objects", folders=folders)
+        _replace(place, zlib.compress(data, 1), 0o444, store / "objects", unkept=unkept)
+        return name
+    # Whoever wrote it may be about to sync it still, or have been killed before.
+    there = {place, *place.parents[:2]}
+    if unkept is not None:
+        unkept.update(there)
+        return name
+    try:
+        keep(*there)
+    except OSError as error:
+        raise full_or_broken(place, error) from error
     return name
 
 
@@ -48,10 +58,10 @@ def ref(store: Path, name: str, commit_id: str) -> None:
 
 
 def _replace(
-    place: Path, content: bytes, mode: int, top: Path, beside: Path | None = None, *, folders: set[Path] | None = None
+    place: Path, content: bytes, mode: int, top: Path, beside: Path | None = None, *, unkept: set[Path] | None = None
 ) -> None:
     """`top`: the folder above it that was there before. `beside`: where it is made, for what may lie half made in no
-    folder of refs, where git would take it for one. `folders`: gets what else the disk is to hold."""
+    folder of refs, where git would take it for one. `unkept`: gets what else the disk is to hold."""
     new = ""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -63,12 +73,16 @@ def _replace(
             file.flush()
             os.fchmod(handle, mode)
             os.fsync(handle)
-        Path(new).replace(place)
+        try:
+            Path(new).replace(place)
+        except FileNotFoundError:  # git deletes a folder of refs with the last of them
+            place.parent.mkdir(parents=True, exist_ok=True)
+            Path(new).replace(place)
         above = place.parents[: place.parents.index(top) + 1]
-        if folders is None:
+        if unkept is None:
             keep(*above)
         else:
-            folders.update(above)
+            unkept.update(above)
     except OSError as error:
         Path(new).unlink(missing_ok=True) if new else None
         raise full_or_broken(place, error) from error

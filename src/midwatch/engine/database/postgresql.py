@@ -42,6 +42,8 @@ _LOCK = 0x6D696477
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _REFUSALS = re.compile(r"FATAL: .*(does not exist|authentication failed|no pg_hba\.conf entry)", re.DOTALL)
 """Of a connection that cannot be made the reason comes only as words."""
+_PASSING = ("40001", "40P01", "57P01", "57P02", "57P03", "25P03")
+"""The last: this process was stopped for longer than the server lets a transaction idle, and it was undone."""
 
 
 @lru_cache(maxsize=512)
@@ -194,7 +196,7 @@ def _passes(error: psycopg.Error) -> bool:
     state = error.sqlstate or ""
     if _refused(error):
         return False
-    return isinstance(error, psycopg.OperationalError) or state in ("40001", "40P01", "57P01", "57P02", "57P03")
+    return isinstance(error, psycopg.OperationalError) or state in _PASSING
 
 
 def _version(db: Connection) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from midwatch.domain.codec import from_json
 from midwatch.domain.errors import InputError
+from midwatch.domain.task import Task
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.retention.ended import is_origin
+from midwatch.engine.store.listing import beside
 from midwatch.engine.store.records import Record
 from midwatch.engine.turns import FIELDS, OPEN
 
@@ -94,13 +98,14 @@ async def restore(database: Database, rows: Rows, records: Iterable[Record]) -> 
     """Put them back, all or none; they count as changed now, so that they stay as long again. Raises InputError when a
     task of that id is there."""
     kept = [tuple(getattr(record, name) for name in EVENT) for record in records]
+    tasks = [(*row, *beside(from_json(Task, json.loads(row[TASK.index("body")])))) for row in rows.tasks]
 
     def work(db: Connection) -> None:
         for name, *_ in rows.tasks:
             if db.execute("SELECT 1 FROM task WHERE id = ?", (name,)).fetchone() is not None:
                 raise InputError(f"task {name} is in the database already", f"`midwatch show {name}` shows it")
         for table, names, values in (
-            ("task", TASK, rows.tasks), ("attempt", ATTEMPT, rows.attempts), ("event", EVENT, kept),
+            ("task", (*TASK, "place", "part"), tasks), ("attempt", ATTEMPT, rows.attempts), ("event", EVENT, kept),
             ("turn", TURN, rows.turns),
         ):  # fmt: skip
             marks = ", ".join("?" for _ in names)

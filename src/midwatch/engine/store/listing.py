@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from midwatch.domain.task import Task
 from midwatch.engine.database.base import Connection
 from midwatch.engine.database.migrations.places import LONGEST
 
@@ -34,13 +35,14 @@ class Wanted:
 
 def found(db: Connection, wanted: Wanted, limit: int) -> tuple[list[str], str]:
     """At most `limit` ids, and the id before which it goes on; empty at the end. There may be fewer where a look came
-    to its end before."""
+    to its end before. Among them may be tasks of other repositories and parts: a program of the release before that
+    works on beside this one says nothing of either."""
     looked = MOST_LOOKED_AT if wanted.turn else limit
     ids = f"SELECT id FROM task WHERE part = 0 AND id < ? AND {_AMONG[wanted.archived]}"  # noqa: S608 - our own words
     values = [wanted.before or AFTER_ALL]
     if wanted.among is not None:
-        ids += f" AND place IN ({', '.join('?' for _ in wanted.among)})"
-        values += [place(repository) for repository in wanted.among]
+        ids += f" AND place IN ({', '.join('?' for _ in ('', *wanted.among))})"
+        values += ["", *(place(repository) for repository in wanted.among)]
     if wanted.among is not None and not wanted.among:
         return [], ""
     ids += " ORDER BY id DESC LIMIT ?"
@@ -51,6 +53,12 @@ def found(db: Connection, wanted: Wanted, limit: int) -> tuple[list[str], str]:
     if len(matching) >= limit:
         return matching[:limit], matching[limit - 1]
     return matching, rows[-1][0] if len(rows) == looked else ""
+
+
+def beside(task: Task) -> tuple[str, int]:
+    """What stands in a task's row besides its record, in columns `place` and `part`."""
+    part = task.kind == "subtask" or (task.kind == "review" and task.parent != "")
+    return place(task.repository), int(part)
 
 
 def place(repository: str) -> str:

@@ -15,7 +15,7 @@ from midwatch.domain.ids import attempt_id, task_of
 from midwatch.domain.task import Task
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.store.base import AttemptState, TaskRow
-from midwatch.engine.store.listing import AFTER_ALL, Wanted, found, place
+from midwatch.engine.store.listing import AFTER_ALL, Wanted, beside, found
 
 if TYPE_CHECKING:
     from midwatch.domain.events import Event
@@ -135,7 +135,8 @@ class SqlStore:
             return _rows(db, bodies, damaged=True), more
 
         rows, more = await self.database.read(work)
-        return [row for row in rows if wanted.among is None or row.task.repository in wanted.among], more
+        whole = [row for row in rows if not beside(row.task)[1]]
+        return [row for row in whole if wanted.among is None or row.task.repository in wanted.among], more
 
     async def state(self, attempt: str) -> AttemptState:
         """See `Store.state`."""
@@ -194,10 +195,9 @@ def insert(db: Connection, task: Task, begun: Sequence[Any] = ()) -> None:
     """What `Store.create` keeps, inside a transaction that may keep more."""
     from midwatch.engine.store.records import canonical
 
-    part = task.kind == "subtask" or (task.kind == "review" and task.parent != "")
     made = db.execute(
         "INSERT INTO task (id, created, body, place, part) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (task.id, task.created, canonical(to_json(task)), place(task.repository), int(part)),
+        (task.id, task.created, canonical(to_json(task)), *beside(task)),
     )
     if not made.rowcount:
         return

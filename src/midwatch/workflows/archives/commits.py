@@ -13,19 +13,37 @@ from midwatch.workspace.git import Git
 
 
 def refs(state: Path, attempts: Sequence[str]) -> dict[str, str]:
-    """The refs that these attempts may have, by names that mean the same in every state folder."""
+    """The refs that these attempts may have, by names that mean the same in every state folder. What ends in `/` stands
+    for all below it that are numbers: what an attempt was before it went another way."""
     named = {f"workspaces/{name}": ref_of(work_folder(state, name)) for name in attempts}
     named |= {f"forks/{name}": f"refs/midwatch/forks/{name}" for name in attempts}
+    named |= {f"{kind}/{name}/": f"refs/midwatch/{kind}/{name}/" for kind in ("before", "offered") for name in attempts}
     for task in dict.fromkeys(map(task_of, attempts)):
         named |= {f"{kind}/{task}": f"refs/midwatch/{kind}/{task}" for kind in ("propose", "reviews")}
     return named
 
 
+def place_of(named: Mapping[str, str], name: str) -> str:
+    """The ref of a name; empty for one that stands for none of them."""
+    above, _, last = name.rpartition("/")
+    if f"{above}/" in named:
+        return named[f"{above}/"] + last if last.isascii() and last.isdecimal() else ""
+    return named.get(name, "")
+
+
 async def held(store: Path, named: Mapping[str, str]) -> dict[str, str]:
     """Those of the names that have a commit, with it. Raises OperationError."""
+    known = await _known(store)
+    found = {name: known[ref] for name, ref in named.items() if ref in known}
+    for name, above in named.items():
+        if name.endswith("/"):
+            found |= {name + ref.removeprefix(above): known[ref] for ref in known if ref.startswith(above)}
+    return found
+
+
+async def _known(store: Path) -> dict[str, str]:
     listed = (await _git(store).run("for-each-ref", "--format=%(refname) %(objectname)", "refs/midwatch")).decode()
-    known = dict(line.split(" ", 1) for line in listed.splitlines())
-    return {name: known[ref] for name, ref in named.items() if ref in known}
+    return dict(line.split(" ", 1) for line in listed.splitlines())
 
 
 async def pack(store: Path, commits: Collection[str], base: str, file: Path) -> bool:
@@ -50,12 +68,12 @@ async def unpack(store: Path, file: Path | None, named: Mapping[str, str], commi
         with file.open("rb") as pack:
             await _git(store).run("index-pack", "--stdin", stdin=pack)
     for name, commit in commits.items():
-        await _git(store).run("update-ref", named[name], commit)
+        await _git(store).run("update-ref", place_of(named, name), commit)
 
 
 async def forget(store: Path, named: Mapping[str, str]) -> None:
     """Delete the refs. Nothing happens where there is none. Raises OperationError."""
-    lines = "".join(f"delete {named[name]}\n" for name in await held(store, named))
+    lines = "".join(f"delete {place_of(named, name)}\n" for name in await held(store, named))
     if lines:
         await _git(store).run("update-ref", "--stdin", stdin=os.fsencode(lines))
 
