@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from midwatch import announcing
+from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import Effects, want
 from midwatch.engine.effects.occasions import note
@@ -94,6 +95,18 @@ async def test_a_maintainer_has_one_for_the_repository_and_only_administrators_o
         assert (await ada.post(f"/webhooks/{name}/ping")).status_code == 409
         assert (await ada.delete(f"/webhooks/{name}")).status_code == 204
         assert (await ada.delete(f"/webhooks/{name}")).status_code == 404
+
+
+async def test_whoever_maintains_the_repository_no_more_is_not_told_again_what_was_sent(api: Api, calc: str) -> None:
+    async with api.as_user("ada", {calc: "maintainer"}) as ada:
+        ping = f"/webhooks/{await hook(ada)}/ping"
+        headers = {"Idempotency-Key": "k"}
+        asked = [await ada.post(ping, headers=headers) for _ in range(2)]
+        assert [one.status_code for one in asked] == [202, 202]
+        account = await api.desk.people.named("ada")
+        assert account is not None
+        await api.desk.repositories.give(account.id, calc, "viewer", Deed(SERVER, "role.give", account.id))
+        assert (await ada.post(ping, headers=headers)).status_code == 403
 
 
 async def test_a_private_address_is_refused_where_it_was_not_allowed(api: Api, calc: str) -> None:
