@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
@@ -68,10 +68,11 @@ class Visit:
     service: Service
     who: Caller
 
-    def turns(self, action: str, subject: str, repository: Registered | None) -> Turns:
-        """The turns, of which one is changed; it stands in the audit log that this caller did it."""
+    def turns(self, action: str, subject: str, repository: Registered | None, entry: str = "") -> Turns:
+        """The turns, of which one is changed; it stands in the audit log that this caller did it. `entry`: the id that
+        it stands there with; empty for any."""
         done = deed(self.who, action, subject, repository.id if repository else "")
-        return Turns(Recorded(self.service.home.store.database, done))
+        return Turns(Recorded(self.service.home.store.database, replace(done, id=entry) if entry else done))
 
     async def note(self, action: str, subject: str, repository: Registered | None) -> None:
         """Write down what this caller has done to something that no transaction of the database changes."""
