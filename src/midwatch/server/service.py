@@ -74,6 +74,12 @@ class Visit:
         done = deed(self.who, action, subject, repository.id if repository else "")
         return Turns(Recorded(self.service.home.store.database, replace(done, id=entry) if entry else done))
 
+    async def waits(self, *turns: Turn | None) -> Mapping[str, Wait]:
+        """What those of the turns wait for that are queued, by their ids; of the limits of other users no number."""
+        found, owners = await self.service.waits(*turns), {turn.id: turn.owner for turn in turns if turn is not None}
+        known = [name for name, owner in owners.items() if self.who.everywhere or owner == self.who.name]
+        return {name: wait if name in known else wait.to_others() for name, wait in found.items()}
+
     async def note(self, action: str, subject: str, repository: Registered | None) -> None:
         """Write down what this caller has done to something that no transaction of the database changes."""
         done = deed(self.who, action, subject, repository.id if repository else "")

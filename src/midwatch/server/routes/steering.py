@@ -72,7 +72,7 @@ async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, wanted: Wante
     made, turn = await submitting.fork(visiting, row, repository, asked, wanted)
     response.headers["Location"] = f"/api/v1/tasks/{made.id}"
     kept = await visiting.service.home.store.find(made.id)
-    waits = await visiting.service.waits(turn)
+    waits = await visiting.waits(turn)
     return views.task_answer(kept, turn, repository.id if repository else "", None, waits)
 
 
@@ -156,7 +156,7 @@ async def _steer(
 async def _told(visiting: Visit, turn: Turn) -> Told:
     """Hand it over, and answer with it."""
     turn = await visiting.service.hand(turn)
-    return Told(task=turn.task, turn=views.turn_answer(turn, await visiting.service.waits(turn)))
+    return Told(task=turn.task, turn=views.turn_answer(turn, await visiting.waits(turn)))
 
 
 async def _settle(visiting: Visit, task_id: str, how: Literal["merge", "close"]) -> PullRequestAnswer:
