@@ -58,3 +58,19 @@ async def test_a_task_that_was_cancelled_is_so_and_no_conflict(api: Api, calc: s
     async with api.as_user("ada", {calc: "member"}) as ada:
         answers = await _twice(api, ada, f"/tasks/{await submitted(ada)}/cancel", None)
         assert [(one.status_code, one.json()["turn"]["state"]) for one in answers] == [(202, "cancelled")] * 2
+
+
+async def test_what_an_administrator_makes_is_made_once(api: Api, tmp_path: Path) -> None:
+    location = str(make_repository(tmp_path / "calc", FILES))
+    async with api.as_user("root", admin=True) as root:
+        for kind, body in (
+            ("users", {"name": "eve", "password": "a long enough one"}),
+            ("organisations", {"name": "works"}),
+            ("repositories", {"name": "calc", "location": location, "organisation": "works"}),
+        ):
+            first, second = await _twice(api, root, f"/{kind}", body)
+            assert (first.status_code, second.status_code) == (201, 201), second.text
+            assert first.json() == second.json()
+            about = (await root.get("/audit", params={"about": first.json()["id"]})).json()["entries"]
+            made = [entry["action"] for entry in about if entry["action"] != "repository.move"]
+            assert len(made) == 1, made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
@@ -71,8 +71,8 @@ class Visit:
     def turns(self, action: str, subject: str, repository: Registered | None, entry: str = "") -> Turns:
         """The turns, of which one is changed; it stands in the audit log that this caller did it. `entry`: the id that
         it stands there with; empty for any."""
-        done = deed(self.who, action, subject, repository.id if repository else "")
-        return Turns(Recorded(self.service.home.store.database, replace(done, id=entry) if entry else done))
+        done = deed(self.who, action, subject, repository.id if repository else "", entry)
+        return Turns(Recorded(self.service.home.store.database, done))
 
     async def waits(self, *turns: Turn | None) -> Mapping[str, Wait]:
         """What those of the turns wait for that are queued, by their ids; of the limits of other users no number."""

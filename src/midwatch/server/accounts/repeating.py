@@ -42,8 +42,8 @@ class Operation:
         return task_id_at(int(self.since), int(self._chance, 16))
 
     def entry_id(self) -> str:
-        """The id of the entry in the audit log that is written with what it does (as `new_id`): where that stands, the
-        operation is done, and only its answer was lost."""
+        """The id (as `new_id`) of the entry in the audit log that is written with what it does: where that stands, the
+        operation is done, and only its answer was lost. Also of what it makes, if that is no task."""
         return f"{int(self.since * 1000):012x}{self._chance[:8]}"
 
     @property
