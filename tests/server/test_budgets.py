@@ -78,6 +78,8 @@ async def test_budgets_of_users_and_organisations_are_the_administrators(api: Ap
         assert (unknown.status_code, unknown.json()["detail"]) == (404, "there is no such user")
         written = (await root.get("/audit")).text
         assert "budget.set" in written
+        told = [entry["action"] for entry in (await ada.get("/audit")).json()["entries"] if entry["name"] == "root"]
+        assert told == ["organisation.give", "budget.set", "organisation.create"]  # of what ada administers
 
 
 async def test_a_task_shows_the_budgets_that_its_next_call_counts_for_as_far_as_one_may_see_them(

@@ -84,4 +84,5 @@ async def test_a_database_that_cannot_be_used_is_503_and_lets_nobody_in(site: Si
         await site.desk.database.write(spoil)
         answer = await ada.get("/api/v1/me")
         assert answer.status_code == 503
+        assert str(tmp_path) not in answer.text  # whoever is not known is not told where it lies
         assert answer.headers["content-type"] == MEDIA_TYPE

@@ -94,3 +94,20 @@ async def test_an_administrator_limits_users_and_repositories_and_they_see_what_
         assert (await ada.delete("/limits", params=gone)).status_code == 404
         assert (await root.delete("/limits", params=gone)).status_code == 204
         assert (await root.delete("/limits", params=gone)).status_code == 404
+
+
+async def test_how_much_somebody_has_under_way_elsewhere_is_not_told_to_others(api: Api, calc: str) -> None:
+    await lives(api.database, "one", "big")
+    async with (
+        api.as_user("root", admin=True) as root,
+        api.as_user("ada", {calc: "member"}) as ada,
+        api.as_user("bob", {calc: "viewer"}) as bob,
+    ):
+        await root.put("/limits", json={"scope": "user", "name": "ada", "at_once": 1})
+        await submitted(ada)
+        second = await submitted(ada)
+        for client in (root, ada):
+            assert (await client.get(f"/tasks/{second}")).json()["waits_for"] == "its user has 1 of 1 turns under way"
+        lines = {one["id"]: one for one in (await bob.get("/tasks")).json()["tasks"]}
+        shown = (await bob.get(f"/tasks/{second}")).json(), lines[second]
+        assert [one["waits_for"] for one in shown] == ["its user has as many turns as they may"] * 2

@@ -12,12 +12,13 @@ from fastapi import Depends, Response
 
 from midwatch.domain.ids import new_task_id
 from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.organisations import Organisation
 from midwatch.engine.accounts.people import Change
 from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
-from midwatch.server.accounts.caller import require
+from midwatch.server.accounts.caller import require, require_server, require_within
 from midwatch.server.accounts.desk import Who
 from midwatch.server.accounts.repeating import Operation, operation
 from tests.support.site import Site, program, site_of
@@ -210,6 +211,51 @@ async def test_whoever_may_not_ask_any_more_is_not_answered_as_before(shop: Shop
         assert await again() == 404
         await desk.repositories.give(account.id, name, "maintainer", rights)
         assert await again() == 201
+
+
+async def test_whoever_has_no_role_in_an_organisation_any_more_is_not_answered_as_before(shop: Shop) -> None:
+    desk, told = shop.site.desk, Deed(SERVER, "organisation", "x")
+    works = (await desk.organisations.create(Organisation("c" * 20, "works", 0.0), told)).id
+
+    @shop.site.app.post("/api/v1/bench", status_code=201)
+    async def bench(who: Who) -> dict[str, bool]:
+        require_within(who, works, "maintainer")
+        return {"made": True}
+
+    async def again() -> int:
+        return (await ada.post("/api/v1/bench", json={}, headers=keyed("k"))).status_code
+
+    async with shop.site.signed_in("ada") as ada:
+        account = await desk.people.named("ada")
+        assert account is not None
+        await desk.organisations.give(account.id, works, "maintainer", told)
+        assert [await again(), await again()] == [201, 201]
+        await desk.organisations.give(account.id, works, "member", told)
+        assert await again() == 403
+        await desk.organisations.take(account.id, works, told)
+        assert await again() == 404
+
+
+async def test_what_an_administrators_program_may_still_ask_is_answered_as_before(shop: Shop) -> None:
+    @shop.site.app.post("/api/v1/bench/{kind}", status_code=201)
+    async def bench(kind: str, who: Who) -> dict[str, bool]:
+        if kind == "server":
+            require_server(who)
+        else:
+            require(who, "", "member", "task")  # of a repository that is not registered
+        return {"made": True}
+
+    async with shop.site.signed_in("root", admin=True) as root, program(root, shop.site, scope="write") as client:
+        asked = [await client.post("/api/v1/bench/task", json={}, headers=keyed("k")) for _ in range(2)]
+        assert [one.status_code for one in asked] == [201, 201]
+        assert (await root.post("/api/v1/bench/server", json={}, headers=keyed("k"))).status_code == 201
+        assert (await client.post("/api/v1/bench/server", json={}, headers=keyed("k"))).status_code == 403
+        account = await shop.site.desk.people.named("root")
+        assert account is not None
+        await shop.site.user("other", admin=True)
+        await shop.site.desk.people.change(account.id, Change(admin=False), Deed(SERVER, "user.change", account.id))
+        assert (await client.post("/api/v1/bench/task", json={}, headers=keyed("k"))).status_code == 404
+        assert (await root.post("/api/v1/bench/server", json={}, headers=keyed("k"))).status_code == 403
 
 
 async def test_whoever_is_no_administrator_any_more_is_not_answered_as_one(site: Site) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from midwatch import announcing
+from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import Effects, want
 from midwatch.engine.effects.occasions import note
@@ -96,6 +98,18 @@ async def test_a_maintainer_has_one_for_the_repository_and_only_administrators_o
         assert (await ada.delete(f"/webhooks/{name}")).status_code == 404
 
 
+async def test_whoever_maintains_the_repository_no_more_is_not_told_again_what_was_sent(api: Api, calc: str) -> None:
+    async with api.as_user("ada", {calc: "maintainer"}) as ada:
+        ping = f"/webhooks/{await hook(ada)}/ping"
+        headers = {"Idempotency-Key": "k"}
+        asked = [await ada.post(ping, headers=headers) for _ in range(2)]
+        assert [one.status_code for one in asked] == [202, 202]
+        account = await api.desk.people.named("ada")
+        assert account is not None
+        await api.desk.repositories.give(account.id, calc, "viewer", Deed(SERVER, "role.give", account.id))
+        assert (await ada.post(ping, headers=headers)).status_code == 403
+
+
 async def test_a_private_address_is_refused_where_it_was_not_allowed(api: Api, calc: str) -> None:
     async with api.as_user("ada", {calc: "maintainer"}) as ada:
         for url in ("http://10.0.0.1/", "http://[::1]/", "ftp://a.example/", "https://u:p@a.example/"):
@@ -161,3 +175,22 @@ async def test_an_effect_of_a_task_that_has_failed_is_tried_again_by_a_maintaine
         assert (again.status_code, again.json()["state"]) == (202, "waiting")
         (taken,) = await Effects(api.database).take(["comment"], 1)
         assert (taken.unsure, taken.tries) == (1, 1)
+
+
+async def test_why_an_administrators_webhook_came_to_nothing_is_not_a_maintainers_to_know(api: Api, calc: str) -> None:
+    async with api.as_user("root", admin=True) as root, api.as_user("ada", {calc: "maintainer"}) as ada:
+        task, hooks = await submitted(ada), []
+        for client, more in ((root, {"repository": None}), (ada, {})):
+            hooks.append(await hook(client, **more))
+            wanted = Wanted(hooks[-1], "webhook", "task.failed", "{}", task=task, subject=hooks[-1])
+            await api.database.write(partial(want, effect=wanted))
+            (taken,) = await Effects(api.database).take(["webhook"], 1)
+            await Effects(api.database).fail(taken, "siem.corp leads to 10.0.0.9", "ask for it", unsure=False)
+
+        async def told(client: httpx2.AsyncClient) -> list[str]:
+            return [one["error"] for one in (await client.get(f"/tasks/{task}/effects")).json()["effects"]]
+
+        assert sorted(await told(root)) == ["siem.corp leads to 10.0.0.9"] * 2
+        assert sorted(await told(ada)) == ["", "siem.corp leads to 10.0.0.9"]
+        path = f"/tasks/{task}/effects/{(await Effects(api.database).of_subject(hooks[0]))[0].id}/retry"
+        assert "siem" not in (await ada.post(path)).text

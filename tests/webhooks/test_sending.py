@@ -24,6 +24,7 @@ from midwatch.engine.effects.base import Effect, Wanted
 from midwatch.engine.effects.ledger import Effects, want
 from midwatch.engine.effects.occasions import note
 from midwatch.engine.turns import Turns
+from midwatch.sandbox.egress.addresses import SystemResolve
 from midwatch.webhooks.addresses import Allowed, require_address, require_allowed
 from midwatch.webhooks.registered import EVENTS, KIND, Webhook, Webhooks
 from tests.support import samples
@@ -209,6 +210,10 @@ async def test_an_address_that_is_gone_is_not_tried_again_and_what_it_answers_is
     await desk.tell()
     (row,) = await desk.deliveries(long)
     assert json.loads(row.result)["answer"] == "x" * 2048
+    receiver.words = b"\xff" * 100_000  # each takes six characters as JSON
+    await desk.ended()
+    await desk.tell()
+    assert json.loads((await desk.deliveries(long))[-1].result)["answer"] == "\ufffd" * 2048
 
 
 async def test_nobody_listens_and_a_private_network_that_was_not_allowed(desk: Desk, receiver: Receiver) -> None:
@@ -245,6 +250,9 @@ async def test_a_name_leads_nowhere_when_any_of_its_addresses_is_not_allowed() -
             await Allowed((), Names(["93.184.216.34", address])).address_of("a.example")
     with pytest.raises(OperationError, match="there is no host"):
         await Allowed((), Names()).address_of("a.example")
+    for none in ("a" * 64 + ".example", "a..example"):
+        with pytest.raises(OperationError, match="there is no host"):
+            await Allowed((), SystemResolve()).address_of(none)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from midwatch.domain.labels import missing, split
 from midwatch.engine import limits
@@ -23,6 +23,12 @@ class Wait:
     """In words; empty when a worker takes it as soon as one has room."""
     until: float = 0.0
     """Not before; seconds since 1970, 0 for not known."""
+    of_user: bool = False
+    """It counts all that the turn's user has, also where others do not see it."""
+
+    def to_others(self) -> Wait:
+        """The same without how much that is, for whoever is not that user."""
+        return replace(self, why="its user has as many turns as they may") if self.of_user else self
 
 
 async def waits(database: Database, turns: Iterable[Turn]) -> Mapping[str, Wait]:
@@ -64,12 +70,14 @@ class _Look:
         room = self._room
         if full := room.full(turn.owner, turn.repository):
             most = next(limit.at_once for scope, limit in room.of(turn.owner, turn.repository) if scope == full[0])
-            return Wait(f"{_WHOSE[full[0][0]]} has {room.held[full[0]]} of {most} turns under way")
+            why = f"{_WHOSE[full[0][0]]} has {room.held[full[0]]} of {most} turns under way"
+            return Wait(why, of_user=full[0][0] == "user")
         if not turn.started:
             count_starts(self._db, room, turn.owner, turn.repository)
             if spent := room.spent(turn.owner, turn.repository):
                 scope, limit = max(spent, key=lambda one: self._until(*one))
-                return Wait(f"{_WHOSE[scope[0]]} has begun {limit.starts}", self._until(scope, limit))
+                why = f"{_WHOSE[scope[0]]} has begun {limit.starts}"
+                return Wait(why, self._until(scope, limit), of_user=scope[0] == "user")
         return Wait("")
 
     def _until(self, scope: Scope, limit: Limit) -> float:

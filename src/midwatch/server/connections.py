@@ -76,11 +76,12 @@ class Door:
 
 
 def is_local(address: str) -> bool:
-    """Whether it is this machine's own."""
+    """Whether it is this machine's own, also as a socket of both kinds of address says it: IPv4 in IPv6."""
     try:
-        return ipaddress.ip_address(address).is_loopback
+        found = ipaddress.ip_address(address)
     except ValueError:
         return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
 class Patient(H11Protocol):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from midwatch.domain.errors import InputError, MidwatchError
+from midwatch.domain.errors import InputError, MidwatchError, StoreError
 
 MEDIA_TYPE = "application/problem+json"
 AGAIN_AFTER = 5
@@ -98,6 +98,16 @@ def status_of(error: MidwatchError) -> int:
     return 422 if isinstance(error, InputError) else 503
 
 
+def withheld(error: MidwatchError) -> Problem:
+    """What whoever is not known is told of it: of the database nothing, where its words name hosts and files."""
+    again = {"Retry-After": str(AGAIN_AFTER)} if status_of(error) == 503 else {}
+    if again:
+        log.warning("%s", error.message)
+    if not isinstance(error, StoreError):
+        return Problem(status_of(error), error.message, error.mend, headers=again)
+    return Problem(503, "the server cannot reach what it keeps", "try again; the server's log says why", headers=again)
+
+
 def _title(status: int) -> str:
     return HTTPStatus(status).phrase
 
@@ -111,8 +121,10 @@ async def _of_problem(_: Request, error: Exception) -> Response:
     return answer(error)
 
 
-async def _of_ours(_: Request, error: Exception) -> Response:
+async def _of_ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, MidwatchError)
+    if "caller" not in request.scope.get("state", {}):
+        return answer(withheld(error))
     status = status_of(error)
     if status == 503:
         log.warning("%s", error.message)

@@ -68,10 +68,17 @@ class Visit:
     service: Service
     who: Caller
 
-    def turns(self, action: str, subject: str, repository: Registered | None) -> Turns:
-        """The turns, of which one is changed; it stands in the audit log that this caller did it."""
-        done = deed(self.who, action, subject, repository.id if repository else "")
+    def turns(self, action: str, subject: str, repository: Registered | None, entry: str = "") -> Turns:
+        """The turns, of which one is changed; it stands in the audit log that this caller did it. `entry`: the id that
+        it stands there with; empty for any."""
+        done = deed(self.who, action, subject, repository.id if repository else "", entry)
         return Turns(Recorded(self.service.home.store.database, done))
+
+    async def waits(self, *turns: Turn | None) -> Mapping[str, Wait]:
+        """What those of the turns wait for that are queued, by their ids; of the limits of other users no number."""
+        found, owners = await self.service.waits(*turns), {turn.id: turn.owner for turn in turns if turn is not None}
+        known = [name for name, owner in owners.items() if self.who.everywhere or owner == self.who.name]
+        return {name: wait if name in known else wait.to_others() for name, wait in found.items()}
 
     async def note(self, action: str, subject: str, repository: Registered | None) -> None:
         """Write down what this caller has done to something that no transaction of the database changes."""

@@ -47,17 +47,35 @@ async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[
     return kept, await visit.service.hand(keeping.made()), repository
 
 
-async def fork(visit: Visit, row: TaskRow, repository: Registered | None, asked: ForkAsked) -> tuple[Task, Turn]:
-    """A new task that begins with what another had done. Raises Problem 409 for what cannot be forked there."""
+async def fork(
+    visit: Visit, row: TaskRow, repository: Registered | None, asked: ForkAsked, operation: Operation
+) -> tuple[Task, Turn]:
+    """A new task that begins with what another had done; the same one for the same operation, however far the other
+    has gone since. Raises Problem 409 for what cannot be forked there."""
     require_contained(visit, row.task)
     home = visit.service.home
+    if (made := await _forked(visit, row.task, operation.task_id())) is not None:
+        return made
     keeping = _Keeping(visit, "task.fork", repository, Asked(visit.who.name))
     shelf = Shelf(home.state, _Queued(home.store, keeping), home.forge)
     name = f"{row.task.id}.{asked.attempt}" if asked.attempt else row.task.id
     with conflicting():
-        made = forking.fork(shelf, name, asked.step, asked.message, f"midwatch {__version__}")
-        task = await visit.service.aside.do(made)
+        made_by, new = f"midwatch {__version__}", operation.task_id()
+        task = await visit.service.aside.do(forking.fork(shelf, name, asked.step, asked.message, made_by, new))
     return task, await visit.service.hand(keeping.made())
+
+
+async def _forked(visit: Visit, origin: Task, task_id: str) -> tuple[Task, Turn] | None:
+    """What an earlier try of the same has made, whose answer was lost. Raises Problem 503 where another task has the
+    id."""
+    try:
+        kept = await visit.service.home.store.find(task_id)
+    except InputError:
+        return None
+    turn = await visit.service.turns.newest(task_id)
+    if turn is None or not any(note.startswith(f"{forking.FORKED}{origin.id}.") for note in kept.task.notes[-1:]):
+        raise Problem(503, "another task has been given this id", "send it again", headers={"Retry-After": "1"})
+    return kept.task, await visit.service.hand(turn)
 
 
 def require_contained(visit: Visit, task: Task) -> None:

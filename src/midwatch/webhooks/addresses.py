@@ -71,7 +71,7 @@ class Allowed:
         when it has none."""
         try:
             found = [host] if _is_number(host) else await self._resolve(host)
-        except OSError:
+        except (OSError, UnicodeError):  # also of what can be no name, as one with a part of 64 letters
             raise OperationError(f"there is no host {host}") from None
         for address in found:
             if not self.allows(address):

@@ -29,15 +29,17 @@ from midwatch.engine.store.records import now
 from midwatch.workflows.reopening import Shelf, meant, require_begun, spoken
 from midwatch.workflows.undoing import step
 
+FORKED = "forked from "
+"""A note of a fork begins so, with the attempt after it."""
 _OWN = (TaskStarted, Forked, Checked, Proposing, Proposed, Stopped, Failed, LimitReached)
 """What is an attempt's own: its end, and where it comes from."""
 
 
-async def fork(shelf: Shelf, name: str, at: str, message: str, harness: str) -> Task:
+async def fork(shelf: Shelf, name: str, at: str, message: str, harness: str, task_id: str = "") -> Task:
     """Make the task, durable when this returns; `solve` goes on with it. `at`: a step (`undoing.step`), empty for where
     the other one is now. `message`: what the person wants of the new one, may be empty. The other task is only read,
-    and may be worked on meanwhile. Limits count anew: what the other one spent is not the new one's. Raises
-    InputError as `undo`."""
+    and may be worked on meanwhile. Limits count anew: what the other one spent is not the new one's. `task_id`: of the
+    new one; empty for any. Raises InputError as `undo`."""
     row, attempt = await meant(shelf, name)
     if row.task.kind in ("subtask", "review"):
         raise InputError(f"{row.task.id} is a {row.task.kind}, which cannot be forked", "fork a task")
@@ -49,7 +51,8 @@ async def fork(shelf: Shelf, name: str, at: str, message: str, harness: str) -> 
     bodies = copies(events[:seq])
     then = _folded(bodies)
     bodies_told = [*bodies, *(spoken(then, message) if message.strip() else [])]
-    task = _task(row.task, message, (attempt, seq), _limits(row.task.limits, _folded(bodies_told)))
+    named = replace(row.task, id=task_id or new_task_id())
+    task = _task(named, message, (attempt, seq), _limits(row.task.limits, _folded(bodies_told)))
     begun = [
         replace(events[0].body, task=task, attempt=1, harness=harness),
         Forked(attempt, seq, events[seq - 1].hash, len(bodies)),
@@ -90,14 +93,13 @@ def _folded(bodies: Sequence[Any]) -> History:
 
 
 def _task(of: Task, message: str, origin: tuple[str, int], limits: Limits) -> Task:
-    name = new_task_id()
+    """Of what it was forked from, which has the new id already."""
     return replace(
         of,
-        id=name,
-        branch=branch_name(name, message or of.prompt),
+        branch=branch_name(of.id, message or of.prompt),
         attempts=1,
         limits=limits,
-        notes=(*of.notes, f"forked from {origin[0]} at event {origin[1]}"),
+        notes=(*of.notes, f"{FORKED}{origin[0]} at event {origin[1]}"),
         created=now(),
     )
 

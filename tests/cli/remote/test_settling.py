@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.cli.remote import tasks
+from midwatch.cli.remote.tasks import path
 from tests.cli.remote.conftest import World
 from tests.support.repositories import git
 
@@ -93,6 +95,22 @@ async def test_what_a_server_has_changed_is_found_whatever_it_says(world: World)
     found = await faults()
     assert any("the log ends at event" in fault for fault in found)
     assert any("no log offers it" in fault for fault in found)
+
+
+async def test_the_record_of_another_task_does_not_stand_for_the_one_that_was_asked_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, other = await world.submitted(), await world.worked()
+
+    def told(*parts: str) -> str:
+        return path(*(part.replace(task, other) for part in parts))
+
+    monkeypatch.setattr(tasks, "path", told)
+    ran = await world.run("verify", task, "--json")
+    assert (ran.code, json.loads(ran.out)["faults"]) == (
+        1,
+        [f"task {task}: the server tells of {other} in its place"],
+    )
 
 
 async def test_pull_requests_are_listed_shown_merged_and_closed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

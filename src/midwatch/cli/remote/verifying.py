@@ -17,6 +17,7 @@ from midwatch.domain.codec import from_json, to_json
 from midwatch.domain.errors import MidwatchError, OperationError, StoreError
 from midwatch.domain.events import Event
 from midwatch.domain.evidence import FileChange
+from midwatch.domain.ids import task_of
 from midwatch.domain.interventions import Delegated, Forked
 from midwatch.domain.pull_request import Proposal
 from midwatch.domain.task import Task
@@ -37,9 +38,10 @@ async def verify(session: Session, name: str, folder: str | None) -> tuple[Verif
     task_id, _ = await tasks.named(session.client, name)
     look = _Look(session)
     answer = await session.client.get(tasks.path("tasks", task_id))
-    await look.task(answer)
-    changes = await look.changes(answer, folder) if any(one.history.checked for one in look.offers) else None
-    look.faults += await look.pull_request(answer, changes)
+    await look.task(answer, task_id)
+    if str(answer["id"]) == task_id:
+        changes = await look.changes(answer, folder) if any(one.history.checked for one in look.offers) else None
+        look.faults += await look.pull_request(answer, changes)
     counts = (look.events, look.outputs, look.trees)
     return Verification(task_id, *counts, tuple(look.heads), tuple(look.faults)), tuple(look.unseen)
 
@@ -57,10 +59,14 @@ class _Look:
         self.tasks: dict[str, Task] = {}
         self.events = self.outputs = self.trees = 0
 
-    async def task(self, answer: Mapping[str, Any]) -> None:
-        """All attempts of a task, and the subtasks that they tell of."""
-        task_id, parts, logs = str(answer["id"]), set[str](), {}
+    async def task(self, answer: Mapping[str, Any], task_id: str) -> None:
+        """All attempts of the task of that id, and the subtasks that they tell of."""
         self._seen.add(task_id)
+        others = {str(answer["id"]), *(task_of(str(attempt["id"])) for attempt in answer["attempts"])} - {task_id}
+        if others:  # whose record may be whole
+            self.faults += [f"task {task_id}: the server tells of {other} in its place" for other in sorted(others)]
+            return
+        parts, logs = set[str](), {}
         for attempt in answer["attempts"]:
             logs[attempt["id"]] = events = await self._attempt(str(attempt["id"]), int(attempt["events"]))
             if any(isinstance(event.body, Forked) for event in events):
@@ -78,7 +84,7 @@ class _Look:
             except MidwatchError as error:
                 self.faults.append(f"subtask {part}: {error.message}")
             else:
-                await self.task(below)
+                await self.task(below, part)
 
     async def _attempt(self, attempt: str, least: int) -> Sequence[Event]:
         """The events of an attempt, of which the server has said that there are so many."""

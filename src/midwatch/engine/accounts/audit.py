@@ -96,6 +96,12 @@ async def record(database: Database, deed: Deed) -> None:
     await database.write(lambda db: write(db, deed))
 
 
+async def stands(database: Database, entry: str) -> bool:
+    """Whether the deed of that id was written down."""
+    query = "SELECT 1 FROM audit WHERE id = ?"
+    return await database.read(lambda db: db.execute(query, (entry,)).fetchone() is not None)
+
+
 async def entries(database: Database, sight: Sight, before: str = "", limit: int = 100, about: str = "") -> list[Entry]:
     """The newest first; `before`: only those older than that entry; `about`: only those with that object."""
     clauses, values = ["1 = 1"], list[Any]()

@@ -55,10 +55,12 @@ class People:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, name: str, password: str, admin: bool, deed: Callable[[str], Deed]) -> Account:
-        """A new account; `password` is a hash or empty, `deed` is given its id. Raises InputError for a name that
-        cannot be used or is taken."""
-        made, kept = new_id(), user_name(name)
+    async def create(
+        self, name: str, password: str, admin: bool, deed: Callable[[str], Deed], account: str = ""
+    ) -> Account:
+        """A new account; `password` is a hash or empty, `deed` is given its id, which is `account` where that is told:
+        then twice is once. Raises InputError for a name that cannot be used or is taken."""
+        made, kept = account or new_id(), user_name(name)
         told = deed(made)
 
         def work(db: Connection) -> Account | None:

@@ -18,8 +18,9 @@ OF_ONE = 4
 """Of one subject: one that is slow holds up no other."""
 LONGEST = 60.0
 """Seconds for one try, less than an effect is held."""
-_RESULT = 8192
-"""Characters of a result that are kept."""
+_RESULT = 16 << 10
+"""Characters of a result that are kept: more than any doer gives, since half a result cannot be read. Each of the 2,048
+bytes of an answer to a webhook takes up to six as JSON."""
 
 log = logging.getLogger("midwatch.effects")
 

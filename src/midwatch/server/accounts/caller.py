@@ -13,7 +13,10 @@ from midwatch.engine.accounts.words import SCOPES, Role, Scope, includes, scope_
 from midwatch.server.problems import Problem
 
 Right = tuple[str, Role, str]
-"""The repository's id (empty for the whole server), the role on it, and what was asked for (see `require`)."""
+"""The repository's or organisation's id (empty for the whole server), the role on it, and what was asked for (see
+`require`; of an organisation always `organisation`, and nothing where only `require_trusted` was asked)."""
+
+_ORGANISATION = "organisation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +106,12 @@ def require_within(who: Caller, organisation_id: str, role: Role) -> None:
     """The same for a role in an organisation."""
     given = who.organisations.get(organisation_id)
     if not who.everywhere and given is None:
-        raise Problem(404, "there is no such organisation")
+        raise Problem(404, f"there is no such {_ORGANISATION}")
     if scope_for(role) not in who.scopes:
         raise Problem(403, f"this token lacks the scope {scope_for(role)!r}")
     if not who.everywhere and (given is None or not includes(given, role)):
         raise Problem(403, f"this needs the role {role} in the organisation")
+    who.used.append((organisation_id, role, _ORGANISATION))
 
 
 def require_server(who: Caller) -> None:
@@ -117,6 +121,7 @@ def require_server(who: Caller) -> None:
         raise Problem(403, "this needs an administrator of the server")
     if not who.admin:
         raise Problem(403, "this token lacks the scope 'admin'")
+    who.used.append(("", "admin", ""))
 
 
 def require_admin(who: Caller, what: str = "path") -> None:
@@ -137,11 +142,11 @@ def require_trusted(who: Caller, why: str) -> None:
 
 def require_again(who: Caller, rights: Iterable[Right]) -> None:
     """Raises Problem as it would be raised by now for a request that needs all of these."""
-    for repository_id, role, what in rights:
-        if repository_id:
-            require(who, repository_id, role, what)
-        elif what:
-            require_admin(who, what)
+    for name, role, what in rights:
+        if what == _ORGANISATION:
+            require_within(who, name, role)
+        elif what:  # of what belongs to no registered repository the name is empty: then it is an administrator's
+            require(who, name, role, what)
         else:
             require_trusted(who, "this is for administrators of the server")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -105,9 +105,11 @@ def actor(who: Caller) -> Actor:
     return Actor(who.user_id, who.name, who.by, who.address)
 
 
-def deed(who: Caller, action: str, subject: str, repository: str = "") -> Deed:
-    """What a caller does, for the audit log: `subject` is the id of what it is done to."""
-    return Deed(actor(who), action, subject, repository)
+def deed(who: Caller, action: str, subject: str, repository: str = "", entry: str = "") -> Deed:
+    """What a caller does, for the audit log: `subject` is the id of what it is done to, `entry` that of the entry;
+    empty for any."""
+    made = Deed(actor(who), action, subject, repository)
+    return replace(made, id=entry) if entry else made
 
 
 # Both are coroutines only so that the framework starts no thread for them.

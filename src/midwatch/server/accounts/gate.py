@@ -15,7 +15,7 @@ from midwatch.server.accounts.caller import Caller, scopes_up_to
 from midwatch.server.accounts.desk import Desk
 from midwatch.server.accounts.rates import neighbourhood, retry_after
 from midwatch.server.bodies import SMALL, App, Bounded, Receive, Scope, Send
-from midwatch.server.problems import Problem, answer, status_of
+from midwatch.server.problems import Problem, answer, withheld
 
 OPEN = frozenset({"/healthz", "/readyz"})
 """What answers everybody."""
@@ -58,9 +58,7 @@ class Gate:
             await answer(problem)(scope, receive, send)
             return
         except MidwatchError as error:
-            headers = {"Retry-After": "5"} if status_of(error) == 503 else {}
-            refused = answer(Problem(status_of(error), error.message, error.mend, headers=headers))
-            await refused(scope, receive, send)
+            await answer(withheld(error))(scope, receive, send)
             return
         await app(scope, receive, send)
 

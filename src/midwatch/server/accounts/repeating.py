@@ -39,8 +39,16 @@ class Operation:
 
     def task_id(self) -> str:
         """The id of a task that it makes."""
-        chance = int.from_bytes(hashlib.sha256(self.name.encode()).digest()[:8], "big")
-        return task_id_at(int(self.since), chance)
+        return task_id_at(int(self.since), int(self._chance, 16))
+
+    def entry_id(self) -> str:
+        """The id (as `new_id`) of the entry in the audit log that is written with what it does: where that stands, the
+        operation is done, and only its answer was lost. Also of what it makes, if that is no task."""
+        return f"{int(self.since * 1000):012x}{self._chance[:8]}"
+
+    @property
+    def _chance(self) -> str:
+        return hashlib.sha256(self.name.encode()).hexdigest()[:16]
 
 
 def operation(request: Request) -> Operation:

@@ -89,5 +89,6 @@ async def _organisation(visiting: Visit, name: str) -> Scope:
 
 
 def _recorded(visiting: Visit, action: str, scope: Scope, repository: Registered | None) -> Ledger:
-    done = deed(visiting.who, action, f"{scope.kind} {scope.name}", repository.id if repository else "")
+    where = repository.id if repository else scope.name if scope.kind == "organisation" else ""
+    done = deed(visiting.who, action, f"{scope.kind} {scope.name}", where)
     return Ledger(Recorded(visiting.service.home.store.database, done))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.accounts.organisations import NotEmpty, Organisation
 from midwatch.server.accounts import found
 from midwatch.server.accounts.caller import require_admin, require_server
@@ -21,6 +20,7 @@ from midwatch.server.accounts.organised import (
     organisation_of,
 )
 from midwatch.server.problems import Problem, answers, missing
+from midwatch.server.service import Wanted
 
 router = APIRouter(tags=["organisations"], responses=answers(401, 403, 422, 429, 503))
 
@@ -36,12 +36,12 @@ async def organisations(at: AtDesk, who: Who, after: After = "", limit: Limit = 
 
 
 @router.post("/organisations", summary="Make an organisation", status_code=201, responses=answers(404, 409))
-async def make(asked: OrganisationNamed, at: AtDesk, who: Who) -> OrganisationAnswer:
+async def make(asked: OrganisationNamed, at: AtDesk, who: Who, operation: Wanted) -> OrganisationAnswer:
     """For administrators of the server. `PATCH /repositories/ID` has a repository belong to it."""
     require_admin(who, "path")
-    name = new_id()
-    wanted = Organisation(name, asked.name, 0.0)
-    return organisation_of(await at.organisations.create(wanted, deed(who, "organisation.create", name, name)), None)
+    name = operation.entry_id()
+    told = deed(who, "organisation.create", name, name, name)
+    return organisation_of(await at.organisations.create(Organisation(name, asked.name, 0.0), told), None)
 
 
 @router.get("/organisations/{organisation_id}", summary="An organisation", responses=answers(404))

@@ -9,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 from fastapi import APIRouter
 
 from midwatch.domain.errors import InputError
-from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.accounts.organisations import Organisation
 from midwatch.engine.accounts.repositories import Registered
 from midwatch.server.accounts import found
@@ -26,6 +25,7 @@ from midwatch.server.accounts.forms import (
     repository_of,
 )
 from midwatch.server.problems import answers, missing
+from midwatch.server.service import Wanted
 from midwatch.workspace.location import is_url, locate
 from midwatch.workspace.mirror import require_fetchable
 
@@ -44,13 +44,13 @@ async def repositories(at: AtDesk, who: Who, after: After = "", limit: Limit = 1
 
 
 @router.post("/repositories", summary="Register a repository", status_code=201, responses=answers(404, 409))
-async def register(asked: NewRepository, at: AtDesk, who: Who) -> RepositoryAnswer:
+async def register(asked: NewRepository, at: AtDesk, who: Who, operation: Wanted) -> RepositoryAnswer:
     """For administrators: a task on it reads the whole of it, and a pull request writes a branch into it."""
     require_admin(who)
-    name = new_id()
+    name = operation.entry_id()
     into = None if asked.organisation is None else await found.organisation(at, asked.organisation, who)
     wanted = Registered(name, asked.name, await _location(asked.location), 0.0)
-    made = await at.repositories.register(wanted, deed(who, "repository.register", name, name))
+    made = await at.repositories.register(wanted, deed(who, "repository.register", name, name, name))
     if into is not None:
         await _put(at, who, made, into)
     return await _told(at, who, made)

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Response
 from midwatch import revising
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
+from midwatch.engine.accounts.audit import stands
 from midwatch.engine.turns import OPEN, Asked, Turn, Turns
 from midwatch.server import submitting, views
+from midwatch.server.accounts.repeating import Operation
 from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told, UndoneAnswer
 from midwatch.server.asked import ChoiceAsked, ForkAsked, MessageAsked, TaskId, UndoAsked
 from midwatch.server.problems import answers, conflicting, missing
-from midwatch.server.service import Visit, Visiting
+from midwatch.server.service import Visit, Visiting, Wanted
 from midwatch.server.trusted import require_steerable
 from midwatch.workflows.reopening import another_kind
 
@@ -26,51 +28,51 @@ router = APIRouter(prefix="/tasks/{task}", tags=["tasks"], responses=answers(409
 
 
 @router.post("/messages", status_code=202)
-async def say(visiting: Visiting, task: TaskId, asked: MessageAsked) -> Told:
+async def say(visiting: Visiting, task: TaskId, asked: MessageAsked, wanted: Wanted) -> Told:
     """Say something further: a running attempt gets it with its next model call; else the next turn is opened, and the
     same pull request is brought up to date."""
 
     async def said(turns: Turns, found: Task) -> Turn:
         return await turns.say(found, asked.text, visiting.who.name, Asked(visiting.who.name))
 
-    return await _steer(visiting, task, "message", said)
+    return await _steer(visiting, task, "message", wanted, said)
 
 
 @router.post("/cancel", status_code=202)
-async def cancel(visiting: Visiting, task: TaskId) -> Told:
+async def cancel(visiting: Visiting, task: TaskId, wanted: Wanted) -> Told:
     """End the work on a task. What was done stays; `retry` or a message takes it up again, and `fork` makes another
     of it."""
-    return await _wish(visiting, task, "cancel")
+    return await _wish(visiting, task, "cancel", wanted)
 
 
 @router.post("/pause", status_code=202)
-async def pause(visiting: Visiting, task: TaskId) -> Told:
+async def pause(visiting: Visiting, task: TaskId, wanted: Wanted) -> Told:
     """Stop the work on a task at its next move, until `resume`."""
-    return await _wish(visiting, task, "pause")
+    return await _wish(visiting, task, "pause", wanted)
 
 
 @router.post("/resume", status_code=202)
-async def resume(visiting: Visiting, task: TaskId) -> Told:
+async def resume(visiting: Visiting, task: TaskId, wanted: Wanted) -> Told:
     """Go on with a task that is paused or has failed; one that waits for its time begins now."""
-    return await _again(visiting, task, "resume")
+    return await _again(visiting, task, "resume", wanted)
 
 
 @router.post("/retry", status_code=202)
-async def retry(visiting: Visiting, task: TaskId) -> Told:
+async def retry(visiting: Visiting, task: TaskId, wanted: Wanted) -> Told:
     """Try once more what has failed or was cancelled, from the last step in the log."""
-    return await _again(visiting, task, "retry")
+    return await _again(visiting, task, "retry", wanted)
 
 
 @router.post("/fork", status_code=201)
-async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, response: Response) -> TaskAnswer:
+async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, wanted: Wanted, response: Response) -> TaskAnswer:
     """A new task, with a pull request of its own, that begins with what this one had done up to a step."""
     row, repository = await visiting.task(task, "member")
     with conflicting():
         await require_steerable(visiting, row.task, repository)
-    made, turn = await submitting.fork(visiting, row, repository, asked)
+    made, turn = await submitting.fork(visiting, row, repository, asked, wanted)
     response.headers["Location"] = f"/api/v1/tasks/{made.id}"
     kept = await visiting.service.home.store.find(made.id)
-    waits = await visiting.service.waits(turn)
+    waits = await visiting.waits(turn)
     return views.task_answer(kept, turn, repository.id if repository else "", None, waits)
 
 
@@ -121,21 +123,23 @@ async def close(visiting: Visiting, task: TaskId) -> PullRequestAnswer:
     return await _settle(visiting, task, "close")
 
 
-async def _wish(visiting: Visit, task_id: str, wish: Literal["cancel", "pause"]) -> Told:
+async def _wish(visiting: Visit, task_id: str, wish: Literal["cancel", "pause"], wanted: Operation) -> Told:
     async def wished(turns: Turns, task: Task) -> Turn:
         return await turns.wish(task.id, wish, visiting.who.name)
 
-    return await _steer(visiting, task_id, wish, wished)
+    return await _steer(visiting, task_id, wish, wanted, wished)
 
 
-async def _again(visiting: Visit, task_id: str, kind: Literal["resume", "retry"]) -> Told:
+async def _again(visiting: Visit, task_id: str, kind: Literal["resume", "retry"], wanted: Operation) -> Told:
     async def opened(turns: Turns, task: Task) -> Turn:
         return await turns.again(task, kind, Asked(visiting.who.name))
 
-    return await _steer(visiting, task_id, kind, opened)
+    return await _steer(visiting, task_id, kind, wanted, opened)
 
 
-async def _steer(visiting: Visit, task_id: str, verb: str, do: Callable[[Turns, Task], Awaitable[Turn]]) -> Told:
+async def _steer(
+    visiting: Visit, task_id: str, verb: str, wanted: Operation, do: Callable[[Turns, Task], Awaitable[Turn]]
+) -> Told:
     row, repository = await visiting.task(task_id, "member")
     with conflicting():
         if row.task.kind != "task":
@@ -143,14 +147,16 @@ async def _steer(visiting: Visit, task_id: str, verb: str, do: Callable[[Turns, 
         if verb not in _ENDING:
             submitting.require_contained(visiting, row.task)
             await require_steerable(visiting, row.task, repository)
-        turn = await do(visiting.turns(f"task.{verb}", task_id, repository), row.task)
+        turns, entry = visiting.service.turns, wanted.entry_id()
+        done = await turns.newest(task_id) if await stands(turns.database, entry) else None  # its answer was lost
+        turn = done or await do(visiting.turns(f"task.{verb}", task_id, repository, entry), row.task)
     return await _told(visiting, turn)
 
 
 async def _told(visiting: Visit, turn: Turn) -> Told:
     """Hand it over, and answer with it."""
     turn = await visiting.service.hand(turn)
-    return Told(task=turn.task, turn=views.turn_answer(turn, await visiting.service.waits(turn)))
+    return Told(task=turn.task, turn=views.turn_answer(turn, await visiting.waits(turn)))
 
 
 async def _settle(visiting: Visit, task_id: str, how: Literal["merge", "close"]) -> PullRequestAnswer:

@@ -33,7 +33,7 @@ async def submit(visiting: Visiting, asked: TaskAsked, wanted: Wanted, response:
     """Submit a task. Answers when it is stored and queued; the work takes minutes."""
     row, turn, repository = await submitting.submit(visiting, asked, wanted)
     response.headers["Location"] = f"/api/v1/tasks/{row.task.id}"
-    return views.task_answer(row, turn, repository.id, None, await visiting.service.waits(turn))
+    return views.task_answer(row, turn, repository.id, None, await visiting.waits(turn))
 
 
 @router.get("")
@@ -64,7 +64,7 @@ async def listed(
 
 async def _lines(visiting: Visit, rows: Sequence[TaskRow], ids: dict[str, str]) -> list[TaskLine]:
     turns = await visiting.service.turns.of_tasks([row.task.id for row in rows])
-    waits = await visiting.service.waits(*turns.values())
+    waits = await visiting.waits(*turns.values())
     return [views.task_line(row, turns.get(row.task.id), ids, waits) for row in rows]
 
 
@@ -75,7 +75,7 @@ async def one(visiting: Visiting, task: TaskId) -> TaskAnswer:
     service = visiting.service
     request = await service.aside.do(service.home.forge.of_task(task))
     turn = await service.turns.newest(task)
-    answer = views.task_answer(row, turn, repository.id if repository else "", request, await service.waits(turn))
+    answer = views.task_answer(row, turn, repository.id if repository else "", request, await visiting.waits(turn))
     more = {
         "archived": await is_archived(service.home.store.database, task),
         "budgets": await capped.of_task(visiting, row.task, turn, repository),

@@ -10,6 +10,7 @@ from midwatch.server.accounts.desk import AtDesk, Who, deed
 from midwatch.server.accounts.forms import After, Limit, NewUser, User, UserAnswer, UserChange, Users, user_of
 from midwatch.server.accounts.found import user
 from midwatch.server.problems import Problem, answers, missing
+from midwatch.server.service import Wanted
 
 router = APIRouter(tags=["users"], responses=answers(401, 403, 422, 429, 503))
 
@@ -25,11 +26,13 @@ async def users(at: AtDesk, who: Who, after: After = "", limit: Limit = 100) -> 
 
 
 @router.post("/users", summary="Make a user", status_code=201, responses=answers(404, 409))
-async def make(asked: NewUser, at: AtDesk, who: Who) -> UserAnswer:
+async def make(asked: NewUser, at: AtDesk, who: Who, operation: Wanted) -> UserAnswer:
     """They may see nothing until they are given a role."""
     require_admin(who)
     hashed = "" if asked.password is None else await at.passwords.hashed(asked.password)
-    return user_of(await at.people.create(asked.name, hashed, asked.admin, lambda made: deed(who, "user.create", made)))
+    name = operation.entry_id()
+    told = deed(who, "user.create", name, entry=name)
+    return user_of(await at.people.create(asked.name, hashed, asked.admin, lambda _: told, name))
 
 
 @router.get("/users/{user_id}", summary="A user", responses=answers(404))

@@ -12,7 +12,7 @@ from midwatch.domain.errors import InputError
 from midwatch.engine.accounts.identity import new_id, new_secret
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import Effects, again, one, want
-from midwatch.server.accounts.caller import may, require_admin
+from midwatch.server.accounts.caller import may, require, require_admin
 from midwatch.server.accounts.desk import deed
 from midwatch.server.deliveries import (
     Before,
@@ -169,6 +169,7 @@ async def _hook(visiting: Visit, webhook_id: str, what: str = "webhook") -> Webh
         require_admin(visiting.who, what)
         return hook
     if may(visiting.who, hook.repository, "maintainer"):
+        require(visiting.who, hook.repository, "maintainer", what)  # whoever asks the same again must still be one
         return hook
     if visiting.who.everywhere or visiting.who.roles.get(hook.repository) in ("maintainer", "admin"):
         raise Problem(403, "this token lacks the scope 'write'")
