@@ -72,6 +72,8 @@ async def test_what_is_ordered_twice_is_run_once_in_the_order_of_priority_and_no
     await works.until(lambda: len(works.begun) == 2)
     known = await engine.known(["soon:1/1", "batch:1/1", "later:1/1", "never:1/1", "other:1/1"])
     assert known == {"soon:1/1", "batch:1/1", "later:1/1"}
+    assert await engine.known(["soon:1/1", "batch:1/1", "later:1/1"], 60) == known
+    assert await engine.known(["soon:1/1", "batch:1/1", "later:1/1"], 0) == {"batch:1/1", "later:1/1"}
     works.gate.set()
     await works.until(lambda: works.ended == 4)
     await engine.stop()

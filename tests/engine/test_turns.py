@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,12 @@ from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.handing import find_lost, hand_over, sweep
 from midwatch.engine.letters import Letter
-from midwatch.engine.places import ready
+from midwatch.engine.places import SOON, ready
 from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
 from midwatch.engine.store.sql import SqlStore
 from midwatch.engine.turns import BATCH, Asked, Filter, Turns
 from tests.support import samples
+from tests.support.orders import Orders
 
 
 @dataclass
@@ -230,6 +232,45 @@ async def test_what_was_not_handed_over_or_was_lost_is_handed_over(desk: Desk) -
     assert await sweep(desk.turns, engine) == 1
     assert (await desk.turns.get(first.id)).handed == 2
     await engine.close()
+
+
+async def test_what_a_worker_took_from_the_engine_and_never_began_is_handed_over_anew(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database goes away just then: the engine has it as being run for as long as that worker lives."""
+    engine, turn = FakeEngine(), await desk.turns.submit(samples.task())
+    gate, taken = asyncio.Event(), asyncio.Event()
+
+    async def never(_run: str) -> str:
+        taken.set()
+        await gate.wait()
+        return ""
+
+    await hand_over(desk.turns, engine, turn)
+    await engine.launch("one", 1, never)
+    await taken.wait()
+    await desk.database.write(lambda db: db.execute("UPDATE turn SET changed = changed - 1000").rowcount)
+    await find_lost(desk.turns, engine)
+    assert await sweep(desk.turns, engine) == 0  # it may come to it yet
+    monkeypatch.setattr(handing, "STALE", 0.0)
+    await find_lost(desk.turns, engine)
+    assert await sweep(desk.turns, engine) == 1
+    assert (await desk.turns.get(turn.id)).handed == 2
+    await engine.close()
+
+
+async def test_a_machine_whose_clock_is_late_gives_the_engine_no_longer_wait_than_there_can_be(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, turn = Orders(), await desk.turns.submit(samples.task())
+    shift = await desk.shift("one")
+    mine = await shift.begin(turn.run)
+    assert mine is not None
+    await shift.again(mine, 3.0)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    assert await sweep(desk.turns, engine) == 1
+    assert engine.delays == [SOON]
 
 
 async def test_a_cancel_that_comes_while_a_turn_is_being_paused_or_let_go_is_not_lost(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -101,12 +102,14 @@ class DbosEngine:
         """See `Engine.cancel`."""
         await self._call(lambda: self._cancel(run))
 
-    async def known(self, runs: Sequence[str]) -> frozenset[str]:
-        """See `Engine.known`."""
+    async def known(self, runs: Sequence[str], within: float = math.inf) -> frozenset[str]:
+        """See `Engine.known`. What was taken while the database went away is PENDING, and nothing of DBOS runs it."""
 
         def work() -> frozenset[str]:
             found = self._list(workflow_ids=list(runs), status=_ALIVE)
-            return frozenset(one.workflow_id for one in found)
+            since = (time.time() - within) * 1000
+            taken = {one.workflow_id for one in found if one.status == "PENDING" and (one.dequeued_at or 0) <= since}
+            return frozenset(one.workflow_id for one in found) - taken
 
         return await self._call(work) if runs else frozenset()
 
