@@ -262,7 +262,7 @@ class _Worker:
             self._options.note("", f"the lease is over; letting go of {len(self._going)} turns")
         begun = [going.turn for going in self._going.values()]
         await let_go(self._going.values(), self._options.terms.lease)
-        await self._shift.let_go(begun)
+        await self._patiently(lambda: self._shift.let_go(begun))  # the next look would not know any more what had begun
         self._lost = lost
 
     async def _solve(self, turn: Turn, postbox: Postbox) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from midwatch import wiring, working
-from midwatch.domain.errors import InputError, NewerLog, OperationError, StaleEpoch
+from midwatch.domain.errors import InputError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.events import Stopped
 from midwatch.domain.task import Task
 from midwatch.engine.fake import FakeEngine
@@ -145,6 +145,30 @@ async def test_a_worker_whose_lease_was_taken_lets_go_of_what_it_does_and_begins
     await desk.home.store.database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
     await desk.until(turn, "done")
     assert (begun, cancelled) == (2, 1)
+
+
+async def test_what_is_let_go_of_while_the_database_is_away_is_told_to_it_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[str]] = []
+    real, away = Shift.let_go, [StoreError("the database is away", "wait")]
+
+    async def let_go(self: Shift, begun: Sequence[Turn] = ()) -> int:
+        told.append([turn.id for turn in begun])
+        if away:
+            raise away.pop()
+        return await real(self, begun)
+
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        await asyncio.sleep(0 if told else 600)
+
+    plays(monkeypatch, play)
+    monkeypatch.setattr(Shift, "let_go", let_go)
+    turn = await desk.turns.submit(samples.task())
+    await desk.until(turn, "running")
+    await desk.home.store.database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
+    await desk.until(turn, "done")
+    assert told[:2] == [[turn.id], [turn.id]]
 
 
 async def test_a_turn_that_was_begun_while_the_lease_was_lost_is_not_worked_on_twice(
