@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.events import Failed
 from midwatch.engine import handing
-from midwatch.engine.database.base import Connection, Database
+from midwatch.engine.database.base import Connection, Database, Rows
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.fake import FakeEngine
@@ -126,6 +127,56 @@ async def test_what_a_reaper_queued_in_the_round_that_its_worker_lets_go_of_is_q
     assert (await desk.turns.get(turn.id)).run == turn.run  # which the engine has done with
     await shift.let_go([mine])
     assert (await desk.turns.get(turn.id)).round == mine.round + 1
+
+
+class Heard:
+    """A connection, and which tables were changed in which order."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db, self.changed = db, list[str]()
+        self.for_update, self.clock = db.for_update, db.clock
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        """Run it."""
+        words = sql.split()
+        if words[0] in ("UPDATE", "DELETE", "INSERT"):
+            self.changed.append(words[1] if words[0] == "UPDATE" else words[2])
+        return self.db.execute(sql, values)
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> object:
+        """Run it for each."""
+        return self.db.executemany(sql, rows)
+
+
+async def test_nobody_who_has_changed_budgets_waits_for_a_turn(desk: Desk) -> None:
+    """Whoever ends or cancels a turn has that and waits for the budgets."""
+    heard: list[Heard] = []
+
+    class Hearing:
+        """The desk's database, overheard."""
+
+        async def write(self, work: Callable[[Connection], int]) -> int:
+            """Run it."""
+
+            def overheard(db: Connection) -> int:
+                heard.append(Heard(db))
+                return work(heard[-1])
+
+            return await desk.database.write(overheard)
+
+    shift, dead = await desk.shift("one"), await desk.shift("two")
+    for worker, wish in ((shift, "cancel"), (dead, ""), (dead, "cancel")):
+        mine = await worker.begin((await desk.turns.submit(samples.task())).run)
+        assert mine is not None
+        if wish:
+            await desk.turns.wish(mine.task, wish, "ada")
+    await desk.dies("two")
+    await desk.database.write(lambda db: db.execute(f"UPDATE turn SET losses = {MOST_LOSSES} WHERE wish = ''").rowcount)
+    await Hearing().write(lambda db: len(reclaim(db)))
+    await Shift(cast("Database", Hearing()), "one").let_go([mine])
+    for one in heard:
+        assert "reservation" in one.changed
+        assert "turn" not in one.changed[one.changed.index("reservation") :]
 
 
 async def test_a_turn_over_which_worker_after_worker_dies_fails(desk: Desk) -> None:
