@@ -54,6 +54,9 @@ HELD_PAUSE = 5.0
 NEWER_PAUSE = 30.0
 """Seconds before a turn is tried again that only a newer release can work on."""
 
+_CUT = OperationError("the work was cut off, and nobody wanted that", "`midwatch retry` goes on with it")
+"""A part of it has cancelled the whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -299,8 +302,8 @@ class _Worker:
         """Write down how a turn ended, and say it in words."""
         turn, shift = going.turn, self._shift
         await shift.delivered(going.postbox.arrived)
-        error = None if going.doing.cancelled() else going.doing.exception()
-        if going.doing.cancelled() or (going.why and error is not None):
+        error = _CUT if going.doing.cancelled() else going.doing.exception()
+        if going.why and error is not None:
             return await self._stopped(going)
         if error is not None:
             self._options.trouble(error)

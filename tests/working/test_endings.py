@@ -87,10 +87,11 @@ def plays(monkeypatch: pytest.MonkeyPatch, play: Play) -> None:
         (InputError("no such branch", "name another"), "no such branch"),
         (OperationError("the endpoint is down", "start it"), "the endpoint is down"),
         (ValueError("oops"), "a bug in Midwatch: ValueError: oops"),
+        (asyncio.CancelledError(), "the work was cut off, and nobody wanted that"),
     ],
 )
 async def test_what_cannot_go_on_fails_at_once_or_after_some_tries(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: BaseException, said: str
 ) -> None:
     tried = 0
 
@@ -102,7 +103,7 @@ async def test_what_cannot_go_on_fails_at_once_or_after_some_tries(
     plays(monkeypatch, play)
     turn = await desk.until(await desk.turns.submit(samples.task()), "failed", "done")
     assert (turn.status, turn.error) == ("failed", said)
-    assert tried == (working.MOST_TRIES if isinstance(error, OperationError) else 1)
+    assert tried == (working.MOST_TRIES if isinstance(error, OperationError | asyncio.CancelledError) else 1)
     assert turn.mend
 
 
