@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from midwatch.engine.base import Engine, Order
+from midwatch.engine.durable import dbos_engine
 from midwatch.engine.durable.dbos_engine import DbosEngine
 from midwatch.engine.fake import FakeEngine, Hub
 
@@ -81,6 +82,18 @@ async def test_what_is_ordered_twice_is_run_once_in_the_order_of_priority_and_no
     assert sorted(works.begun) == ["batch:1/1", "later:1/1", "second:1/1", "soon:1/1"]
     assert works.most == 2
     assert await engine.known(works.begun) == frozenset()
+    assert await engine.tidy(0) == 5
+
+
+async def test_all_that_has_ended_is_forgotten_however_much_it_is(
+    make: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dbos_engine, "_AT_ONCE", 2)
+    engine = make()
+    await engine.migrate()
+    for number in range(5):
+        await engine.enqueue(Order(f"one:{number}/1"))
+        await engine.cancel(f"one:{number}/1")
     assert await engine.tidy(0) == 5
 
 

@@ -139,10 +139,13 @@ class DbosEngine:
         """See `Engine.tidy`."""
 
         def work() -> int:
-            before = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
-            ended = self._list(name=WORKFLOW, status=_ENDED, end_time=before, limit=_AT_ONCE)
-            self._client().delete_workflows([one.workflow_id for one in ended])
-            return len(ended)
+            before, many = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(), 0
+            while True:
+                ended = self._list(name=WORKFLOW, status=_ENDED, end_time=before, limit=_AT_ONCE)
+                self._client().delete_workflows([one.workflow_id for one in ended])
+                many += len(ended)
+                if len(ended) < _AT_ONCE:
+                    return many
 
         return await self._call(work)
 
