@@ -230,6 +230,7 @@ class _Worker:
         """Hand over within a lease, then drop it. Where the database does not answer, others take up what is left of
         the turns when that is over."""
         self._draining = True
+        await self._engine.rest()  # what is handed over, and what comes now, is another's
         lease = self._options.terms.lease
         self._options.note("", f"stopping; handing over {len(self._going)} turns")
         answered = await handed_over(self._going, lease)

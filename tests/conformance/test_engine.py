@@ -85,6 +85,23 @@ async def test_what_is_ordered_twice_is_run_once_in_the_order_of_priority_and_no
     assert await engine.tidy(0) == 5
 
 
+async def test_who_rests_goes_on_with_what_it_has_and_takes_nothing(make: Callable[[], Engine]) -> None:
+    engine, works = make(), Works()
+    await engine.migrate()
+    await engine.enqueue(Order("one:1/1"))
+    await engine.launch("worker-1", 4, works)
+    await works.until(lambda: works.begun == ["one:1/1"])
+    await engine.rest()
+    await engine.enqueue(Order("two:1/1"))
+    await asyncio.sleep(2 * dbos_engine.POLLING)
+    assert works.begun == ["one:1/1"]
+    works.gate.set()
+    await works.until(lambda: works.ended == 1)
+    async with asyncio.timeout(60):
+        while await engine.known(["one:1/1", "two:1/1"]) != {"two:1/1"}:
+            await asyncio.sleep(0.02)
+
+
 async def test_all_that_has_ended_is_forgotten_however_much_it_is(
     make: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from midwatch import wiring, working
 from midwatch.domain.errors import InputError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.events import Stopped
 from midwatch.domain.task import Task
+from midwatch.engine.base import Order
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.lease import Held
 from midwatch.engine.shift import Shift
@@ -34,6 +35,7 @@ class Desk:
     """A worker of this process."""
 
     home: wiring.Home
+    engine: FakeEngine = field(default_factory=FakeEngine)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
@@ -46,7 +48,7 @@ class Desk:
         options = working.Options(
             4, Slots(4), Terms(lease=2.0, beat=0.1), lambda *note: self.notes.append(note), labels=("arch=arm64", "gpu")
         )
-        await working.work(self.home, FakeEngine(), options, self.stop)
+        await working.work(self.home, self.engine, options, self.stop)
 
     async def until(self, turn: Turn, *statuses: str) -> Turn:
         """The turn, once it is that."""
@@ -146,6 +148,25 @@ async def test_a_worker_whose_lease_was_taken_lets_go_of_what_it_does_and_begins
     await desk.home.store.database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
     await desk.until(turn, "done")
     assert (begun, cancelled) == (2, 1)
+
+
+async def test_a_worker_that_hands_over_takes_nothing_that_is_queued_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        await asyncio.sleep(600)
+
+    plays(monkeypatch, play)
+    await desk.until(await desk.turns.submit(samples.task()), "running")
+    desk.stop.set()
+    async with asyncio.timeout(60):
+        while ("", "stopping; handing over 1 turns") not in desk.notes:
+            await asyncio.sleep(0)
+    await desk.engine.enqueue(Order("another:1/1"))
+    async with asyncio.timeout(60):
+        while ("", "stopped") not in desk.notes:
+            await asyncio.sleep(0.01)
+            assert await desk.engine.known(["another:1/1"], 0)
 
 
 async def test_what_is_let_go_of_while_the_database_is_away_is_told_to_it_later(

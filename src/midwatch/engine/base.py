@@ -59,6 +59,9 @@ class Engine(Protocol):
     async def tidy(self, seconds: float) -> int:
         """Forget ended runs that were ordered so long ago; how many."""
 
+    async def rest(self) -> None:
+        """Take no further run, and go on with those it has: others may take what is ordered from now on."""
+
     async def stop(self) -> None:
         """Take no further run. Those whose work has not returned stay this worker's until they are recovered."""
 

@@ -78,12 +78,16 @@ class FakeEngine:
             del self._hub.runs[name]
         return len(old)
 
-    async def stop(self) -> None:
-        """See `Engine.stop`."""
+    async def rest(self) -> None:
+        """See `Engine.rest`."""
         taking, self._taking = self._taking, None
         if taking is not None:
             taking.cancel()
             await asyncio.wait([taking])
+
+    async def stop(self) -> None:
+        """See `Engine.stop`."""
+        await self.rest()
 
     async def close(self) -> None:
         """See `Engine.close`."""

@@ -149,6 +149,10 @@ class DbosEngine:
 
         return await self._call(work)
 
+    async def rest(self) -> None:
+        """See `Engine.rest`."""
+        _capacity[:] = [0]
+
     async def stop(self) -> None:
         """See `Engine.stop`."""
         if self._launched is not None:
@@ -250,9 +254,11 @@ def _eager(self: SystemDatabase, **options: Any) -> Any:
 
 
 def _shown(self: SystemDatabase, queue_name: str) -> list[str]:
-    """What this worker may take from, in the order in which it does."""
+    """What this worker may take from, in the order in which it does; asked each time just before it takes anything."""
     found = _stored_partitions(self, queue_name)
-    return partitions.shown(found, _labels) if queue_name == QUEUE else found
+    if queue_name != QUEUE:
+        return found
+    return partitions.shown(found if any(_capacity) else (), _labels)
 
 
 def _settle(launched: LAUNCHED, seconds: float = 3.0) -> None:
