@@ -165,15 +165,17 @@ async def test_nobody_who_has_changed_budgets_waits_for_a_turn(desk: Desk) -> No
             return await desk.database.write(overheard)
 
     shift, dead = await desk.shift("one"), await desk.shift("two")
+    begun = []
     for worker, wish in ((shift, "cancel"), (dead, ""), (dead, "cancel")):
         mine = await worker.begin((await desk.turns.submit(samples.task())).run)
         assert mine is not None
+        begun.append(mine)
         if wish:
             await desk.turns.wish(mine.task, wish, "ada")
     await desk.dies("two")
     await desk.database.write(lambda db: db.execute(f"UPDATE turn SET losses = {MOST_LOSSES} WHERE wish = ''").rowcount)
     await Hearing().write(lambda db: len(reclaim(db)))
-    await Shift(cast("Database", Hearing()), "one").let_go([mine])
+    await Shift(cast("Database", Hearing()), "one").let_go(begun)
     for one in heard:
         assert "reservation" in one.changed
         assert "turn" not in one.changed[one.changed.index("reservation") :]

@@ -36,10 +36,10 @@ async def forfeit_abandoned(state: Path, store: SqlStore) -> Sequence[str]:
     return found
 
 
-def _forfeit_ended(task: str, db: Connection) -> int:
-    """Whether it has ended still: nobody opens a turn of it before this is done."""
+def _forfeit_ended(task: str, db: Connection) -> bool:
+    """Whether anything was reserved of what has ended still: nobody opens a turn of it before this is done."""
     last = newest(db, task, lock=True)
-    return 0 if last is not None and last.status in _GOING else forfeit(db, task)
+    return (last is None or last.status not in _GOING) and forfeit(db, task) > 0
 
 
 async def _forfeit_local(state: Path, store: SqlStore, ledger: Ledger, task: str) -> bool:
