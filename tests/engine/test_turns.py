@@ -23,7 +23,7 @@ from midwatch.engine.letters import Letter
 from midwatch.engine.places import SOON, ready
 from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
 from midwatch.engine.store.sql import SqlStore
-from midwatch.engine.turns import BATCH, Asked, Filter, Turns
+from midwatch.engine.turns import BATCH, Asked, Filter, Turn, Turns
 from tests.support import samples
 from tests.support.orders import Orders
 
@@ -257,6 +257,25 @@ async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_op
     assert (following.number, following.kind, following.status) == (2, "message", "queued")
     with pytest.raises(InputError, match="queued already"):
         await desk.turns.again(task, "retry")
+
+
+async def test_what_was_asked_for_is_no_error_when_the_answer_to_its_commit_is_lost(desk: Desk) -> None:
+    class Twice:
+        """A database whose first answers are lost."""
+
+        async def write(self, work: Callable[[Connection], Turn]) -> Turn:
+            """As `PostgresqlDatabase` does it then."""
+            await desk.database.write(work)
+            return await desk.database.write(work)
+
+    task, turns = samples.task(), Turns(cast("Database", Twice()))
+    await desk.turns.submit(task)
+    assert (await turns.wish(task.id, "pause", "ada")).status == "paused"
+    assert (await turns.again(task, "resume")).round == 2
+    assert (await turns.wish(task.id, "cancel", "ada")).status == "cancelled"
+    assert (await turns.again(task, "retry")).number == 2
+    with pytest.raises(InputError, match="is queued already"):
+        await turns.again(task, "retry")
 
 
 async def test_many_at_once_open_one_turn(desk: Desk) -> None:
