@@ -54,6 +54,9 @@ HELD_PAUSE = 5.0
 NEWER_PAUSE = 30.0
 """Seconds before a turn is tried again that only a newer release can work on."""
 
+_CUT = OperationError("the work was cut off, and nobody wanted that", "`midwatch retry` goes on with it")
+"""A part of it has cancelled the whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -227,6 +230,7 @@ class _Worker:
         """Hand over within a lease, then drop it. Where the database does not answer, others take up what is left of
         the turns when that is over."""
         self._draining = True
+        await self._engine.rest()  # what is handed over, and what comes now, is another's
         lease = self._options.terms.lease
         self._options.note("", f"stopping; handing over {len(self._going)} turns")
         answered = await handed_over(self._going, lease)
@@ -262,7 +266,7 @@ class _Worker:
             self._options.note("", f"the lease is over; letting go of {len(self._going)} turns")
         begun = [going.turn for going in self._going.values()]
         await let_go(self._going.values(), self._options.terms.lease)
-        await self._shift.let_go(begun)
+        await self._patiently(lambda: self._shift.let_go(begun))  # the next look would not know any more what had begun
         self._lost = lost
 
     async def _solve(self, turn: Turn, postbox: Postbox) -> None:
@@ -299,8 +303,8 @@ class _Worker:
         """Write down how a turn ended, and say it in words."""
         turn, shift = going.turn, self._shift
         await shift.delivered(going.postbox.arrived)
-        error = None if going.doing.cancelled() else going.doing.exception()
-        if going.doing.cancelled() or (going.why and error is not None):
+        error = _CUT if going.doing.cancelled() else going.doing.exception()
+        if going.why and error is not None:
             return await self._stopped(going)
         if error is not None:
             self._options.trouble(error)

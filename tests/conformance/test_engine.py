@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from midwatch.engine.base import Engine, Order
+from midwatch.engine.durable import dbos_engine
 from midwatch.engine.durable.dbos_engine import DbosEngine
 from midwatch.engine.fake import FakeEngine, Hub
 
@@ -72,6 +73,8 @@ async def test_what_is_ordered_twice_is_run_once_in_the_order_of_priority_and_no
     await works.until(lambda: len(works.begun) == 2)
     known = await engine.known(["soon:1/1", "batch:1/1", "later:1/1", "never:1/1", "other:1/1"])
     assert known == {"soon:1/1", "batch:1/1", "later:1/1"}
+    assert await engine.known(["soon:1/1", "batch:1/1", "later:1/1"], 60) == known
+    assert await engine.known(["soon:1/1", "batch:1/1", "later:1/1"], 0) == {"batch:1/1", "later:1/1"}
     works.gate.set()
     await works.until(lambda: works.ended == 4)
     await engine.stop()
@@ -79,6 +82,35 @@ async def test_what_is_ordered_twice_is_run_once_in_the_order_of_priority_and_no
     assert sorted(works.begun) == ["batch:1/1", "later:1/1", "second:1/1", "soon:1/1"]
     assert works.most == 2
     assert await engine.known(works.begun) == frozenset()
+    assert await engine.tidy(0) == 5
+
+
+async def test_who_rests_goes_on_with_what_it_has_and_takes_nothing(make: Callable[[], Engine]) -> None:
+    engine, works = make(), Works()
+    await engine.migrate()
+    await engine.enqueue(Order("one:1/1"))
+    await engine.launch("worker-1", 4, works)
+    await works.until(lambda: works.begun == ["one:1/1"])
+    await engine.rest()
+    await engine.enqueue(Order("two:1/1"))
+    await asyncio.sleep(2 * dbos_engine.POLLING)
+    assert works.begun == ["one:1/1"]
+    works.gate.set()
+    await works.until(lambda: works.ended == 1)
+    async with asyncio.timeout(60):
+        while await engine.known(["one:1/1", "two:1/1"]) != {"two:1/1"}:
+            await asyncio.sleep(0.02)
+
+
+async def test_all_that_has_ended_is_forgotten_however_much_it_is(
+    make: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dbos_engine, "_AT_ONCE", 2)
+    engine = make()
+    await engine.migrate()
+    for number in range(5):
+        await engine.enqueue(Order(f"one:{number}/1"))
+        await engine.cancel(f"one:{number}/1")
     assert await engine.tidy(0) == 5
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
 from midwatch.engine.store.sql import SqlStore
-from midwatch.engine.turns import Turns
+from midwatch.engine.turns import Turn, Turns
 from tests.support import samples
 
 ADA, SHOP, FIRM = Scope("user", "ada"), Scope("repository", "/shop"), Scope("organisation", "firm")
@@ -373,3 +373,22 @@ async def test_what_a_killed_process_had_reserved_is_spent_unless_somebody_works
     local = [] if desk.database.place.startswith("postgres") else [gone.id]
     assert sorted(found) == sorted([*local, paused.id])
     assert await desk.ledger.holders() == sorted({gone.id, lives.id, queued.id} - set(local))
+
+
+async def test_what_is_resumed_while_the_abandoned_are_looked_for_keeps_its_reservations(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, turns, task = SqlStore(desk.database), Turns(desk.database), samples.task()
+    await turns.submit(task)
+    await turns.wish(task.id, "pause", "ada")
+    assert isinstance(await desk.reserve(await desk.wish(task), Scope("task", task.id)), Granted)
+    look = Turns.of_tasks
+
+    async def of_tasks(self: Turns, tasks: Sequence[str]) -> dict[str, Turn]:
+        found = await look(self, tasks)
+        await turns.again(task, "resume")
+        return found
+
+    monkeypatch.setattr(Turns, "of_tasks", of_tasks)
+    assert await forfeit_abandoned(tmp_path, store) == []
+    assert await desk.ledger.holders() == [task.id]

@@ -39,9 +39,9 @@ def keeping(tmp_path: Path) -> Iterator[Keeping]:
     """A keeper whose workers run that program."""
     begun: list[subprocess.Popen[str]] = []
 
-    def begin(program: str, **more: Callable[[], object]) -> subprocess.Popen[str]:
+    def begin(program: str, first: str = "", **more: Callable[[], object]) -> subprocess.Popen[str]:
         environ = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        command, before = [sys.executable, "-B", "-c", KEEPER + program], more.get("before")
+        command, before = [sys.executable, "-B", "-c", first + KEEPER + program], more.get("before")
         process = subprocess.Popen(
             command, env=environ, stdout=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=before
         )
@@ -98,6 +98,28 @@ sys.exit([3, 2, 0][life - 1])
         "",
     ]
     assert lives(tmp_path) == 3
+
+
+def test_that_the_machine_has_no_room_for_a_process_passes(keeping: Keeping, tmp_path: Path) -> None:
+    full = """
+import os
+fork, tries = os.fork, []
+def forks():
+    tries.append(1)
+    if len(tries) in (2, 3):
+        raise BlockingIOError(11, "no room")
+    return fork()
+os.fork = forks
+"""
+    keeper = keeping("kept.works()\nsys.exit(3 if life == 1 else 0)", first=full)
+    assert keeper.wait(60) == 0
+    assert [line(keeper).partition(" and ")[0] for _ in range(4)] == [
+        "the worker has ended by exit code 3",
+        "the worker could not be begun (no room)",
+        "the worker could not be begun (no room)",
+        "",
+    ]
+    assert lives(tmp_path) == 2
 
 
 def test_what_dies_again_and_again_at_birth_is_begun_anew_after_longer_and_longer_pauses(keeping: Keeping) -> None:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.events import Failed
 from midwatch.engine import handing
-from midwatch.engine.database.base import Connection, Database
+from midwatch.engine.database.base import Connection, Database, Rows
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.handing import find_lost, hand_over, sweep
 from midwatch.engine.letters import Letter
-from midwatch.engine.places import ready
+from midwatch.engine.places import SOON, ready
 from midwatch.engine.shift import MOST_LOSSES, Shift, reclaim
 from midwatch.engine.store.sql import SqlStore
-from midwatch.engine.turns import BATCH, Asked, Filter, Turns
+from midwatch.engine.turns import BATCH, Asked, Filter, Turn, Turns
 from tests.support import samples
+from tests.support.orders import Orders
 
 
 @dataclass
@@ -126,6 +129,58 @@ async def test_what_a_reaper_queued_in_the_round_that_its_worker_lets_go_of_is_q
     assert (await desk.turns.get(turn.id)).round == mine.round + 1
 
 
+class Heard:
+    """A connection, and which tables were changed in which order."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db, self.changed = db, list[str]()
+        self.for_update, self.clock = db.for_update, db.clock
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        """Run it."""
+        words = sql.split()
+        if words[0] in ("UPDATE", "DELETE", "INSERT"):
+            self.changed.append(words[1] if words[0] == "UPDATE" else words[2])
+        return self.db.execute(sql, values)
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> object:
+        """Run it for each."""
+        return self.db.executemany(sql, rows)
+
+
+async def test_nobody_who_has_changed_budgets_waits_for_a_turn(desk: Desk) -> None:
+    """Whoever ends or cancels a turn has that and waits for the budgets."""
+    heard: list[Heard] = []
+
+    class Hearing:
+        """The desk's database, overheard."""
+
+        async def write(self, work: Callable[[Connection], int]) -> int:
+            """Run it."""
+
+            def overheard(db: Connection) -> int:
+                heard.append(Heard(db))
+                return work(heard[-1])
+
+            return await desk.database.write(overheard)
+
+    shift, dead = await desk.shift("one"), await desk.shift("two")
+    begun = []
+    for worker, wish in ((shift, "cancel"), (dead, ""), (dead, "cancel")):
+        mine = await worker.begin((await desk.turns.submit(samples.task())).run)
+        assert mine is not None
+        begun.append(mine)
+        if wish:
+            await desk.turns.wish(mine.task, wish, "ada")
+    await desk.dies("two")
+    await desk.database.write(lambda db: db.execute(f"UPDATE turn SET losses = {MOST_LOSSES} WHERE wish = ''").rowcount)
+    await Hearing().write(lambda db: len(reclaim(db)))
+    await Shift(cast("Database", Hearing()), "one").let_go(begun)
+    for one in heard:
+        assert "reservation" in one.changed
+        assert "turn" not in one.changed[one.changed.index("reservation") :]
+
+
 async def test_a_turn_over_which_worker_after_worker_dies_fails(desk: Desk) -> None:
     turn = await desk.turns.submit(samples.task())
     await (await desk.shift("one")).begin(turn.run)
@@ -204,6 +259,25 @@ async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_op
         await desk.turns.again(task, "retry")
 
 
+async def test_what_was_asked_for_is_no_error_when_the_answer_to_its_commit_is_lost(desk: Desk) -> None:
+    class Twice:
+        """A database whose first answers are lost."""
+
+        async def write(self, work: Callable[[Connection], Turn]) -> Turn:
+            """As `PostgresqlDatabase` does it then."""
+            await desk.database.write(work)
+            return await desk.database.write(work)
+
+    task, turns = samples.task(), Turns(cast("Database", Twice()))
+    await desk.turns.submit(task)
+    assert (await turns.wish(task.id, "pause", "ada")).status == "paused"
+    assert (await turns.again(task, "resume")).round == 2
+    assert (await turns.wish(task.id, "cancel", "ada")).status == "cancelled"
+    assert (await turns.again(task, "retry")).number == 2
+    with pytest.raises(InputError, match="is queued already"):
+        await turns.again(task, "retry")
+
+
 async def test_many_at_once_open_one_turn(desk: Desk) -> None:
     task = samples.task()
     mine = await (shift := await desk.shift("one")).begin((await desk.turns.submit(task)).run)
@@ -230,6 +304,45 @@ async def test_what_was_not_handed_over_or_was_lost_is_handed_over(desk: Desk) -
     assert await sweep(desk.turns, engine) == 1
     assert (await desk.turns.get(first.id)).handed == 2
     await engine.close()
+
+
+async def test_what_a_worker_took_from_the_engine_and_never_began_is_handed_over_anew(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database goes away just then: the engine has it as being run for as long as that worker lives."""
+    engine, turn = FakeEngine(), await desk.turns.submit(samples.task())
+    gate, taken = asyncio.Event(), asyncio.Event()
+
+    async def never(_run: str) -> str:
+        taken.set()
+        await gate.wait()
+        return ""
+
+    await hand_over(desk.turns, engine, turn)
+    await engine.launch("one", 1, never)
+    await taken.wait()
+    await desk.database.write(lambda db: db.execute("UPDATE turn SET changed = changed - 1000").rowcount)
+    await find_lost(desk.turns, engine)
+    assert await sweep(desk.turns, engine) == 0  # it may come to it yet
+    monkeypatch.setattr(handing, "STALE", 0.0)
+    await find_lost(desk.turns, engine)
+    assert await sweep(desk.turns, engine) == 1
+    assert (await desk.turns.get(turn.id)).handed == 2
+    await engine.close()
+
+
+async def test_a_machine_whose_clock_is_late_gives_the_engine_no_longer_wait_than_there_can_be(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, turn = Orders(), await desk.turns.submit(samples.task())
+    shift = await desk.shift("one")
+    mine = await shift.begin(turn.run)
+    assert mine is not None
+    await shift.again(mine, 3.0)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    assert await sweep(desk.turns, engine) == 1
+    assert engine.delays == [SOON]
 
 
 async def test_a_cancel_that_comes_while_a_turn_is_being_paused_or_let_go_is_not_lost(desk: Desk) -> None:

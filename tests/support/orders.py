@@ -13,9 +13,11 @@ class Orders(FakeEngine):
         super().__init__()
         self.runs: list[str] = []
         self.labels: list[tuple[str, ...]] = []
+        self.delays: list[float] = []
 
     async def enqueue(self, order: Order) -> None:
         """See `Engine.enqueue`."""
         self.runs.append(order.run)
         self.labels.append(order.labels)
+        self.delays.append(order.delay)
         await super().enqueue(order)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from midwatch import wiring, working
-from midwatch.domain.errors import InputError, NewerLog, OperationError, StaleEpoch
+from midwatch.domain.errors import InputError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.events import Stopped
 from midwatch.domain.task import Task
+from midwatch.engine.base import Order
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.lease import Held
 from midwatch.engine.shift import Shift
@@ -34,6 +35,7 @@ class Desk:
     """A worker of this process."""
 
     home: wiring.Home
+    engine: FakeEngine = field(default_factory=FakeEngine)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
@@ -46,7 +48,7 @@ class Desk:
         options = working.Options(
             4, Slots(4), Terms(lease=2.0, beat=0.1), lambda *note: self.notes.append(note), labels=("arch=arm64", "gpu")
         )
-        await working.work(self.home, FakeEngine(), options, self.stop)
+        await working.work(self.home, self.engine, options, self.stop)
 
     async def until(self, turn: Turn, *statuses: str) -> Turn:
         """The turn, once it is that."""
@@ -87,10 +89,11 @@ def plays(monkeypatch: pytest.MonkeyPatch, play: Play) -> None:
         (InputError("no such branch", "name another"), "no such branch"),
         (OperationError("the endpoint is down", "start it"), "the endpoint is down"),
         (ValueError("oops"), "a bug in Midwatch: ValueError: oops"),
+        (asyncio.CancelledError(), "the work was cut off, and nobody wanted that"),
     ],
 )
 async def test_what_cannot_go_on_fails_at_once_or_after_some_tries(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: BaseException, said: str
 ) -> None:
     tried = 0
 
@@ -102,7 +105,7 @@ async def test_what_cannot_go_on_fails_at_once_or_after_some_tries(
     plays(monkeypatch, play)
     turn = await desk.until(await desk.turns.submit(samples.task()), "failed", "done")
     assert (turn.status, turn.error) == ("failed", said)
-    assert tried == (working.MOST_TRIES if isinstance(error, OperationError) else 1)
+    assert tried == (working.MOST_TRIES if isinstance(error, OperationError | asyncio.CancelledError) else 1)
     assert turn.mend
 
 
@@ -145,6 +148,49 @@ async def test_a_worker_whose_lease_was_taken_lets_go_of_what_it_does_and_begins
     await desk.home.store.database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
     await desk.until(turn, "done")
     assert (begun, cancelled) == (2, 1)
+
+
+async def test_a_worker_that_hands_over_takes_nothing_that_is_queued_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        await asyncio.sleep(600)
+
+    plays(monkeypatch, play)
+    await desk.until(await desk.turns.submit(samples.task()), "running")
+    desk.stop.set()
+    async with asyncio.timeout(60):
+        while ("", "stopping; handing over 1 turns") not in desk.notes:
+            await asyncio.sleep(0)
+    await desk.engine.enqueue(Order("another:1/1"))
+    async with asyncio.timeout(60):
+        while ("", "stopped") not in desk.notes:
+            await asyncio.sleep(0.01)
+            assert await desk.engine.known(["another:1/1"], 0)
+
+
+async def test_what_is_let_go_of_while_the_database_is_away_is_told_to_it_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[str]] = []
+    real, away = Shift.let_go, [StoreError("the database is away", "wait")]
+
+    async def let_go(self: Shift, begun: Sequence[Turn] = ()) -> int:
+        told.append([turn.id for turn in begun])
+        if away:
+            raise away.pop()
+        return await real(self, begun)
+
+    async def play(_task: Task, _postbox: Postbox) -> None:
+        await asyncio.sleep(0 if told else 600)
+
+    plays(monkeypatch, play)
+    monkeypatch.setattr(Shift, "let_go", let_go)
+    turn = await desk.turns.submit(samples.task())
+    await desk.until(turn, "running")
+    await desk.home.store.database.write(lambda db: db.execute("DELETE FROM worker").rowcount)
+    await desk.until(turn, "done")
+    assert told[:2] == [[turn.id], [turn.id]]
 
 
 async def test_a_turn_that_was_begun_while_the_lease_was_lost_is_not_worked_on_twice(

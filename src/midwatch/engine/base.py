@@ -6,6 +6,7 @@ died, it goes on. So the engine keeps no steps, and what the work is may change 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -43,8 +44,9 @@ class Engine(Protocol):
     async def cancel(self, run: str) -> None:
         """A run that has not begun does not begin. One that has goes on: its worker is told by other means."""
 
-    async def known(self, runs: Sequence[str]) -> frozenset[str]:
-        """Those of the runs that wait or are being run."""
+    async def known(self, runs: Sequence[str], within: float = math.inf) -> frozenset[str]:
+        """Those of the runs that wait, or that a worker has taken in the last so many seconds and that have not ended.
+        One that was taken longer ago and never came to its work is its worker's until that is recovered."""
 
     async def launch(self, worker: str, capacity: int, work: Work, labels: Collection[str] = ()) -> None:
         """Be the worker of that name, which no process had before: take runs that demand none but these labels, at most
@@ -56,6 +58,9 @@ class Engine(Protocol):
 
     async def tidy(self, seconds: float) -> int:
         """Forget ended runs that were ordered so long ago; how many."""
+
+    async def rest(self) -> None:
+        """Take no further run, and go on with those it has: others may take what is ordered from now on."""
 
     async def stop(self) -> None:
         """Take no further run. Those whose work has not returned stay this worker's until they are recovered."""

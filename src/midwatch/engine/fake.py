@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ class _Run:
     due: float
     state: str = "queued"
     worker: str = ""
+    taken: float = 0.0
     ended: float = 0.0
 
 
@@ -49,9 +51,12 @@ class FakeEngine:
         if found is not None and found.state == "queued":
             found.state, found.ended = "ended", time.monotonic()
 
-    async def known(self, runs: Sequence[str]) -> frozenset[str]:
+    async def known(self, runs: Sequence[str], within: float = math.inf) -> frozenset[str]:
         """See `Engine.known`."""
-        return frozenset(name for name in runs if name in self._hub.runs and self._hub.runs[name].state != "ended")
+        found, since = self._hub.runs, time.monotonic() - within
+        waits = {name for name in runs if name in found and found[name].state == "queued"}
+        taken = {name for name in runs if name in found and found[name].state == "running"}
+        return frozenset(waits | {name for name in taken if found[name].taken > since})
 
     async def launch(self, worker: str, capacity: int, work: Work, labels: Collection[str] = ()) -> None:
         """See `Engine.launch`."""
@@ -73,12 +78,16 @@ class FakeEngine:
             del self._hub.runs[name]
         return len(old)
 
-    async def stop(self) -> None:
-        """See `Engine.stop`."""
+    async def rest(self) -> None:
+        """See `Engine.rest`."""
         taking, self._taking = self._taking, None
         if taking is not None:
             taking.cancel()
             await asyncio.wait([taking])
+
+    async def stop(self) -> None:
+        """See `Engine.stop`."""
+        await self.rest()
 
     async def close(self) -> None:
         """See `Engine.close`."""
@@ -91,7 +100,7 @@ class FakeEngine:
         while True:
             mine = sum(run.state == "running" and run.worker == self._worker for run in self._hub.runs.values())
             for run in self._due()[: capacity - mine]:
-                run.state, run.worker = "running", self._worker
+                run.state, run.worker, run.taken = "running", self._worker, time.monotonic()
                 task = asyncio.create_task(self._run(run, work))
                 self._going.add(task)
                 task.add_done_callback(self._going.discard)

@@ -6,7 +6,7 @@ import time
 
 from midwatch.domain.labels import split
 from midwatch.engine.base import Engine, Order
-from midwatch.engine.places import ready
+from midwatch.engine.places import SOON, ready
 from midwatch.engine.turns import Turn, Turns
 
 STALE = 60.0
@@ -23,10 +23,11 @@ async def hand_over(turns: Turns, engine: Engine, turn: Turn) -> None:
 
 
 async def find_lost(turns: Turns, engine: Engine, after: str = "") -> str:
-    """Turns that the engine was given a while ago and does not know are for `sweep` again. It looks at AT_ONCE of those
-    after the one of that id; where the next call goes on, so that a long queue hides none of them."""
+    """Turns that the engine was given a while ago and does not know, or that a worker took from it a while ago and
+    never began, are for `sweep` again. It looks at AT_ONCE of those after the one of that id; where the next call goes
+    on, so that a long queue hides none of them."""
     stale = await turns.stale(STALE, after, AT_ONCE)
-    known = await engine.known([turn.run for turn in stale])
+    known = await engine.known([turn.run for turn in stale], STALE)
     for turn in stale:
         if turn.run not in known:
             await turns.lost(turn)
@@ -48,7 +49,7 @@ async def _give(turns: Turns, engine: Engine, only: str = "") -> int:
     found = await ready(turns.database, only)
     turns.limited = found.limited
     for turn in found.turns:
-        delay = max(0.0, turn.begin_at - time.time())
+        delay = min(SOON, max(0.0, turn.begin_at - time.time()))  # however wrong this machine's clock is
         await engine.enqueue(Order(turn.run, turn.owner, turn.priority, delay, split(turn.labels)))
         await turns.handed(turn)
     return len(found.turns)

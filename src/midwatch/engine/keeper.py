@@ -76,16 +76,22 @@ class Keeper:
         try:
             while True:
                 begun = time.monotonic()
-                forked = self._fork()
-                if isinstance(forked, Link):
-                    return forked
-                pid, line = forked
-                with line:
-                    status = self._watch(pid, line)
-                    self._worked = self._worked or _has_worked(line)
-                if self._over(status):
-                    return status if status >= 0 else 128 - status
-                self._pause(time.monotonic() - begun, status)
+                try:
+                    forked = self._fork()
+                except OSError as error:
+                    if not self._worked:
+                        raise
+                    self._pause(0.0, f"the worker could not be begun ({error.strerror})")
+                else:
+                    if isinstance(forked, Link):
+                        return forked
+                    pid, line = forked
+                    with line:
+                        status = self._watch(pid, line)
+                        self._worked = self._worked or _has_worked(line)
+                    if self._over(status):
+                        return status if status >= 0 else 128 - status
+                    self._pause(time.monotonic() - begun, f"the worker has ended by {_how(status)}")
                 if self._told:
                     return 0  # nothing is there to be stopped
         finally:
@@ -95,7 +101,12 @@ class Keeper:
         sys.stdout.flush()
         sys.stderr.flush()
         mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        keeper, pid = os.getpid(), os.fork()
+        try:
+            keeper, pid = os.getpid(), os.fork()
+        except OSError:  # no memory, or too many processes
+            mine.close()
+            its.close()
+            raise
         if pid:
             its.close()
             mine.setblocking(False)
@@ -125,15 +136,18 @@ class Keeper:
         """An orderly end, or one that would only come again."""
         return bool(self._told) or status in (0, STOPPED) or (status > 0 and not self._worked)
 
-    def _pause(self, lived: float, status: int) -> None:
+    def _pause(self, lived: float, what: str) -> None:
         """Say it, and wait where one after the other dies."""
         self._brief = self._brief + 1 if lived < MOMENT else 0
         many = self._brief - AT_ONCE
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(many, 16)) if many >= 0 else 0.0
-        how = f"exit code {status}" if status > 0 else f"signal {-status} ({signal.strsignal(-status)})"
-        self.note(f"the worker has ended by {how} and is begun anew{f' in {pause:.1f} s' if pause else ''}")
+        self.note(f"{what} and is begun anew{f' in {pause:.1f} s' if pause else ''}")
         if pause and signal.sigtimedwait(_TOLD, pause) is not None:
             self._told += 1
+
+
+def _how(status: int) -> str:
+    return f"exit code {status}" if status > 0 else f"signal {-status} ({signal.strsignal(-status)})"
 
 
 def _has_worked(line: socket.socket) -> bool:

@@ -113,10 +113,10 @@ class Shift:
                 f"changed = {db.clock} WHERE status = 'running' AND worker = ? RETURNING task, status"
             )
             rows = db.execute(query, (self._worker,)).fetchall()
-            _give_up(db, rows)
             for turn in begun:
                 query = "UPDATE turn SET round = round + 1 WHERE id = ? AND round = ? AND status = 'queued'"
                 db.execute(query, (turn.id, turn.round))
+            _give_up(db, rows)  # whoever has a turn may wait for the budgets, so nobody who has these waits for a turn
             return len(rows)
 
         return await self._database.write(work)
@@ -175,7 +175,6 @@ def reclaim(db: Connection) -> list[str]:
     )
     mend = "see what their machine's log says of memory; then `midwatch retry` goes on with it"
     lost = db.execute(query, (f"{MOST_LOSSES} workers have died over it", mend, MOST_LOSSES)).fetchall()
-    _give_up(db, lost)
     for _, _, turn_id in lost:
         note(db, turn_id, "failed")
     query = (
@@ -184,7 +183,7 @@ def reclaim(db: Connection) -> list[str]:
         f"WHERE {gone} RETURNING task, status, id"
     )
     rows = db.execute(query).fetchall()
-    _give_up(db, rows)
+    _give_up(db, [*lost, *rows])  # see `let_go`
     return [row[2] for row in rows]
 
 

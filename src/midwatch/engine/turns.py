@@ -123,12 +123,15 @@ class Turns:
         what is done already where only `choose` finds something to do, and for a task that was cancelled unless it is a
         `retry`."""
         wanted = asked or Asked()
+        made: list[str] = []
 
         def work(db: Connection) -> Turn:
             last = newest(db, task.id, lock=True)
+            if last is not None and last.run in made:
+                return last  # only the answer to the commit was lost
             if last is not None and (last.status == "paused" or (kind == "resume" and _early(db, last))):
                 _queue(db, last.id)
-                return _found(db, last.id)
+                return _noted(made, _found(db, last.id))
             if last is not None and last.status in OPEN:
                 raise InputError(
                     f"task {task.id} is {last.status} already", f"`midwatch show {task.id}` shows how far it is"
@@ -143,7 +146,7 @@ class Turns:
                     f"task {task.id} is done, so there is nothing to go on with",
                     f"`midwatch tell {task.id}` goes on with what you say, `midwatch fork` makes another of it",
                 )
-            return _open(db, task.id, kind, task.repository, task.labels, wanted)
+            return _noted(made, _open(db, task.id, kind, task.repository, task.labels, wanted))
 
         return await self.database.write(work)
 
@@ -171,9 +174,12 @@ class Turns:
         InputError when there is none, or when it is paused already, or being cancelled."""
         if wish not in WISHES:
             raise InputError(f"there is no wish {wish!r}", f"choose one of {', '.join(WISHES)}")
+        became: list[Turn] = []
 
         def work(db: Connection) -> Turn:
             last = newest(db, task_id, lock=True)
+            if last is not None and last in became:
+                return last  # only the answer to the commit was lost
             if last is None or last.status in ENDED or (last.status, wish) == ("paused", "pause"):
                 status = "has no turn" if last is None else f"is {last.status} already"
                 raise InputError(f"task {task_id} {status}", f"`midwatch show {task_id}` shows what came of it")
@@ -186,7 +192,8 @@ class Turns:
                 query = f"UPDATE turn SET status = ?, wished_by = ?, wish = '', unclosed = ?, changed = {db.clock} WHERE id = ?"  # noqa: S608, E501 - our own words
                 db.execute(query, (status, by, int(status == "cancelled"), last.id))
                 forfeit(db, task_id)
-            return _found(db, last.id)
+            became.append(_found(db, last.id))
+            return became[-1]
 
         return await self.database.write(work)
 
@@ -284,6 +291,11 @@ def _open(db: Connection, task_id: str, kind: str, repository: str, labels: Sequ
         (name, task_id, number, kind, asked.owner, repository, asked.priority, asked.begin_at, joined(labels)),
     )
     return _found(db, name)
+
+
+def _noted(made: list[str], turn: Turn) -> Turn:
+    made.append(turn.run)
+    return turn
 
 
 def _early(db: Connection, turn: Turn) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.ids import attempt_id
-from midwatch.engine.budgets.ledger import Ledger
+from midwatch.engine.budgets.ledger import Ledger, forfeit
+from midwatch.engine.database.base import Connection
 from midwatch.engine.lease import Held, hold
 from midwatch.engine.store.sql import SqlStore
-from midwatch.engine.turns import Turns
+from midwatch.engine.turns import Turns, newest
 
 _GOING = ("queued", "running")
 
@@ -27,12 +29,17 @@ async def forfeit_abandoned(state: Path, store: SqlStore) -> Sequence[str]:
     last = await turns.of_tasks(holders)
     for task in holders:
         if task in last:
-            free = last[task].status not in _GOING
-            if free and await ledger.forfeit(task):
+            if last[task].status not in _GOING and await database.write(partial(_forfeit_ended, task)):
                 found.append(task)
         elif not database.place.startswith("postgres") and await _forfeit_local(state, store, ledger, task):
             found.append(task)
     return found
+
+
+def _forfeit_ended(task: str, db: Connection) -> bool:
+    """Whether anything was reserved of what has ended still: nobody opens a turn of it before this is done."""
+    last = newest(db, task, lock=True)
+    return (last is None or last.status not in _GOING) and forfeit(db, task) > 0
 
 
 async def _forfeit_local(state: Path, store: SqlStore, ledger: Ledger, task: str) -> bool:

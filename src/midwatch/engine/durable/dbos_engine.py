@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -101,12 +102,14 @@ class DbosEngine:
         """See `Engine.cancel`."""
         await self._call(lambda: self._cancel(run))
 
-    async def known(self, runs: Sequence[str]) -> frozenset[str]:
-        """See `Engine.known`."""
+    async def known(self, runs: Sequence[str], within: float = math.inf) -> frozenset[str]:
+        """See `Engine.known`. What was taken while the database went away is PENDING, and nothing of DBOS runs it."""
 
         def work() -> frozenset[str]:
             found = self._list(workflow_ids=list(runs), status=_ALIVE)
-            return frozenset(one.workflow_id for one in found)
+            since = (time.time() - within) * 1000
+            taken = {one.workflow_id for one in found if one.status == "PENDING" and (one.dequeued_at or 0) <= since}
+            return frozenset(one.workflow_id for one in found) - taken
 
         return await self._call(work) if runs else frozenset()
 
@@ -136,12 +139,19 @@ class DbosEngine:
         """See `Engine.tidy`."""
 
         def work() -> int:
-            before = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
-            ended = self._list(name=WORKFLOW, status=_ENDED, end_time=before, limit=_AT_ONCE)
-            self._client().delete_workflows([one.workflow_id for one in ended])
-            return len(ended)
+            before, many = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(), 0
+            while True:
+                ended = self._list(name=WORKFLOW, status=_ENDED, end_time=before, limit=_AT_ONCE)
+                self._client().delete_workflows([one.workflow_id for one in ended])
+                many += len(ended)
+                if len(ended) < _AT_ONCE:
+                    return many
 
         return await self._call(work)
+
+    async def rest(self) -> None:
+        """See `Engine.rest`."""
+        _capacity[:] = [0]
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
@@ -244,9 +254,11 @@ def _eager(self: SystemDatabase, **options: Any) -> Any:
 
 
 def _shown(self: SystemDatabase, queue_name: str) -> list[str]:
-    """What this worker may take from, in the order in which it does."""
+    """What this worker may take from, in the order in which it does; asked each time just before it takes anything."""
     found = _stored_partitions(self, queue_name)
-    return partitions.shown(found, _labels) if queue_name == QUEUE else found
+    if queue_name != QUEUE:
+        return found
+    return partitions.shown(found if any(_capacity) else (), _labels)
 
 
 def _settle(launched: LAUNCHED, seconds: float = 3.0) -> None:
