@@ -19,7 +19,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:/[A-Za-z0-9][A-Za-z
 
 def new_id() -> str:
     """Of an account, a token, a repository or an entry of the audit log: 20 characters, sorted by time, no secret."""
-    return f"{time.time_ns() // 1_000:014x}{secrets.token_hex(3)}"  # microseconds: deeds of one request keep their order
+    # in microseconds, so that deeds of one request keep their order
+    return f"{time.time_ns() // 1_000:014x}{secrets.token_hex(3)}"
 
 
 def new_secret(prefix: str = "") -> str:
