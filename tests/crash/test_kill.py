@@ -131,7 +131,7 @@ def test_an_undisturbed_run_with_a_session_too(place: Place) -> None:
     ("number", "when"),
     [
         *((number, "before") for number in range(1, APPENDS + 1)),
-        *((number, "after") for number in one_of(4, range(1, APPENDS + 1))),
+        *((number, "after") for number in one_of(6, range(1, APPENDS + 1))),
     ],
 )
 def test_killed_at_any_append_the_task_goes_on_as_if_nothing_had_happened(place: Place, number: int, when: str) -> None:
@@ -164,7 +164,7 @@ def kill_and_resume(place: Place, number: int, when: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "when"), one_of(5, [(n, when) for n in range(4, BESIDE_APPENDS - 2) for when in ("before", "after")])
+    ("number", "when"), one_of(7, [(n, when) for n in range(4, BESIDE_APPENDS - 2) for when in ("before", "after")])
 )
 def test_killed_with_a_session_running_and_calls_beside_each_other(place: Place, number: int, when: str) -> None:
     killed = place.drive(str(number), when, script="beside")

@@ -23,8 +23,13 @@ async def test_memory_of_all_commands_together_is_limited(tmp_path: Path) -> Non
     hold = "import time\nhold = bytearray(b'x' * (90 << 20))\nprint('held', flush=True)\ntime.sleep(60)"
     async with opened(Bubblewrap(), tmp_path, memory_bytes=200 * MIB) as bench:
         sessions = [await bench.box.start(["python3", "-I", "-c", hold], output_bytes=100) for _ in range(3)]
-        ends = await asyncio.gather(*(session.poll(50) for session in sessions))
+        polls = [asyncio.create_task(session.poll(50)) for session in sessions]
+        done, _ = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
+        ends = [poll.result() for poll in done]
         assert "memory limit of 200 MiB" in {end.ended for end in ends if end is not None}
+        for session in sessions:
+            await session.kill()
+        await asyncio.gather(*polls)
         assert (await bench.run("echo", "next"))[1] == "next\n"
 
 

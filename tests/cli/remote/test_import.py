@@ -43,7 +43,7 @@ async def test_a_line_makes_its_task_once_however_often_it_is_imported(world: Wo
     assert [line["known"] for line in again.lines[:-1]] == [False, True, True, True]
     other = await world.run("import", more, "--repo", "calc", "--batch", "tomorrow", "--json")
     assert not any(line["known"] for line in other.lines[:-1])
-    assert len(world.api.hub.runs) == 8
+    assert len(json.loads((await world.run("list", "--json")).out)) == 8
 
 
 async def test_strictly_nothing_is_submitted_when_a_line_cannot_be_read(world: World) -> None:

@@ -44,7 +44,7 @@ class Operation:
     def entry_id(self) -> str:
         """The id (as `new_id`) of the entry in the audit log that is written with what it does: where that stands, the
         operation is done, and only its answer was lost. Also of what it makes, if that is no task."""
-        return f"{int(self.since * 1000):012x}{self._chance[:8]}"
+        return f"{int(self.since * 1_000_000):014x}{self._chance[:6]}"
 
     @property
     def _chance(self) -> str:
