@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 
 from midwatch import reading
+from midwatch.agent.context import RESTARTED
 from midwatch.domain.events import Checked, Message, ModelReplied, ToolFinished
 from midwatch.domain.ids import new_task_id
 from tests.crash import roles
@@ -142,7 +143,7 @@ class _Run:
         """A worker, and another one when it dies, until nothing is left to do and it is told to stop."""
         for alive in (False, True):
             process = self._start("work", alive=alive)
-            await self._until(lambda process=process: process.exitcode is not None or self._settled())  # type: ignore[misc]
+            await self._until(lambda process=process: process.exitcode is not None or self._settled(process))  # type: ignore[misc]
             if process.exitcode is None:
                 process.terminate()
                 await self._until(lambda process=process: process.exitcode is not None)  # type: ignore[misc]
@@ -177,13 +178,14 @@ class _Run:
         self.happened = True
         return False
 
-    def _settled(self) -> bool:
-        """Every turn has ended, the engine has nothing left, and there is no worker but one."""
+    def _settled(self, worker: ForkServerProcess) -> bool:
+        """Every turn has ended, the engine has nothing left, and there is no worker but that one, who takes turns."""
         engine = "dbos.workflow_status" if self.office.url.startswith("postgres") else "engine.workflow_status"
         return (
             self._count("SELECT count(*) FROM turn WHERE status NOT IN ('done', 'failed', 'cancelled')") == 0
             and self._count(f"SELECT count(*) FROM {engine} WHERE status IN ('ENQUEUED', 'DELAYED', 'PENDING')") == 0
             and self._count("SELECT count(*) FROM worker") == 1
+            and self._count(f"SELECT count(*) FROM worker WHERE id LIKE '%:{worker.pid}-%'") == 1
         )
 
     def _count(self, query: str) -> int:
@@ -247,7 +249,8 @@ async def _outcome(office: Office, run: _Run, models: ModelServer) -> Outcome:
 
 
 def _result(body: ToolFinished) -> tuple[str, bool, str, str]:
-    first, _, rest = body.output.partition("\n")  # which says how long it took
+    words = body.output.removeprefix(f"[{RESTARTED}]\n")  # the one thing that the model is told of a new box
+    first, _, rest = words.partition("\n")  # which says how long it took
     return body.call_id.rpartition("_")[0], body.ok, f"{first.partition(' · ')[0]}\n{rest}", body.checkpoint.tree
 
 
