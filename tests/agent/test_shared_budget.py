@@ -164,10 +164,10 @@ async def firm(database: Database, repository: str) -> Scope:
 
 async def test_two_hundred_attempts_never_overshoot_what_they_share(database: Database, tmp_path: Path) -> None:
     store, ledger = SqlStore(database), Ledger(database)
-    model = Charging(random.Random(3), cap=2_800_000)
+    model = Charging(random.Random(3), cap=1_700_000)
     tasks = [await begun(store) for _ in range(200)]
     shared = await firm(database, tasks[0].repository)
-    caps = {shared: model.cap, Scope("user", "ada"): 800_000, Scope("user", "bob"): 700_000}
+    caps = {shared: model.cap, Scope("user", "ada"): 300_000, Scope("user", "bob"): 250_000}
     for scope, most in caps.items():
         await ledger.put(Cap(scope, "day", most))
     looks: dict[Scope, int] = dict.fromkeys(caps, 0)
@@ -195,15 +195,15 @@ async def test_two_hundred_attempts_never_overshoot_what_they_share(database: Da
     for scope, most in caps.items():
         assert max(looks[scope], whole[scope].microusd) <= most, scope
         assert (whole[scope].reserved_microusd, whole[scope].reserved_tokens) == (0, 0)
-        # what is left pays for no further call of the usual length
-        assert most - whole[scope].microusd < PRICE_OUT * 1024 + PRICE_IN * 10_000, scope
+        assert whole[scope].microusd > most / 2, scope
+    # what is left pays for no further call of the usual length; of a user's, the firm's end may have left more
+    assert model.cap - whole[shared].microusd < PRICE_OUT * 1024 + PRICE_IN * 10_000
     ended = [log.outcome.kind for log in logs if log.outcome]
     limits = [e.body for log in logs for e in log.events if isinstance(e.body, LimitReached)]
     assert {"limit"} <= set(ended) <= {"done", "limit"}
     assert len(ended) == 200
     assert {limit.limit for limit in limits} == {"budget"}
-    for budget in ("organisation firm for a day: $2.8", "user ada for a day: $0.8", "user bob for a day: $0.7"):
-        assert any(f"the budget of {budget}" in limit.text for limit in limits), budget
+    assert any("the budget of organisation firm for a day: $1.7" in limit.text for limit in limits)
     assert sum(log.cost_microusd for log in logs) <= whole[shared].microusd
     assert sum(purse.deaths for purse in purses) > 20
 
