@@ -19,14 +19,14 @@ from tests.support.drivers import DRIVERS, Driver
 ROOT = os.geteuid() == 0
 ALL_PROBES = os.environ.get("TEST_ALL_PROBES") == "1"
 SLOW = ("container", "gvisor")
-"""Drivers that take a third of the probes, unless TEST_ALL_PROBES=1: a box of theirs takes up to a second to open."""
+"""Drivers that take a sixth of the probes, unless TEST_ALL_PROBES=1: a box of theirs takes up to a second to open."""
 TRIED = [
     pytest.param(driver, probe, id=f"{driver.name}-{probe.id}")
     for driver in DRIVERS
     for number, probe in enumerate(PROBES)
     if expected(probe, driver.name, root=ROOT).verdict is not Verdict.NOT_TRIED
     and (driver.keeps_signals() or not probe.at_large)
-    and (ALL_PROBES or driver.name not in SLOW or number % 3 == 0)
+    and (ALL_PROBES or driver.name not in SLOW or number % 6 == 0)
 ]
 WEAKENED = [probe for probe in PROBES if probe.weak and (ROOT or not WEAKENINGS[probe.weak].as_root)]
 
