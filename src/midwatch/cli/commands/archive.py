@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from midwatch import reading, wiring
-from midwatch.cli import arguments
-from midwatch.cli.remote import address, steering
+from midwatch.cli import archiving
 from midwatch.cli.screen import Screen
 
 USAGE = "midwatch archive ID... [--server URL] [--json]"
-
-
-def add_arguments(parser: arguments.Parser) -> None:
-    """Which tasks."""
-    parser.add_argument("ids", metavar="ID", nargs="+", help="a task's id, or the start of it")
-    arguments.server_option(parser)
+add_arguments = archiving.arguments_of_tasks
 
 
 async def execute(options: Namespace, screen: Screen) -> int:
     """Take them from the lists of this machine, or of a server."""
-    if where := address.chosen(options, screen.environ):
-        return await steering.archive(options, screen, where, "archive")
-    async with wiring.home(screen.environ) as home:
-        for name in options.ids:
-            task_id = (await home.store.find(name)).task.id
-            await reading.archive(home, task_id)
-            steering.say_archived(screen, task_id, "archive")
-    return 0
+    return await archiving.execute(options, screen, "archive")

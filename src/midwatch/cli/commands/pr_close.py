@@ -22,11 +22,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
     """Close it; the branch stays."""
     if where := address.chosen(options, screen.environ):
         from midwatch.cli.remote import pulls as elsewhere
-        from midwatch.cli.remote.session import opened
 
-        async with opened(options, screen, where) as session:
-            found = await elsewhere.find(session, options.number, options.repo)
-            request = await elsewhere.settle(session, found, "close")
+        found, request = await elsewhere.settled(options, screen, where, "close")
     else:
         async with wiring.home(screen.environ) as home:
             found = await pulls.find(home, options.number, options.repo)

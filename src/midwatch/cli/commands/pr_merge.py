@@ -22,11 +22,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
     """Fast-forward or merge commit; a conflict is refused."""
     if server := address.chosen(options, screen.environ):
         from midwatch.cli.remote import pulls as elsewhere
-        from midwatch.cli.remote.session import opened
 
-        async with opened(options, screen, server) as session:
-            found = await elsewhere.find(session, options.number, options.repo)
-            request = await elsewhere.settle(session, found, "merge")
+        found, request = await elsewhere.settled(options, screen, server, "merge")
     else:
         async with wiring.home(screen.environ) as home:
             found = await pulls.find(home, options.number, options.repo)

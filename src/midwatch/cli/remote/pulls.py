@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Literal
 
 from midwatch.cli import words
-from midwatch.cli.remote import repositories, tasks
+from midwatch.cli.remote import address, repositories, tasks
 from midwatch.cli.remote.client import Client
-from midwatch.cli.remote.session import Session
+from midwatch.cli.remote.session import Session, opened
+from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError
 from midwatch.domain.pull_request import PullRequest
 
@@ -50,12 +51,17 @@ async def find(session: Session, wanted: str, repository: str | None) -> PullReq
     )
 
 
-async def settle(session: Session, found: PullRequest, how: Literal["merge", "close"]) -> PullRequest:
-    """Merge or close it; for maintainers of its repository."""
-    posted = await session.client.post(tasks.path("tasks", found.proposal.task_id, "pull-request", how), None)
-    settled = tasks.pull_request(posted.value)
-    assert settled is not None
-    return settled
+async def settled(
+    options: Namespace, screen: Screen, where: address.Address, how: Literal["merge", "close"]
+) -> tuple[PullRequest, PullRequest]:
+    """Merge or close the one that the options name, as it was before and as it is then; for maintainers of its
+    repository."""
+    async with opened(options, screen, where) as session:
+        found = await find(session, options.number, options.repo)
+        posted = await session.client.post(tasks.path("tasks", found.proposal.task_id, "pull-request", how), None)
+    after = tasks.pull_request(posted.value)
+    assert after is not None
+    return found, after
 
 
 async def _of_task(session: Session, name: str) -> PullRequest:
