@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from midwatch.domain.forge import Access, Issue, Judgement, Reaction, Remark, Status
 from midwatch.domain.pull_request import Proposal, PullRequest
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -44,6 +45,30 @@ class Forge(Protocol):
 
     async def close(self, repository: str, number: int) -> PullRequest:
         """Close without merging; the branch stays. Already closed is answered as it is; merged is refused."""
+
+    async def comment(self, repository: str, number: int, body: str, marker: str) -> Remark:
+        """Write below an issue or a pull request, once for each `marker` (a short token, hidden in the text): called
+        again it finds the remark, and gives it the new body where that differs."""
+
+    async def remarks(self, repository: str, number: int) -> Sequence[Remark]:
+        """All below an issue or a pull request, those beside lines too, oldest first."""
+
+    async def react(self, repository: str, number: int, remark: str, reaction: Reaction) -> None:
+        """Leave a reaction of ours on a remark, or with an empty one on the issue or pull request itself. Again: the
+        same. A forge without reactions does nothing."""
+
+    async def review(self, repository: str, number: int, judgement: Judgement, marker: str) -> str:
+        """Leave a review, once for each marker; its URL. Remarks on lines that the forge does not take go into its
+        body, so none is lost. Never approves and never asks for changes."""
+
+    async def report(self, repository: str, commit: str, status: Status) -> None:
+        """Set what is said of a commit. Again: the same."""
+
+    async def issue(self, repository: str, number: int) -> Issue:
+        """An issue. Raises InputError when there is none of that number."""
+
+    async def access(self, repository: str, login: str) -> Access:
+        """What one of the forge's users may do there; none for somebody unknown."""
 
 
 def has_base_branch(proposal: Proposal) -> bool:
