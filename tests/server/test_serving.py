@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -47,6 +48,13 @@ def test_an_address_that_cannot_be_had_is_named() -> None:
             listener(Address(port=taken.getsockname()[1]))
     with pytest.raises(InputError, match="cannot be had"):
         listener(Address("192.0.2.1", 0))
+
+
+def test_connections_send_what_they_are_given_at_once() -> None:
+    with listener(Address(port=0)) as heard, socket.create_connection(heard.getsockname()):
+        taken, _ = heard.accept()
+        with taken:
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_certificate_that_cannot_be_read_is_refused_before_anything_is_answered(tmp_path: Path) -> None:

@@ -179,12 +179,20 @@ def listener(address: Address) -> socket.socket:
         family, _, _, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(place[:2], family=family, backlog=2048)
+        heard = socket.create_server(place[:2], family=family, backlog=2048)
     except OSError as error:
         raise InputError(
             f"{address.host} port {address.port} cannot be had: {error.strerror or error}",
             "give another --host or --port; port 0 is any that is free",
         ) from None
+    return prompt(heard)
+
+
+def prompt(heard: socket.socket) -> socket.socket:
+    """The same, and its connections send what they are given at once: else the second part of an answer waits for the
+    other side's word on the first, 40 ms. asyncio says so only for sockets that were made with TCP's number."""
+    heard.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return heard
 
 
 def handed(handle: int) -> socket.socket:
@@ -200,7 +208,7 @@ def handed(handle: int) -> socket.socket:
         heard.detach()  # it is not ours to close
         raise InputError(f"the socket {handle} does not listen for TCP on an address", mend)
     heard.set_inheritable(False)
-    return heard
+    return prompt(heard)
 
 
 def place_of(handle: int) -> tuple[str, int]:
