@@ -130,7 +130,7 @@ def test_an_undisturbed_run_with_a_session_too(place: Place) -> None:
 @pytest.mark.parametrize(
     ("number", "when"),
     [
-        *((number, "before") for number in one_of(2, range(1, APPENDS + 1))),
+        *((number, "before") for number in one_of(4, range(1, APPENDS + 1))),
         *((number, "after") for number in one_of(6, range(1, APPENDS + 1))),
     ],
 )

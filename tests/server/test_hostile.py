@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,3 +96,18 @@ def test_a_cookie_of_a_sign_in_that_we_cannot_have_set_is_none(change: dict[str,
     flow = begun("/here")
     assert flow_of(flow.cookie()) == flow
     assert flow_of(replace(flow, **change).cookie()) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("limits", {"scope": "all", "at_once": False}),
+        ("limits", {"scope": "all", "at_once": "3"}),
+        ("tasks", {"prompt": "Mend it", "repository": "calc", "attempts": True}),
+    ],
+)
+async def test_what_is_no_number_is_not_taken_for_one(api: Api, path: str, body: dict[str, Any]) -> None:
+    async with api.as_user("root", admin=True) as root:
+        said = await root.request("PUT" if path == "limits" else "POST", f"/{path}", json=body)
+    assert said.status_code == 422
+    assert "a number is wanted" in said.text

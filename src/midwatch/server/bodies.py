@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from starlette.exceptions import HTTPException
 
 from midwatch.server.problems import Problem, answer
@@ -72,3 +73,26 @@ class Form(BaseModel):
         if isinstance(given, dict) and len(given) > MOST_FIELDS:
             raise ValueError(f"an object with {len(given)} fields is none that is taken here")
         return given
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _exact(cls, value: Any, info: ValidationInfo) -> Any:
+        # false is no number, and "1" and "yes" are neither numbers nor true, though pydantic would take them for it
+        annotation: Any = cls.model_fields[info.field_name or ""].annotation
+        kinds = _kinds(annotation)
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            raise ValueError("a number is wanted here, not true or false")
+        if isinstance(value, int | str) and not isinstance(value, bool) and kinds - {type(None)} == {bool}:
+            raise ValueError("true or false is wanted here")
+        if isinstance(value, str) and kinds - {type(None)} <= {int, float}:
+            raise ValueError("a number is wanted here, not a text")
+        return value
+
+
+@cache
+def _kinds(annotation: Any) -> frozenset[Any]:
+    """The types that a field may have, those in unions and behind `Annotated` too."""
+    inner = get_args(annotation)
+    if hasattr(annotation, "__metadata__"):
+        inner = inner[:1]
+    return frozenset[Any]().union(*map(_kinds, inner)) if inner else frozenset({annotation})
