@@ -93,6 +93,17 @@ async def test_a_closed_one_whose_branch_was_written_anew_gets_a_successor(world
     assert [thread.state for thread in world.pulls] == ["closed", "open"]
 
 
+async def test_one_that_github_has_made_and_does_not_list_yet_is_waited_for(
+    world: NetworkWorld, tmp_path: Path
+) -> None:
+    scene = await scene_in(world, tmp_path)
+    world.server.fail("POST", r"/pulls$", 502, after=True)
+    world.server.fail("GET", r"/pulls$", 200, data=[], skip=2)  # looked for twice before it was made
+    assert (await scene.propose()).number == 1
+    assert len(world.pulls) == 1
+    assert len(world.server.asked("POST", r"/pulls$")) == 2  # GitHub itself has refused the second
+
+
 async def test_a_repository_without_drafts_or_merge_commits_is_served_as_it_allows(
     world: NetworkWorld, tmp_path: Path
 ) -> None:
