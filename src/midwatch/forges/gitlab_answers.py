@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-
-from midwatch.domain.errors import OperationError
-
-T = TypeVar("T")
+from pydantic import BaseModel
 
 
 class User(BaseModel):
     id: int
     username: str
+    state: str = "active"
 
 
 class Project(BaseModel):
     id: int
     path_with_namespace: str
-    web_url: str
-    http_url_to_repo: str = ""
     default_branch: str | None = None
     archived: bool = False
     visibility: str = "private"
-
-    @property
-    def path(self) -> str:
-        """What its calls begin with. By id: a renamed project takes no changes under its old path."""
-        return f"/projects/{self.id}"
 
 
 class Branch(BaseModel):
     class Commit(BaseModel):
         id: str
 
-    name: str
     commit: Commit
     protected: bool = False
     default: bool = False
@@ -46,15 +35,7 @@ class Protection(BaseModel):
 
 
 class DiffRefs(BaseModel):
-    base_sha: str | None = None
-    head_sha: str | None = None
     start_sha: str | None = None
-
-
-class Version(BaseModel):
-    head_commit_sha: str
-    base_commit_sha: str
-    start_commit_sha: str
 
 
 class MergeRequest(BaseModel):
@@ -63,10 +44,14 @@ class MergeRequest(BaseModel):
     description: str | None = None
     state: str
     draft: bool = False
+    author: User
+    reviewers: list[User] | None = None
     source_branch: str
     target_branch: str
     source_project_id: int | None = None
+    target_project_id: int
     sha: str | None = None
+    diff_refs: DiffRefs | None = None
     merge_commit_sha: str | None = None
     squash_commit_sha: str | None = None
     detailed_merge_status: str = ""
@@ -77,9 +62,11 @@ class MergeRequest(BaseModel):
     updated_at: str
 
     @property
-    def settled(self) -> str:
-        """open, merged or closed. GitLab has a fourth for the moment in which it merges."""
-        return {"merged": "merged", "closed": "closed"}.get(self.state, "open")
+    def standing(self) -> Literal["open", "merged", "closed"]:
+        """GitLab has a fourth state, locked, for the moment in which it merges."""
+        if self.state == "merged":
+            return "merged"
+        return "closed" if self.state == "closed" else "open"
 
     @property
     def landed(self) -> str:
@@ -88,13 +75,21 @@ class MergeRequest(BaseModel):
 
 
 class Changed(BaseModel):
+    old_path: str
     new_path: str
     diff: str = ""
 
 
+class Version(BaseModel):
+    id: int
+    head_commit_sha: str
+    base_commit_sha: str
+    start_commit_sha: str
+    diffs: list[Changed] = []
+
+
 class Position(BaseModel):
     new_path: str | None = None
-    old_path: str | None = None
     new_line: int | None = None
 
 
@@ -107,17 +102,13 @@ class Note(BaseModel):
     position: Position | None = None
 
 
-class Discussion(BaseModel):
-    id: str
-    notes: list[Note] = []
-
-
 class Award(BaseModel):
     name: str
     user: User
 
 
 class CommitStatus(BaseModel):
+    id: int
     name: str
     status: str
     description: str | None = None
@@ -125,7 +116,6 @@ class CommitStatus(BaseModel):
 
 
 class Issue(BaseModel):
-    iid: int
     title: str
     description: str | None = None
     author: User
@@ -136,22 +126,9 @@ class Issue(BaseModel):
 
 
 class Member(BaseModel):
-    id: int
     access_level: int
     state: str = "active"
 
 
 class Comparison(BaseModel):
     commits: list[Any] = []
-
-
-def read(kind: type[T], data: Any, name: str) -> T:
-    """The answer of the connection `name`. Raises OperationError for what is none."""
-    try:
-        return TypeAdapter(kind).validate_python(data)
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise OperationError(
-            f"the forge {name} answered what cannot be read as its {kind.__name__} (at {where or 'its beginning'})",
-            "is its API address right, and GitLab 15 or newer behind it?",
-        ) from None

@@ -45,9 +45,7 @@ def of_patch(text: str) -> dict[str, dict[int, int]]:
 def _unquoted(name: str) -> str:
     if not name.startswith('"'):
         return name
-    raw = _ESCAPE.sub(
-        lambda m: chr(int(m[1], 8)) if len(m[1]) == 3 else chr(_ESCAPED.get(m[1], ord(m[1]))), name[1:-1]
-    )
+    raw = _ESCAPE.sub(lambda m: chr(int(m[1], 8)) if len(m[1]) == 3 else chr(_ESCAPED.get(m[1], ord(m[1]))), name[1:-1])
     try:
         return raw.encode("latin1").decode("utf-8", "replace")
     except UnicodeEncodeError:
