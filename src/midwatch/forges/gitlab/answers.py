@@ -132,3 +132,4 @@ class Member(BaseModel):
 
 class Comparison(BaseModel):
     commits: list[Any] = []
+    diffs: list[Changed] = []

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Judgement, Reaction, Remark, Status
-from midwatch.forges import forgejo_answers as answers
 from midwatch.forges.answered import read
+from midwatch.forges.forgejo import answers
 from midwatch.forges.http import Http, Refused
 from midwatch.forges.once import Unsure, once
 from midwatch.workspace.names import shown

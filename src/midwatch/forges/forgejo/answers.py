@@ -140,3 +140,4 @@ class Permission(BaseModel):
 
 class Comparison(BaseModel):
     total_commits: int
+    files: list[Changed] | None = None

@@ -1,7 +1,8 @@
-"""Forgejo and Gitea, whose API is one: repositories, branches, pull requests, access."""
+"""Forgejo and Gitea, as `forges/site.py` says: repositories, branches, pull requests, access."""
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 import re
 from collections.abc import Mapping, Sequence
@@ -9,12 +10,13 @@ from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
-from midwatch.forges import forgejo_answers as answers
 from midwatch.forges.answered import read
-from midwatch.forges.forgejo_extras import adorn
-from midwatch.forges.forgejo_remarks import Remarks
+from midwatch.forges.credentials import Credential
+from midwatch.forges.forgejo import answers
+from midwatch.forges.forgejo.extras import adorn
+from midwatch.forges.forgejo.remarks import Remarks
 from midwatch.forges.http import Http, Refused, Reply
-from midwatch.forges.once import Unsure
+from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.workspace.names import shown
 
@@ -25,7 +27,6 @@ _LOOKS = 6
 """Times that a merge is asked for while the forge finds out whether it can; the pauses double from half a second."""
 _DRAFT = re.compile(r"\s*(?:wip:|\[wip\])\s*", re.IGNORECASE)
 _STYLES = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only")
-_CONFLICT = re.compile(r"CONFLICT \([^)]*\): .*? in ([^\n\\]+)")
 
 
 def headers(token: str) -> Mapping[str, str]:
@@ -38,18 +39,24 @@ def repository_path(slug: str) -> str:
     return f"/repos/{quote(slug)}"
 
 
+def api_of(web: str) -> str:
+    """The API's address of the Forgejo or Gitea with that web address."""
+    return f"{web.rstrip('/')}/api/v1"
+
+
 class Forgejo:
-    """As the contract of a site. Made for one connection."""
+    """One connection to Forgejo or Gitea. Holds no connection open."""
 
     kind = "forgejo"
     git_user = "oauth2"
 
-    def __init__(self, http: Http, web: str) -> None:
-        """`http` asks below `…/api/v1` and sends `headers`; `web` is where people see it."""
-        self.name = http.name
+    def __init__(
+        self, name: str, credential: Credential, web: str, api: str = "", pause: Pause = asyncio.sleep
+    ) -> None:
+        self.name = name
         self.web = web.rstrip("/")
-        self.http = http
-        self._remarks = Remarks(http)
+        self.http = Http(name, api or api_of(web), credential, headers, pause)
+        self._remarks = Remarks(self.http)
 
     async def place(self, slug: str) -> Place:
         """As the contract. A renamed repository sends on from its old name, with the method that it was asked by."""
@@ -76,9 +83,8 @@ class Forgejo:
 
     async def contains(self, slug: str, new: str, old: str) -> bool:
         """As the contract."""
-        path = f"{repository_path(slug)}/compare/{quote(new)}...{quote(old)}"
-        reply = await self.http.request("GET", path, slug=slug, taken=(404,))
-        return reply.status != 404 and read(answers.Comparison, reply.data, self.name).total_commits == 0
+        found = await self._compared(slug, new, old)
+        return found is not None and found.total_commits == 0
 
     async def find(self, slug: str, branch: str) -> Seen | None:
         """As the contract. The forge cannot be asked by branch, so that its open ones are gone through, and of the
@@ -161,33 +167,49 @@ class Forgejo:
                 if found is None or found.standing != "merged":
                     raise
                 return
-            if reply.status < 300:
-                return
-            found = await self._pull(slug, seen.number)
-            if found is not None and found.standing == "merged":
+            found = None if reply.status < 300 else await self._pull(slug, seen.number)
+            if reply.status < 300 or (found is not None and found.standing == "merged"):
                 return
             if reply.status != 405 or "try again later" not in str(reply.data) or round_ == _LOOKS - 1:
-                raise self._not_merged(seen, reply)
+                raise await self._not_merged(slug, seen, reply, found)
             await self.http.pause(0.5 * 2**round_)
 
-    def _not_merged(self, seen: Seen, reply: Reply) -> InputError:
-        number = seen.number
-        if reply.status == 409:
-            files = sorted({name.strip() for name in _CONFLICT.findall(str(reply.data))})
-            if "head out of date" in str(reply.data).lower() or "does not match" in str(reply.data).lower():
-                return Refused(
-                    f"pull request {number} got new commits just now", "look at them, then merge again", reply
-                )
-            names = f" in: {', '.join(shown(name) for name in files)}" if files else ""
+    async def _not_merged(
+        self, slug: str, seen: Seen, reply: Reply, now: answers.PullRequest | None
+    ) -> InputError:  # fmt: skip
+        if now is not None and now.head.sha != seen.commit:
             return Refused(
-                f"pull request {number} conflicts with {shown(seen.base)}{names}",
-                f"bring {shown(seen.base)} into its branch and settle the conflict, then merge again", reply,
+                f"pull request {seen.number} has got new commits while it was to be merged",
+                "look at them, then merge again", reply,
             )  # fmt: skip
+        names = await self._on_both_sides(slug, seen) if now is not None and not now.mergeable else []
+        if reply.status == 409 or names:
+            where = f" in: {', '.join(shown(name) for name in names)}" if names else ""
+            return Refused(
+                f"pull request {seen.number} conflicts with {shown(seen.base)}{where}",
+                f"merge {shown(seen.base)} into its branch and settle the conflict, or ask for it with a message",
+                reply,
+            )
         said = reply.data.get("message") if isinstance(reply.data, dict) else ""
         return Refused(
-            f"the forge {self.name} does not merge pull request {number}: {shown(str(said or reply.status))[:300]}",
-            "see there what it waits for, such as a conflict, reviews or checks, then merge again", reply,
+            f"the forge {self.name} does not merge pull request {seen.number}: {shown(str(said or reply.status))[:300]}",
+            "see there what it waits for, such as reviews or checks, then merge again", reply,
         )  # fmt: skip
+
+    async def _on_both_sides(self, slug: str, seen: Seen) -> list[str]:
+        """The files that both the pull request and its base have changed: the conflict is in them. The API does not say
+        more."""
+        path = f"{repository_path(slug)}/pulls/{seen.number}/files"
+        ours = read(list[answers.Changed], await self.http.pages(path, slug=slug, params=PAGE), self.name)
+        theirs = await self._compared(slug, seen.commit, seen.base)
+        changed = {file.filename for file in theirs.files or ()} if theirs else set()
+        return sorted({file.filename for file in ours} & changed)
+
+    async def _compared(self, slug: str, old: str, new: str) -> answers.Comparison | None:
+        """What `new` has that `old` has not, since they parted; None where one of them is not there."""
+        path = f"{repository_path(slug)}/compare/{quote(old)}...{quote(new)}"
+        reply = await self.http.request("GET", path, slug=slug, taken=(404,))
+        return None if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
 
     async def me(self, slug: str) -> str:
         """As the contract."""

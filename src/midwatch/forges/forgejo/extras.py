@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from midwatch.domain.forge import Extras
-from midwatch.forges import forgejo_answers as answers
 from midwatch.forges.answered import read
+from midwatch.forges.forgejo import answers
 from midwatch.forges.http import Http, Refused
 from midwatch.workspace.names import shown
 

@@ -8,10 +8,9 @@ from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Judgement, Reaction, Remark, Status
-from midwatch.forges import gitlab_answers as answers
-from midwatch.forges import gitlab_words as words
 from midwatch.forges import lines
 from midwatch.forges.answered import read
+from midwatch.forges.gitlab import answers, words
 from midwatch.forges.http import Http, Refused
 from midwatch.forges.once import once
 from midwatch.workspace.names import shown

@@ -1,4 +1,4 @@
-"""GitLab, its own or one that somebody runs: projects, branches, merge requests, access.
+"""GitLab, as `forges/site.py` says: projects, branches, merge requests, access.
 
 Issues and merge requests are numbered apart there, so `#3` and `!3` are two things. In the contract's calls an issue
 has its number below zero: -3 is `#3`.
@@ -6,20 +6,23 @@ has its number below zero: -3 is `#3`.
 
 from __future__ import annotations
 
+import asyncio
 import fnmatch
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
-from midwatch.forges import gitlab_answers as answers
-from midwatch.forges import gitlab_words as words
 from midwatch.forges.answered import read
-from midwatch.forges.gitlab_notes import Notes
+from midwatch.forges.credentials import Credential
+from midwatch.forges.gitlab import answers, words
+from midwatch.forges.gitlab.notes import Notes
 from midwatch.forges.http import Http, Refused, Reply
-from midwatch.forges.once import Unsure
+from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.workspace.names import shown
+
+WEB = "https://gitlab.com"
 
 _LOOKS = 6
 """Times that we look whether GitLab has found out if it can merge; the pauses double from half a second."""
@@ -37,19 +40,24 @@ def project_path(slug: str) -> str:
     return f"/projects/{quote(slug, safe='')}"
 
 
+def api_of(web: str) -> str:
+    """The API's address of the GitLab with that web address, which may be below a path of its host."""
+    return f"{web.rstrip('/')}/api/v4"
+
+
 class GitLab:
-    """As the contract of a site. Made for one connection."""
+    """One connection to GitLab. Holds no connection open."""
 
     kind = "gitlab"
     git_user = "oauth2"
 
-    def __init__(self, http: Http, web: str) -> None:
-        """`http` asks below `…/api/v4` and sends `headers`; `web` is where people see it, with the path that it may be
-        served below."""
-        self.name = http.name
+    def __init__(
+        self, name: str, credential: Credential, web: str = WEB, api: str = "", pause: Pause = asyncio.sleep
+    ) -> None:
+        self.name = name
         self.web = web.rstrip("/")
-        self.http = http
-        self._notes = Notes(http, self.web)
+        self.http = Http(name, api or api_of(web), credential, headers, pause)
+        self._notes = Notes(self.http, self.web)
 
     async def place(self, slug: str) -> Place:
         """As the contract. A renamed project answers under its old name too, and takes no changes there."""
@@ -75,11 +83,8 @@ class GitLab:
 
     async def contains(self, slug: str, new: str, old: str) -> bool:
         """As the contract."""
-        params = {"from": new, "to": old}
-        reply = await self.http.request(
-            "GET", f"{project_path(slug)}/repository/compare", slug=slug, params=params, taken=(404,)
-        )
-        return reply.status != 404 and not read(answers.Comparison, reply.data, self.name).commits
+        found = await self._compared(slug, new, old)
+        return found is not None and not found.commits
 
     async def find(self, slug: str, branch: str) -> Seen | None:
         """As the contract."""
@@ -184,9 +189,9 @@ class GitLab:
         if reply.status >= 300:
             found = await self._request(slug, seen.number)
             if found is None or found.standing != "merged":
-                raise self._not_merged(seen, reply, found)
+                raise await self._not_merged(slug, seen, reply, found)
 
-    def _not_merged(self, seen: Seen, reply: Reply, now: answers.MergeRequest | None) -> InputError:
+    async def _not_merged(self, slug: str, seen: Seen, reply: Reply, now: answers.MergeRequest | None) -> InputError:
         number, state = seen.number, "" if now is None else now.detailed_merge_status or now.merge_status
         if reply.status == 401:
             return Refused(
@@ -196,15 +201,33 @@ class GitLab:
         if reply.status == 409:
             return Refused(f"pull request {number} got new commits just now", "look at them, then merge again", reply)
         if state in _CONFLICT or (now is not None and now.has_conflicts):
+            names = ", ".join(shown(name) for name in await self._on_both_sides(slug, seen))
             return Refused(
-                f"pull request {number} conflicts with {shown(seen.base)}",
-                f"bring {shown(seen.base)} into its branch and settle the conflict, then merge again", reply,
-            )  # fmt: skip
+                f"pull request {number} conflicts with {shown(seen.base)}" + (f" in: {names}" if names else ""),
+                f"merge {shown(seen.base)} into its branch and settle the conflict, or ask for it with a message",
+                reply,
+            )
         reason = shown(state.replace("_", " ")) or f"status {reply.status}"
         return Refused(
             f"the forge {self.name} does not merge pull request {number} yet: {reason}",
             "see there what it waits for, such as a draft, approvals or pipelines, then merge again", reply,
         )  # fmt: skip
+
+    async def _on_both_sides(self, slug: str, seen: Seen) -> list[str]:
+        """The files that both the merge request and its target have changed: the conflict is in them. GitLab's API does
+        not say more."""
+        ours = await self._compared(slug, seen.base, seen.commit)
+        theirs = await self._compared(slug, seen.commit, seen.base)
+        if ours is None or theirs is None:
+            return []
+        return sorted({file.new_path for file in ours.diffs} & {file.new_path for file in theirs.diffs})
+
+    async def _compared(self, slug: str, old: str, new: str) -> answers.Comparison | None:
+        """What `new` has that `old` has not, since they parted; None where one of them is not there."""
+        reply = await self.http.request(
+            "GET", f"{project_path(slug)}/repository/compare", slug=slug, params={"from": old, "to": new}, taken=(404,)
+        )
+        return None if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
 
     async def me(self, slug: str) -> str:
         """As the contract."""
