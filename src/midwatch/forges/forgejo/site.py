@@ -192,7 +192,8 @@ class Forgejo:
             )
         said = reply.data.get("message") if isinstance(reply.data, dict) else ""
         return Refused(
-            f"the forge {self.name} does not merge pull request {seen.number}: {shown(str(said or reply.status))[:300]}",
+            f"the forge {self.name} does not merge pull request {seen.number}: "
+            f"{shown(str(said or reply.status))[:300]}",
             "see there what it waits for, such as reviews or checks, then merge again", reply,
         )  # fmt: skip
 

@@ -39,6 +39,10 @@ class Declarations:
             self.schemas[name] = _Reader(self, self.places[name]).declaration()
         return self.schemas[name]
 
+    def call(self, start: int) -> tuple[dict[str, Schema], Schema]:
+        """What a function declared at that place takes, by name, and what the answer that it promises holds."""
+        return _Reader(self, start).call()
+
 
 class _Reader:
     """Reads one declaration."""
@@ -74,7 +78,7 @@ class _Reader:
             while self._take(","):
                 parts.append(self._single())
         parts.append(self._single())
-        return _joined([part for part in parts if part])
+        return self._joined(parts)
 
     def _union(self) -> Schema:
         self._take("|")
@@ -91,7 +95,36 @@ class _Reader:
         parts = [self._single()]
         while self._take("&"):
             parts.append(self._single())
-        return _joined([part for part in parts if part])
+        return self._joined(parts)
+
+    def call(self) -> tuple[dict[str, Schema], Schema]:
+        """`(name: TYPE, …) => Promise<HttpResponse<TYPE, …>>`"""
+        self._advance()
+        asked: dict[str, Schema] = {}
+        while not self._take(")"):
+            name = self._advance()
+            self._take("?")
+            self._take(":")
+            asked[name] = self._union()
+            self._take(",")
+        while self._advance() != "HttpResponse":
+            pass
+        self._advance()
+        return asked, self._union()
+
+    def _joined(self, parts: list[Schema]) -> Schema:
+        """All at once: the fields of objects side by side. `Record`, which only says that more may come, is none."""
+        known = [self._whole(part) for part in parts if part]
+        if len(known) < 2:
+            return next((part for part in parts if part), {})
+        properties = {name: shape for part in known for name, shape in part.get("properties", {}).items()}
+        required = {name: None for part in known for name in part.get("required", [])}
+        return _fields(properties, list(required))
+
+    def _whole(self, shape: Schema) -> Schema:
+        while "$ref" in shape:
+            shape = self._all.schemas[shape["$ref"].rpartition("/")[2]]
+        return shape
 
     def _single(self) -> Schema:
         found = self._atom()
@@ -138,12 +171,10 @@ class _Reader:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def _chosen(self, whole: Schema, names: set[str], *, kept: bool) -> Schema:
-        while "$ref" in whole:
-            whole = self._all.schemas[whole["$ref"].rpartition("/")[2]]
+        whole = self._whole(whole)
         wanted = {name for name in whole.get("properties", {}) if (name in names) == kept}
         properties = {name: value for name, value in whole.get("properties", {}).items() if name in wanted}
-        required = [name for name in whole.get("required", []) if name in wanted]
-        return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+        return _fields(properties, [name for name in whole.get("required", []) if name in wanted])
 
     def _object(self) -> Schema:
         properties: Schema = {}
@@ -161,9 +192,16 @@ class _Reader:
                 properties[name] = self._union()
                 if not optional:
                     required.append(name)
-            self._take(";") or self._take(",")
-        return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+            if not self._take(";"):
+                self._take(",")
+        return _fields(properties, required)
 
 
-def _joined(parts: list[Schema]) -> Schema:
-    return parts[0] if len(parts) == 1 else {"allOf": parts} if parts else {}
+def _fields(properties: Schema, required: list[str]) -> Schema:
+    """An object with these fields and no others: one that is not in the document is a fault of ours."""
+    shape = (
+        {"type": "object", "properties": properties, "additionalProperties": False}
+        if properties
+        else {"type": "object"}
+    )
+    return shape | ({"required": required} if required else {})
