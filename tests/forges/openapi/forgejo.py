@@ -1,10 +1,10 @@
-"""Takes the operations that we use out of the API document that Forgejo and Gitea have in common, with the shapes that they
-need. The document itself is in no registry, but clients that are made from it are, and say all of it in their types:
+"""Takes the operations that we use out of the API document that Forgejo and Gitea have in common, with their shapes. The
+document itself is in no registry, but clients that are made from it are, and say all of it in their types:
 
     npm pack gitea-js && tar xzf gitea-js-*.tgz
     python -m tests.forges.openapi.forgejo package/dist/index.d.ts > tests/forges/openapi/forgejo.json
 
-The licence of that client, and of Gitea, is MIT: in forgejo.LICENSE. What Forgejo has in addition is named in `_FORGEJO`.
+The licence of that client, and of Gitea, is MIT: in forgejo.LICENSE. What Forgejo has in addition is in `_FORGEJO`.
 """
 
 from __future__ import annotations

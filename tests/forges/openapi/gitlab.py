@@ -1,5 +1,5 @@
-"""Says what we use of GitLab's API. GitLab's own document is in no registry, so that the shapes of answers are those that a
-widely used client has written down from it, and the calls are listed here by hand from https://docs.gitlab.com/api/:
+"""Says what we use of GitLab's API. GitLab's own document is in no registry, so that the shapes of answers are those
+that a widely used client has, and the calls are listed here by hand from https://docs.gitlab.com/api/:
 
     npm pack @gitbeaker/core && tar xzf gitbeaker-core-*.tgz
     python -m tests.forges.openapi.gitlab package/dist/index.d.ts > tests/forges/openapi/gitlab.json
@@ -61,8 +61,8 @@ USED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     ("get", _ISSUE, "IssueSchema", ()),
 )  # fmt: skip
-"""Method, path, the answer, and what may be asked: `!` must be said, `#` is a number, `?` yes or no, `[` a list of numbers,
-`{` the place of a remark."""
+"""Method, path, the answer, and what may be asked: `!` must be said, `#` is a number, `?` yes or no, `[` a list of
+numbers, `{` the place of a remark."""
 
 
 def main(source: str) -> None:
