@@ -1,4 +1,4 @@
-"""The webhooks that a fake GitLab sends, in the shape that its documents give (issue, merge request and note events)."""
+"""The webhooks that a fake GitLab sends, in the shape of its documents: issue, merge request and note events."""
 
 from __future__ import annotations
 

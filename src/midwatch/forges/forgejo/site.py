@@ -259,10 +259,18 @@ class Forgejo:
     async def access(self, slug: str, login: str) -> Access:
         """As the contract. Raises InputError when the token's user is no administrator of the repository: these forges
         tell nobody else."""
+        if not login:
+            return "none"
         path = f"{repository_path(slug)}/collaborators/{quote(login, safe='')}/permission"
-        reply = await self.http.request("GET", path, slug=slug, taken=(404,))
+        reply = await self.http.request("GET", path, slug=slug, taken=(403, 404))
         if reply.status == 404:
             return "none"
+        if reply.status == 403:
+            raise Refused(
+                f"the forge {self.name} does not tell us what {shown(login)} may do in {shown(slug)} (403)",
+                "make the token's user an administrator of the repository, or link that login with a user of this server",
+                reply,
+            )
         level = read(answers.Permission, reply.data, self.name).permission
         if level in ("admin", "owner"):
             return "admin"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -20,6 +21,8 @@ _EMOJI: Mapping[Reaction, str] = {
 }  # fmt: skip
 _STATES = {"pending": "pending", "success": "success", "failure": "failed", "neutral": "success"}
 """GitLab has no neutral one, and any other than success would hold up a merge."""
+_PLACE = re.compile(r"\s*<!-- midwatch:[^\n]*/\d+ -->\s*\Z")
+"""At the end of a remark beside a line: by which it is written once."""
 _LONGEST_SUMMARY = 255
 """Characters."""
 
@@ -173,7 +176,10 @@ class Notes:
         url = f"{self._web}/{slug}/-/{kind}/{abs(number)}#note_{note.id}"
         place = note.position
         path, line = (place.new_path or "", place.new_line or 0) if place is not None else ("", 0)
-        return Remark(str(note.id), note.author.username, words.as_written(note.body), note.created_at, url, path, line)
+        body = words.as_written(note.body)
+        if path:
+            body = _PLACE.sub("", body)
+        return Remark(str(note.id), note.author.username, body, note.created_at, url, path, line)
 
 
 def _thread(slug: str, number: int) -> str:

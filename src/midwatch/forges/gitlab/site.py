@@ -276,7 +276,7 @@ class GitLab:
 
     async def access(self, slug: str, login: str) -> Access:
         """As the contract. Of somebody who is no member of a project that all can see: read."""
-        person = await self._person(slug, login)
+        person = await self._person(slug, login) if login else None
         if person is None or person.state != "active":
             return "none"
         path = f"{project_path(slug)}/members/all/{person.id}"
