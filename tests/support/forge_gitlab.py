@@ -382,7 +382,7 @@ def _discuss(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) 
 
 
 def sides(text: str) -> dict[int, int]:
-    """New line to old line, 0 for an added one; worked out anew here, so that the client's own way is put to the test."""
+    """New line to old line, 0 for an added one; worked out anew here, so that the client's way is put to the test."""
     found, old, new = {}, 0, 0
     for line in text.splitlines():
         if line.startswith("@@"):

@@ -1,5 +1,5 @@
-"""Takes the operations that we use out of the API document that Forgejo and Gitea have in common, with their shapes. The
-document itself is in no registry, but clients that are made from it are, and say all of it in their types:
+"""Takes the operations that we use out of the API document that Forgejo and Gitea have in common, with their shapes.
+The document itself is in no registry, but clients that are made from it are, and say all of it in their types:
 
     npm pack gitea-js && tar xzf gitea-js-*.tgz
     python -m tests.forges.openapi.forgejo package/dist/index.d.ts > tests/forges/openapi/forgejo.json
@@ -28,7 +28,10 @@ USED = (
 _CREATED = ("issueCreateComment", "issueCreateLabel", "repoCreatePullRequest", "repoCreatePullReviewRequests",
             "repoCreateStatus", "repoEditPullRequest")  # fmt: skip
 """What is answered with 201; everything else with 200."""
+_EITHER = ("issuePostCommentReaction", "issuePostIssueReaction")
+"""And these: with 200 for what was there already."""
 _FORGEJO = {"Compare": {"files": {"type": "array", "items": {"$ref": "#/components/schemas/CommitAffectedFiles"}}}}
+REFUSED = {"description": "", "content": {"application/json": {"schema": {"type": "object"}}}}
 _CALL = r"@request (\w+):(\S+)\s(?:(?!@request).)*?\b{}: "
 
 
@@ -60,7 +63,10 @@ def _operation(name: str, path: str, call: tuple[dict[str, Any], dict[str, Any]]
         for key, shape in asked.get("query", {}).get("properties", {}).items()
     ]
     content = {"description": "", "content": {"application/json": {"schema": answer}}}
-    found: dict[str, Any] = {"parameters": parameters, "responses": {"201" if name in _CREATED else "200": content}}
+    codes = {"201": content} if name in _CREATED else {"200": content}
+    if name in _EITHER:
+        codes = {"200": content, "201": content}
+    found: dict[str, Any] = {"parameters": parameters, "responses": {**codes, "4XX": REFUSED}}
     if "body" in asked:
         found["requestBody"] = {"required": True, "content": {"application/json": {"schema": asked["body"]}}}
     return found

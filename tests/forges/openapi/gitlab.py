@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.forges.openapi.declarations import Declarations
+from tests.forges.openapi.forgejo import REFUSED
 
 _PROJECT = "/projects/{id}"
 _REQUEST = f"{_PROJECT}/merge_requests/{{iid}}"
@@ -95,7 +96,9 @@ def _operation(method: str, path: str, answer: dict[str, Any], asked: tuple[str,
     parameters = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
     code = "201" if method == "post" else "200"
     found: dict[str, Any] = {
-        "responses": {code: {"description": "", "content": {"application/json": {"schema": answer}}}},
+        "responses": {
+            code: {"description": "", "content": {"application/json": {"schema": answer}}}, "4XX": REFUSED,
+        },
     }  # fmt: skip
     fields = {name.rstrip("!#?[{"): _field(name) for name in asked}
     if method == "get":

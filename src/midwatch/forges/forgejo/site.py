@@ -268,7 +268,7 @@ class Forgejo:
         if reply.status == 403:
             raise Refused(
                 f"the forge {self.name} does not tell us what {shown(login)} may do in {shown(slug)} (403)",
-                "make the token's user an administrator of the repository, or link that login with a user of this server",
+                "make the token's user an administrator of the repository, or link the login with a user of this server",
                 reply,
             )
         level = read(answers.Permission, reply.data, self.name).permission
