@@ -204,7 +204,8 @@ def _pulls(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
         thread for thread in hosted.threads.values()
         if thread.head and wanted in ("all", "open" if thread.state == "open" else "closed")
     ]  # fmt: skip
-    return _paged(asked, [pull(server, hosted, t) for t in sorted(found, key=lambda t: t.updated, reverse=True)])
+    newest, tips = sorted(found, key=lambda t: t.updated, reverse=True), hosted.branches()
+    return _paged(asked, [pull(server, hosted, t, tips) for t in newest])
 
 
 def _open(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
@@ -30,11 +31,14 @@ def label(hosted: Hosted, name: str) -> dict[str, Any]:
     return {"id": crc32(f"{hosted.number} {name}".encode()), "name": name, "color": "5c6f82"}
 
 
-def pull(server: ForgeServer, hosted: Hosted, thread: Thread) -> dict[str, Any]:
-    """A pull request."""
+def pull(
+    server: ForgeServer, hosted: Hosted, thread: Thread, branches: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """A pull request. In a list, which gives the branches, whether it can be merged is not worked out."""
     here = repository(server, hosted)
-    gone = not hosted.tip(thread.head)
-    mergeable = thread.state == "open" and not thread.draft and not hosted.conflicts(thread)
+    mergeable = thread.state == "open" and not thread.draft and (branches is not None or not hosted.conflicts(thread))
+    tips = hosted.branches() if branches is None else branches
+    gone, base = thread.head not in tips, tips.get(thread.base, thread.base_commit)
     found: dict[str, Any] = {
         "id": 10_000 + thread.number, "number": thread.number, "title": thread.title, "body": thread.body,
         "state": "open" if thread.state == "open" else "closed", "merged": thread.state == "merged",
@@ -48,7 +52,7 @@ def pull(server: ForgeServer, hosted: Hosted, thread: Thread) -> dict[str, Any]:
             "sha": thread.head_commit, "repo_id": hosted.number, "repo": here,
         },
         "base": {
-            "label": thread.base, "ref": thread.base, "sha": hosted.tip(thread.base), "repo_id": hosted.number,
+            "label": thread.base, "ref": thread.base, "sha": base, "repo_id": hosted.number,
             "repo": here,
         },
     }  # fmt: skip

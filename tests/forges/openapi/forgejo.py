@@ -62,7 +62,7 @@ def _operation(name: str, path: str, call: tuple[dict[str, Any], dict[str, Any]]
         {"name": key, "in": "query", "required": False, "schema": shape}
         for key, shape in asked.get("query", {}).get("properties", {}).items()
     ]
-    content = {"description": "", "content": {"application/json": {"schema": answer}}}
+    content = {"description": ""} | ({"content": {"application/json": {"schema": answer}}} if answer else {})
     codes = {"201": content} if name in _CREATED else {"200": content}
     if name in _EITHER:
         codes = {"200": content, "201": content}

@@ -76,9 +76,8 @@ class Forgejo:
         """Whether branches of this name are protected before there is one. Where we may not ask, no: the forge then
         refuses the push."""
         path = f"{repository_path(slug)}/branch_protections"
-        rules = read(
-            list[answers.Protection], await self.http.pages(path, slug=slug, params=PAGE, taken=(403, 404)), self.name
-        )
+        reply = await self.http.request("GET", path, slug=slug, taken=(403, 404))
+        rules = read(list[answers.Protection], reply.data, self.name) if reply.status < 300 else []
         return any(fnmatch.fnmatchcase(name, rule.rule_name or rule.branch_name) for rule in rules)
 
     async def contains(self, slug: str, new: str, old: str) -> bool:
@@ -268,7 +267,7 @@ class Forgejo:
         if reply.status == 403:
             raise Refused(
                 f"the forge {self.name} does not tell us what {shown(login)} may do in {shown(slug)} (403)",
-                "make the token's user an administrator of the repository, or link the login with a user of this server",
+                "make the user of the token an administrator of the repository, or link the login with a user here",
                 reply,
             )
         level = read(answers.Permission, reply.data, self.name).permission
