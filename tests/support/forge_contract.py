@@ -68,12 +68,12 @@ class Contract:
             return
         request = _Request(asked, asked.path.removeprefix(self._prefix))
         try:
-            self._api.validate_request(request)  # type: ignore[arg-type]  # by its shape
+            self._api.validate_request(request)
         except OpenAPIError as error:
             yield f"{about}: the request: {_words(error)}"
         yield from (f"{about}: the request has {name!r}, which nobody reads" for name in self._unknown(entry, asked))
         try:
-            self._api.validate_response(request, _Response(answer))  # type: ignore[arg-type]
+            self._api.validate_response(request, _Response(answer))
         except OpenAPIError as error:
             yield f"{about}: the answer: {_words(error)}"
 

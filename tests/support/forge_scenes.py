@@ -4,7 +4,7 @@ A forge on the network joins by an entry in `NETWORK`."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,8 +36,13 @@ BRANCH = "midwatch/fix-task1"
 SLUG = "ann/shelf"
 
 
+WAITED: list[float] = []
+"""The pauses that were asked for, in seconds."""
+
+
 async def no_pause(seconds: float) -> None:
-    """Waits for nothing."""
+    """Waits for nothing, and notes it."""
+    WAITED.append(seconds)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,14 @@ class Kind:
     """By its web address."""
     closes_with_its_branch: bool
     """Whether a pull request is closed when its branch is deleted."""
+    creates: str
+    """Pattern of the paths that make a pull request."""
+    remarks: str
+    """Pattern of the paths that make a remark."""
+    merges: tuple[str, str]
+    """Method, and pattern of the paths that merge."""
+    api: str
+    """Pattern of all paths of the API."""
     bot: str = "midwatch-bot"
     level: str = "write"
     """What it may do in its repository: Forgejo tells administrators alone what others may do."""
@@ -69,21 +82,35 @@ def _forgejo(web: str, credential: Credential) -> Site:
 
 
 NETWORK: dict[str, Kind] = {
-    "github": Kind(GitHubDialect, _github, closes_with_its_branch=True),
-    "gitlab": Kind(
-        GitLabDialect, _gitlab, closes_with_its_branch=False, number=lambda where, issue: -iid(where, issue)
+    "github": Kind(
+        GitHubDialect, _github, closes_with_its_branch=True, creates=r"/pulls$", remarks=r"/issues/\d+/comments$",
+        merges=("PUT", r"/merge$"), api=r"^/api/v3/",
     ),
-    "forgejo": Kind(ForgejoDialect, _forgejo, closes_with_its_branch=True, level="admin"),
-}
+    "gitlab": Kind(
+        GitLabDialect, _gitlab, closes_with_its_branch=False, creates=r"/merge_requests$", remarks=r"/\d+/notes$",
+        merges=("PUT", r"/merge$"), api=r"^/api/v4/", number=lambda where, issue: -iid(where, issue),
+    ),
+    "forgejo": Kind(
+        ForgejoDialect, _forgejo, closes_with_its_branch=True, creates=r"/pulls$", remarks=r"/issues/\d+/comments$",
+        merges=("POST", r"/merge$"), api=r"^/api/v1/", level="admin",
+    ),
+}  # fmt: skip
 
 
 class World(Protocol):
     """Where a forge keeps its repositories, and what other people do there."""
 
-    forge: Forge
-    where: str
-    """The repository."""
-    closes_with_its_branch: bool
+    @property
+    def forge(self) -> Forge:
+        """What is tried."""
+
+    @property
+    def where(self) -> str:
+        """The repository."""
+
+    @property
+    def closes_with_its_branch(self) -> bool:
+        """Whether a pull request is closed when its branch is deleted."""
 
     def pushes(self, branch: str) -> None:
         """Somebody else pushes a commit to a branch."""
@@ -264,6 +291,3 @@ async def scene_in(world: World, folder: Path) -> Scene:
         tree = await repository.git.run("mktree", stdin=b"100644 blob " + blob + b"\ta.txt\n")
         commits.append(await repository.commit(tree.decode().strip(), base.commit, "Fix it\n", WHEN))
     return Scene(world, repository, base.commit, (commits[0], commits[1]))
-
-
-Opened = Callable[[str], Awaitable[Scene]]

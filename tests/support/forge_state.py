@@ -190,9 +190,8 @@ class Forge:
         folder.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(folder)], check=True, capture_output=True)
         hosted = Hosted(slug, folder, self.next_id(), access=dict(access))
-        hosted.git("config", "http.receivepack", "true")
-        hosted.git("config", "uploadpack.allowAnySHA1InWant", "true")
-        hosted.git("config", "uploadpack.allowFilter", "true")
+        with (folder / "config").open("a") as config:
+            config.write("[http]\nreceivepack = true\n[uploadpack]\nallowAnySHA1InWant = true\nallowFilter = true\n")
         hook = folder / "hooks" / "update"
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(_HOOK)

@@ -110,15 +110,13 @@ class Forgejo:
         body = {
             "head": seen.branch, "base": seen.base, "title": _title(seen.title, draft=seen.draft), "body": seen.body,
         }  # fmt: skip
-        reply = await self.http.request("POST", f"{repository_path(slug)}/pulls", slug=slug, json=body, taken=(409,))
-        if reply.status == 409:  # somebody was quicker, or the forge took our first request after all
-            found = await self.find(slug, seen.branch)
+        try:
+            reply = await self.http.request("POST", f"{repository_path(slug)}/pulls", slug=slug, json=body)
+        except Refused as error:
+            found = await self.find(slug, seen.branch) if error.status == 409 else None
             if found is None or found.state != "open":
-                raise Refused(
-                    f"the forge {self.name} has a pull request of {shown(seen.branch)} that it does not show us (409)",
-                    "look at the repository's pull requests there, then `midwatch resume`", reply,
-                )  # fmt: skip
-            return found
+                raise
+            return found  # somebody was quicker, or the forge took our first request after all
         return _seen(read(answers.PullRequest, reply.data, self.name))
 
     async def edit(self, slug: str, seen: Seen, edit: Edit) -> Seen:

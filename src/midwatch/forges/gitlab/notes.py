@@ -12,6 +12,7 @@ from midwatch.domain.forge import Judgement, Reaction, Remark, Status
 from midwatch.forges import lines
 from midwatch.forges.answered import read
 from midwatch.forges.gitlab import answers, words
+from midwatch.forges.gitlab.asking import ask, project_path
 from midwatch.forges.http import Http, Refused
 from midwatch.forges.once import once
 from midwatch.workspace.names import shown
@@ -54,37 +55,39 @@ class Notes:
         return [self._remark(slug, number, note) for note in await self._all(slug, number)]
 
     async def _all(self, slug: str, number: int) -> Sequence[answers.Note]:
-        params, path = {"sort": "asc", "order_by": "created_at"}, f"{_thread(slug, number)}/notes"
-        found = await self._http.request("GET", _thread(slug, number), slug=slug, taken=(404,))
+        params, path = {"sort": "asc", "order_by": "created_at"}, f"{_thread(number)}/notes"
+        found = await ask(self._http, "GET", slug, _thread(number), taken=(404,))
         if found.status == 404:
             what = "issue" if number < 0 else "pull request"
             raise Refused(f"there is no {what} {abs(number)} in {shown(slug)}", "look at its number there", found)
-        entries = await self._http.pages(path, slug=slug, params=params)
+        entries = await self._http.pages(project_path(slug) + path, slug=slug, params=params)
         return [note for note in read(list[answers.Note], entries, self._http.name) if not note.system]
 
     async def write(self, slug: str, number: int, body: str) -> Remark:
         """Write a note."""
-        path = f"{_thread(slug, number)}/notes"
-        reply = await self._http.request("POST", path, slug=slug, json={"body": words.plain(body)})
+        path = f"{_thread(number)}/notes"
+        reply = await ask(self._http, "POST", slug, path, json={"body": words.plain(body)})
         return self._remark(slug, number, read(answers.Note, reply.data, self._http.name))
 
     async def rewrite(self, slug: str, number: int, remark: Remark, body: str) -> Remark:
         """Give a note another body."""
-        path = f"{_thread(slug, number)}/notes/{_id(remark.id)}"
-        reply = await self._http.request("PUT", path, slug=slug, json={"body": words.plain(body)})
+        path = f"{_thread(number)}/notes/{_id(remark.id)}"
+        reply = await ask(self._http, "PUT", slug, path, json={"body": words.plain(body)})
         return self._remark(slug, number, read(answers.Note, reply.data, self._http.name))
 
     async def award(self, slug: str, number: int, remark: str, reaction: Reaction) -> None:
         """A reaction of ours, once."""
-        below = f"{_thread(slug, number)}/notes/{_id(remark)}" if remark else _thread(slug, number)
+        below = f"{_thread(number)}/notes/{_id(remark)}" if remark else _thread(number)
         path, name, me = f"{below}/award_emoji", _EMOJI[reaction], await self.me(slug)
 
         async def look() -> bool | None:
-            awards = read(list[answers.Award], await self._http.pages(path, slug=slug), self._http.name)
+            awards = read(
+                list[answers.Award], await self._http.pages(project_path(slug) + path, slug=slug), self._http.name
+            )
             return any(award.user.id == me.id and award.name == name for award in awards) or None
 
         async def make() -> bool:
-            reply = await self._http.request("POST", path, slug=slug, json={"name": name}, taken=(404,))
+            reply = await ask(self._http, "POST", slug, path, json={"name": name}, taken=(404,))
             if reply.status == 404 and not await look():  # GitLab answers a second one of the same with this
                 raise Refused(
                     f"the forge {self._http.name} takes no reaction there (404)",
@@ -123,20 +126,22 @@ class Notes:
 
         async def make() -> bool:
             asked = {"body": words.plain(body), "position": position}
-            path = f"{_thread(slug, number)}/discussions"
-            reply = await self._http.request("POST", path, slug=slug, json=asked, taken=(400, 422))
+            path = f"{_thread(number)}/discussions"
+            reply = await ask(self._http, "POST", slug, path, json=asked, taken=(400, 422))
             return reply.status < 300
 
         return await once(look, make, self._http.pause)
 
     async def _version(self, slug: str, number: int, commit: str) -> _Version | None:
         """The version of a merge request that has this head; None when GitLab has none of it."""
-        path = f"{_thread(slug, number)}/versions"
-        versions = read(list[answers.Version], await self._http.pages(path, slug=slug), self._http.name)
+        path = f"{_thread(number)}/versions"
+        versions = read(
+            list[answers.Version], await self._http.pages(project_path(slug) + path, slug=slug), self._http.name
+        )
         found = next((version for version in versions if version.head_commit_sha == commit), None)
         if found is None:
             return None
-        reply = await self._http.request("GET", f"{path}/{found.id}", slug=slug)
+        reply = await ask(self._http, "GET", slug, f"{path}/{found.id}")
         changed = read(answers.Version, reply.data, self._http.name).diffs
         commits = {
             "base_sha": found.base_commit_sha, "start_sha": found.start_commit_sha, "head_sha": found.head_commit_sha,
@@ -149,19 +154,18 @@ class Notes:
         wanted = {"state": state, "name": status.name, "description": summary}
         if status.url:
             wanted["target_url"] = status.url
-        project = f"/projects/{quote(slug, safe='')}"
 
         async def look() -> bool | None:
-            path = f"{project}/repository/commits/{quote(commit, safe='')}/statuses"
-            entries = await self._http.pages(path, slug=slug, params={"name": status.name})
+            path = f"/repository/commits/{quote(commit, safe='')}/statuses"
+            entries = await self._http.pages(project_path(slug) + path, slug=slug, params={"name": status.name})
             known = read(list[answers.CommitStatus], entries, self._http.name)
             last = max((one for one in known if one.name == status.name), key=lambda one: one.id, default=None)
             said = None if last is None else (last.status, last.description or "", last.target_url or "")
             return said == (state, summary, status.url) or None
 
         async def make() -> bool:
-            path = f"{project}/statuses/{quote(commit, safe='')}"
-            reply = await self._http.request("POST", path, slug=slug, json=wanted, taken=(400,))
+            path = f"/statuses/{quote(commit, safe='')}"
+            reply = await ask(self._http, "POST", slug, path, json=wanted, taken=(400,))
             if reply.status == 400 and "transition" not in str(reply.data):  # it is in that state, in other words
                 raise Refused(
                     f"the forge {self._http.name} does not take a status of {commit[:12]} (400)",
@@ -182,10 +186,10 @@ class Notes:
         return Remark(str(note.id), note.author.username, body, note.created_at, url, path, line)
 
 
-def _thread(slug: str, number: int) -> str:
-    """What calls about an issue (below zero) or a merge request begin with."""
+def _thread(number: int) -> str:
+    """What comes after the project in calls about an issue (below zero) or a merge request."""
     kind = "issues" if number < 0 else "merge_requests"
-    return f"/projects/{quote(slug, safe='')}/{kind}/{abs(number)}"
+    return f"/{kind}/{abs(number)}"
 
 
 def _id(remark: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
@@ -16,6 +16,7 @@ from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Re
 from midwatch.forges.answered import read
 from midwatch.forges.credentials import Credential
 from midwatch.forges.gitlab import answers, words
+from midwatch.forges.gitlab.asking import ask, headers, project, project_path
 from midwatch.forges.gitlab.notes import Notes
 from midwatch.forges.http import Http, Refused, Reply
 from midwatch.forges.once import Pause, Unsure
@@ -28,16 +29,6 @@ _LOOKS = 6
 """Times that we look whether GitLab has found out if it can merge; the pauses double from half a second."""
 _FINDING_OUT = ("checking", "unchecked", "preparing", "approvals_syncing", "cannot_be_merged_recheck")
 _CONFLICT = ("conflict", "broken_status", "cannot_be_merged")
-
-
-def headers(token: str) -> Mapping[str, str]:
-    """How GitLab takes personal, project and group access tokens."""
-    return {"PRIVATE-TOKEN": token}
-
-
-def project_path(slug: str) -> str:
-    """What the calls about a project begin with."""
-    return f"/projects/{quote(slug, safe='')}"
 
 
 def api_of(web: str) -> str:
@@ -61,14 +52,13 @@ class GitLab:
 
     async def place(self, slug: str) -> Place:
         """As the contract. A renamed project answers under its old name too, and takes no changes there."""
-        found = await self._project(slug)
+        found = await project(self.http, slug)
         slug = found.path_with_namespace
         return Place(slug, found.default_branch or "", found.archived, f"{self.web}/{slug}.git")
 
     async def branch(self, slug: str, name: str) -> Branch:
         """As the contract."""
-        path = f"{project_path(slug)}/repository/branches/{quote(name, safe='')}"
-        reply = await self.http.request("GET", path, slug=slug, taken=(404,))
+        reply = await ask(self.http, "GET", slug, f"/repository/branches/{quote(name, safe='')}", taken=(404,))
         if reply.status != 404:
             found = read(answers.Branch, reply.data, self.name)
             return Branch(found.commit.id, found.protected or found.default)
@@ -88,12 +78,12 @@ class GitLab:
 
     async def find(self, slug: str, branch: str) -> Seen | None:
         """As the contract."""
-        project = await self._project(slug)
+        home = await project(self.http, slug)
         params = {"source_branch": branch, "state": "all", "order_by": "created_at", "sort": "desc"}
         entries = await self.http.pages(f"{project_path(slug)}/merge_requests", slug=slug, params=params)
         found = [
             request for request in read(list[answers.MergeRequest], entries, self.name)
-            if request.source_project_id == project.id and request.source_branch == branch
+            if request.source_project_id == home.id and request.source_branch == branch
         ]  # fmt: skip
         chosen = next((request for request in found if request.standing == "open"), found[0] if found else None)
         return None if chosen is None else await self.read(slug, chosen.iid)  # a list leaves out the base commit
@@ -109,16 +99,13 @@ class GitLab:
             "source_branch": seen.branch, "target_branch": seen.base,
             "title": words.title(seen.title, draft=seen.draft), "description": words.plain(seen.body),
         }  # fmt: skip
-        path = f"{project_path(slug)}/merge_requests"
-        reply = await self.http.request("POST", path, slug=slug, json=body, taken=(409,))
-        if reply.status == 409:  # somebody was quicker, or GitLab took our first request after all
-            found = await self.find(slug, seen.branch)
+        try:
+            reply = await ask(self.http, "POST", slug, "/merge_requests", json=body)
+        except Refused as error:
+            found = await self.find(slug, seen.branch) if error.status == 409 else None
             if found is None or found.state != "open":
-                raise Refused(
-                    f"the forge {self.name} has a merge request of {shown(seen.branch)} that it does not show us (409)",
-                    "look at the project's merge requests there, then `midwatch resume`", reply,
-                )  # fmt: skip
-            return found
+                raise
+            return found  # somebody was quicker, or the forge took our first request after all
         return _seen(read(answers.MergeRequest, reply.data, self.name))
 
     async def edit(self, slug: str, seen: Seen, edit: Edit) -> Seen:
@@ -177,10 +164,10 @@ class GitLab:
         found = await self._mergeable(slug, seen.number)
         if found is not None and found.standing == "merged":
             return
-        path = f"{project_path(slug)}/merge_requests/{seen.number}/merge"
+        path = f"/merge_requests/{seen.number}/merge"
         body = {"sha": seen.commit, "should_remove_source_branch": False}
         try:
-            reply = await self.http.request("PUT", path, slug=slug, json=body, taken=(401, 405, 406, 409, 422))
+            reply = await ask(self.http, "PUT", slug, path, json=body, taken=(401, 405, 406, 409, 422))
         except Unsure:
             found = await self._mergeable(slug, seen.number)
             if found is None or found.standing != "merged":
@@ -224,9 +211,8 @@ class GitLab:
 
     async def _compared(self, slug: str, old: str, new: str) -> answers.Comparison | None:
         """What `new` has that `old` has not, since they parted; None where one of them is not there."""
-        reply = await self.http.request(
-            "GET", f"{project_path(slug)}/repository/compare", slug=slug, params={"from": old, "to": new}, taken=(404,)
-        )
+        params = {"from": old, "to": new}
+        reply = await ask(self.http, "GET", slug, "/repository/compare", params=params, taken=(404,))
         return None if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
 
     async def me(self, slug: str) -> str:
@@ -263,8 +249,7 @@ class GitLab:
 
     async def issue(self, slug: str, number: int) -> Issue:
         """As the contract; both 3 and -3 are `#3` here."""
-        path = f"{project_path(slug)}/issues/{abs(number)}"
-        reply = await self.http.request("GET", path, slug=slug, taken=(404,))
+        reply = await ask(self.http, "GET", slug, f"/issues/{abs(number)}", taken=(404,))
         if reply.status == 404:
             raise Refused(f"there is no issue {abs(number)} in {shown(slug)}", "look at its number there", reply)
         found = read(answers.Issue, reply.data, self.name)
@@ -279,18 +264,14 @@ class GitLab:
         person = await self._person(slug, login) if login else None
         if person is None or person.state != "active":
             return "none"
-        path = f"{project_path(slug)}/members/all/{person.id}"
-        reply = await self.http.request("GET", path, slug=slug, taken=(404,))
+        reply = await ask(self.http, "GET", slug, f"/members/all/{person.id}", taken=(404,))
         level = 0
         if reply.status != 404:
             member = read(answers.Member, reply.data, self.name)
             level = member.access_level if member.state == "active" else 0
         if level >= 10:
             return "admin" if level >= 40 else "write" if level >= 30 else "read"
-        return "none" if (await self._project(slug)).visibility == "private" else "read"
-
-    async def _project(self, slug: str) -> answers.Project:
-        return read(answers.Project, (await self.http.request("GET", project_path(slug), slug=slug)).data, self.name)
+        return "none" if (await project(self.http, slug)).visibility == "private" else "read"
 
     async def _person(self, slug: str, login: str) -> answers.User | None:
         reply = await self.http.request("GET", "/users", slug=slug, params={"username": login})
@@ -298,8 +279,7 @@ class GitLab:
         return next((person for person in people if person.username.lower() == login.lower()), None)
 
     async def _request(self, slug: str, number: int) -> answers.MergeRequest | None:
-        path = f"{project_path(slug)}/merge_requests/{number}"
-        reply = await self.http.request("GET", path, slug=slug, taken=(404,))
+        reply = await ask(self.http, "GET", slug, f"/merge_requests/{number}", taken=(404,))
         return None if reply.status == 404 else read(answers.MergeRequest, reply.data, self.name)
 
     async def _mergeable(self, slug: str, number: int) -> answers.MergeRequest | None:
@@ -314,11 +294,11 @@ class GitLab:
 
     async def _put(self, slug: str, number: int, wanted: dict[str, object]) -> Seen:
         """Set what is wanted; asked twice it is the same, so a first answer that did not come is asked for again."""
-        path = f"{project_path(slug)}/merge_requests/{number}"
+        path = f"/merge_requests/{number}"
         try:
-            reply = await self.http.request("PUT", path, slug=slug, json=wanted)
+            reply = await ask(self.http, "PUT", slug, path, json=wanted)
         except Unsure:
-            reply = await self.http.request("PUT", path, slug=slug, json=wanted)
+            reply = await ask(self.http, "PUT", slug, path, json=wanted)
         return _seen(read(answers.MergeRequest, reply.data, self.name))
 
 
