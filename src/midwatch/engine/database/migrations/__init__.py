@@ -12,6 +12,7 @@ from midwatch.engine.database.migrations import (
     archives,
     budgets,
     effects,
+    forges,
     newer,
     organisations,
     places,
@@ -66,6 +67,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # forges on the network, secrets and variables of repositories
+    forges.STEP,
 )
 
 
