@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from midwatch.domain.observer import Observer
     from midwatch.domain.task import Task
     from midwatch.engine.blobs import Blobs
-    from midwatch.forges.local import LocalForge
+    from midwatch.forges.connected import Connected
+    from midwatch.forges.several import Forges
     from midwatch.models.base import Model
     from midwatch.sandbox.base import Sandbox
     from midwatch.settings import Settings
@@ -58,11 +59,19 @@ class Home:
         return blobs.Blobs(self.state / "blobs")
 
     @cached_property
-    def forge(self) -> LocalForge:
-        """The local forge."""
+    def forge(self) -> Forges:
+        """All forges: the local one, and those of connections."""
         from midwatch.forges.local import LocalForge
+        from midwatch.forges.several import Forges
 
-        return LocalForge(self.state)
+        return Forges(LocalForge(self.state), self.connected.adapter)
+
+    @cached_property
+    def connected(self) -> Connected:
+        """The connections to forges, and the vault with what they are let in by."""
+        from midwatch.forges.connected import Connected
+
+        return Connected(self.state, self.store.database, lambda: self.settings.forges, self.environ)
 
     @cached_property
     def settings(self) -> Settings:
@@ -92,7 +101,9 @@ async def start(home: Home, request: Request, keep: Callable[[Task], Awaitable[N
     own = home.settings
     name = request.model or own.models.model
     await (await named_model(home, name)).close()  # an unknown model or a missing key is said before anything is made
-    repository = await Repository.open(home.state, request.repository, plain=request.kind == "conversation")
+    repository = await Repository.open(
+        home.state, request.repository, plain=request.kind == "conversation", lend=home.connected.lend
+    )
     around = own.surroundings(home.state, home.environ, name, request.sandbox, own.limits.fill(request.limits))
     await (keep or home.store.create)(task := await make_task(request, repository, around))
     home.opened[task.id] = repository
@@ -153,7 +164,10 @@ async def parts_of(
             state=home.state,
             store=home.store,
             blobs=home.blobs,
-            repository=made or await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
+            repository=made
+            or await Repository.open(
+                home.state, task.repository, commit=task.base.commit, plain=plain, lend=home.connected.lend
+            ),
             sandbox=drivers.shared(task.sandbox, home.sandboxes),
             model=model,
             tools=default_tools(home.settings.rules().beside(task.guard.rules)),
