@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.forge import Extras
 from midwatch.engine.database.base import Database
 from midwatch.engine.forges.beside import Beside
 from midwatch.engine.forges.connections import Connection, Connections
@@ -17,6 +19,10 @@ from midwatch.forges.config import ForgeSettings
 from midwatch.forges.credentials import Credential, FixedToken
 from midwatch.forges.where import USERS, api_of, web_of
 from midwatch.workspace.lent import environment
+
+if TYPE_CHECKING:
+    from midwatch.forges.book import Book
+    from midwatch.forges.network import NetworkForge
 
 _OWN = "settings:"
 """Begins the ids of those of the settings."""
@@ -34,6 +40,7 @@ class Connected:
         self._state, self._database = state, database
         self._settings, self._environ = settings, environ
         self._credentials: dict[tuple[str, ...], Credential] = {}
+        self._forges: dict[Connection, tuple[Credential, NetworkForge]] = {}
 
     @cached_property
     def kept(self) -> Connections:
@@ -69,6 +76,23 @@ class Connected:
             return self._made(connection, self._own_secret(connection), name)
         return self._made(connection, self.kept.credential(connection), name)
 
+    async def forge(self, connection: Connection) -> NetworkForge:
+        """The forge of a connection. Asks it nothing yet. Raises InputError for a credential that is missing."""
+        from midwatch.forges.network import NetworkForge
+        from midwatch.forges.sites import site_of
+
+        credential = self.credential(connection)
+        kept = self._forges.get(connection)
+        if kept is None or kept[0] != credential:
+            made = NetworkForge(site_of(connection, credential), self._book, self._extras)
+            kept = self._forges[connection] = (credential, made)
+        return kept[1]
+
+    async def adapter(self, location: str) -> NetworkForge | None:
+        """The forge that a location belongs to, where that is a connection's; see `several.Connected`."""
+        found = await self.of(location)
+        return None if found is None else await self.forge(found[0])
+
     async def lend(self, location: str) -> Mapping[str, str]:
         """See `workspace.lent.Lend`: the token of the connection that has the location, for its host alone."""
         found = await self.of(location)
@@ -85,6 +109,20 @@ class Connected:
         """What signs the webhooks that the forge sends; empty for none, and then none may be taken. Raises
         InputError where no key opens it."""
         return "" if connection.id.startswith(_OWN) else self.kept.webhook_secret(connection)
+
+    @cached_property
+    def _book(self) -> Book:
+        from midwatch.forges.book import Book
+
+        return Book(self._state / "forge.db")
+
+    async def _extras(self, location: str) -> Extras:
+        """What the repository wants on its pull requests: as its maintainers, else as the connection's settings say."""
+        rules = await self.beside.forge_at(location)
+        found = await self.of(location)
+        own = self._settings().get(found[0].name) if found and found[0].id.startswith(_OWN) else None
+        labels, reviewers = (own.labels, own.reviewers) if own else ((), ())
+        return Extras(rules.labels or labels, rules.reviewers or reviewers)
 
     def _made(self, connection: Connection, secret: str, name: tuple[str, ...]) -> Credential:
         if connection.auth == "token":

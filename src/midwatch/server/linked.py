@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
-from midwatch.engine.forges.beside import LONGEST, Kept
+from midwatch.engine.forges.beside import LONGEST, Kept, read
 from midwatch.engine.forges.connections import Auth, Connection, Kind
 from midwatch.engine.forges.rules import RepositoryForge
 from midwatch.server.bodies import Form
@@ -124,8 +124,7 @@ class RepositoryForgeAsked(Form):
 
     def rules(self) -> RepositoryForge:
         """As it is kept."""
-        values = self.model_dump()
-        return RepositoryForge(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+        return read(self.model_dump())
 
 
 class RepositoryForgeAnswer(RepositoryForgeAsked):
