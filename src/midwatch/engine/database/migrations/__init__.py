@@ -10,6 +10,7 @@ from __future__ import annotations
 from midwatch.engine.database.migrations import (
     accounts,
     archives,
+    arrivals,
     budgets,
     effects,
     newer,
@@ -66,6 +67,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # what comes in from forges
+    arrivals.STEP,
 )
 
 
