@@ -6,6 +6,7 @@ once, whoever dies when. A row that is held no more is taken by the next.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -157,9 +158,17 @@ class Arrivals:
         return await self.database.write(work)
 
 
+LONGEST = 300
+"""Characters of a name."""
 LOOKED = "look "
 """How the delivery ids of what was found by looking begin."""
 _MINE = "id = ? AND holder = ? AND state = 'waiting'"
+
+
+def named(text: str) -> str:
+    """A name as it is kept: one that no index would take is told by its digest."""
+    clean = text.replace("\0", "").encode("utf-8", "replace").decode()
+    return clean if len(clean) <= LONGEST else f"sha256:{hashlib.sha256(clean.encode()).hexdigest()}"
 
 
 def keep(db: Connection, delivery: Delivery) -> bool:
