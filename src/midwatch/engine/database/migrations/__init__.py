@@ -13,6 +13,7 @@ from midwatch.engine.database.migrations import (
     arrivals,
     budgets,
     effects,
+    forges,
     newer,
     organisations,
     places,
@@ -67,6 +68,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # forges on the network, secrets and variables of repositories
+    forges.STEP,
     # what comes in from forges
     arrivals.STEP,
 )
