@@ -14,6 +14,7 @@ from midwatch.forges.arrived.signatures import Kind
 class Heard:
     """A connection."""
 
+    id: str
     name: str
     """As in `/hooks/NAME`."""
     kind: Kind
@@ -29,7 +30,7 @@ class Listening(Protocol):
     """Knows the connections. Raises StoreError when it cannot be asked."""
 
     async def named(self, name: str) -> Heard | None:
-        """The one of that name."""
+        """The one of that name, or that id."""
 
     async def all(self) -> Sequence[Heard]:
         """All of them."""

@@ -27,12 +27,15 @@ class Occasion:
 
 
 def note(db: Connection, turn_id: str, what: str) -> None:
-    """Write down that a turn has ended, where anybody wants to hear of it. Twice is once."""
+    """Write down that a turn has ended, where anybody wants to hear of it: a webhook, or the forge of
+    a repository that is not a folder of this machine. Twice is once."""
     query = (
         f"INSERT INTO occasion ({_FIELDS}) SELECT ?, ?, ?, ?, {db.clock} "  # noqa: S608 - our own words
-        "WHERE EXISTS (SELECT 1 FROM webhook WHERE active = 1) ON CONFLICT DO NOTHING"
+        "WHERE EXISTS (SELECT 1 FROM webhook WHERE active = 1) "
+        "OR EXISTS (SELECT 1 FROM task WHERE id = ? AND substr(place, 1, 1) <> '/') ON CONFLICT DO NOTHING"
     )
-    db.execute(query, (f"{turn_id} {what}", turn_id.partition(":")[0], turn_id, what))
+    task = turn_id.partition(":")[0]
+    db.execute(query, (f"{turn_id} {what}", task, turn_id, what, task))
 
 
 async def occasions(database: Database, limit: int = 100) -> Sequence[Occasion]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from midwatch.domain.errors import OperationError
 from midwatch.engine.accounts.identity import new_id
@@ -23,7 +23,7 @@ HELD = 300.0
 PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0)
 """Seconds before the second try, the third, and so on; after the last one it has failed."""
 _FIELDS = (
-    "id, connection, delivery, event, slug, number, key, meaning, state, task, outcome, tries, error, holder, held, "
+    "id, connection, delivery, event, slug, number, key, meaning, state, task, turn, outcome, tries, error, holder, held, "
     "due, created, changed"
 )
 
@@ -64,6 +64,8 @@ class Arrival:
     state: State
     task: str
     """The task that it was about, or that came of it; empty for none."""
+    turn: str
+    """The turn of it that was to hear it; empty for none."""
     outcome: str
     """What came of it, in a few words."""
     tries: int
@@ -74,6 +76,17 @@ class Arrival:
     due: float
     created: float
     changed: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What has come of one."""
+
+    state: State
+    outcome: str
+    task: str = ""
+    turn: str = ""
+    error: str = ""
 
 
 class Taken(OperationError):
@@ -126,6 +139,11 @@ class Arrivals:
         values = ("failed" if last else "waiting", error, pause, arrival.id, arrival.holder)
         await self.database.write(lambda db: db.execute(query.format(db.clock), values).rowcount)
         return not last
+
+    async def heard_by(self, turn: str) -> Sequence[Arrival]:
+        """Those that a turn was to hear, the oldest first."""
+        query = f"SELECT {_FIELDS} FROM arrival WHERE turn = ? ORDER BY id"  # noqa: S608 - our own words
+        return await self.database.read(lambda db: [Arrival(*row) for row in db.execute(query, (turn,))])
 
     async def count(self, task: str, event: str, outcome: str) -> int:
         """How many of that kind, about that task, came to that."""
@@ -185,28 +203,29 @@ def keep(db: Connection, delivery: Delivery) -> bool:
     return made.rowcount > 0
 
 
-def settle(db: Connection, arrival: Arrival, state: State, outcome: str, task: str = "", error: str = "") -> None:
+def settle(db: Connection, arrival: Arrival, end: End) -> None:
     """Write down what has come of one, inside the transaction that does it. Of one that is ignored the key is given
     up: the same from somebody who may is heard. Raises Taken, so that nothing is done, where it is another's by now."""
     query = (
-        "UPDATE arrival SET state = ?, outcome = ?, task = ?, error = ?, "  # noqa: S608 - our own words
+        "UPDATE arrival SET state = ?, outcome = ?, task = ?, turn = ?, error = ?, "  # noqa: S608 - our own words
         f"key = CASE WHEN ? = 'ignored' THEN '' ELSE key END, changed = {db.clock} WHERE {_MINE}"
     )
-    values = (state, outcome, task, error, state, arrival.id, arrival.holder)
-    if not db.execute(query, values).rowcount and not _settled(db, arrival, state, outcome):
+    values = (end.state, end.outcome, end.task, end.turn, end.error, end.state, arrival.id, arrival.holder)
+    if not db.execute(query, values).rowcount and not _settled(db, arrival, end):
         raise Taken("another worker has taken this up", "nothing is to be done")
 
 
-def _settled(db: Connection, arrival: Arrival, state: State, outcome: str) -> bool:
+def _settled(db: Connection, arrival: Arrival, end: End) -> bool:
     """It was this very call, of whose commit the answer was lost."""
     query = "SELECT 1 FROM arrival WHERE id = ? AND holder = ? AND state = ? AND outcome = ?"
-    return db.execute(query, (arrival.id, arrival.holder, state, outcome)).fetchone() is not None
+    return db.execute(query, (arrival.id, arrival.holder, end.state, end.outcome)).fetchone() is not None
 
 
 class Settling:
-    """A database whose every write does something further in the same transaction. See `Database`."""
+    """A database whose every write does something further in the same transaction, and is given what came of the
+    first. See `Database`."""
 
-    def __init__(self, database: Database, further: Callable[[Connection], None]) -> None:
+    def __init__(self, database: Database, further: Callable[[Connection, Any], None]) -> None:
         self._database, self._further = database, further
 
     @property
@@ -223,7 +242,7 @@ class Settling:
 
         def both(db: Connection) -> T:
             result = work(db)
-            self._further(db)
+            self._further(db, result)
             return result
 
         return await self._database.write(both)

@@ -8,8 +8,8 @@ from typing import Literal
 
 from midwatch.engine.database.base import Connection, Database
 
-Purpose = Literal["work", "review"]
-_FIELDS = "task, connection, slug, number, pull, remark, login, purpose, key"
+Purpose = Literal["work", "review", "review-all"]
+_FIELDS = "task, connection, slug, number, pull, remark, head, login, purpose, key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Origin:
     """1 for a pull request."""
     remark: str
     """The remark that asked for it; empty where it was a label or the like."""
+    head: str
+    """The commit that is to be reviewed; empty where none is."""
     login: str
     """Who asked for it, at the forge."""
     purpose: Purpose
@@ -36,11 +38,11 @@ class Origin:
 def note(db: Connection, origin: Origin) -> bool:
     """Keep it, inside the transaction that makes the task. False when there is one with its key for another task."""
     db.execute(
-        f"INSERT INTO origin ({_FIELDS}, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {db.clock}) "  # noqa: S608 - ours
+        f"INSERT INTO origin ({_FIELDS}, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {db.clock}) "  # noqa: S608 - ours
         "ON CONFLICT DO NOTHING",
         (
             *(origin.task, origin.connection, origin.slug, origin.number, origin.pull, origin.remark),
-            *(origin.login, origin.purpose, origin.key),
+            *(origin.head, origin.login, origin.purpose, origin.key),
         ),
     )
     return db.execute("SELECT task FROM origin WHERE key = ?", (origin.key,)).fetchone() == (origin.task,)

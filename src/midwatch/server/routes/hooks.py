@@ -11,18 +11,19 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 
 from midwatch.domain.codec import to_json
+from midwatch.domain.errors import MidwatchError
 from midwatch.engine.forges.arrivals import Delivery, keep, named
 from midwatch.forges.arrived import reading, signatures
 from midwatch.forges.arrived.base import Unreadable
 from midwatch.forges.listening import Heard
-from midwatch.server.problems import Problem, answers
+from midwatch.server.problems import Problem, answers, withheld
 from midwatch.server.service import service
 
 if TYPE_CHECKING:
     from midwatch.engine.database.base import Connection
     from midwatch.forges.arrived.base import Arrived
 
-NOBODY = Heard("", "github", "", hashlib.sha256(b"nobody").hexdigest())
+NOBODY = Heard("", "", "github", "", hashlib.sha256(b"nobody").hexdigest())
 """In place of a connection that there is not, so that it takes as long to refuse."""
 
 log = logging.getLogger("midwatch.hooks")
@@ -47,7 +48,10 @@ async def deliver(request: Request, connection: Annotated[str, Path(max_length=1
     does nothing; one that is not signed is refused, whether there is such a connection or not."""
     body = await request.body()
     headers = {name.lower(): value for name, value in request.headers.items()}
-    found = await service(request).listening.named(connection)
+    try:
+        found = await service(request).listening.named(connection)
+    except MidwatchError as error:
+        raise withheld(error) from None
     heard = found or NOBODY
     genuine = signatures.genuine(heard.kind, heard.secret, headers, body)
     if found is None or not genuine:
@@ -69,4 +73,4 @@ async def deliver(request: Request, connection: Annotated[str, Path(max_length=1
 def _delivery(heard: Heard, name: str, at: int, thing: Arrived) -> Delivery:
     meaning = json.dumps(to_json(thing))  # ASCII: whatever somebody has written, it can be kept
     numbered = f"{name}/{at}" if at else name
-    return Delivery(heard.name, numbered, thing.what, named(thing.slug), thing.number, named(thing.key), meaning)
+    return Delivery(heard.id, numbered, thing.what, named(thing.slug), thing.number, named(thing.key), meaning)

@@ -14,6 +14,7 @@ CREATE TABLE arrival (
     meaning TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting',
     task TEXT NOT NULL DEFAULT '',
+    turn TEXT NOT NULL DEFAULT '',
     outcome TEXT NOT NULL DEFAULT '',
     tries BIGINT NOT NULL DEFAULT 0,
     error TEXT NOT NULL DEFAULT '',
@@ -28,6 +29,7 @@ CREATE UNIQUE INDEX arrival_by_key ON arrival (connection, key) WHERE key <> '';
 CREATE INDEX arrival_by_due ON arrival (state, due);
 CREATE INDEX arrival_of_holder ON arrival (holder);
 CREATE INDEX arrival_of_task ON arrival (task, event);
+CREATE INDEX arrival_of_turn ON arrival (turn);
 CREATE INDEX arrival_by_age ON arrival (connection, changed);
 CREATE TABLE origin (
     task TEXT PRIMARY KEY,
@@ -36,6 +38,7 @@ CREATE TABLE origin (
     number BIGINT NOT NULL,
     pull BIGINT NOT NULL,
     remark TEXT NOT NULL,
+    head TEXT NOT NULL,
     login TEXT NOT NULL,
     purpose TEXT NOT NULL,
     key TEXT NOT NULL UNIQUE,
