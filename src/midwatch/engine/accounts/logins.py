@@ -18,6 +18,7 @@ class Linked:
     account: str
     name: str
     admin: bool
+    disabled: bool
     roles: Mapping[str, Role]
     """By the repository's id: what follows from all that was given to them."""
 
@@ -55,15 +56,15 @@ class Logins:
         return await self._database.write(work)
 
     async def find(self, connection: str, login: str) -> Linked | None:
-        """Who that is here; None for somebody unknown, and for an account that is disabled."""
+        """Who that is here; None for somebody unknown."""
 
         def work(db: Connection) -> Linked | None:
             row = db.execute(
-                "SELECT a.id, a.name, a.admin FROM login l JOIN account a ON a.id = l.account "
-                "WHERE l.connection = ? AND l.login = ? AND a.disabled = 0",
+                "SELECT a.id, a.name, a.admin, a.disabled FROM login l JOIN account a ON a.id = l.account "
+                "WHERE l.connection = ? AND l.login = ?",
                 (connection, login.lower()),
             ).fetchone()
-            return None if row is None else Linked(row[0], row[1], bool(row[2]), roles_on(db, row[0]))
+            return None if row is None else Linked(row[0], row[1], bool(row[2]), bool(row[3]), roles_on(db, row[0]))
 
         return await self._database.read(work)
 

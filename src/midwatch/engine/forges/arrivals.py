@@ -140,6 +140,18 @@ class Arrivals:
         await self.database.write(lambda db: db.execute(query.format(db.clock), values).rowcount)
         return not last
 
+    async def meanings(self, connection: str, event: str, slug: str, limit: int = 500) -> Sequence[str]:
+        """What the latest of a kind mean, whatever has come of them, the newest first."""
+        query = "SELECT meaning FROM arrival WHERE connection = ? AND event = ? AND slug = ? ORDER BY id DESC LIMIT ?"
+        values = (connection, event, slug, limit)
+        return await self.database.read(lambda db: [str(row[0]) for row in db.execute(query, values)])
+
+    async def told(self, connection: str, key: str) -> bool:
+        """Whether something was done about what that key names."""
+        query = "SELECT 1 FROM arrival WHERE connection = ? AND key = ? AND state = 'done'"
+        values = (connection, named(key))
+        return await self.database.read(lambda db: db.execute(query, values).fetchone() is not None)
+
     async def heard_by(self, turn: str) -> Sequence[Arrival]:
         """Those that a turn was to hear, the oldest first."""
         query = f"SELECT {_FIELDS} FROM arrival WHERE turn = ? ORDER BY id"  # noqa: S608 - our own words
@@ -201,6 +213,17 @@ def keep(db: Connection, delivery: Delivery) -> bool:
         ),
     )
     return made.rowcount > 0
+
+
+def claim(db: Connection, done: Delivery) -> None:
+    """What this tells of is done together with something else: where it has come in by itself and waits, it waits no
+    more. Inside a transaction."""
+    query = (
+        "UPDATE arrival SET state = 'done', outcome = ?, "  # noqa: S608 - our own words
+        f"changed = {db.clock} WHERE connection = ? AND key = ? AND state = 'waiting'"
+    )
+    db.execute(query, (done.outcome, done.connection, done.key))
+    keep(db, done)
 
 
 def settle(db: Connection, arrival: Arrival, end: End) -> None:

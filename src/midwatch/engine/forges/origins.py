@@ -68,6 +68,12 @@ class Origins:
         values = (connection, slug, number)
         return await self._database.read(lambda db: [Origin(*row) for row in db.execute(query, values)])
 
+    async def of_repository(self, connection: str, slug: str, limit: int = 200) -> Sequence[Origin]:
+        """Those of a repository, the newest first."""
+        query = f"SELECT {_FIELDS} FROM origin WHERE connection = ? AND slug = ? ORDER BY task DESC LIMIT ?"  # noqa: S608
+        values = (connection, slug, limit)
+        return await self._database.read(lambda db: [Origin(*row) for row in db.execute(query, values)])
+
     async def _one(self, column: str, value: str) -> Origin | None:
         query = f"SELECT {_FIELDS} FROM origin WHERE {column} = ?"  # noqa: S608 - our own words
         row = await self._database.read(lambda db: db.execute(query, (value,)).fetchone())

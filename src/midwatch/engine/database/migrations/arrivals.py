@@ -30,6 +30,7 @@ CREATE INDEX arrival_by_due ON arrival (state, due);
 CREATE INDEX arrival_of_holder ON arrival (holder);
 CREATE INDEX arrival_of_task ON arrival (task, event);
 CREATE INDEX arrival_of_turn ON arrival (turn);
+CREATE INDEX arrival_of_event ON arrival (connection, event, slug);
 CREATE INDEX arrival_by_age ON arrival (connection, changed);
 CREATE TABLE origin (
     task TEXT PRIMARY KEY,
