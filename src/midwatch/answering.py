@@ -108,7 +108,9 @@ def _summary(home: Home, ended: Ended, evidence: Evidence) -> str:
         shown = f"[{run.lines} lines]({base}/tasks/{task.id}#check-{number})" if base else f"{run.lines} lines"
         rows.append(f"| `{command}` | {run.ended} | {run.duration_ms / 1000:.2f} s | {shown} |")
     table = "\n".join(["| check | result | time | log |", "|---|---|---|---|", *rows]) if rows else ""
-    where = f"Run by the harness on tree `{evidence.tree}`, commit `{ended.chosen.commit[:12]}`, for {link(home, task.id)}."
+    where = (
+        f"Run by the harness on tree `{evidence.tree}`, commit `{ended.chosen.commit[:12]}`, for {link(home, task.id)}."
+    )
     return "\n\n".join(part for part in (verdict[evidence.verdict], table, where) if part)
 
 

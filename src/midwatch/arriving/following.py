@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.arriving import words
 from midwatch.domain.errors import InputError
-from midwatch.engine.forges.arrivals import Delivery, End, named
+from midwatch.engine.forges.arrivals import LOOKED, Delivery, End, named
 from midwatch.engine.turns import Asked, Turns
 from midwatch.given import given
 from midwatch.workflows.reopening import another_kind
@@ -46,7 +46,7 @@ async def follow(
 def _claimed(case: Case, remark: Remark) -> Delivery:
     key = named(f"remark {case.told.slug.lower()} {remark.id}")
     return Delivery(
-        case.heard.id, named(f"along {key}"), "remark", case.arrival.slug, case.told.number, key, "{}", "done",
+        case.heard.id, named(f"{LOOKED}along {key}"), "remark", case.arrival.slug, case.told.number, key, "{}", "done",
         "told with its review",
     )  # fmt: skip
 

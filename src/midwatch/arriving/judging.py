@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from midwatch.engine.turns import Turn
 
 
-async def start(
-    case: Case, pull: PullRequest, owner: str, login: str, *, everything: bool, focus: str = ""
-) -> None:
+async def start(case: Case, pull: PullRequest, owner: str, login: str, *, everything: bool, focus: str = "") -> None:
     """Review the pull request's head as it is now. What is read comes from whoever wrote the change, so the review may
     only read, has no network, no secret and nothing of what a setup leaves, whosever branch it is. `owner`: whose the
     turn is; `focus`: what to look at, in
@@ -59,4 +57,3 @@ async def start(
         await Turns(case.settling(end, effects, origin)).submit(task, (), Asked(owner, INTERACTIVE))
     except Already:
         await case.end(End("done", "there is a review of it already"))
-

@@ -91,11 +91,12 @@ async def _lines(case: Case, who: Person) -> list[Remark]:
     """The remarks on lines that go with a review: those of the same person that no task was told of. Each is told
     once, whether it comes with a review or by itself."""
     arrivals = Arrivals(case.home.store.database)
-    found = []
-    for one in await case.home.forge.remarks(case.location, case.told.number):
-        if _of_review(one, who) and not await arrivals.told(case.heard.id, f"remark {case.told.slug.lower()} {one.id}"):
-            found.append(one)
-    return found
+    place = f"remark {case.told.slug.lower()}"
+    return [
+        one
+        for one in await case.home.forge.remarks(case.location, case.told.number)
+        if _of_review(one, who) and not await arrivals.told(case.heard.id, f"{place} {one.id}")
+    ]
 
 
 def _of_review(remark: Remark, who: Person) -> bool:

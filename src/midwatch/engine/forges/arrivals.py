@@ -23,8 +23,8 @@ HELD = 300.0
 PAUSES = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0)
 """Seconds before the second try, the third, and so on; after the last one it has failed."""
 _FIELDS = (
-    "id, connection, delivery, event, slug, number, key, meaning, state, task, turn, outcome, tries, error, holder, held, "
-    "due, created, changed"
+    "id, connection, delivery, event, slug, number, key, meaning, state, task, turn, outcome, tries, error, holder, "
+    "held, due, created, changed"
 )
 
 
@@ -113,7 +113,8 @@ class Arrivals:
                 free = f"state = 'waiting' AND due <= {db.clock} AND held < {db.clock}"
                 query = (
                     f"UPDATE arrival SET holder = ?, held = {db.clock} + ?, tries = tries + 1 "  # noqa: S608 - our words
-                    f"WHERE {free} AND id IN (SELECT id FROM arrival WHERE {free} ORDER BY id LIMIT ?) RETURNING {_FIELDS}"
+                    f"WHERE {free} AND id IN (SELECT id FROM arrival WHERE {free} ORDER BY id LIMIT ?) "
+                    f"RETURNING {_FIELDS}"
                 )
                 found = db.execute(query, (holder, HELD, limit)).fetchall()
             return sorted((Arrival(*row) for row in found), key=lambda one: one.id)
@@ -124,7 +125,7 @@ class Arrivals:
         """Whether the time of any has come."""
 
         def work(db: Connection) -> bool:
-            query = f"SELECT 1 FROM arrival WHERE state = 'waiting' AND due <= {db.clock} AND held < {db.clock} LIMIT 1"  # noqa: S608, E501
+            query = f"SELECT 1 FROM arrival WHERE state = 'waiting' AND due <= {db.clock} AND held < {db.clock} LIMIT 1"  # noqa: S608
             return db.execute(query).fetchone() is not None
 
         return await self.database.read(work)
@@ -133,9 +134,7 @@ class Arrivals:
         """Have it tried again later; False when it was tried often enough, and has failed."""
         last = arrival.tries > len(PAUSES)
         pause = 0.0 if last else PAUSES[arrival.tries - 1]
-        query = (
-            f"UPDATE arrival SET state = ?, error = ?, held = 0, due = {{0}} + ?, changed = {{0}} WHERE {_MINE}"  # noqa: S608
-        )
+        query = f"UPDATE arrival SET state = ?, error = ?, held = 0, due = {{0}} + ?, changed = {{0}} WHERE {_MINE}"  # noqa: S608
         values = ("failed" if last else "waiting", error, pause, arrival.id, arrival.holder)
         await self.database.write(lambda db: db.execute(query.format(db.clock), values).rowcount)
         return not last

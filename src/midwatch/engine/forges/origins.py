@@ -45,7 +45,7 @@ def note(db: Connection, origin: Origin) -> bool:
             *(origin.head, origin.login, origin.purpose, origin.key),
         ),
     )
-    return db.execute("SELECT task FROM origin WHERE key = ?", (origin.key,)).fetchone() == (origin.task,)
+    return bool(db.execute("SELECT task FROM origin WHERE key = ?", (origin.key,)).fetchone() == (origin.task,))
 
 
 class Origins:

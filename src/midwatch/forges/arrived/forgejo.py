@@ -172,7 +172,6 @@ def _status(body: bytes) -> Sequence[Arrived]:
 
 
 def _hash(text: str) -> str:
-    import hashlib
 
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 

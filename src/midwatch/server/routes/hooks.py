@@ -60,7 +60,9 @@ async def deliver(request: Request, connection: Annotated[str, Path(max_length=1
     try:
         things = reading.read(heard.kind, event, body)
     except Unreadable as error:
-        log.warning("a delivery cannot be read", extra={"connection": heard.name, "delivery": name, "error": str(error)})
+        log.warning(
+            "a delivery cannot be read", extra={"connection": heard.name, "delivery": name, "error": str(error)}
+        )
         raise Problem(400, f"this is not what the forge's documents say: {error}"[:500]) from None
     deliveries = [_delivery(heard, name, at, thing) for at, thing in enumerate(things)]
 
