@@ -116,17 +116,10 @@ def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool)
         return ()
     return [
         Arrived(
-            "remark",
-            slug,
-            number,
-            pull=pull,
-            actor=remark.author,
-            bot=remark.author.endswith("[bot]"),
-            subject=remark.id,
-            text=remark.body,
-            url=remark.url,
+            "remark", slug, number, pull=pull, actor=remark.author, bot=remark.author.endswith("[bot]"),
+            subject=remark.id, text=remark.body, url=remark.url,
         )
-    ]
+    ]  # fmt: skip
 
 
 def _delivery(heard: Heard, told: Arrived) -> Delivery:
