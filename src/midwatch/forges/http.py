@@ -80,7 +80,7 @@ class Http:
         others that the forge wants. `pause` waits for so many seconds."""
         self.name = name
         self.api = api.rstrip("/")
-        self._credential = credential
+        self.credential = credential
         self._headers = headers
         self.pause = pause
         self.seconds = TOTAL_SECONDS
@@ -149,7 +149,7 @@ class Http:
     async def _exchange(self, method: str, url: str, slug: str, body: Any, params: Params | None) -> Reply:
         import httpx2
 
-        token = await self._credential.token(slug)
+        token = await self.credential.token(slug)
         headers = {"User-Agent": f"midwatch/{__version__}", "Accept": "application/json", **self._headers(token)}
         limits = httpx2.Timeout(self.seconds / 2, connect=10.0)
         secure = _secure() if url.startswith("https:") else False
