@@ -93,7 +93,7 @@ def carrier_of(home: Home) -> Carrier:
     allowed = Allowed(home.settings.server.webhook_networks, SystemResolve())
     effects = Effects(database)
     doers: dict[str, Doer] = {kind: Outgoing(kind, home.forge, effects) for kind in KINDS}
-    return Carrier(effects, {**doers, KIND: Sender(Webhooks(database), allowed)})
+    return Carrier(effects, {**doers, KIND: Sender(Webhooks(database, home.connected.vault), allowed)})
 
 
 async def gather(home: Home) -> int:
@@ -114,7 +114,7 @@ async def gather(home: Home) -> int:
 
 async def _effects(home: Home, occasion: Occasion) -> list[Wanted]:
     database = home.store.database
-    hooks = [hook for hook in await Webhooks(database).all() if hook.active]
+    hooks = [hook for hook in await Webhooks(database, home.connected.vault).all() if hook.active]
     try:
         told = await _read(home, occasion)
     except InputError:  # the task was deleted meanwhile

@@ -99,7 +99,7 @@ async def drop_old(database: Database, vault: Vault) -> int:
 
     def work(db: Connection) -> int:
         steady(db)  # whoever seals after this transaction reads the file anew
-        found, keys = _state(_entries(db), vault), vault.keys()
+        found, keys = _state(_entries(db), vault), vault.all_keys()
         if found.lost:
             raise Sealed(f"{found.lost[0]}, so no key is dropped", "mend that first")
         if any(name not in (keys[0].id if keys else "", "") for name in found.by_key):

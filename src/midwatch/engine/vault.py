@@ -71,7 +71,7 @@ class Vault:
         """Whether the keys come from the variable, so that nobody here can change them."""
         return bool(self._given)
 
-    def keys(self) -> tuple[Key, ...]:
+    def all_keys(self) -> tuple[Key, ...]:
         """The newest first; none where nothing has been sealed yet. Raises InputError for what is no key, and for a
         file that others may read."""
         if self._given:
@@ -80,13 +80,13 @@ class Vault:
 
     def seal(self, secret: str, place: str) -> str:
         """The secret as it may be kept, for this place alone. Makes the first key where there is none. Raises
-        InputError as `keys`. Inside a transaction, after `steady`."""
+        InputError as `all_keys`. Inside a transaction, after `steady`."""
         from cryptography.fernet import Fernet
 
-        if not (keys := self.keys()):
+        if not (keys := self.all_keys()):
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
             _first(self.file)
-            keys = self.keys()
+            keys = self.all_keys()
         newest = keys[0]
         return f"v1.{newest.id}.{Fernet(newest.text).encrypt(_bound(place, secret)).decode()}"
 
@@ -94,7 +94,7 @@ class Vault:
         """The secret. `words` name it in the error. Raises Sealed where no key opens it, or it is of another place."""
         from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-        parts, keys = _SEALED.fullmatch(sealed), self.keys()
+        parts, keys = _SEALED.fullmatch(sealed), self.all_keys()
         if parts is None:
             raise Sealed(f"{words} cannot be opened: it is not what was sealed", _AGAIN)
         if parts[1] not in [key.id for key in keys]:
@@ -111,7 +111,7 @@ class Vault:
     def renewed(self, sealed: str, place: str, words: str) -> str:
         """The same sealed with the newest key, or as it is where that has sealed it. Raises as `open`."""
         secret = self.open(sealed, place, words)
-        return sealed if key_of(sealed) == self.keys()[0].id else self.seal(secret, place)
+        return sealed if key_of(sealed) == self.all_keys()[0].id else self.seal(secret, place)
 
     def add_key(self) -> Key:
         """Put a new key before the others. Durable when it returns. Raises InputError where the keys come from the

@@ -5,10 +5,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from midwatch.domain.errors import InputError
 from midwatch.workspace.names import without_secret
+
+Lend = Callable[[str], Awaitable[Mapping[str, str]]]
+"""What git's environment must have in addition for a location; nothing for one that no connection has. May ask the
+forge for a token. Raises InputError, OperationError."""
+
+
+async def nobody(location: str) -> Mapping[str, str]:
+    """See `Lend`: nothing is lent, and the person's own credentials count."""
+    return {}
+
 
 _USER, _TOKEN = "MIDWATCH_LENT_USER", "MIDWATCH_LENT_TOKEN"
 _HELPER = (

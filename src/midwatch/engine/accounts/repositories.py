@@ -105,8 +105,8 @@ class Repositories:
         return await self._database.write(work)
 
     async def remove(self, repository: str, deed: Deed) -> bool:
-        """Take it from the list, with the roles on it and all that is kept beside it; its files and its tasks stay. False
-        is none."""
+        """Take it from the list, with the roles on it and what is kept beside it; its files and its tasks stay. False
+        when there is none."""
 
         def work(db: Connection) -> bool:
             before = _find(db, "id", repository)

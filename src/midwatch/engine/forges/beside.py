@@ -140,9 +140,10 @@ class Beside:
 def read(values: Mapping[str, Any]) -> RepositoryForge:
     """The settings of a repository's forge from what JSON has; what this program does not know is left out."""
     known = {f.name for f in fields(RepositoryForge)}
-    return RepositoryForge(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known}
-    )
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known
+    }
+    return RepositoryForge(**given)
 
 
 def _read(text: str) -> RepositoryForge:
