@@ -76,6 +76,7 @@ class Settings:
             hooks=self.hooks,
             prompts=self.folder / "prompts",
             mcp=self.mcp,
+            server=self.server.public_url,
         )
 
     def rules(self) -> Rules:

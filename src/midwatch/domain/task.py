@@ -63,6 +63,18 @@ class McpUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What its pull request says beside the work itself, as of the making of the task."""
+
+    closes: str = ""
+    """The issue that it settles, as the forge names it: `#12`; empty for none."""
+    template: str = ""
+    """The repository's template for pull requests, of the base commit; empty where there is none."""
+    server: str = ""
+    """The address of the server where its task can be looked at; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """Everything that is asked for; frozen when the task is made."""
 
@@ -111,3 +123,4 @@ class Task:
     each of them)."""
     labels: tuple[str, ...] = ()
     """Only a worker that has all of them takes it; see `domain.labels`. On a person's own machine they say nothing."""
+    words: Words = field(default_factory=Words)

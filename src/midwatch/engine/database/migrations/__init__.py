@@ -10,6 +10,7 @@ from __future__ import annotations
 from midwatch.engine.database.migrations import (
     accounts,
     archives,
+    arrivals,
     budgets,
     effects,
     forges,
@@ -69,6 +70,8 @@ STEPS: tuple[str, ...] = (
     places.STEP,
     # forges on the network, secrets and variables of repositories
     forges.STEP,
+    # what comes in from forges
+    arrivals.STEP,
 )
 
 
