@@ -166,6 +166,7 @@ async def parts_of(
             mcp=home.settings.mcp,
             approver=approver or Nobody(),
             purse=home.settings.purse(task, home.store.database),
+            authorship=home.settings.commits.authorship(home.environ),
         )
     finally:
         await model.close()
@@ -196,5 +197,4 @@ async def _replay(home: Home, wanted: str) -> Model:
 
     attempts = [state.attempt for state in (await home.store.find(wanted)).attempts]
     attempt = wanted if wanted in attempts else attempts[0]
-    replies = [e.body for e in await home.store.read(attempt) if e.kind == "model_replied"]
-    return ReplayModel(replies, attempt)
+    return ReplayModel([e.body for e in await home.store.read(attempt) if e.kind == "model_replied"], attempt)
