@@ -105,6 +105,8 @@ class Http:
                 if not tries_left:
                     raise OperationError(error.message, error.mend) from None
             else:
+                if reply.status >= 500 and method not in _READING:  # also where it says when to ask again
+                    raise self._unsure(f"answered {reply.status}{_said(reply.data)}")
                 wait = wait_of(reply.status, reply.headers, reply.data)
                 if reply.status < 300 or (reply.status in taken and wait is None):
                     return reply
@@ -115,7 +117,7 @@ class Http:
                     continue
                 if reply.status < 500:
                     raise self._refused(reply, slug)
-                if method not in _READING or not tries_left:
+                if not tries_left:
                     raise self._unsure(f"answered {reply.status}{_said(reply.data)}")
             await self.pause(2.0 ** (_TRIES - 1 - tries_left))
         raise AssertionError  # the last round has returned or raised
@@ -123,9 +125,10 @@ class Http:
     async def pages(
         self, path: str, *, slug: str, params: Params | None = None, taken: Sequence[int] = ()
     ) -> list[Any]:
-        """The entries of a list, from all of its pages. Raises as `request`; nothing for a status in `taken`."""
+        """The entries of a list, from all of its pages, of 100 entries where `params` has no `limit`. Raises as
+        `request`; nothing for a status in `taken`."""
         entries: list[Any] = []
-        asked: Params | None = {"per_page": 100, **(params or {})}
+        asked: Params | None = params if params and "limit" in params else {"per_page": 100, **(params or {})}
         for _ in range(_PAGES):
             reply = await self.request("GET", path, slug=slug, params=asked, taken=taken)
             if not isinstance(reply.data, list) or reply.status >= 300:
