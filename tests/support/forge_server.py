@@ -1,4 +1,4 @@
-"""A fake forge on loopback: real git over HTTP behind tokens, the APIs of the dialects it is given, webhooks, and faults.
+"""A fake forge on loopback: real git over HTTP behind tokens, the APIs of its dialects, webhooks, and faults.
 
     with serving(folder, GitHubDialect()) as server:
         bot = server.forge.person("midwatch-bot")
@@ -8,7 +8,7 @@
         server.hook("ann/shelf", "http://127.0.0.1:1234/hooks/github", "secret")
         server.deliver()                 # sends what has happened since, signed
 
-What was asked and answered is in `server.exchanges`.
+What was asked is in `server.requests`, and what was answered, where nothing went wrong, in `server.exchanges`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.support.forge_state import Forge, Hosted, Person, Thread
+
+_PAGE = re.compile(r"/(.+)/(?:pull|pulls|-/merge_requests)/(\d+)")
 
 
 @dataclass
@@ -137,6 +139,7 @@ class ForgeServer:
     def __init__(self, root: Path, dialects: Sequence[Dialect]) -> None:
         self.forge = Forge(root)
         self.port = 0
+        self.requests: list[Asked] = []
         self.exchanges: list[tuple[Asked, Answer]] = []
         self.faults: list[Fault] = []
         self.deliveries: list[Delivery] = []
@@ -164,7 +167,7 @@ class ForgeServer:
 
     def asked(self, method: str, pattern: str) -> list[Asked]:
         """The requests that fit."""
-        return [a for a, _ in self.exchanges if a.method == method and re.search(pattern, a.path)]
+        return [a for a in self.requests if a.method == method and re.search(pattern, a.path)]
 
     def hook(self, slug: str, url: str, secret: str, *, auto: bool = False) -> None:
         """Send webhooks about a repository there; `auto`: by itself, soon after it has happened."""
@@ -218,6 +221,7 @@ class ForgeServer:
     def answer(self, asked: Asked) -> tuple[Answer, Fault | None]:
         """What is said to a request, and what is to go wrong with saying it."""
         with self.forge.lock:
+            self.requests.append(asked)
             fault = next((one for one in self.faults if one.fits(asked.method, asked.path)), None)
             if fault is not None:
                 fault.times -= 1
@@ -268,13 +272,14 @@ class ForgeServer:
             there = f"{self.url(self.forge.moved[slug.lower()])}/{rest}"
             query = "&".join(f"{k}={v}" for k, v in asked.query.items())
             return Answer(301, headers={"Location": f"{there}?{query}"}, body=b"")
-        if asked.who is None:
-            return Answer(401, headers={"WWW-Authenticate": 'Basic realm="fake"'}, body=b"")
         hosted = self.find(slug)
+        writes = "git-receive-pack" in (asked.query.get("service", ""), rest)
+        unknown = asked.who is None and "authorization" in asked.headers
+        if unknown or (asked.who is None and (hosted is None or writes or not hosted.public)):
+            return Answer(401, headers={"WWW-Authenticate": 'Basic realm="fake"'}, body=b"")
         if hosted is None or not self.forge.allowed(hosted, asked.who, "read"):
             return Answer(404, body=b"Repository not found.", headers={"Content-Type": "text/plain"})
-        writes = "git-receive-pack" in (asked.query.get("service", ""), rest)
-        if writes and not self.forge.allowed(hosted, asked.who, "write"):
+        if writes and asked.who is not None and not self.forge.allowed(hosted, asked.who, "write"):
             words = f"Permission to {hosted.slug} denied to {asked.who.login}.".encode()
             return Answer(403, body=words, headers={"Content-Type": "text/plain"})
         if writes and hosted.archived:
@@ -340,8 +345,8 @@ def serving(root: Path, *dialects: Dialect) -> Iterator[ForgeServer]:
         forge_server = made
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
+    server.daemon_threads = False
+    server.block_on_close = True
     made.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -372,7 +377,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET
+    do_POST = do_PATCH = do_PUT = do_DELETE = do_GET  # noqa: N815  the names that http.server calls
 
     def _answer(self) -> None:
         parts = urlsplit(self.path)

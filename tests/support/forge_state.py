@@ -87,6 +87,8 @@ class Hosted:
     number: int
     default_branch: str = "main"
     archived: bool = False
+    public: bool = True
+    """Whether git may be read from it without a token."""
     drafts: bool = True
     """Whether it takes drafts."""
     merge_ways: tuple[str, ...] = ("merge", "squash", "rebase")
@@ -308,6 +310,8 @@ class Forge:
 
     def allowed(self, hosted: Hosted, who: Person | None, level: str) -> bool:
         """Whether somebody may read or write there."""
+        if level == "read" and hosted.public:
+            return True
         if who is None or (who.scopes and hosted.slug.lower() not in who.scopes):
             return False
         levels = ("none", "read", "write", "admin")
