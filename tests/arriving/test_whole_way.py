@@ -34,6 +34,50 @@ async def place(tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPa
         yield made
 
 
+async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_conflicts_resolved_on_the_same_branch(
+    place: Town,
+) -> None:
+    forge, hosted, api = place.server.forge, place.hosted, place.api
+    await place.user("ada", "ann")
+    await place.rules(fix_runs=1)
+    issue = forge.open(hosted, "ann", "The list is short")
+    forge.say(hosted, issue, "ann", "@midwatch mend this")
+    await place.came()
+    (task,), (pull,) = await place.tasks(), place.pulls
+    old, url = pull.head_commit, f"https://mw.example/tasks/{task.id}"
+
+    await place.run_ended(pull, "unit", 1, failed=True, commit=hosted.tip("main"))
+    await place.run_ended(pull, "midwatch", 2, failed=True)
+    assert pull.head_commit == old
+    await place.run_ended(pull, "unit", 3, failed=True)
+    assert hosted.git("show", f"{pull.head}:a.txt").endswith("mended\nmore")
+    (letter,) = await api.database.read(lambda db: db.execute("SELECT text FROM message").fetchall())
+    assert '<data from="CI run unit">' in letter[0]
+    assert "E assert 1 == 2" in letter[0]
+    await place.deliver()
+    await place.run_ended(pull, "unit", 4, failed=True)
+    assert "I have taken up one failed run" in place.said(pull)[-1]
+    await place.run_ended(pull, "unit", 5, failed=False)
+    assert "it is flaky" in place.said(pull)[-1]
+    assert url in place.said(pull)[-1]
+
+    forge.write(hosted, "main", {"a.txt": "one\ntwo\nthree\ntheirs\n", "b.txt": "b\n"})
+    assert hosted.conflicts(pull) == ["a.txt"]
+    forge.say(hosted, pull, "ann", "@midwatch please resolve the conflicts")
+    await place.came()
+    assert hosted.conflicts(pull) == []
+    assert [one.number for one in place.pulls] == [2]
+    kept = hosted.git("show", f"{pull.head}:a.txt")
+    assert all(line in kept for line in ("theirs", "mended", "more"))
+    assert hosted.git("rev-parse", f"{pull.head}^") == hosted.tip("main")
+    _, later = await place.tasks()
+    assert (later.branch, later.words.closes) == (task.branch, "#1")
+    request = await api.home.forge.of_task(later.id)
+    assert request is not None
+    assert request.number == 2
+    assert not [row for row in await place.arrivals() if row.state == "failed"]
+
+
 async def test_a_label_becomes_a_pull_request_a_remark_a_follow_up_and_a_merge_is_seen(place: Town) -> None:
     forge, hosted = place.server.forge, place.hosted
     await place.user("ada", "Ann")
@@ -68,7 +112,9 @@ async def test_a_label_becomes_a_pull_request_a_remark_a_follow_up_and_a_merge_i
     forge.judge(hosted, pull, "ann", "Not yet.", [("a.txt", 4, "say it better")], "CHANGES_REQUESTED")
     await place.came()
     assert hosted.git("show", f"{pull.head}:a.txt").endswith("more\nagain")
-    letters = await place.api.database.read(lambda db: db.execute("SELECT text FROM message ORDER BY number").fetchall())
+    letters = await place.api.database.read(
+        lambda db: db.execute("SELECT text FROM message ORDER BY number").fetchall()
+    )
     assert letters[-1][0] == "Not yet.\n\nOn a.txt, line 4:\nsay it better"
     assert len(letters) == 2
 

@@ -69,14 +69,21 @@ def test_what_is_told_of_runs_reviews_and_programs() -> None:
     assert reading.read("github", "check_run", bytes_of(run)) == ()  # on a branch of somebody else
     run["action"], run["check_run"]["check_suite"]["head_branch"] = "completed", "midwatch/mend-1"
     (found,) = reading.read("github", "check_run", bytes_of(run))
-    assert (found.what, found.failed, found.text, found.branch) == ("run", True, "2 failed\n\nE assert", "midwatch/mend-1")
+    assert (found.what, found.failed, found.text, found.branch) == (
+        "run",
+        True,
+        "2 failed\n\nE assert",
+        "midwatch/mend-1",
+    )
     (_, pipeline) = (one["payload"] for one in payloads("gitlab") if one["payload"]["object_kind"] == "pipeline")
     assert pipeline["object_attributes"]["ref"] == "main"
     (run,) = (one["payload"] for one in payloads("gitlab") if one["means"] == "run")
     (found,) = reading.read("gitlab", "Pipeline Hook", bytes_of(run))
     assert (found.name, found.text, found.number) == ("pytest", "test: pytest: script_failure", 4)
     (bot,) = (
-        one["payload"] for one in payloads("gitlab") if one["payload"].get("user", {}).get("username", "")[:8] == "project_"
+        one["payload"]
+        for one in payloads("gitlab")
+        if one["payload"].get("user", {}).get("username", "")[:8] == "project_"
     )
     assert reading.read("gitlab", "", bytes_of(bot))[0].bot
     review = payloads("github_pull_request_review")[0]

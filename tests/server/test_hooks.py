@@ -99,3 +99,34 @@ async def test_text_that_no_index_or_database_takes_is_kept_all_the_same(api: Ap
         answer = await forge.post("/hooks/hub", content=body, headers=signed(body, "issues", "d-2"))
         assert (answer.status_code, answer.json()["kept"]) == (202, 1)
     assert [len(one.key) < 400 for one in await kept(api, hub)] == [True]
+
+
+async def test_an_administrator_says_who_is_who_at_a_forge_and_sees_what_has_come_in(api: Api, remark: bytes) -> None:
+    hub = await connected(api)
+    async with (
+        api.as_user("root", admin=True) as root,
+        api.as_user("ada") as ada,
+        api.as_user("bob") as bob,
+        httpx2.AsyncClient(base_url=api.url, timeout=60) as forge,
+    ):
+        hers = {"logins": [{"forge": "hub", "login": "Ada-L"}, {"forge": hub, "login": "ada-l"}]}
+        told = await root.put("/users/ada/logins", json=hers)
+        assert (told.status_code, told.json()) == (200, {"logins": [{"forge": hub, "login": "ada-l"}]})
+        assert (await root.put("/users/bob/logins", json=hers)).status_code == 409
+        assert (
+            await root.put("/users/bob/logins", json={"logins": [{"forge": "no", "login": "x"}]})
+        ).status_code == 422
+        assert (await ada.get("/users/ada/logins")).json() == told.json()
+        assert (await bob.get("/users/ada/logins")).status_code == 404
+        assert (await ada.put("/users/ada/logins", json={"logins": []})).status_code == 404
+        assert "user.logins" in (await root.get("/audit")).text
+        assert (await root.put("/users/ada/logins", json={"logins": []})).json() == {"logins": []}
+        assert (await root.put("/users/bob/logins", json=hers)).status_code == 200
+        await forge.post("/hooks/hub", content=remark, headers=signed(remark, "issue_comment", "d-1"))
+        page = (await root.get("/forges/hub/arrivals", params={"limit": 1})).json()
+        assert [(one["event"], one["state"], one["looked"]) for one in page["arrivals"]] == [
+            ("remark", "waiting", False)
+        ]
+        rest = (await root.get("/forges/hub/arrivals", params={"before": page["next"]})).json()
+        assert rest == {"arrivals": [], "next": None}
+        assert (await ada.get("/forges/hub/arrivals")).status_code == 404

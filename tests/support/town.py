@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pytest
 
 from midwatch import announcing, working
 from midwatch.arriving import taking
+from midwatch.domain.codec import to_json
 from midwatch.domain.task import Task
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
@@ -20,12 +22,13 @@ from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.words import Role
 from midwatch.engine.effects.ledger import Effects
 from midwatch.engine.fake import FakeEngine
-from midwatch.engine.forges.arrivals import Arrival, Arrivals
+from midwatch.engine.forges.arrivals import Arrival, Arrivals, Delivery
 from midwatch.engine.forges.connections import Connection, Secrets
 from midwatch.engine.forges.origins import Origins
 from midwatch.engine.forges.rules import RepositoryForge
 from midwatch.engine.turns import Filter, Turns
 from midwatch.engine.workers import Terms
+from midwatch.forges.arrived.base import Arrived
 from midwatch.sandbox.slots import Slots
 from tests.support.api import HASH, Api, serving
 from tests.support.forge_github import GitHubDialect
@@ -58,6 +61,16 @@ class Town:
         """What the repository wants."""
         deed = Deed(SERVER, "repository.forge", self.repository)
         assert await self.api.home.connected.beside.set_forge(self.repository, RepositoryForge(**more), deed)
+
+    async def run_ended(self, pull: Thread, name: str, number: int, *, failed: bool, commit: str = "") -> None:
+        """A CI run has ended on a pull request."""
+        told = Arrived(
+            "run", SLUG, 0, pull=True, actor="ci", subject=f"check {number}", text="E assert 1 == 2", name=name,
+            failed=failed, commit=commit or pull.head_commit, branch=pull.head, url="https://ci.example/1",
+        )  # fmt: skip
+        one = Delivery(self.connection, f"ci-{number}", "run", SLUG, 0, told.key, json.dumps(to_json(told)))
+        assert await Arrivals(self.api.database).keep(one)
+        await self.quiet()
 
     async def user(self, name: str, login: str, role: Role | None = "member") -> str:
         """A user of the server who is somebody at the forge; the id."""
@@ -160,9 +173,7 @@ async def town(
             server.forge.person(login)
         hosted = server.forge.repository(SLUG, **{BOT: "write", "ann": "write", "carl": "read"})
         async with serving(folder, environ) as api:
-            made = Connection(
-                new_id(), "hub", "github", server.web, f"{server.web}/api/v3", "token", login=BOT
-            )
+            made = Connection(new_id(), "hub", "github", server.web, f"{server.web}/api/v3", "token", login=BOT)
             kept = await api.home.connected.kept.add(
                 made, Secrets(bot.token, SECRET), Deed(SERVER, "forge.create", made.id)
             )
