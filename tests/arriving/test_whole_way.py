@@ -112,9 +112,8 @@ async def test_a_label_becomes_a_pull_request_a_remark_a_follow_up_and_a_merge_i
     forge.judge(hosted, pull, "ann", "Not yet.", [("a.txt", 4, "say it better")], "CHANGES_REQUESTED")
     await place.came()
     assert hosted.git("show", f"{pull.head}:a.txt").endswith("more\nagain")
-    letters = await place.api.database.read(
-        lambda db: db.execute("SELECT text FROM message ORDER BY number").fetchall()
-    )
+    query = "SELECT text FROM message ORDER BY number"
+    letters = await place.api.database.read(lambda db: db.execute(query).fetchall())
     assert letters[-1][0] == "Not yet.\n\nOn a.txt, line 4:\nsay it better"
     assert len(letters) == 2
 
