@@ -22,7 +22,9 @@ from midwatch.server.service import Visit, Visiting
 
 router = APIRouter(tags=["forges"])
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x20]+$")]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x20]+$")
+]
 
 
 class Login(Form):
