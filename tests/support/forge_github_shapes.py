@@ -24,7 +24,7 @@ def description() -> dict[str, Any]:
 
 def full(name: str, /, **known: Any) -> dict[str, Any]:
     """An answer of that shape (`components/schemas/NAME`): what is known, and all else that it must have."""
-    filled = _filled({"$ref": f"#/components/schemas/{name}"})
+    filled = _filled({**description()["components"]["schemas"][name], "nullable": False})
     assert isinstance(filled, dict)
     return {**filled, **known}
 
@@ -32,13 +32,13 @@ def full(name: str, /, **known: Any) -> dict[str, Any]:
 def _filled(schema: dict[str, Any]) -> Any:
     if "$ref" in schema:
         return _filled(description()["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
-    if schema.get("nullable"):
-        return None
     if "enum" in schema:
         return schema["enum"][0]
     for several in ("oneOf", "anyOf"):
         if several in schema and "properties" not in schema:
             return _filled(schema[several][0])
+    if schema.get("nullable"):
+        return None
     if "allOf" in schema:
         parts = [_filled(part) for part in schema["allOf"]]
         return {key: value for part in parts for key, value in part.items()} if isinstance(parts[0], dict) else parts[0]
@@ -70,7 +70,7 @@ def repository(server: ForgeServer, hosted: Hosted, shape: str = "full-repositor
 
 def label(name: str) -> dict[str, Any]:
     """A label."""
-    return full("label", name=name, color="ededed")
+    return full("label", name=name, color="ededed", description="")
 
 
 def pull(server: ForgeServer, hosted: Hosted, thread: Thread, *, alone: bool = True) -> dict[str, Any]:

@@ -73,12 +73,12 @@ def _judge(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     body = asked.json
     commit = body.get("commit_id", thread.head_commit)
     if not hosted.tip(commit) or not hosted.has(thread.head_commit, commit):
-        return Answer(422, {"message": "Unprocessable Entity", "errors": ["No commit found for SHA"]})
+        return Answer(422, {**refusal("Unprocessable Entity"), "errors": ["No commit found for SHA"]})
     shown = {f["filename"]: f["patch"] for f in shapes.files(hosted, hosted.tip(thread.base), commit)}
     beside = [(c["path"], c["line"], c["body"]) for c in body.get("comments", ())]
     for path, line, _ in beside:
         if line not in _lines(shown.get(path, "")):
-            return Answer(422, {"message": "Unprocessable Entity", "errors": ["Line could not be resolved"]})
+            return Answer(422, {**refusal("Unprocessable Entity"), "errors": ["Line could not be resolved"]})
     one = server.forge.judge(hosted, thread, login_of(asked), body.get("body", ""), beside)
     return Answer(200, shapes.said(server, hosted, thread, one))
 

@@ -4,7 +4,7 @@ A forge on the network joins by an entry in `NETWORK`."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,8 +31,13 @@ BRANCH = "midwatch/fix-task1"
 SLUG = "ann/shelf"
 
 
+WAITED: list[float] = []
+"""The pauses that were asked for, in seconds."""
+
+
 async def no_pause(seconds: float) -> None:
-    """Waits for nothing."""
+    """Waits for nothing, and notes it."""
+    WAITED.append(seconds)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,14 @@ class Kind:
     """By its web address."""
     closes_with_its_branch: bool
     """Whether a pull request is closed when its branch is deleted."""
+    creates: str
+    """Pattern of the paths that make a pull request."""
+    remarks: str
+    """Pattern of the paths that make a remark."""
+    merges: tuple[str, str]
+    """Method, and pattern of the paths that merge."""
+    api: str
+    """Pattern of all paths of the API."""
     bot: str = "midwatch-bot"
 
 
@@ -51,16 +64,28 @@ def _github(web: str, credential: Credential) -> Site:
     return GitHub("work", credential, web, pause=no_pause)
 
 
-NETWORK: dict[str, Kind] = {"github": Kind(GitHubDialect, _github, closes_with_its_branch=True)}
+NETWORK: dict[str, Kind] = {
+    "github": Kind(
+        GitHubDialect, _github, closes_with_its_branch=True, creates=r"/pulls$", remarks=r"/issues/\d+/comments$",
+        merges=("PUT", r"/merge$"), api=r"^/api/v3/",
+    ),
+}  # fmt: skip
 
 
 class World(Protocol):
     """Where a forge keeps its repositories, and what other people do there."""
 
-    forge: Forge
-    where: str
-    """The repository."""
-    closes_with_its_branch: bool
+    @property
+    def forge(self) -> Forge:
+        """What is tried."""
+
+    @property
+    def where(self) -> str:
+        """The repository."""
+
+    @property
+    def closes_with_its_branch(self) -> bool:
+        """Whether a pull request is closed when its branch is deleted."""
 
     def pushes(self, branch: str) -> None:
         """Somebody else pushes a commit to a branch."""
@@ -240,6 +265,3 @@ async def scene_in(world: World, folder: Path) -> Scene:
         tree = await repository.git.run("mktree", stdin=b"100644 blob " + blob + b"\ta.txt\n")
         commits.append(await repository.commit(tree.decode().strip(), base.commit, "Fix it\n", WHEN))
     return Scene(world, repository, base.commit, (commits[0], commits[1]))
-
-
-Opened = Callable[[str], Awaitable[Scene]]

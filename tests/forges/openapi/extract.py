@@ -3,8 +3,9 @@
     npm pack @octokit/openapi && tar xzf octokit-openapi-*.tgz
     python tests/forges/openapi/extract.py package/generated/api.github.com.json > tests/forges/openapi/github.json
 
-Left out is what says nothing about shapes: descriptions, examples, and what is particular to one client. The licence of
-the description (MIT) is beside it, in github.LICENSE.
+Left out is what says nothing about shapes: descriptions, examples, and what is particular to one client. Where a value
+may be null and has a list of values, null is put into the list, as OpenAPI 3.0.3 asks for. The licence of the
+description (MIT) is beside it, in github.LICENSE.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def _plain(value: Any, *, names: bool = False) -> Any:
     for key, one in value.items():
         if names or not (key in _WORDS or key.startswith("x-")):
             kept[key] = _plain(one, names=key in ("properties", "responses", "headers", "content") and not names)
+    if kept.get("nullable") is True and isinstance(kept.get("enum"), list) and None not in kept["enum"]:
+        kept["enum"] = [*kept["enum"], None]
     if "responses" in kept and "operationId" in value:
         kept["responses"] = {code: _described(answer) for code, answer in kept["responses"].items()}
     return kept
