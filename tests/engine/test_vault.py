@@ -88,9 +88,9 @@ def test_what_cannot_be_opened_is_named_with_its_mend_and_never_shown(tmp_path: 
         assert caught.value.mend
     with pytest.raises(Sealed, match="has been changed"):
         Vault(tmp_path, {VARIABLE: one.text}).open(text[:-8] + "AAAAAAA=", "p", "the token")
-    with pytest.raises(InputError, match="number 2 of the keys in the variable") as caught:
+    with pytest.raises(InputError, match="number 2 of the keys in the variable") as wrong:
         Vault(tmp_path, {VARIABLE: f"{one.text},tiger"}).all_keys()
-    assert "tiger" not in str(caught.value)
+    assert "tiger" not in str(wrong.value)
 
 
 async def test_rotation_may_die_after_any_step_and_loses_nothing(database: Database, tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ class Terms:
     disk_mib: int | None = None
     submodules: bool = False
     lfs: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
+    """What the server keeps for the repository; in the box from the setup on. Those of the recipe come before them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         limits=project.limits.lower(lowered(around.limits, recipe)),
         attempts=request.attempts,
         sandbox="process" if mode == "full" else around.sandbox,
-        environment=(*tools.variables, *recipe.variables),
+        environment=(*tools.variables, *found.plan.variables, *recipe.variables),
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
