@@ -85,7 +85,7 @@ async def _repository(home: Home, heard: Heard, repository: Registered, slug: st
         for one in pulls:
             found += await _pull(home, repository, slug, one)
         for number, pull in numbers.items():
-            for remark in await home.forge.remarks(repository.location, number):
+            for remark in await home.forge.remarks(repository.location, heard.number(number, pull=pull)):
                 found += _remark(remark, slug, number, mention, pull=pull)
     except MidwatchError as error:
         log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})

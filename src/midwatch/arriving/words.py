@@ -23,7 +23,8 @@ MOST_TEXT = 16_000
 
 def seen(case: Case, task: str = "") -> Wanted:
     """The eyes that say: it was heard."""
-    remark = case.told.subject if case.told.what == "remark" else ""
+    remark = case.told.subject if case.told.what in ("remark", "review") else ""
+    remark = "" if " " in remark else remark  # Forgejo does not tell the name of a review
     return outgoing.react(case.thing, remark, "eyes", task)
 
 

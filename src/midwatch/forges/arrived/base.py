@@ -59,8 +59,10 @@ class Arrived:
         """The same however it is heard of; empty for what does no harm when it is told twice."""
         place = f"{self.slug.lower()}#{self.number}"
         match self.what:
-            case "remark" | "review" | "run":
-                return f"{self.what} {self.slug.lower()} {self.subject}"
+            case "remark" | "review":  # a review is found as a remark, too, by looking
+                return f"remark {self.slug.lower()} {self.subject}"
+            case "run":
+                return f"run {self.slug.lower()} {self.subject}"
             case "labelled" | "assigned":
                 return f"{self.what} {place} {self.subject.lower()} {self.actor.lower()}"
             case "opened" | "ready":
