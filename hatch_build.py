@@ -1,7 +1,7 @@
 """Builds the web page: `web/` into `src/midwatch/server/web/`, when what is there is of other sources.
 
-As the build hook of the package for wheels and source archives, and as a program (`scripts/setup --page`). Node and npm are
-those of this machine, or of a wheel where there are none that are new enough. An editable install builds nothing.
+As the build hook of the package for wheels and source archives, and as a program (`scripts/setup --page`). Node and npm
+are those of this machine, or of a wheel where there are none that are new enough. An editable install builds nothing.
 """
 
 from __future__ import annotations
