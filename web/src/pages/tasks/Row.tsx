@@ -19,11 +19,17 @@ export const Row = memo(({ task, repository, selected, onSelect }: Props) => (
         <Plain text={firstLine(task.prompt)} />
       </Link>
       <div class="task-about">
-        <Plain text={repository || task.location} />
+        <span>
+          <Plain text={repository || task.location} />
+        </span>
         {task.mode === "read-only" && <Badge>Ask</Badge>}
         {task.kind !== "task" && <Badge>{task.kind}</Badge>}
         {task.tries > 1 && <Badge>{task.tries} attempts</Badge>}
-        {task.by && <Plain text={task.by} />}
+        {task.by && (
+          <span>
+            <Plain text={task.by} />
+          </span>
+        )}
         <Time at={task.created} />
         {task.waits_for && (
           <span class="task-waits">
