@@ -16,12 +16,14 @@ from midwatch.server import problems
 from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
 from midwatch.server.bodies import Bounded
+from midwatch.server.pages import Pages
 from midwatch.server.problems import ProblemDetails, answers
 from midwatch.server.routes import (
     archives,
     attempts,
     beside,
     budgets,
+    choices,
     effects,
     forges,
     health,
@@ -32,13 +34,16 @@ from midwatch.server.routes import (
     logins,
     metrics,
     steering,
+    stream,
     tasks,
     webhooks,
     workers,
 )
+from midwatch.server.rows import Rows
 from midwatch.server.seats import Seats
 from midwatch.server.service import Service
 from midwatch.server.streams import Streams
+from midwatch.server.sums import Sums
 
 if TYPE_CHECKING:
     from midwatch.engine.base import Engine
@@ -46,6 +51,10 @@ if TYPE_CHECKING:
 
 DOCUMENT = f"{PREFIX}/openapi.json"
 _ABOUT = "Tasks and repositories go in, tested pull requests come out."
+_ROUTES = (
+    importing, tasks, stream, choices, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
+    forges, beside, logins,
+)  # fmt: skip
 _EVERY = (401, 403, 404, 413, 422, 429, 503)
 """What any address but those of health may answer."""
 _KEY = {
@@ -68,8 +77,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         try:
             yield
         finally:
-            await app.state.service.streams.close()
-            await app.state.service.aside.close()
+            await app.state.service.close()
 
     app = FastAPI(
         title="Midwatch", version=__version__, description=_ABOUT, lifespan=living,
@@ -79,21 +87,24 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(hooks.router)
-    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
-        app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
-    for module in (forges, beside, logins):
+    for module in _ROUTES:
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
+    app.add_middleware(Pages)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large
+    turns, aside = Turns(home.store.database), Aside()
+    sums = Sums(home, aside)
     app.state.service = Service(
         home=home,
-        turns=Turns(home.store.database),
+        turns=turns,
         engine=engine,
         repositories=desk.repositories,
         streams=Streams(home.store),
         seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
-        aside=Aside(),
         listening=listening_of(home),
+        aside=aside,
+        sums=sums,
+        rows=Rows(home.store, turns, desk.repositories, sums),
     )
     app.openapi = _document(app)  # type: ignore[method-assign]  # how FastAPI has it replaced
     return app

@@ -12,6 +12,7 @@ from midwatch.engine.database.migrations import (
     archives,
     arrivals,
     budgets,
+    changes,
     effects,
     forges,
     newer,
@@ -72,6 +73,8 @@ STEPS: tuple[str, ...] = (
     forges.STEP,
     # what comes in from forges
     arrivals.STEP,
+    # what has changed lately
+    changes.STEP,
 )
 
 
