@@ -26,6 +26,7 @@ from midwatch.server.routes import (
     kept,
     limits,
     metrics,
+    reviewing,
     steering,
     tasks,
     webhooks,
@@ -73,7 +74,9 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
+    for module in (
+        importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives, reviewing,
+    ):  # fmt: skip
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large
