@@ -287,6 +287,13 @@ export interface ForkAsked {
   attempt?: number;
 }
 
+export interface Head {
+  attempt: string;
+  events: number;
+  /** Of the last event; it stands for the whole log. */
+  hash: string;
+}
+
 export interface Import {
   tasks: Imported[];
   made: number;
@@ -733,6 +740,20 @@ export interface Users {
   next: string | null;
 }
 
+export interface VerificationAnswer {
+  task: string;
+  ok: boolean;
+  /** Chained and as they were written. */
+  events: number;
+  /** That match their SHA-256. */
+  outputs: number;
+  /** That hold exactly the tree that was checked. */
+  commits: number;
+  heads: Head[];
+  /** A sentence each; empty when all is as it was written. */
+  faults: string[];
+}
+
 export interface WebhookAnswer {
   id: string;
   /** The id of the one whose tasks it is told of; empty for all. */
@@ -808,8 +829,14 @@ export interface Paths {
   "/attempts/{attempt}": {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
+  "/attempts/{attempt}/diff": {
+    GET: { path: { "attempt": string }; query: { "from"?: number; "to"?: number }; body: undefined; answer: string };
+  };
   "/attempts/{attempt}/events": {
     GET: { path: { "attempt": string }; query: { "after"?: number; "limit"?: number }; body: undefined; answer: Events };
+  };
+  "/attempts/{attempt}/evidence": {
+    GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: EvidenceAnswer };
   };
   "/attempts/{attempt}/logs/{number}": {
     GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook"; "from"?: number; "to"?: number | null }; body: undefined; answer: Output };
@@ -951,6 +978,9 @@ export interface Paths {
   };
   "/tasks/{task}/undo": {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
+  };
+  "/tasks/{task}/verify": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: VerificationAnswer };
   };
   "/tokens": {
     GET: { path: Nothing; query: { "user"?: string; "after"?: string; "limit"?: number }; body: undefined; answer: Tokens };
