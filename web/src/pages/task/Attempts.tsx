@@ -48,6 +48,11 @@ export function Attempts({ task, rows, offered, onView, again }: Props) {
   );
 }
 
+/** Two attempts may have come to the very same commit: one of them is offered. */
+function isOffered(row: Row, offered: string): boolean {
+  return offered !== "" && row.evidence.commit === offered && !["not chosen", "cancelled"].includes(row.attempt.status);
+}
+
 function sums(evidence: EvidenceAnswer): [number, number] {
   return evidence.changes.reduce<[number, number]>((sum, one) => [sum[0] + (one.added ?? 0), sum[1] + (one.removed ?? 0)], [0, 0]);
 }
@@ -90,16 +95,16 @@ function Comparison({ task, rows, offered, onView, again }: Omit<Props, "rows"> 
     {
       name: "actions",
       title: "",
-      cell: ({ attempt, evidence }) => (
+      cell: (row) => (
         <span class="row">
-          <Button kind="quiet" onClick={() => onView(attempt.id, "")}>
+          <Button kind="quiet" onClick={() => onView(row.attempt.id, "")}>
             Conversation
           </Button>
-          <Button kind="quiet" onClick={() => onView(attempt.id, "changes")}>
+          <Button kind="quiet" onClick={() => onView(row.attempt.id, "changes")}>
             Changes
           </Button>
-          {choosable && evidence.commit && evidence.commit !== offered && (
-            <Button busy={busy === attempt.id} disabled={busy !== ""} onClick={() => void choose(attempt.id)}>
+          {choosable && row.evidence.commit && !isOffered(row, offered) && (
+            <Button busy={busy === row.attempt.id} disabled={busy !== ""} onClick={() => void choose(row.attempt.id)}>
               Choose
             </Button>
           )}
@@ -113,7 +118,7 @@ function Comparison({ task, rows, offered, onView, again }: Omit<Props, "rows"> 
 function Name({ row, offered }: { row: Row; offered: string }) {
   return (
     <>
-      {numberOf(row.attempt.id)} {offered !== "" && row.evidence.commit === offered && <strong>offered</strong>}
+      {numberOf(row.attempt.id)} {isOffered(row, offered) && <strong>offered</strong>}
     </>
   );
 }

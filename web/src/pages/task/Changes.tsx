@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { ask, queryOf } from "../../api";
 import { type Loaded, useLoad } from "../../load";
-import { Button, Empty, plain, Select, Shown as Showing } from "../../parts";
+import { Button, Empty, plain, Select, Shown as Showing, Skeleton } from "../../parts";
 import { Diff } from "./diff/Diff";
 import { type FileDiff, parse } from "./diff/parse";
 import type { Remarks } from "./diff/remarks";
@@ -26,7 +26,12 @@ interface Props {
   remarks: Remarks | undefined;
 }
 
-export function Changes({ attempt, folded, remarks }: Props) {
+/** `ready`: all events that there were are known, so that what comes later is news. */
+export function Changes({ ready, ...props }: Props & { ready: boolean }) {
+  return ready ? <Ready {...props} /> : <Skeleton lines={12} />;
+}
+
+function Ready({ attempt, folded, remarks }: Props) {
   const { steps } = folded;
   const newest = steps.at(-1)?.seq ?? 0;
   const [shown, setShown] = useState(newest);

@@ -155,7 +155,9 @@ function Body({ task, state, attempt, choose, feed, tab, remarks, onFork }: Body
             <Facts task={task} folded={feed.folded} />
           </div>
         )}
-        {tab === "changes" && <Changes key={attempt} attempt={attempt} folded={feed.folded} remarks={onFork && remarks} />}
+        {tab === "changes" && (
+          <Changes key={attempt} ready={feed.ready} attempt={attempt} folded={feed.folded} remarks={onFork && remarks} />
+        )}
         {tab === "evidence" && <Evidence task={task.id} evidence={evidence} />}
         {tab === "attempts" && (
           <AttemptsTab task={task} about={about} offered={request?.commit ?? ""} onView={choose} again={state.again} />

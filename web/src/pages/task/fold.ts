@@ -294,7 +294,8 @@ function setUp(draft: Draft, event: Event): void {
   const { body } = event;
   draft.setups.set(event.seq, words(body, "digest"));
   const count = list(body, "commands").length;
-  const text = `${body["built"] ? "set up" : "the environment was there"}: ${count} ${count === 1 ? "command" : "commands"}, ${number(body, "seconds").toFixed(1)} s`;
+  const done = body["built"] ? "set up" : "the environment was there";
+  const text = `${done}: ${count} ${count === 1 ? "command" : "commands"}, ${number(body, "seconds").toFixed(1)} s`;
   const notes = list<string>(body, "notes").join("\n");
   draft.entries.push({ ...base(event), kind: "note", tone: notes ? "warn" : "plain", text, more: notes, setup: event.seq });
 }

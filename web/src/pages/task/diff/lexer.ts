@@ -28,17 +28,32 @@ const TICKS = [
   ["`", true],
 ] as const;
 
-const C_WORDS =
-  "auto break case catch char class const constexpr continue default delete do double else enum explicit extern false final float for friend goto if inline int long namespace new noexcept nullptr operator override private protected public register return short signed sizeof static struct switch template this throw true try typedef typename union unsigned using virtual void volatile while bool NULL";
-const JS_WORDS =
-  "abstract any as async await boolean break case catch class const continue debugger default delete do else enum export extends false finally for from function get if implements import in infer instanceof interface is keyof let never new null number object of override private protected public readonly return satisfies set static string super switch this throw true try type typeof undefined unknown var void while with yield";
-const JAVA_WORDS =
-  "abstract assert boolean break byte case catch char class const continue default do double else enum extends false final finally float for fun if implements import in instanceof int interface internal is long native new null object open override package private protected public return sealed short static super switch synchronized this throw throws transient true try val var void volatile when while data record";
+const C_WORDS = [
+  "auto break case catch char class const constexpr continue default delete do double else enum explicit extern",
+  "false final float for friend goto if inline int long namespace new noexcept nullptr operator override private",
+  "protected public register return short signed sizeof static struct switch template this throw true try typedef",
+  "typename union unsigned using virtual void volatile while bool NULL",
+].join(" ");
+const JS_WORDS = [
+  "abstract any as async await boolean break case catch class const continue debugger default delete do else enum",
+  "export extends false finally for from function get if implements import in infer instanceof interface is keyof",
+  "let never new null number object of override private protected public readonly return satisfies set static",
+  "string super switch this throw true try type typeof undefined unknown var void while with yield",
+].join(" ");
+const JAVA_WORDS = [
+  "abstract assert boolean break byte case catch char class const continue default do double else enum extends",
+  "false final finally float for fun if implements import in instanceof int interface internal is long native new",
+  "null object open override package private protected public return sealed short static super switch",
+  "synchronized this throw throws transient true try val var void volatile when while data record",
+].join(" ");
 
 const LANGUAGES: Record<string, Language> = {
   python: {
     words: set(
-      "and as assert async await break case class continue def del elif else except False finally for from global if import in is lambda match None nonlocal not or pass raise return True try type while with yield self",
+      [
+        "and as assert async await break case class continue def del elif else except False finally for from global if",
+        "import in is lambda match None nonlocal not or pass raise return True try type while with yield self",
+      ].join(" "),
     ),
     line: ["#"],
     block: [],
@@ -54,7 +69,11 @@ const LANGUAGES: Record<string, Language> = {
   java: { words: set(JAVA_WORDS), line: ["//"], block: C_BLOCK, quotes: [['"""', true], ...PLAIN_QUOTES] },
   go: {
     words: set(
-      "any bool break byte case chan const continue default defer else error fallthrough false float64 for func go goto if import int int64 interface iota make map nil package range return rune select string struct switch true type uint var",
+      [
+        "any bool break byte case chan const continue default defer else error fallthrough false float64 for func go",
+        "goto if import int int64 interface iota make map nil package range return rune select string struct switch",
+        "true type uint var",
+      ].join(" "),
     ),
     line: ["//"],
     block: C_BLOCK,
@@ -62,14 +81,22 @@ const LANGUAGES: Record<string, Language> = {
   },
   rust: {
     words: set(
-      "as async await bool box break const continue crate dyn else enum extern false fn for if impl in let loop match mod move mut pub ref return self Self static str struct super trait true type u8 u16 u32 u64 i32 i64 usize unsafe use where while Some None Ok Err",
+      [
+        "as async await bool box break const continue crate dyn else enum extern false fn for if impl in let loop match",
+        "mod move mut pub ref return self Self static str struct super trait true type u8 u16 u32 u64 i32 i64 usize",
+        "unsafe use where while Some None Ok Err",
+      ].join(" "),
     ),
     line: ["//"],
     block: C_BLOCK,
     quotes: [['"', true]],
   },
   shell: {
-    words: set("case do done elif else esac exit export fi for function if in local return set shift source then trap unset until while"),
+    words: set(
+      ["case do done elif else esac exit export fi for function if in local return set shift source then trap unset", "until while"].join(
+        " ",
+      ),
+    ),
     line: ["#"],
     block: [],
     quotes: [
@@ -79,7 +106,10 @@ const LANGUAGES: Record<string, Language> = {
   },
   ruby: {
     words: set(
-      "alias and begin break case class def do else elsif end ensure false for if in module next nil not or redo rescue retry return self super then true undef unless until when while yield require attr_reader",
+      [
+        "alias and begin break case class def do else elsif end ensure false for if in module next nil not or redo",
+        "rescue retry return self super then true undef unless until when while yield require attr_reader",
+      ].join(" "),
     ),
     line: ["#"],
     block: [["=begin", "=end"]],
@@ -87,7 +117,11 @@ const LANGUAGES: Record<string, Language> = {
   },
   sql: {
     words: set(
-      "select from where and or not null insert into values update set delete create table index primary key unique references on join left right inner outer group by order having limit as in is like between exists case when then else end begin commit",
+      [
+        "select from where and or not null insert into values update set delete create table index primary key unique",
+        "references on join left right inner outer group by order having limit as in is like between exists case when",
+        "then else end begin commit",
+      ].join(" "),
     ),
     line: ["--"],
     block: C_BLOCK,

@@ -46,61 +46,57 @@ function useSearch(output: Output, text: string): { found: readonly Found[]; cut
   return result;
 }
 
-export function Log({ attempt, place, digest, onClose }: Props) {
-  const output = useOutput(attempt, place, digest);
-  const [raw, setRaw] = useState(false);
+interface Searching {
+  text: string;
+  setText: (text: string) => void;
+  found: readonly Found[];
+  cut: boolean;
+  /** Which of them is at hand. */
+  at: number;
+  step: (by: number) => void;
+}
+
+function useSearching(output: Output, reach: { readonly current: Reach | undefined }): Searching {
   const [text, setText] = useState("");
   const { found, cut } = useSearch(output, text);
   const [at, setAt] = useState(0);
+  const show = (one: Found | undefined) => one && reach.current?.to(Math.max(0, one.row - 3));
+  useEffect(() => {
+    setAt(0);
+    show(found[0]);
+  }, [found]);
+  const step = (by: number) => {
+    if (!found.length) return;
+    const next = (at + by + found.length) % found.length;
+    setAt(next);
+    show(found[next]);
+  };
+  return { text, setText, found, cut, at, step };
+}
+
+export function Log({ attempt, place, digest, onClose }: Props) {
+  const output = useOutput(attempt, place, digest);
+  const [raw, setRaw] = useState(false);
   const reach = useRef<Reach | undefined>(undefined);
   const box = useRef<HTMLDivElement>(null);
+  const searching = useSearching(output, reach);
   const total = output.about?.total ?? 0;
   useEffect(() => {
     if (total && place.first) reach.current?.to(Math.max(0, place.first - 4));
   }, [total > 0, place.of, place.number, place.first]);
-  const toFound = (step: number) => {
-    if (!found.length) return;
-    const next = (at + step + found.length) % found.length;
-    setAt(next);
-    reach.current?.to(Math.max(0, (found[next]?.row ?? 0) - 3));
-  };
-  useEffect(() => {
-    setAt(0);
-    if (found[0]) reach.current?.to(Math.max(0, found[0].row - 3));
-  }, [found]);
   useKeys([
     { key: "Escape", about: "Close the log", run: onClose, typing: true },
     { key: "/", about: "Search in the log", run: () => box.current?.querySelector("input")?.focus() },
-    { key: "n", about: "Next place that was found", run: () => toFound(1) },
-    { key: "N", about: "Place before", run: () => toFound(-1) },
+    { key: "n", about: "Next place that was found", run: () => searching.step(1) },
+    { key: "N", about: "Place before", run: () => searching.step(-1) },
   ]);
   useEffect(() => box.current?.focus({ preventScroll: true }), [place.of, place.number]);
-  const rows = new Set(found.map((one) => one.row));
-  const current = found[at]?.row;
+  const rows = new Set(searching.found.map((one) => one.row));
+  const current = searching.found[searching.at]?.row;
   return (
     <div class="log" ref={box} tabIndex={-1} role="region" aria-label="Log">
       <Head output={output} place={place} attempt={attempt} onClose={onClose} />
-      <div class="log-tools">
-        <Field label="Search in the log" bare type="search" placeholder="Search" value={text} onInput={setText} />
-        {text && (
-          <span class="hint" role="status">
-            {found.length ? `${at + 1} of ${found.length}${cut ? "+" : ""}` : "not found"}
-          </span>
-        )}
-        {found.length > 1 && (
-          <Button kind="quiet" label="Place before" onClick={() => toFound(-1)}>
-            ↑
-          </Button>
-        )}
-        {found.length > 1 && (
-          <Button kind="quiet" label="Next place" onClick={() => toFound(1)}>
-            ↓
-          </Button>
-        )}
-        <Button kind="quiet" pressed={raw} onClick={() => setRaw(!raw)}>
-          Raw
-        </Button>
-      </div>
+      <Tools searching={searching} raw={raw} onRaw={setRaw} />
       {output.problem && <Trouble problem={output.problem} />}
       <Virtual
         class="log-rows"
@@ -111,6 +107,33 @@ export function Log({ attempt, place, digest, onClose }: Props) {
         guess={useMemo(() => () => 19, [])}
         draw={(row) => <LogLine output={output} place={place} row={row} raw={raw} found={rows.has(row)} current={row === current} />}
       />
+    </div>
+  );
+}
+
+function Tools({ searching, raw, onRaw }: { searching: Searching; raw: boolean; onRaw: (raw: boolean) => void }) {
+  const { text, found, at, cut } = searching;
+  return (
+    <div class="log-tools">
+      <Field label="Search in the log" bare type="search" placeholder="Search" value={text} onInput={searching.setText} />
+      {text && (
+        <span class="hint" role="status">
+          {found.length ? `${at + 1} of ${found.length}${cut ? "+" : ""}` : "not found"}
+        </span>
+      )}
+      {found.length > 1 && (
+        <>
+          <Button kind="quiet" label="Place before" onClick={() => searching.step(-1)}>
+            ↑
+          </Button>
+          <Button kind="quiet" label="Next place" onClick={() => searching.step(1)}>
+            ↓
+          </Button>
+        </>
+      )}
+      <Button kind="quiet" pressed={raw} onClick={() => onRaw(!raw)} title="As it is, with all control characters">
+        Raw
+      </Button>
     </div>
   );
 }

@@ -31,6 +31,7 @@ function Inside({ attempt, entry, onFork }: Props) {
     case "reply":
       return <Reply entry={entry} />;
     case "call":
+      if (entry.call.name === "update_plan" && entry.finished?.ok) return null; // the plan itself follows
       return <CallView attempt={attempt} entry={entry} onFork={onFork} />;
     case "plan":
       return <PlanView steps={entry.steps} explanation={entry.explanation} />;
@@ -66,12 +67,21 @@ function Said({ attempt, entry }: { attempt: string; entry: Of<"said"> }) {
     </div>
   );
   if (person) {
+    const [around, text] = parted(entry.text);
     return (
       <div class="bubble">
         {head}
         <div class="prose">
-          <Shown text={entry.text} />
+          <Shown text={text} />
         </div>
+        {around && (
+          <details class="around">
+            <summary>What the agent is told about its surroundings</summary>
+            <pre class="words">
+              <Shown text={around} />
+            </pre>
+          </details>
+        )}
         <Pictures attempt={attempt} pictures={entry.images} />
       </div>
     );
@@ -96,6 +106,14 @@ function Said({ attempt, entry }: { attempt: string; entry: Of<"said"> }) {
   );
 }
 
+/** The task as it was given begins with what the agent is told of where it works. */
+function parted(text: string): [string, string] {
+  const found = /^<environment>\n([\s\S]*?)\n<\/environment>\n+/.exec(text);
+  return found ? [found[1] ?? "", text.slice(found[0].length)] : ["", text];
+}
+
+const CUT: Record<string, string> = { length: "The reply was cut short.", refusal: "The model refused." };
+
 function Reply({ entry }: { entry: Of<"reply"> }) {
   const { usage } = entry;
   const facts = `${short(usage.input_tokens ?? 0)} in (${short(usage.cached_input_tokens ?? 0)} cached), ${short(usage.output_tokens ?? 0)} out`;
@@ -108,9 +126,7 @@ function Reply({ entry }: { entry: Of<"reply"> }) {
         </details>
       )}
       {entry.text && <Markdown text={entry.text} />}
-      {(entry.stop === "length" || entry.stop === "refusal") && (
-        <p class="note warn">{entry.stop === "length" ? "The reply was cut short." : "The model refused."}</p>
-      )}
+      {CUT[entry.stop] && <p class="note warn">{CUT[entry.stop]}</p>}
       <div class="entry-facts">
         <Shown text={entry.model} /> · <Time at={entry.time} /> · <Duration seconds={entry.latency / 1000} /> · {facts} ·{" "}
         <Money microusd={entry.cost} />

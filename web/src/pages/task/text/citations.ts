@@ -16,8 +16,9 @@ export interface Cited {
   place?: LogPlace;
 }
 
-const CITATION =
-  /\b(cmd|command|check)[ #:]?\s?(\d{1,9})(?:(?:,|:)?\s*(?:lines?\s+|L)(\d{1,9})(?:\s*[-–]\s*L?(\d{1,9}))?)?|\bmidwatch log [0-9a-z]{12}(?:\.\d{1,3})? --(cmd|check) (\d{1,9})/gi;
+const LINES = String.raw`(?:(?:,|:)?\s*(?:lines?\s+|L)(\d{1,9})(?:\s*[-–]\s*L?(\d{1,9}))?)?`;
+const COMMAND_LINE = String.raw`\bmidwatch log [0-9a-z]{12}(?:\.\d{1,3})? --(cmd|check) (\d{1,9})`;
+const CITATION = new RegExp(String.raw`\b(cmd|command|check)[ #:]?\s?(\d{1,9})${LINES}|${COMMAND_LINE}`, "gi");
 
 function ofWord(word: string): Of {
   return word.toLowerCase() === "check" ? "check" : "cmd";
