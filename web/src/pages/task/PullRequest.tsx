@@ -24,16 +24,16 @@ interface Props {
   task: TaskAnswer;
   request: PullRequestAnswer | null;
   attempt: string;
-  /** It has evidence, so it can be offered. */
-  offerable: boolean;
+  /** What the attempt would offer; empty where it has no evidence. */
+  commit: string;
   again: () => void;
 }
 
-export function PullRequest({ task, request, attempt, offerable, again }: Props) {
+export function PullRequest({ task, request, attempt, commit, again }: Props) {
   return (
     <div class="pull-request">
       {request ? <Words request={request} /> : <Empty title="There is no pull request">{why(task)}</Empty>}
-      <Settle task={task} request={request} attempt={attempt} offerable={offerable} again={again} />
+      <Settle task={task} request={request} attempt={attempt} commit={commit} again={again} />
     </div>
   );
 }
@@ -81,70 +81,53 @@ function Words({ request }: { request: PullRequestAnswer }) {
   );
 }
 
-function Settle({ task, request, attempt, offerable, again }: Props) {
+type Deed = "merge" | "close" | "offer";
+
+const DRAFT = { title: "Merge a draft?", text: "It is a draft: a check failed, or a limit ended the work.", yes: "Merge", danger: true };
+const CLOSING = { title: "Close the pull request?", text: "It is not merged; its branch stays.", yes: "Close", danger: true };
+const DONE = { merge: "merged", close: "closed", offer: "" };
+
+function doIt(deed: Deed, task: string, attempt: string): Promise<unknown> {
+  const path = { task };
+  if (deed !== "offer") return call("POST", `/tasks/{task}/pull-request/${deed}`, { path, key: newKey() });
+  return call("POST", "/tasks/{task}/choose", { path, body: { attempt: numberOf(attempt) }, key: newKey() });
+}
+
+function Settle({ task, request, attempt, commit, again }: Props) {
   const me = useMe();
-  const [busy, setBusy] = useState("");
-  const run = async (name: string, action: () => Promise<unknown>, done: string) => {
-    setBusy(name);
-    await trying(action, done);
+  const [busy, setBusy] = useState<Deed | "">("");
+  const run = async (deed: Deed) => {
+    if (deed === "merge" && request?.draft && !(await confirm(DRAFT))) return;
+    if (deed === "close" && !(await confirm(CLOSING))) return;
+    setBusy(deed);
+    await trying(() => doIt(deed, task.id, attempt), DONE[deed]);
     setBusy("");
     again();
   };
-  const settle = (how: "merge" | "close") => () =>
-    call("POST", `/tasks/{task}/pull-request/${how}`, { path: { task: task.id }, key: newKey() });
-  const merge = async () => {
-    if (
-      request?.draft &&
-      !(await confirm({
-        title: "Merge a draft?",
-        text: "It is a draft: a check failed, or a limit ended the work.",
-        yes: "Merge",
-        danger: true,
-      }))
-    )
-      return;
-    await run("merge", settle("merge"), "merged");
-  };
-  const close = async () => {
-    if (await confirm({ title: "Close the pull request?", text: "It is not merged; its branch stays.", yes: "Close", danger: true }))
-      await run("close", settle("close"), "closed");
-  };
-  const offer = () =>
-    run(
-      "offer",
-      () => call("POST", "/tasks/{task}/choose", { path: { task: task.id }, body: { attempt: numberOf(attempt) }, key: newKey() }),
-      "",
-    );
   const open = request?.state === "open";
   const resting = task.status !== "running" && task.status !== "waiting";
+  const behind = commit !== "" && resting && (!request || (open && request.commit !== commit));
+  const waits = resting ? undefined : "The task is still being worked on";
+  const button = (deed: Deed, text: string, primary = false) => (
+    <Button
+      kind={primary ? "primary" : "plain"}
+      busy={busy === deed}
+      disabled={busy !== "" || (deed === "merge" && !resting)}
+      onClick={() => void run(deed)}
+      title={deed === "merge" ? waits : undefined}
+    >
+      {text}
+    </Button>
+  );
   return (
     <div class="settle">
       {open && may(me, task.repository, "maintainer") && (
         <>
-          <Button
-            kind="primary"
-            busy={busy === "merge"}
-            disabled={busy !== "" || !resting}
-            onClick={() => void merge()}
-            title={resting ? undefined : "The task is still being worked on"}
-          >
-            Merge
-          </Button>
-          <Button busy={busy === "close"} disabled={busy !== ""} onClick={() => void close()}>
-            Close
-          </Button>
+          {button("merge", "Merge", true)}
+          {button("close", "Close")}
         </>
       )}
-      {offerable && resting && (!request || open) && may(me, task.repository, "member") && (
-        <Button
-          busy={busy === "offer"}
-          disabled={busy !== ""}
-          onClick={() => void offer()}
-          title="Push the branch and write the pull request once more"
-        >
-          {request ? "Update pull request" : "Create pull request"}
-        </Button>
-      )}
+      {behind && may(me, task.repository, "member") && button("offer", request ? "Update pull request" : "Create pull request")}
     </div>
   );
 }

@@ -163,7 +163,7 @@ function Body({ task, state, attempt, choose, feed, tab, remarks, onFork }: Body
           <AttemptsTab task={task} about={about} offered={request?.commit ?? ""} onView={choose} again={state.again} />
         )}
         {tab === "request" && request !== undefined && (
-          <PullRequest task={task} request={request} attempt={attempt} offerable={Boolean(evidence.value?.commit)} again={state.again} />
+          <PullRequest task={task} request={request} attempt={attempt} commit={evidence.value?.commit ?? ""} again={state.again} />
         )}
       </Tabs>
     </div>

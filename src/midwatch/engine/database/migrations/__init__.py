@@ -11,6 +11,7 @@ from midwatch.engine.database.migrations import (
     accounts,
     archives,
     budgets,
+    changes,
     effects,
     newer,
     organisations,
@@ -66,6 +67,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # what has changed lately
+    changes.STEP,
 )
 
 

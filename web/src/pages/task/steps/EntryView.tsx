@@ -116,7 +116,8 @@ const CUT: Record<string, string> = { length: "The reply was cut short.", refusa
 
 function Reply({ entry }: { entry: Of<"reply"> }) {
   const { usage } = entry;
-  const facts = `${short(usage.input_tokens ?? 0)} in (${short(usage.cached_input_tokens ?? 0)} cached), ${short(usage.output_tokens ?? 0)} out`;
+  const cached = usage.cached_input_tokens ? ` (${short(usage.cached_input_tokens)} cached)` : "";
+  const facts = `${short(usage.input_tokens ?? 0)} in${cached}, ${short(usage.output_tokens ?? 0)} out`;
   return (
     <div class="reply">
       {entry.thought && (
