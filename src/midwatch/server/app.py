@@ -92,7 +92,6 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         archives,
         reviewing,
     ):
->>>>>>> dec4ced2eee702f387af360d2f2452ecfb01f4af
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Pages)
