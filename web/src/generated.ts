@@ -118,6 +118,19 @@ export interface ChoiceAsked {
   attempt: number;
 }
 
+export interface ChoicesAnswer {
+  /** Those that the settings name, the default first; others work where their provider has a key. */
+  models: string[];
+  /** The most tries of one task. */
+  attempts: number;
+  /** What the settings let one attempt spend at most; null for no cap. */
+  turns: number | null;
+  cost_microusd: number | null;
+  seconds: number | null;
+  /** null where its repository is not there or not yours to see. */
+  example: ExampleAnswer | null;
+}
+
 export interface ContextAsked {
   /** Where it comes from, in a word or two. */
   source: string;
@@ -270,6 +283,12 @@ export interface EvidenceAnswer {
   commit: string;
   checks: Check[];
   changes: Change[];
+}
+
+export interface ExampleAnswer {
+  repository: string;
+  prompt: string;
+  model: string;
 }
 
 export interface Fault {
@@ -876,6 +895,9 @@ export interface Paths {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
     PUT: { path: Nothing; query: Nothing; body: CapAsked; answer: BudgetAnswer };
     DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" }; body: undefined; answer: undefined };
+  };
+  "/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: ChoicesAnswer };
   };
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };

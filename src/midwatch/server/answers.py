@@ -116,6 +116,26 @@ class TaskAnswer(TaskLine):
     archived: bool = Field(default=False, description="It is not listed, until somebody works on it again.")
 
 
+class ExampleAnswer(BaseModel):
+    """A task that can be tried at once, without any key: see `midwatch example`."""
+
+    repository: str
+    prompt: str
+    model: str
+
+
+class ChoicesAnswer(BaseModel):
+    """What a person can choose from for a new task."""
+
+    models: list[str] = Field(description="Those that the settings name, the default first; others work where their "
+                              "provider has a key.")  # fmt: skip
+    attempts: int = Field(description="The most tries of one task.")
+    turns: int | None = Field(description="What the settings let one attempt spend at most; null for no cap.")
+    cost_microusd: int | None
+    seconds: int | None
+    example: ExampleAnswer | None = Field(description="null where its repository is not there or not yours to see.")
+
+
 class Tasks(BaseModel):
     """A page of tasks, the newest first."""
 

@@ -110,6 +110,7 @@ class Served:
 
 async def _serve(served: Served, address: Address, worker: Embedded | None, screen: Screen) -> None:
     from midwatch import working
+    from midwatch.cli.examples import with_example
     from midwatch.collecting import seldom
     from midwatch.server.accounts.first import first_admin
     from midwatch.server.app import make_app
@@ -124,6 +125,8 @@ async def _serve(served: Served, address: Address, worker: Embedded | None, scre
         app = make_app(home, engine)
         app.state.metrics = served.metrics
         first = await first_admin(home.store.database)
+        if first is not None:
+            await with_example(home)
         seldom()
 
         def listening(url: str) -> None:
