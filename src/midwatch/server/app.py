@@ -49,6 +49,7 @@ DOCUMENT = f"{PREFIX}/openapi.json"
 _ABOUT = "Tasks and repositories go in, tested pull requests come out."
 _ROUTES = (
     importing, tasks, stream, choices, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
+    reviewing,
 )  # fmt: skip
 _EVERY = (401, 403, 404, 413, 422, 429, 503)
 """What any address but those of health may answer."""
@@ -81,25 +82,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-<<<<<<< HEAD
-    for module in (
-        importing,
-        tasks,
-        stream,
-        steering,
-        attempts,
-        kept,
-        budgets,
-        limits,
-        workers,
-        effects,
-        webhooks,
-        archives,
-        reviewing,
-    ):
-=======
     for module in _ROUTES:
->>>>>>> 9f87a1fa3befbef2ff4a2e79e78ba753ed85c308
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Pages)
