@@ -17,6 +17,7 @@ interface Props {
 }
 
 export function EntryView({ attempt, entry, onFork }: Props) {
+  if (entry.kind === "call" && entry.call.name === "update_plan" && entry.finished?.ok) return null; // the plan itself follows
   return (
     <div class={`entry ${entry.kind} ${entry.undone ? "undone" : ""}`} id={`event-${entry.seq}`} data-seq={entry.seq}>
       <Inside attempt={attempt} entry={entry} onFork={onFork} />
@@ -31,7 +32,6 @@ function Inside({ attempt, entry, onFork }: Props) {
     case "reply":
       return <Reply entry={entry} />;
     case "call":
-      if (entry.call.name === "update_plan" && entry.finished?.ok) return null; // the plan itself follows
       return <CallView attempt={attempt} entry={entry} onFork={onFork} />;
     case "plan":
       return <PlanView steps={entry.steps} explanation={entry.explanation} />;
