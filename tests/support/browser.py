@@ -1,153 +1,133 @@
-"""A server as people have it, and Debian's Chromium that looks at its page."""
+"""Debian's Chromium over a real server with a worker in the same process."""
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx2
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
-from tests.support.office import children
+from midwatch import wiring, working
+from midwatch.cli.examples import with_example
+from midwatch.engine.workers import Terms
+from midwatch.sandbox.slots import Slots
+from midwatch.server.accounts.first import First, first_admin
+from midwatch.server.app import make_app
+from midwatch.server.embedded import Embedded
+from midwatch.server.serving import Address, Server, listener
 
-CHROMIUM = "/usr/bin/chromium"
-HARMFUL = """() => {
-    const all = [...document.querySelectorAll("*")];
-    const named = "iframe, object, embed, base, form[action], style, meta[http-equiv], [srcdoc]";
-    return [
-        ...document.querySelectorAll(named),
-        ...all.filter((one) => [...one.attributes].some((it) => /^on/i.test(it.name))),
-        ...[...document.querySelectorAll("script")].filter((one) => !/^\\/assets\\//.test(one.getAttribute("src"))),
-        ...[...document.querySelectorAll("img")].filter((one) => !/^(blob:|data:image\\/)/.test(one.src)),
-        ...[...document.querySelectorAll("a[href]")].filter((one) => one.origin !== location.origin
-            && !(/^https?:$/.test(one.protocol) && /noopener/.test(one.rel))),
-    ].map((one) => one.outerHTML);
-}"""
-"""What must not be in the page, whatever anybody has written."""
-UNSEEN = r"""() => [...document.body.innerText].filter((one) => /[\u0000-\u0008\u000b-\u001f\u200b\ufeff]/.test(one)
-    || /[\u202a-\u202e\u2066-\u2069]/.test(one)).length"""
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+PATIENCE = 60_000
+"""Milliseconds that something may take which only a broken program does not do."""
+WATCH = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+"""
 
 
 @dataclass
-class Served:
-    """A running `midwatch serve` with a worker in it, and a signed-in client of its first administrator."""
+class Site:
+    """A server, and who may do everything on it."""
 
-    folder: Path
+    home: wiring.Home
     url: str
-    password: str
-    client: httpx2.Client
-    process: subprocess.Popen[bytes]
-
-    def registered(self, name: str, location: Path) -> None:
-        """Have a repository known."""
-        answer = self.client.post("/repositories", json={"name": name, "location": str(location)})
-        assert answer.status_code == 201, answer.text
-
-    def submitted(self, **asked: Any) -> str:
-        """The id of a new task."""
-        answer = self.client.post("/tasks", json=asked)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    def ended(self, task: str) -> str:
-        """How the task stands once nobody works on it."""
-        with self.client.stream("GET", f"/attempts/{task}.1/events", headers={"Accept": "text/event-stream"}) as answer:
-            for line in answer.iter_lines():
-                if line == "event: end":
-                    break
-        return str(self.client.get(f"/tasks/{task}").json()["status"])
+    admin: First
+    server: Server
 
 
-@contextmanager
-def serving(folder: Path, providers: Mapping[str, str]) -> Iterator[Served]:
-    """`providers`: base URLs of models, by the name of their provider. Until the context ends."""
-    config = folder / "config" / "midwatch"
-    config.mkdir(parents=True)
-    parts = [f'[providers.{name}]\nbase_url = "{url}"\n' for name, url in providers.items()]
-    (config / "config.toml").write_text("\n".join(parts))
-    environ = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
-    environ |= {
-        "HOME": str(folder / "home"), "XDG_STATE_HOME": str(folder / "state"),
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }  # fmt: skip
-    (folder / "home").mkdir()
-    command = [sys.executable, "-m", "midwatch", "serve", "--port", "0", "--lease", "3s", "--json"]
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=folder
-        )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line, (folder / "server.log").read_text()
-        said = json.loads(line)
-        with httpx2.Client(base_url=f"{said['url']}/api/v1", headers={"X-Midwatch": "1"}, timeout=120) as client:
-            known = client.post("/session", json={"name": "admin", "password": said["password"]})
-            assert known.status_code == 200, known.text
-            yield Served(folder, said["url"], said["password"], client, process)
-    finally:
-        kept = children(process)
-        process.terminate()
-        assert process.stdout is not None
-        process.stdout.close()
-        process.wait(60)
-        assert not kept, "a server with a worker in it has no processes beside it"
+@asynccontextmanager
+async def site(folder: Path, more: Mapping[str, str] | None = None) -> AsyncIterator[Site]:
+    """As `midwatch serve` on a new state folder, until the context ends."""
+    environ = {
+        "HOME": str(folder),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "PATH": os.environ["PATH"],
+        "MIDWATCH_SANDBOX": "process",
+        **(more or {}),
+    }
+    async with wiring.home(environ) as home:
+        engine = working.engine_of(home)
+        await home.store.database.migrate()
+        await engine.migrate()
+        app = make_app(home, engine)
+        admin = await first_admin(home.store.database)
+        assert admin is not None
+        await with_example(home)
+        heard, listening = listener(Address(port=0)), asyncio.Event()
+        server = Server(app, Address(port=0), listening.set)
+        running = asyncio.create_task(server.serve([heard]))
+        worker = Embedded(environ, 2, Slots(2), Terms(30, 5))
+        try:
+            await listening.wait()
+            worker.start()
+            yield Site(home, f"http://127.0.0.1:{heard.getsockname()[1]}", admin, server)
+        finally:
+            await worker.stop()
+            server.should_exit = True
+            await running
+            heard.close()
+            await engine.close()
 
 
 @dataclass
-class Watched:
-    """A page, and what was wrong in it so far."""
+class Tab:
+    """A page, and what it complained of."""
 
     page: Page
+    context: BrowserContext
     faults: list[str] = field(default_factory=list)
 
-    def harmless(self) -> None:
-        """Nothing that somebody wrote has become markup, a script, or a style; nothing was kept back by the policy."""
-        found = self.page.evaluate(HARMFUL)
-        assert found == [], found
-        assert self.page.evaluate(UNSEEN) == 0
-        assert self.faults == [], self.faults
+    def watch(self) -> None:
+        """Write down what goes wrong in it."""
+        self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        self.page.on("console", self._said)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        # the browser itself says of every answer that is an error that it is one
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.faults.append(message.text)
+
+    async def require_clean(self) -> None:
+        """Nothing was refused by the policy, and nothing has failed."""
+        refused = await self.page.evaluate("window.violations")
+        assert (refused, self.faults) == ([], [])
+
+    async def sign_in(self, name: str, password: str) -> None:
+        """By the form."""
+        await self.page.get_by_label("Name").fill(name)
+        await self.page.get_by_label("Password").fill(password)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.get_by_role("navigation", name="Pages").wait_for(state="attached")
 
 
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """Until the context ends."""
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Without a window; it writes nothing outside of a folder that is removed."""
+    async with async_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        launched = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         try:
-            yield browser
+            yield launched
         finally:
-            browser.close()
+            await launched.close()
 
 
-@contextmanager
-def signed_in(browser: Browser, served: Served, url: str = "", **options: Any) -> Iterator[Watched]:
-    """A window of its own on the first page, of the administrator. `url`: another way to the server; `options` as
-    `Browser.new_context` takes them."""
-    context = browser.new_context(**options)
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    watched = Watched(page)
-    page.on("pageerror", lambda error: watched.faults.append(f"an error in the page: {error}"))
-    page.on("dialog", lambda dialog: (watched.faults.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
-    page.on(
-        "console",
-        lambda said: watched.faults.append(said.text) if "Content Security Policy" in said.text else None,
-    )
+@asynccontextmanager
+async def tab(within: Browser, url: str, **options: Any) -> AsyncIterator[Tab]:
+    """A new one, of a person of its own, at the server's first page."""
+    context = await within.new_context(base_url=url, **options)
+    context.set_default_timeout(PATIENCE)
+    await context.add_init_script(WATCH)
+    found = Tab(await context.new_page(), context)
+    found.watch()
     try:
-        page.goto(url or served.url)
-        page.get_by_label("Name").fill("admin")
-        page.get_by_label("Password").fill(served.password)
-        page.keyboard.press("Enter")
-        page.get_by_role("heading", level=1, name="Tasks").wait_for()
-        yield watched
+        await found.page.goto("/")
+        yield found
     finally:
-        context.close()
+        await context.close()

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
-from tests.support.browser import Served, chromium, serving, signed_in
+from tests.support import browser
+from tests.support.browser import PATIENCE, Site, tab
+from tests.support.harmless import require_fits, require_harmless
 from tests.support.model_server import Step, calls, says
 from tests.support.model_server import serving as serving_models
 from tests.support.place import git, make_repository
-from tests.support.relay import relayed
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+expect.set_options(timeout=PATIENCE)
 IMG = "<img src=x onerror=alert(1)>"
 SVG = "<svg onload=alert(2)>"
 BIDI = "\u202egnp.exe\u2066"
@@ -67,159 +73,207 @@ GROWN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("page")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    """With two repositories, and models that play scripts."""
+    folder = tmp_path_factory.mktemp("site")
     with serving_models() as models:
         scripts = {"night": NIGHT, "planted": PLANTED, "grown": GROWN}
-        providers = {name: models.script(*steps) for name, steps in scripts.items()}
-        with serving(folder, providers) as found:
+        parts = [f'[providers.{name}]\nbase_url = "{models.script(*steps)}"\n' for name, steps in scripts.items()]
+        (folder / "config" / "midwatch").mkdir(parents=True)
+        (folder / "config" / "midwatch" / "config.toml").write_text("\n".join(parts))
+        for name in ("night", "other"):
+            make_repository(folder / name, FILES)
+        async with browser.site(folder, {"XDG_CONFIG_HOME": str(folder / "config")}) as found, client(found) as admin:
             for name in ("night", "other"):
-                found.registered(name, make_repository(folder / name, FILES))
+                answer = await admin.post("/repositories", json={"name": name, "location": str(folder / name)})
+                assert answer.status_code == 201, answer.text
             yield found
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
+def client(site: Site) -> Signed:
+    """Of the API, signed in as the first administrator."""
+    return Signed(base_url=f"{site.url}/api/v1", headers={"X-Midwatch": "1"}, timeout=PATIENCE / 1000, site=site)
 
 
-def tab(page: Page, name: str) -> None:
+class Signed(httpx2.AsyncClient):
+    """A client that signs in when it is entered."""
+
+    def __init__(self, *, site: Site, **more: Any) -> None:
+        super().__init__(**more)
+        self._site = site
+
+    async def __aenter__(self) -> Signed:
+        await super().__aenter__()
+        known = {"name": self._site.admin.name, "password": self._site.admin.password}
+        answer = await self.post("/session", json=known)
+        assert answer.status_code == 200, answer.text
+        return self
+
+    async def submitted(self, **asked: Any) -> str:
+        """The id of a new task."""
+        answer = await self.post("/tasks", json=asked)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def ended(self, task: str) -> str:
+        """How the task stands once nobody works on it."""
+        stream = {"Accept": "text/event-stream"}
+        async with self.stream("GET", f"/attempts/{task}.1/events", headers=stream) as answer:
+            async for line in answer.aiter_lines():
+                if line == "event: end":
+                    break
+        return str((await self.get(f"/tasks/{task}")).json()["status"])
+
+
+async def to(page: Page, name: str) -> None:
     """Go to a part of the task."""
-    page.get_by_role("tab", name=name).click()
+    await page.get_by_role("tab", name=name).click()
 
 
-def test_a_task_is_followed_live_remarked_on_changed_and_merged(browser: Browser, served: Served) -> None:
-    with (
-        relayed(urlsplit(served.url).port or 0) as relay,
-        signed_in(browser, served, f"http://127.0.0.1:{relay.port}", color_scheme="dark") as watched,
-    ):
-        page = watched.page
-        task = served.submitted(prompt="add() subtracts\nMend it.", repository="night", model="night/m", checks=[CHECK])
-        page.goto(f"http://127.0.0.1:{relay.port}/tasks/{task}")
-        page.get_by_role("heading", level=1, name="add() subtracts").wait_for()
-        page.get_by_text("sleep 2; seq 1 3000").wait_for()  # it came live
-        relay.cut()  # the connection is gone while the rest happens
-        assert served.ended(task) == "done"
-        expect(page.locator(".offline")).to_contain_text("Not connected")
-        relay.mend()
-        page.locator(".entry.reply").get_by_text("It adds now").wait_for()
-        expect(page.locator(".task-head [data-state=done]")).to_be_visible()
-        assert page.locator(".entry.call").count() == 2, "each event is shown once; the plan's call is the plan"
-
-        page.get_by_role("link", name="cmd 1, lines 120-122").click()
-        expect(page.locator(".log-line.linked")).to_have_count(3)
-        assert page.locator(".log-line.linked code").all_inner_texts() == ["120", "121", "122"]
-        assert page.url.endswith("#log=cmd:1:120-122")
-        page.get_by_label("Search in the log").fill("2999")
-        expect(page.locator(".log-line.current code")).to_have_text("2999")
-        page.keyboard.press("Escape")
-        expect(page.locator(".log")).to_have_count(0)
-
-        tab(page, "Evidence: passed")
-        page.get_by_role("button", name="Verify the record").click()
-        page.get_by_text("All is as it was written").wait_for()
-        remark(page)
-        follow_up(page, served, task)
-        tab(page, "Pull request: open")
-        page.get_by_role("button", name="Merge").click()
-        expect(page.locator(".pull-request [data-state=merged]")).to_be_visible()
-        assert git(served.folder / "night", "show", "main:calc.py") == "def add(a, b):\n    return b + a"
-        watched.harmless()
+async def test_a_task_is_followed_live_remarked_on_changed_and_merged(site: Site, chromium: Browser) -> None:
+    async with client(site) as admin, tab(chromium, site.url, color_scheme="dark") as found:
+        page = found.page
+        await found.sign_in(site.admin.name, site.admin.password)
+        asked = {"prompt": "add() subtracts\nMend it.", "repository": "night", "model": "night/m", "checks": [CHECK]}
+        task = await admin.submitted(**asked)
+        await page.goto(f"/tasks/{task}")
+        await page.get_by_role("heading", level=1, name="add() subtracts").wait_for()
+        await page.get_by_text("sleep 2; seq 1 3000").wait_for()  # it came live
+        for connection in list(site.server.server_state.connections):
+            connection.transport.abort()  # type: ignore[union-attr]
+        await page.locator(".entry.reply").get_by_text("It adds now").wait_for()
+        await expect(page.locator(".task-head [data-state=done]")).to_be_visible()
+        await expect(page.locator(".entry.call")).to_have_count(2)  # each is shown once; the plan's call is the plan
+        await cited(page)
+        await to(page, "Evidence: passed")
+        await page.get_by_role("button", name="Verify the record").click()
+        await page.get_by_text("All is as it was written").wait_for()
+        await remark(page)
+        await follow_up(page, admin, task)
+        await to(page, "Pull request: open")
+        await page.get_by_role("button", name="Merge").click()
+        await expect(page.locator(".pull-request [data-state=merged]")).to_be_visible()
+        location = (await admin.get(f"/tasks/{task}")).json()["location"]
+        assert git(Path(location), "show", "main:calc.py") == "def add(a, b):\n    return b + a"
+        await require_harmless(page)
+        await found.require_clean()
 
 
-def remark(page: Page) -> None:
+async def cited(page: Page) -> None:
+    """A citation leads to its lines, and the log is searched."""
+    await page.get_by_role("link", name="cmd 1, lines 120-122").click()
+    linked = page.locator(".log-line.linked code")
+    await expect(linked).to_have_text(["120", "121", "122"])
+    assert page.url.endswith("#log=cmd:1:120-122")
+    await page.get_by_label("Search in the log").fill("2999")
+    await expect(page.locator(".log-line.current code")).to_have_text("2999")
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".log")).to_have_count(0)
+
+
+async def remark(page: Page) -> None:
     """By the keyboard alone: to the added line, a remark on it; it outlives loading the page again."""
-    page.keyboard.press("2")
-    page.locator(".diff-line.added").wait_for()
+    await page.keyboard.press("2")
+    await page.locator(".diff-line.added").wait_for()
     for _ in range(3):
-        page.keyboard.press("j")
-    page.keyboard.press("c")
-    page.get_by_label("Remark on calc.py:2").fill("Put b first.")
-    page.keyboard.press("Control+Enter")
-    expect(page.locator(".diff .remark")).to_contain_text("Put b first.")
-    page.get_by_label("Message to the agent").fill("Thank you, but:")
-    page.reload()
-    expect(page.get_by_label("Message to the agent")).to_have_value("Thank you, but:")
+        await page.keyboard.press("j")
+    await page.keyboard.press("c")
+    await page.get_by_label("Remark on calc.py:2").fill("Put b first.")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator(".diff .remark")).to_contain_text("Put b first.")
+    await page.get_by_label("Message to the agent").fill("Thank you, but:")
+    await page.reload()
+    await expect(page.get_by_label("Message to the agent")).to_have_value("Thank you, but:")
 
 
-def follow_up(page: Page, served: Served, task: str) -> None:
+async def follow_up(page: Page, admin: Signed, task: str) -> None:
     """Both are sent as one message, and the same pull request is brought up to date."""
-    before = served.client.get(f"/tasks/{task}/pull-request").json()
-    page.get_by_role("button", name="Send with 1 remark").click()
-    expect(page.get_by_label("Message to the agent")).to_have_value("")
-    tab(page, "Conversation")
+    before = (await admin.get(f"/tasks/{task}/pull-request")).json()
+    await page.get_by_role("button", name="Send with 1 remark").click()
+    await expect(page.get_by_label("Message to the agent")).to_have_value("")
+    await to(page, "Conversation")
     said = page.locator(".entry.said .bubble").last
-    expect(said).to_contain_text("calc.py:2")
-    expect(said).to_contain_text("+    return a + b")
-    expect(said).to_contain_text("Put b first.")
-    page.get_by_text("The order is the other one now.").wait_for()
-    assert served.ended(task) == "done"
-    after = served.client.get(f"/tasks/{task}/pull-request").json()
+    for part in ("calc.py:2", "+    return a + b", "Put b first."):
+        await expect(said).to_contain_text(part)
+    await page.get_by_text("The order is the other one now.").wait_for()
+    assert await admin.ended(task) == "done"
+    after = (await admin.get(f"/tasks/{task}/pull-request")).json()
     assert (after["number"], after["commit"] == before["commit"]) == (before["number"], False)
 
 
-def test_nothing_that_a_model_a_repository_a_file_name_or_a_terminal_supplies_becomes_markup(
-    browser: Browser, served: Served
+async def test_nothing_that_a_model_a_repository_a_file_name_or_a_terminal_supplies_becomes_markup(
+    site: Site, chromium: Browser
 ) -> None:
-    check = f"echo '{IMG}'; printf '\\033[32mgreen {SVG} \\342\\200\\256rev\\n'; true"
-    task = served.submitted(
-        prompt=f"Prompt {IMG} {BIDI}\n{SVG}", repository="other", model="planted/m", checks=[check], attempts=2
-    )
-    assert served.ended(task) == "done"
-    with signed_in(browser, served, viewport={"width": 390, "height": 844}) as watched:
-        page = watched.page
-        page.goto(f"{served.url}/tasks/{task}?attempt=1")
-        page.locator(".entry.reply").wait_for()
+    phone = {"width": 390, "height": 844}
+    async with client(site) as admin, tab(chromium, site.url, viewport=phone) as found:
+        check = f"echo '{IMG}'; printf '\\033[32mgreen {SVG} \\342\\200\\256rev\\n'; true"
+        asked = {"prompt": f"Prompt {IMG} {BIDI}\n{SVG}", "repository": "other", "model": "planted/m", "attempts": 2}
+        task = await admin.submitted(**asked, checks=[check])
+        assert await admin.ended(task) == "done"
+        page = found.page
+        page.on("dialog", lambda dialog: found.faults.append(f"a dialog: {dialog.message}"))
+        await found.sign_in(site.admin.name, site.admin.password)
+        await page.goto(f"/tasks/{task}?attempt=1")
+        await page.locator(".entry.reply").wait_for()
         for folded in (".entry .fold-head[aria-expanded=false]", ".entry details:not([open]) > summary"):
-            while page.locator(folded).count():
-                page.locator(folded).first.click()
-        expect(page.locator(".entry.reply")).to_contain_text(f"Title {IMG}")
-        expect(page.locator(".terminal").first).to_contain_text(IMG)
-        links = [link.get_attribute("href") for link in page.locator(".entry.reply a").all()]
-        assert sorted(links) == ["https://evil.example", "https://evil.example/x.png", "https://example.com/a"]
-        watched.harmless()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it fits on a phone"
-        parts = {
-            "changes": ".diff-line", "evidence": ".checks", "attempts": ".beside .diff-line", "request": ".markdown",
-        }  # fmt: skip
-        for name, seen in parts.items():
-            page.goto(f"{served.url}/tasks/{task}?attempt=1&tab={name}")
-            page.locator(seen).first.wait_for()
-            assert IMG in page.locator(".task-body").inner_text(), name
-            watched.harmless()
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} fits on a phone"
-        for place, colour in (("cmd:1", ".ansi-f1"), ("check:1", ".ansi-f2")):
-            page.goto(f"{served.url}/tasks/{task}?attempt=1#log={place}")
-            page.locator(".log-line", has_text=SVG).first.wait_for()
-            expect(page.locator(f".log-line {colour}").first).to_contain_text(re.compile("red|green"))
-            watched.harmless()
-            page.get_by_role("button", name="Raw").click()
-            watched.harmless()
+            while await page.locator(folded).count():
+                await page.locator(folded).first.click()
+        await expect(page.locator(".entry.reply")).to_contain_text(f"Title {IMG}")
+        await expect(page.locator(".terminal").first).to_contain_text(IMG)
+        links = [await link.get_attribute("href") for link in await page.locator(".entry.reply a").all()]
+        assert links == ["https://evil.example/x.png", "https://evil.example", "https://example.com/a"]
+        await require_harmless(page)
+        await require_fits(page, "the conversation")
+        await parts(page, task)
+        await logs(page, task)
+        await found.require_clean()
 
 
-def test_a_diff_of_5000_lines_is_in_the_page_only_where_it_is_seen(browser: Browser, served: Served) -> None:
-    task = served.submitted(prompt="Grow", repository="other", model="grown/m", checks=["true"])
-    assert served.ended(task) == "done"
-    with signed_in(browser, served) as watched:
-        page = watched.page
-        page.goto(f"{served.url}/tasks/{task}?tab=changes")
-        page.locator(".diff-line.added").first.wait_for()
-        rows = page.locator(".diff-rows")
-        most = 0
+async def parts(page: Page, task: str) -> None:
+    """All tabs show the words as they are."""
+    seen = {"changes": ".diff-line", "evidence": ".checks", "attempts": ".beside .diff-line", "request": ".markdown"}
+    for name, first in seen.items():
+        await page.goto(f"/tasks/{task}?attempt=1&tab={name}")
+        await page.locator(first).first.wait_for()
+        assert IMG in await page.locator(".task-body").inner_text(), name
+        await require_harmless(page)
+        await require_fits(page, name)
+
+
+async def logs(page: Page, task: str) -> None:
+    """Colours are there, and nothing else of what a terminal would do."""
+    for place, colour in (("cmd:1", ".ansi-f1"), ("check:1", ".ansi-f2")):
+        await page.goto(f"/tasks/{task}?attempt=1#log={place}")
+        await page.locator(".log-line", has_text=SVG).first.wait_for()
+        await expect(page.locator(f".log-line {colour}").first).to_contain_text(re.compile("red|green"))
+        await require_harmless(page)
+        await page.get_by_role("button", name="Raw").click()
+        await expect(page.locator(".log-line .mark").first).to_have_text("␛")
+        await require_harmless(page)
+
+
+async def test_a_diff_of_5000_lines_is_in_the_page_only_where_it_is_seen(site: Site, chromium: Browser) -> None:
+    async with client(site) as admin, tab(chromium, site.url) as found:
+        task = await admin.submitted(prompt="Grow", repository="other", model="grown/m", checks=["true"])
+        assert await admin.ended(task) == "done"
+        page = found.page
+        await found.sign_in(site.admin.name, site.admin.password)
+        await page.goto(f"/tasks/{task}?tab=changes")
+        await page.locator(".diff-line.added").first.wait_for()
+        rows, most = page.locator(".diff-rows"), 0
         for part in range(11):
-            rows.evaluate("(one, part) => { one.scrollTop = one.scrollHeight * part / 10 }", part)
-            page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-            most = max(most, page.evaluate("document.querySelectorAll('*').length"))
+            await rows.evaluate("(one, part) => { one.scrollTop = one.scrollHeight * part / 10 }", part)
+            await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            most = max(most, await page.evaluate("document.querySelectorAll('*').length"))
         assert most < 5000, most
-        expect(rows.get_by_text("def f385(a): return a + 385  # file 9", exact=True)).to_be_visible()
-        page.get_by_role("button", name="grown13.py").click()
-        page.keyboard.press("j")
-        page.keyboard.press("j")
-        expect(rows.locator(".diff-line:focus")).to_contain_text("# file 13")
-        page.keyboard.press("[")
-        expect(rows.locator(".file-head:focus")).to_contain_text("grown12.py")
-        page.get_by_label("Filter files").fill("n7.")
-        expect(page.locator(".file-link")).to_have_count(1)
-        watched.harmless()
+        await expect(rows.get_by_text("def f385(a): return a + 385  # file 9", exact=True)).to_be_visible()
+        await page.get_by_role("button", name="grown13.py").click()
+        await page.keyboard.press("j")
+        await page.keyboard.press("j")
+        await expect(rows.locator(".diff-line:focus")).to_contain_text("# file 13")
+        await page.keyboard.press("[")
+        await expect(rows.locator(".file-head:focus")).to_contain_text("grown12.py")
+        await page.get_by_label("Filter files").fill("n7.")
+        await expect(page.locator(".file-link")).to_have_count(1)
+        await found.require_clean()

@@ -77,7 +77,7 @@ class TaskLine(BaseModel):
     waits_until: str | None
     created: str
     updated: str
-    tries: int = Field(default=1, description="Attempts.")
+    tries: int = Field(description="Attempts.")
     sum: SumAnswer | None = Field(
         default=None, description="In lists and in the stream; null while nothing is known of it."
     )
