@@ -205,8 +205,7 @@ async def follow_up(page: Page, admin: Signed, task: str) -> None:
 async def test_nothing_that_a_model_a_repository_a_file_name_or_a_terminal_supplies_becomes_markup(
     site: Site, chromium: Browser
 ) -> None:
-    phone = {"width": 390, "height": 844}
-    async with client(site) as admin, tab(chromium, site.url, viewport=phone) as found:
+    async with client(site) as admin, tab(chromium, site.url) as found:
         check = f"echo '{IMG}'; printf '\\033[32mgreen {SVG} \\342\\200\\256rev\\n'; true"
         asked = {"prompt": f"Prompt {IMG} {BIDI}\n{SVG}", "repository": "other", "model": "planted/m", "attempts": 2}
         task = await admin.submitted(**asked, checks=[check])
@@ -214,6 +213,7 @@ async def test_nothing_that_a_model_a_repository_a_file_name_or_a_terminal_suppl
         page = found.page
         page.on("dialog", lambda dialog: found.faults.append(f"a dialog: {dialog.message}"))
         await found.sign_in(site.admin.name, site.admin.password)
+        await page.set_viewport_size({"width": 390, "height": 844})
         await page.goto(f"/tasks/{task}?attempt=1")
         await page.locator(".entry.reply").wait_for()
         for folded in (".entry .fold-head[aria-expanded=false]", ".entry details:not([open]) > summary"):
