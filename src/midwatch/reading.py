@@ -11,6 +11,7 @@ from midwatch.wiring import Home, named_model
 if TYPE_CHECKING:
     from midwatch.domain.evidence import FileChange
     from midwatch.sandbox.probe import Finding
+    from midwatch.workflows.report import AttemptReport
     from midwatch.workflows.summary import Summary
     from midwatch.workflows.verify import Verification
 
@@ -27,6 +28,20 @@ async def diff(home: Home, task_id: str) -> bytes:
     from midwatch.workflows import read
 
     return await read.difference(home.store, home.state, home.forge, task_id)
+
+
+async def attempt_changes(home: Home, attempt: str) -> tuple[AttemptReport, tuple[FileChange, ...]]:
+    """One attempt, and the files that it has changed."""
+    from midwatch.workflows import read
+
+    return await read.attempt_changes(home.store, home.state, attempt)
+
+
+async def attempt_diff(home: Home, attempt: str, first: int = 0, last: int = 0) -> bytes:
+    """The unified diff of one attempt between two of its events: 0 is the base, and what it offers or has now."""
+    from midwatch.workflows import read
+
+    return await read.attempt_difference(home.store, home.state, attempt, first, last)
 
 
 async def mail(home: Home, task_id: str) -> bytes:

@@ -31,6 +31,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/undo"): {"step": "start"},
     ("POST", "/tasks/{task}/pull-request/merge"): None,
     ("POST", "/tasks/{task}/pull-request/close"): None,
+    ("POST", "/tasks/{task}/verify"): None,
     ("POST", "/tasks/{task}/archive"): None,
     ("POST", "/tasks/{task}/unarchive"): None,
     ("POST", "/tasks/{task}/effects/{effect}/retry"): None,

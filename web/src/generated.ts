@@ -306,6 +306,13 @@ export interface ForkAsked {
   attempt?: number | undefined;
 }
 
+export interface Head {
+  attempt: string;
+  events: number;
+  /** Of the last event; it stands for the whole log. */
+  hash: string;
+}
+
 export interface Import {
   tasks: Imported[];
   made: number;
@@ -535,10 +542,6 @@ export interface Roles {
 export interface SignIn {
   name: string;
   password: string;
-}
-
-export interface SignInCode {
-  code: string;
 }
 
 export interface Standing {
@@ -781,10 +784,18 @@ export interface Users {
   next: string | null;
 }
 
-export interface Ways {
-  password: boolean;
-  /** With the OpenID Connect provider: `GET session/oidc`. */
-  provider: boolean;
+export interface VerificationAnswer {
+  task: string;
+  ok: boolean;
+  /** Chained and as they were written. */
+  events: number;
+  /** That match their SHA-256. */
+  outputs: number;
+  /** That hold exactly the tree that was checked. */
+  commits: number;
+  heads: Head[];
+  /** A sentence each; empty when all is as it was written. */
+  faults: string[];
 }
 
 export interface WebhookAnswer {
@@ -862,8 +873,14 @@ export interface Paths {
   "/attempts/{attempt}": {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
+  "/attempts/{attempt}/diff": {
+    GET: { path: { "attempt": string }; query: { "from"?: number | undefined; "to"?: number | undefined }; body: undefined; answer: string };
+  };
   "/attempts/{attempt}/events": {
     GET: { path: { "attempt": string }; query: { "after"?: number | undefined; "limit"?: number | undefined }; body: undefined; answer: Events };
+  };
+  "/attempts/{attempt}/evidence": {
+    GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: EvidenceAnswer };
   };
   "/attempts/{attempt}/logs/{number}": {
     GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook" | undefined; "from"?: number | undefined; "to"?: number | null | undefined }; body: undefined; answer: Output };
@@ -942,17 +959,11 @@ export interface Paths {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
     DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
   };
-  "/session/code": {
-    POST: { path: Nothing; query: Nothing; body: SignInCode; answer: UserAnswer };
-  };
   "/session/oidc": {
     GET: { path: Nothing; query: { "onward"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/session/oidc/callback": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
-  };
-  "/session/ways": {
-    GET: { path: Nothing; query: Nothing; body: undefined; answer: Ways };
   };
   "/stream": {
     GET: { path: Nothing; query: { "topics": string }; body: undefined; answer: string };
@@ -1017,6 +1028,9 @@ export interface Paths {
   };
   "/tasks/{task}/undo": {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
+  };
+  "/tasks/{task}/verify": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: VerificationAnswer };
   };
   "/tokens": {
     GET: { path: Nothing; query: { "user"?: string | undefined; "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Tokens };

@@ -33,6 +33,7 @@ from midwatch.server.routes import (
     limits,
     logins,
     metrics,
+    reviewing,
     steering,
     stream,
     tasks,
@@ -53,7 +54,7 @@ DOCUMENT = f"{PREFIX}/openapi.json"
 _ABOUT = "Tasks and repositories go in, tested pull requests come out."
 _ROUTES = (
     importing, tasks, stream, choices, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
-    forges, beside, logins,
+    forges, beside, logins, reviewing,
 )  # fmt: skip
 _EVERY = (401, 403, 404, 413, 422, 429, 503)
 """What any address but those of health may answer."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from midwatch.domain.task import Task
     from midwatch.engine.store.base import AttemptState, TaskRow
     from midwatch.engine.turns import Turn
-    from midwatch.workflows.report import AttemptReport, Report
+    from midwatch.workflows.report import AttemptReport
     from midwatch.workflows.undoing import WentBack
 
 _NOTHING = Wait("")
@@ -166,9 +166,8 @@ def attempt_answer(state: AttemptState, report: AttemptReport, task: str) -> Att
     )
 
 
-def evidence_answer(report: Report) -> EvidenceAnswer:
-    """The evidence of the attempt that is (or would be) offered."""
-    chosen = report.chosen
+def evidence_answer(chosen: AttemptReport, changed: Sequence[FileChange]) -> EvidenceAnswer:
+    """The evidence of an attempt, and the files that it has changed."""
     evidence = chosen.evidence
     runs = evidence.checks if evidence else ()
     return EvidenceAnswer(
@@ -183,7 +182,7 @@ def evidence_answer(report: Report) -> EvidenceAnswer:
             )
             for number, run in enumerate(runs, 1)
         ],
-        changes=changes(report.changes),
+        changes=changes(changed),
     )  # fmt: skip
 
 

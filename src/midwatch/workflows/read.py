@@ -7,7 +7,9 @@ from pathlib import Path
 
 from midwatch.agent.log import History
 from midwatch.domain.errors import InputError
+from midwatch.domain.events import Event
 from midwatch.domain.evidence import Checkpoint, FileChange
+from midwatch.domain.ids import task_of
 from midwatch.domain.task import Task
 from midwatch.engine.lease import holder
 from midwatch.engine.store.base import Store, TaskRow
@@ -80,6 +82,44 @@ async def difference(store: Store, state: Path, forge: Forge, prefix: str) -> by
         return b""
     repository = await Repository.open(state, report.task.repository, refresh=False)
     return await repository.diff(report.task.base.tree, tree)
+
+
+async def attempt_changes(
+    store: Store, state: Path, attempt: str
+) -> tuple[AttemptReport, tuple[FileChange, ...]]:
+    """One attempt, and the files that it has changed. Raises as `make_report`."""
+    row, report = await _attempt(store, state, attempt)
+    tree = final_tree(report)
+    if not tree or tree == row.task.base.tree:
+        return report, ()
+    repository = await Repository.open(state, row.task.repository, refresh=False)
+    return report, await repository.stat(row.task.base.tree, tree)
+
+
+async def attempt_difference(store: Store, state: Path, attempt: str, first: int = 0, last: int = 0) -> bytes:
+    """The unified diff of one attempt between where it was after event `first` (0: the base) and after `last` (0: what
+    it offers, or has now); empty when nothing differs. Raises as `make_report`."""
+    row, report = await _attempt(store, state, attempt)
+    events = await store.read(attempt) if first or last else ()
+    base = row.task.base.tree
+    old = _saved(events[:first], base) if first else base
+    new = _saved(events[:last], base) if last else final_tree(report) or base
+    if old == new:
+        return b""
+    repository = await Repository.open(state, row.task.repository, refresh=False)
+    return await repository.diff(old, new)
+
+
+async def _attempt(store: Store, state: Path, attempt: str) -> tuple[TaskRow, AttemptReport]:
+    row = await store.find(task_of(attempt))
+    history = History(await store.read(attempt))
+    return row, attempt_reports([(attempt, history)], state)[0]
+
+
+def _saved(events: Sequence[Event], base: str) -> str:
+    """The tree that was saved last within them."""
+    checkpoint = History(events).checkpoint
+    return checkpoint.tree if checkpoint is not None else base
 
 
 async def mail(store: Store, state: Path, forge: Forge, prefix: str) -> bytes:

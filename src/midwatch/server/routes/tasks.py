@@ -104,7 +104,8 @@ async def evidence(visiting: Visiting, task: TaskId) -> EvidenceAnswer:
     """Which checks Midwatch itself ran on the final tree, how they ended, and which files were changed."""
     await visiting.task(task)
     with conflicting():
-        return views.evidence_answer(await visiting.service.aside.do(wiring.report(visiting.service.home, task)))
+        report = await visiting.service.aside.do(wiring.report(visiting.service.home, task))
+    return views.evidence_answer(report.chosen, report.changes)
 
 
 @router.get("/{task}/pull-request")

@@ -1,3 +1,3 @@
 import type { Entry } from "..";
 
-export const task: readonly Entry[] = [];
+export const task: readonly Entry[] = [{ path: "/tasks/:task", title: "Task", load: () => import("./Task") }];

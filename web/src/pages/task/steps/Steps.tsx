@@ -1,0 +1,97 @@
+// The conversation: what was said, thought and done, in order. Entries are drawn in blocks, so that news draws only the
+// last one anew, and the browser lays out only what is near the view.
+import { memo } from "preact/compat";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useKept } from "../../../load";
+import { Button, Skeleton, Trouble } from "../../../parts";
+import type { Feed } from "../feed";
+import type { Entry } from "../fold";
+import { EntryView } from "./EntryView";
+
+const BLOCK = 40;
+
+function blocks(entries: readonly Entry[]): Entry[][] {
+  const found: Entry[][] = [];
+  for (let at = 0; at < entries.length; at += BLOCK) found.push(entries.slice(at, at + BLOCK));
+  return found;
+}
+
+interface BlockProps {
+  attempt: string;
+  entries: readonly Entry[];
+  onFork: ((step: string) => void) | undefined;
+}
+
+const Block = memo(
+  ({ attempt, entries, onFork }: BlockProps) => (
+    <div class="steps-block">
+      {entries.map((entry) => (
+        <EntryView key={entry.key} attempt={attempt} entry={entry} onFork={onFork} />
+      ))}
+    </div>
+  ),
+  (before, after) =>
+    before.attempt === after.attempt &&
+    before.onFork === after.onFork &&
+    before.entries.length === after.entries.length &&
+    before.entries.every((entry, at) => entry === after.entries[at]),
+);
+
+interface Props {
+  attempt: string;
+  feed: Feed;
+  /** Somebody works on it now. */
+  live: boolean;
+  onFork: ((step: string) => void) | undefined;
+}
+
+export function Steps({ attempt, feed, live, onFork }: Props) {
+  const [kept, setKept] = useKept("follow", "");
+  const following = kept === "yes";
+  const end = useRef<HTMLDivElement>(null);
+  const { entries } = feed.folded;
+  useLayoutEffect(() => {
+    if (following && live) end.current?.scrollIntoView({ block: "end" });
+  }, [entries, following, live]);
+  useStopFollowing(following && live, () => setKept(""));
+  return (
+    <div class="steps">
+      {feed.problem && <Trouble problem={feed.problem} />}
+      {!feed.ready && !entries.length && <Skeleton lines={8} />}
+      {feed.ready && !entries.length && <p class="hint">Nothing has happened yet. What happens is shown here as it happens.</p>}
+      <div role="log" aria-live="off" aria-label="What has happened">
+        {blocks(entries).map((found) => (
+          <Block key={found[0]?.key} attempt={attempt} entries={found} onFork={onFork} />
+        ))}
+      </div>
+      {live && (
+        <p class="working" role="status">
+          <span class="live-dot" aria-hidden="true" /> working
+        </p>
+      )}
+      <div ref={end} class="steps-end" />
+      {live && (
+        <div class="follow">
+          <Button kind="quiet" pressed={following} onClick={() => setKept(following ? "" : "yes")} title="Keep the newest step in view">
+            {following ? "Following" : "Follow"}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Whoever scrolls up wants to read, and not to be taken down again. */
+function useStopFollowing(following: boolean, stop: () => void): void {
+  useEffect(() => {
+    if (!following) return undefined;
+    const wheel = (event: WheelEvent) => event.deltaY < 0 && stop();
+    const key = (event: KeyboardEvent) => /^(PageUp|ArrowUp|Home)$/.test(event.key) && stop();
+    window.addEventListener("wheel", wheel, { passive: true });
+    window.addEventListener("keydown", key);
+    return () => {
+      window.removeEventListener("wheel", wheel);
+      window.removeEventListener("keydown", key);
+    };
+  }, [following]);
+}
