@@ -23,9 +23,11 @@ from midwatch.server.routes import (
     effects,
     health,
     importing,
+    insight,
     kept,
     limits,
     metrics,
+    running,
     steering,
     tasks,
     webhooks,
@@ -73,8 +75,11 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
+    for module in (
+        importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives, insight, running
+    ):  # fmt: skip
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
+    app.include_router(insight.csv_router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large
     app.state.service = Service(

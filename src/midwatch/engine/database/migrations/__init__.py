@@ -14,6 +14,7 @@ from midwatch.engine.database.migrations import (
     effects,
     newer,
     organisations,
+    outcomes,
     places,
     turns,
 )
@@ -66,6 +67,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # what tasks have come to, for counting
+    outcomes.STEP,
 )
 
 
