@@ -75,11 +75,10 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in (
-        importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives, insight, running
-    ):  # fmt: skip
+    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
-    app.include_router(insight.csv_router, prefix=PREFIX, responses=answers(*_EVERY))
+    for router in (insight.router, insight.csv_router, running.router):
+        app.include_router(router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large
     app.state.service = Service(
