@@ -91,6 +91,13 @@ export interface CapAsked {
   tokens?: number | null;
 }
 
+export interface CauseAnswer {
+  cause: string;
+  tasks: number;
+  /** What was said of one of them. */
+  example: string;
+}
+
 export interface Change {
   path: string;
   old_path: string;
@@ -118,10 +125,24 @@ export interface ChoiceAsked {
   attempt: number;
 }
 
+export interface Choices {
+  models: string[];
+  people: string[];
+  labels: string[];
+}
+
 export interface ContextAsked {
   /** Where it comes from, in a word or two. */
   source: string;
   text: string;
+}
+
+export interface DayAnswer {
+  day: string;
+  opened: number;
+  merged: number;
+  /** Without being merged. */
+  closed: number;
 }
 
 export interface Deliveries {
@@ -287,6 +308,26 @@ export interface ForkAsked {
   attempt?: number;
 }
 
+export interface GroupAnswer {
+  /** Of what they have in common; empty for those that have nothing of the kind. */
+  name: string;
+  /** Of a registered repository; empty for all else. */
+  id: string;
+  tasks: number;
+  /** Pull requests of theirs. */
+  opened: number;
+  merged: number;
+  closed: number;
+  /** merged / opened; null where none was opened. */
+  merge_rate: number | null;
+  /** Of all these tasks, as far as it is known. */
+  cost_microusd: number;
+  /** Tasks whose cost is not known. */
+  unpriced: number;
+  /** cost_microusd / merged; null where none was merged, or the cost of a task is not known. */
+  cost_per_merged_microusd: number | null;
+}
+
 export interface Import {
   tasks: Imported[];
   made: number;
@@ -300,6 +341,36 @@ export interface Imported {
   /** Why it was refused. */
   detail?: string;
   mend?: string;
+}
+
+export interface Insight {
+  /** The first day of the span. */
+  first: string;
+  last: string;
+  zone: string;
+  by: string;
+  days: DayAnswer[];
+  total: GroupAnswer;
+  /** Those with the most tasks first. */
+  groups: GroupAnswer[];
+  /** Groups that are left out. */
+  more: number;
+  /** From when the work could begin until it did. */
+  queue: LapseAnswer;
+  /** From the submission. */
+  to_pull_request: LapseAnswer;
+  /** From the pull request. */
+  to_merge: LapseAnswer;
+  causes: CauseAnswer[];
+  now: NowAnswer;
+}
+
+export interface LapseAnswer {
+  /** Tasks that it is known of. */
+  count: number;
+  /** null where count is 0. */
+  median: number | null;
+  p90: number | null;
 }
 
 export interface LimitAnswer {
@@ -399,6 +470,13 @@ export interface NewUser {
   /** At least 12 characters; null for one who uses tokens only. */
   password?: string | null;
   admin?: boolean;
+}
+
+export interface NowAnswer {
+  queued: number;
+  running: number;
+  /** That the longest of the queued ones waits; null for none. */
+  longest_seconds: number | null;
 }
 
 export interface OrganisationAnswer {
@@ -511,6 +589,44 @@ export interface RoleGiven {
 
 export interface Roles {
   roles: RoleAnswer[];
+}
+
+export interface Running {
+  version: string;
+  python: string;
+  system: string;
+  /** `SQLite` or `PostgreSQL`. */
+  database: string;
+  /** Of the database, without a password. */
+  place: string;
+  /** The state folder. */
+  state: string;
+  /** Where the settings are read from, when the server starts. */
+  settings_file: string;
+  /** Whether there is such a file. */
+  there: boolean;
+  settings: SettingAnswer[];
+}
+
+export interface SessionAnswer {
+  id: string;
+  created: string;
+  expires: string;
+  /** Whether the request came with it. */
+  current: boolean;
+}
+
+export interface Sessions {
+  sessions: SessionAnswer[];
+}
+
+export interface SettingAnswer {
+  /** As in the settings file: `server.session_hours`. */
+  key: string;
+  /** As JSON; of what may hold a secret whether it is set. */
+  value: string;
+  /** It differs from the default. */
+  own: boolean;
 }
 
 export interface SignIn {
@@ -733,6 +849,16 @@ export interface Users {
   next: string | null;
 }
 
+export interface WaitAnswer {
+  /** As `waits_for` of a turn; empty: for a worker to have room. */
+  why: string;
+  turns: number;
+  /** Not before then for the first of them; null for what is not known. */
+  until: string | null;
+  /** When the one that waits longest was queued. */
+  since: string;
+}
+
 export interface WebhookAnswer {
   id: string;
   /** The id of the one whose tasks it is told of; empty for all. */
@@ -796,12 +922,16 @@ export interface WorkerAnswer {
   beat: string;
   /** It has said so within its lease. */
   fresh: boolean;
+  /** That it works on now. */
+  turns: number;
 }
 
 export interface Workers {
   workers: WorkerAnswer[];
   /** How many there are, by their state. */
   turns: Record<string, number>;
+  /** What the next 1,000 of the queued ones wait for, most of them first. */
+  waiting: WaitAnswer[];
 }
 
 export interface Paths {
@@ -818,7 +948,10 @@ export interface Paths {
     GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
   };
   "/audit": {
-    GET: { path: Nothing; query: { "before"?: string; "about"?: string; "limit"?: number }; body: undefined; answer: Audit };
+    GET: { path: Nothing; query: { "about"?: string; "user"?: string; "action"?: string; "repository"?: string; "since"?: string | null; "until"?: string | null; "before"?: string; "limit"?: number }; body: undefined; answer: Audit };
+  };
+  "/audit.csv": {
+    GET: { path: Nothing; query: { "about"?: string; "user"?: string; "action"?: string; "repository"?: string; "since"?: string | null; "until"?: string | null; "before"?: string }; body: undefined; answer: string };
   };
   "/budgets": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
@@ -827,6 +960,15 @@ export interface Paths {
   };
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
+  };
+  "/insight": {
+    GET: { path: Nothing; query: { "from"?: string | null; "to"?: string | null; "zone"?: string; "by"?: "repository" | "model" | "label" | "person"; "repository"?: string; "model"?: string; "person"?: string; "label"?: string }; body: undefined; answer: Insight };
+  };
+  "/insight.csv": {
+    GET: { path: Nothing; query: { "from"?: string | null; "to"?: string | null; "zone"?: string; "by"?: "repository" | "model" | "label" | "person"; "repository"?: string; "model"?: string; "person"?: string; "label"?: string; "table"?: "days" | "groups" | "causes" | "times" }; body: undefined; answer: string };
+  };
+  "/insight/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Choices };
   };
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
@@ -838,6 +980,12 @@ export interface Paths {
   };
   "/me/password": {
     PUT: { path: Nothing; query: Nothing; body: NewPassword; answer: undefined };
+  };
+  "/me/sessions": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Sessions };
+  };
+  "/me/sessions/{session_id}": {
+    DELETE: { path: { "session_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/organisations": {
     GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: OrganisationsAnswer };
@@ -880,6 +1028,9 @@ export interface Paths {
   "/roles/{user_id}": {
     PUT: { path: { "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "user_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/server": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Running };
   };
   "/session": {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
