@@ -1,11 +1,15 @@
 import { defineConfig } from "vite";
+import { compress } from "./compressed.ts";
+
+const OUT = process.env["MIDWATCH_WEB_OUT"] ?? "../src/midwatch/server/web";
 
 // What is built is served by src/midwatch/server/pages.py under a policy that lets nothing inline run.
 export default defineConfig({
+  plugins: [{ name: "compressed", apply: "build", closeBundle: () => compress(OUT) }],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   resolve: { alias: { react: "preact/compat", "react-dom": "preact/compat", "react/jsx-runtime": "preact/jsx-runtime" } },
   build: {
-    outDir: process.env["MIDWATCH_WEB_OUT"] ?? "../src/midwatch/server/web",
+    outDir: OUT,
     emptyOutDir: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
