@@ -85,7 +85,7 @@ def carrier_of(home: Home) -> Carrier:
 
     database = home.store.database
     allowed = Allowed(home.settings.server.webhook_networks, SystemResolve())
-    return Carrier(Effects(database), {KIND: Sender(Webhooks(database), allowed)})
+    return Carrier(Effects(database), {KIND: Sender(Webhooks(database, home.connected.vault), allowed)})
 
 
 async def gather(home: Home) -> int:
@@ -106,7 +106,7 @@ async def gather(home: Home) -> int:
 
 async def _effects(home: Home, occasion: Occasion) -> list[Wanted]:
     database = home.store.database
-    hooks = [hook for hook in await Webhooks(database).all() if hook.active]
+    hooks = [hook for hook in await Webhooks(database, home.connected.vault).all() if hook.active]
     if not hooks:
         return []
     try:

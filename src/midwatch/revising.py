@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from midwatch import __version__
 from midwatch.domain.errors import InputError
 from midwatch.domain.observer import Silent
+from midwatch.talking import converse
 from midwatch.tools.approval import Nobody
-from midwatch.wiring import DEFAULT_MODEL, converse, named_model, parts_of
+from midwatch.wiring import DEFAULT_MODEL, named_model, parts_of
 
 if TYPE_CHECKING:
     from midwatch.domain.events import Event, Stopped
@@ -65,7 +66,6 @@ async def start_review(home: Home, wish: Wish, model: str | None, limits: Mappin
     cannot."""
     from midwatch.models.providers import BUILT_IN
     from midwatch.workflows.reviewed import make_review
-    from midwatch.workspace.repository import Repository
 
     settings = home.settings
     name = model or settings.models.model
@@ -75,7 +75,7 @@ async def start_review(home: Home, wish: Wish, model: str | None, limits: Mappin
             f"name a language model: --model PROVIDER/MODEL; providers are {', '.join(BUILT_IN)}",
         )
     await (await named_model(home, name)).close()
-    repository = await Repository.open(home.state, wish.repository)
+    repository = await home.repository(wish.repository)
     around = settings.surroundings(home.state, home.environ, name, wish.sandbox, settings.limits.fill(limits))
     task = await make_review(wish, repository, around)
     await home.store.create(task)

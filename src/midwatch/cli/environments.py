@@ -55,7 +55,7 @@ class Subject:
 
 async def subject(home: wiring.Home, options: Namespace, driver: str | None = None) -> Subject:
     """Find out about the repository of the options. Runs nothing of it. Raises InputError."""
-    repository = await Repository.open(home.state, options.repo)
+    repository = await home.repository(options.repo)
     around = home.settings.surroundings(home.state, home.environ, "", driver, Limits())
     resolved = await resolve(Request("", options.repo, options.base), repository, around)
     return Subject(repository, around.means, resolved, around.sandbox)

@@ -20,8 +20,10 @@ from midwatch.server.problems import ProblemDetails, answers
 from midwatch.server.routes import (
     archives,
     attempts,
+    beside,
     budgets,
     effects,
+    forges,
     health,
     importing,
     insight,
@@ -77,6 +79,8 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
+        app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
+    for module in (forges, beside):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     for router in (insight.router, insight.csv_router, running.router):
         app.include_router(router, prefix=PREFIX, responses=answers(*_EVERY))

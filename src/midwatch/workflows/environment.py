@@ -175,7 +175,7 @@ def network_of(hosts: tuple[str, ...], terms: Terms, means: Means) -> Network | 
 
     allowed = rules(hosts)
     needed = [secret for secret in terms.secrets if any(names_host(rule, secret.host) for rule in allowed)]
-    headers = secrets.headers(needed, means.settings, means.environ)
+    headers = secrets.headers(needed, means.settings, means.environ, means.given)
     return Network(allowed, headers, pinned=means.settings.addresses)
 
 

@@ -30,6 +30,8 @@ class Means:
     settings: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     limits: BoxLimits = field(default_factory=BoxLimits)
     """Caps of a box, before a recipe lowers them."""
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Secrets of the repository that a server keeps, by name; they come before what the environment has."""
 
     @property
     def home(self) -> str:

@@ -239,7 +239,7 @@ def require_allowed(recipe: Recipe, location: str, means: Means, *, trusted: boo
     when a secret is missing."""
     if not trusted and not is_trusted(location, means.settings.trusted, means.home):
         require_trust(recipe, location)
-    headers(recipe.secrets, means.settings, means.environ)
+    headers(recipe.secrets, means.settings, means.environ, means.given)
 
 
 def _tools(

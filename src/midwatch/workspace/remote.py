@@ -12,13 +12,14 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace.git import Answer, Git, last_words
 from midwatch.workspace.history import DEPTH
 from midwatch.workspace.leftovers import FETCHING, sweep
+from midwatch.workspace.lent import Lend, nobody
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown, without_secret
 
@@ -68,10 +69,14 @@ class Remote:
 
     store: Path
     url: str
+    lend: Lend = nobody
+    """Gives git a token where a connection has this address."""
 
     async def heads(self) -> Heads:
         """Ask the server. Blocks on the network; the store need not exist. Raises OperationError."""
-        answer = await self._git(outside=True).ask("ls-remote", "--symref", "--", self.url, "HEAD", "refs/heads/*")
+        answer = await (await self._git(outside=True)).ask(
+            "ls-remote", "--symref", "--", self.url, "HEAD", "refs/heads/*"
+        )
         if answer.code != 0:
             raise unreachable(self.url, answer)
         head, width = "", 40
@@ -96,8 +101,8 @@ class Remote:
             await self._fetch_refs()
             if heads.head and heads.head != "refs/heads/HEAD":
                 target = ORIGIN + heads.head.removeprefix("refs/heads/")
-                await self._git().run("symbolic-ref", f"{ORIGIN}HEAD", target)
-            if not await self._git().run("for-each-ref", "--count=1", ORIGIN):
+                await self._local().run("symbolic-ref", f"{ORIGIN}HEAD", target)
+            if not await self._local().run("for-each-ref", "--count=1", ORIGIN):
                 raise InputError(f"{without_secret(self.url)} has no commit yet", "push a first commit there")
             (self.store / "fetched").write_text(str(began))
 
@@ -129,7 +134,7 @@ class Remote:
     async def _fetch_refs(self) -> None:
         first = self._fetched() == 0
         filtered = (f"--filter={_FILTER}",) if first or self._partial() else ()
-        answer = await self._git().ask(
+        answer = await (await self._git()).ask(
             "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *filtered,
             _NAME, f"+refs/heads/*:{ORIGIN}*", "^refs/heads/HEAD", "+refs/tags/*:refs/tags/*",
         )  # fmt: skip
@@ -147,7 +152,7 @@ class Remote:
         filtered = (f"--filter={_FILTER}",) if self._partial() else ()
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *filtered)
         wanted = "".join(f"{name}\n" for name in objects).encode()
-        answer = await self._git(quick=quick).ask(*fetch, "--stdin", _NAME, stdin=wanted)
+        answer = await (await self._git(quick=quick)).ask(*fetch, "--stdin", _NAME, stdin=wanted)
         if answer.code != 0:
             raise unreachable(self.url, answer)
 
@@ -166,14 +171,15 @@ class Remote:
     def _local(self) -> Git:
         return Git(git_dir=self.store, cwd=self.store)
 
-    def _git(self, *, outside: bool = False, quick: bool = False) -> Git:
-        """git with the person's credentials, for this address alone."""
+    async def _git(self, *, outside: bool = False, quick: bool = False) -> Git:
+        """git with the person's credentials or those of a connection, for this address alone."""
         settings = (*protocols(self.url), f"remote.{_NAME}.url={self.url}")
         if quick:  # nothing to agree on: what is wanted is known, and not there
             settings += ("fetch.negotiationAlgorithm=noop",)
+        git = Git(trusted=True, environment=await self.lend(self.url), settings=settings)
         if outside:
-            return Git(cwd=Path("/"), trusted=True, settings=settings)
-        return Git(git_dir=self.store, cwd=self.store, trusted=True, settings=settings, largest_file=LARGEST_PACK)
+            return replace(git, cwd=Path("/"))
+        return replace(git, git_dir=self.store, cwd=self.store, largest_file=LARGEST_PACK)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

@@ -23,6 +23,7 @@ from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import bases, diff, durable, mirror, withheld, writing
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
+from midwatch.workspace.lent import Lend, nobody
 from midwatch.workspace.location import Place, is_url, locate, repository_key
 from midwatch.workspace.loose import beside, find
 from midwatch.workspace.names import quoted, shown, without_secret
@@ -45,10 +46,19 @@ class Repository:
     place: Place | None
     """The user's repository; None for a URL, and when opened without asking git (`refresh=False`)."""
     url: bool
+    lend: Lend = nobody
+    """Gives git a token for addresses that a connection has."""
 
     @classmethod
     async def open(
-        cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False
+        cls,
+        state: Path,
+        location: str,
+        *,
+        refresh: bool = True,
+        commit: str = "",
+        plain: bool = False,
+        lend: Lend = nobody,
     ) -> Repository:
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
@@ -58,7 +68,7 @@ class Repository:
         gone; it raises InputError when there is no store.
 
         `commit` is what a task is known to start from: a URL whose store has it is not fetched again. With `plain` a
-        folder that is no repository is one without history."""
+        folder that is no repository is one without history. `lend`: see the field."""
         url = is_url(location)
         if not refresh:
             store = store_of(state, location)
@@ -71,7 +81,7 @@ class Repository:
         if place is not None:
             place = await _begun(place, state, plain=plain)
             _require_writable(place)
-        remote = Remote(store, location)
+        remote = Remote(store, location, lend)
         heads = await remote.heads() if url and not _made(store) else None
         sha256 = place.sha256 if place is not None else heads is not None and heads.sha256
         try:
@@ -90,7 +100,7 @@ class Repository:
                 raise
             if commit:
                 await remote.complete(commit)
-        return cls(location if place is None else place.name, store, place, url)
+        return cls(location if place is None else place.name, store, place, url, lend)
 
     @property
     def git(self) -> Git:
@@ -107,7 +117,7 @@ class Repository:
             return base
         base = await mirror.resolve(self.git, ref)
         if self.url:
-            await Remote(self.git_dir, self.location).complete(base.commit)
+            await Remote(self.git_dir, self.location, self.lend).complete(base.commit)
         return base
 
     async def include_uncommitted(self, base: Base) -> Base:

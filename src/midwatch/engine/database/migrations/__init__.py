@@ -12,6 +12,7 @@ from midwatch.engine.database.migrations import (
     archives,
     budgets,
     effects,
+    forges,
     newer,
     organisations,
     outcomes,
@@ -67,6 +68,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # forges on the network, secrets and variables of repositories
+    forges.STEP,
     # what tasks have come to, for counting
     outcomes.STEP,
 )
