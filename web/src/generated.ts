@@ -300,6 +300,64 @@ export interface Fault {
   text: string;
 }
 
+export interface ForgeAnswer {
+  id: string;
+  name: string;
+  kind: "github" | "gitlab" | "forgejo";
+  web: string;
+  api: string;
+  auth: "token" | "app";
+  app_id: string;
+  /** Whom the forge takes us for; empty when it was not asked yet. */
+  login: string;
+  /** Whether there is a secret for its webhooks, so that they are taken. */
+  webhooks: boolean;
+  /** Where the forge's webhooks go, below the server's address. */
+  hook_path: string;
+  /** Whether it comes from the settings file, and cannot be changed here. */
+  settings: boolean;
+  created: string;
+}
+
+export interface ForgeAsked {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null;
+  /** What it is called here: letters, digits and . _ - */
+  name: string;
+  /** `github` is Enterprise too, `forgejo` is Gitea too. */
+  kind: "github" | "gitlab" | "forgejo";
+  /** The address its repositories are below; empty for github.com and gitlab.com. */
+  web?: string;
+  /** Where its API begins; empty for where it usually does. */
+  api?: string;
+}
+
+export interface ForgeChange {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null;
+  name?: string | null;
+  /** A new one needs the credential anew. */
+  web?: string | null;
+  /** A new one needs the credential anew. */
+  api?: string | null;
+}
+
+export interface Forges {
+  forges: ForgeAnswer[];
+}
+
 export interface ForkAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now. */
   step?: string;
@@ -574,6 +632,48 @@ export interface RepositoryChange {
   organisation?: string | null;
 }
 
+export interface RepositoryForgeAnswer {
+  /** Put on every pull request of ours. */
+  labels?: string[];
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[];
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string;
+  /** The name by which it is called, without the `@`. */
+  mention?: string;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number;
+  /** The name of the connection that its location belongs to; empty for none. */
+  connection: string;
+  /** What it is called there. */
+  slug: string;
+}
+
+export interface RepositoryForgeAsked {
+  /** Put on every pull request of ours. */
+  labels?: string[];
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[];
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string;
+  /** The name by which it is called, without the `@`. */
+  mention?: string;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number;
+}
+
 export interface RoleAnswer {
   user: string;
   /** The user's name. */
@@ -608,6 +708,21 @@ export interface Running {
   settings: SettingAnswer[];
 }
 
+export interface SecretAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+}
+
+export interface SecretAsked {
+  /** Never answered. */
+  value: string;
+}
+
+export interface Secrets {
+  secrets: SecretAnswer[];
+}
+
 export interface SessionAnswer {
   id: string;
   created: string;
@@ -637,6 +752,16 @@ export interface SignIn {
 export interface Standing {
   status: string;
   version: string;
+}
+
+export interface StandingAnswer {
+  login: string;
+  /** What it may, as the forge calls it; empty where the forge does not say. */
+  scopes: string[];
+  /** What it must be given besides. */
+  missing: string[];
+  /** What could not be found out. */
+  note: string;
 }
 
 export interface TaskAnswer {
@@ -849,6 +974,21 @@ export interface Users {
   next: string | null;
 }
 
+export interface VariableAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+  value: string;
+}
+
+export interface VariableAsked {
+  value: string;
+}
+
+export interface Variables {
+  variables: VariableAnswer[];
+}
+
 export interface WaitAnswer {
   /** As `waits_for` of a turn; empty: for a worker to have room. */
   why: string;
@@ -961,6 +1101,18 @@ export interface Paths {
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
   };
+  "/forges": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Forges };
+    POST: { path: Nothing; query: Nothing; body: ForgeAsked; answer: ForgeAnswer };
+  };
+  "/forges/{forge_id}": {
+    GET: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: ForgeAnswer };
+    PATCH: { path: { "forge_id": string }; query: Nothing; body: ForgeChange; answer: ForgeAnswer };
+    DELETE: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/forges/{forge_id}/check": {
+    POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
+  };
   "/insight": {
     GET: { path: Nothing; query: { "from"?: string | null; "to"?: string | null; "zone"?: string; "by"?: "repository" | "model" | "label" | "person"; "repository"?: string; "model"?: string; "person"?: string; "label"?: string }; body: undefined; answer: Insight };
   };
@@ -1015,12 +1167,32 @@ export interface Paths {
     PATCH: { path: { "repository_id": string }; query: Nothing; body: RepositoryChange; answer: RepositoryAnswer };
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/repositories/{repository_id}/forge": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryForgeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RepositoryForgeAsked; answer: RepositoryForgeAnswer };
+  };
   "/repositories/{repository_id}/roles": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Roles };
   };
   "/repositories/{repository_id}/roles/{user_id}": {
     PUT: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/secrets": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Secrets };
+  };
+  "/repositories/{repository_id}/secrets/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: SecretAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: SecretAsked; answer: SecretAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/variables": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Variables };
+  };
+  "/repositories/{repository_id}/variables/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: VariableAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: VariableAsked; answer: VariableAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/roles": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Roles };

@@ -55,7 +55,7 @@ function Mine() {
         const those = [
           ...within
             .filter((one) => me.organisations[one.id])
-            .map((one) => ({ ...one, to: `/organisations/${one.id}`, has: me.organisations[one.id] })),
+            .map((one) => ({ ...one, to: `/settings/organisations/${one.id}`, has: me.organisations[one.id] })),
           ...all
             .filter((one) => me.roles[one.id])
             .map((one) => ({ ...one, to: `/repositories/${one.id}`, has: me.roles[one.id] })),

@@ -27,11 +27,8 @@ const ACTIONS = [
 
 /** For administrators all of it; for others what they did, and what was done where they are admins. */
 export default function Audit() {
-  const me = useMe();
   const { query } = usePlace();
   const [before, setBefore] = useState<readonly string[]>([]);
-  const users = useLoad((signal) => (me.admin ? allUsers(signal) : Promise.resolve([])), [me.admin]);
-  const repositories = useLoad(allRepositories, []);
   const set = (changes: Readonly<Record<string, string>>) => {
     setBefore([]);
     setQuery(changes);
@@ -49,28 +46,13 @@ export default function Audit() {
     (signal) => call("GET", "/audit", { signal, query: { ...asked, before: before.at(-1) ?? "", limit: 50 } }),
     [late, before],
   );
-  const people = users.value ?? [];
-  const known = repositories.value ?? [];
   return (
     <>
       <div class="page-head">
         <h1>Audit log</h1>
         <Button onClick={() => keepFile(`/audit.csv${queryOf(asked)}`)}>Save as CSV</Button>
       </div>
-      <div class="admin-form">
-        <Field
-          label="Action"
-          value={asked.action}
-          onInput={(action) => set({ action })}
-          options={ACTIONS}
-          hint="user, or user.create"
-        />
-        {me.admin && <Named label="User" id={asked.user} of={people} onChoose={(user) => set({ user })} />}
-        <Named label="Repository" id={asked.repository} of={known} onChoose={(repository) => set({ repository })} />
-        <Field label="About the id" value={asked.about} onInput={(about) => set({ about })} />
-        <Field label="From" type="date" value={query.get("from") ?? ""} onInput={(from) => set({ from })} />
-        <Field label="To" type="date" value={query.get("to") ?? ""} onInput={(to) => set({ to })} />
-      </div>
+      <Filters asked={asked} set={set} />
       <Shown of={found}>
         {(page) => (
           <>
@@ -91,6 +73,35 @@ export default function Audit() {
         )}
       </Shown>
     </>
+  );
+}
+
+interface FiltersProps {
+  asked: Readonly<Record<"action" | "user" | "repository" | "about", string>>;
+  set: (changes: Readonly<Record<string, string>>) => void;
+}
+
+/** They stand in the address. */
+function Filters({ asked, set }: FiltersProps) {
+  const me = useMe();
+  const { query } = usePlace();
+  const users = useLoad((signal) => (me.admin ? allUsers(signal) : Promise.resolve([])), [me.admin]);
+  const known = useLoad(allRepositories, []);
+  return (
+    <div class="admin-form">
+      <Field
+        label="Action"
+        value={asked.action}
+        onInput={(action) => set({ action })}
+        options={ACTIONS}
+        hint="user, or user.create"
+      />
+      {me.admin && <Named label="User" id={asked.user} of={users.value ?? []} onChoose={(user) => set({ user })} />}
+      <Named label="Repository" id={asked.repository} of={known.value ?? []} onChoose={(repository) => set({ repository })} />
+      <Field label="About the id" value={asked.about} onInput={(about) => set({ about })} />
+      <Field label="From" type="date" value={query.get("from") ?? ""} onInput={(from) => set({ from })} />
+      <Field label="To" type="date" value={query.get("to") ?? ""} onInput={(to) => set({ to })} />
+    </div>
   );
 }
 

@@ -39,7 +39,33 @@ function Limits({ among, fixed }: { among: (one: LimitAnswer) => boolean; fixed?
     if (!(await confirm({ title: "Take the limit away", text, yes: "Take it away", danger: true }))) return;
     if (await attempt(() => call("DELETE", "/limits", { query: { scope: one.scope as Scope, name: one.name } }))) found.again();
   };
-  const columns: readonly Column<LimitAnswer>[] = [
+  return (
+    <div class="stack">
+      <Shown of={found}>
+        {(rows) => (
+          <Table
+            label="Limits"
+            columns={columns(names, me.admin, (one) => void remove(one))}
+            rows={rows.filter(among)}
+            id={(one) => `${one.scope} ${one.name}`}
+            empty={<Empty title="No limits: as much is worked on as workers have room for" />}
+          />
+        )}
+      </Shown>
+      {me.admin && (
+        <section class="card stack">
+          <h2>Set a limit</h2>
+          <SetLimit fixed={fixed} onSet={found.again} />
+        </section>
+      )}
+    </div>
+  );
+}
+
+type Remove = (one: LimitAnswer) => void;
+
+function columns(names: ReadonlyMap<string, string>, mayRemove: boolean, remove: Remove): readonly Column<LimitAnswer>[] {
+  return [
     {
       name: "scope",
       title: "For",
@@ -59,40 +85,15 @@ function Limits({ among, fixed }: { among: (one: LimitAnswer) => boolean; fixed?
       name: "actions",
       title: "",
       cell: (one) =>
-        me.admin && (
+        mayRemove && (
           <div class="admin-actions">
-            <Button
-              kind="quiet"
-              label={`Take the limit of ${one.scope} ${plain(one.name)} away`}
-              onClick={() => void remove(one)}
-            >
+            <Button kind="quiet" label={`Take the limit of ${one.scope} ${plain(one.name)} away`} onClick={() => remove(one)}>
               Remove
             </Button>
           </div>
         ),
     },
   ];
-  return (
-    <div class="stack">
-      <Shown of={found}>
-        {(rows) => (
-          <Table
-            label="Limits"
-            columns={columns}
-            rows={rows.filter(among)}
-            id={(one) => `${one.scope} ${one.name}`}
-            empty={<Empty title="No limits: as much is worked on as workers have room for" />}
-          />
-        )}
-      </Shown>
-      {me.admin && (
-        <section class="card stack">
-          <h2>Set a limit</h2>
-          <SetLimit fixed={fixed} onSet={found.again} />
-        </section>
-      )}
-    </div>
-  );
 }
 
 function SetLimit({ fixed, onSet }: { fixed: { scope: Scope; name: string } | undefined; onSet: () => void }) {

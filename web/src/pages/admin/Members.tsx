@@ -35,38 +35,6 @@ export function MembersTable({ on, found, mayGive, give, take }: Props) {
     };
     if ((await confirm({ ...question, danger: true })) && (await attempt(() => take(one.user)))) found.again();
   };
-  const columns: readonly Column<Member>[] = [
-    { name: "name", title: "Name", by: (one) => one.name, cell: (one) => <Plain text={one.name} /> },
-    {
-      name: "role",
-      title: "Role",
-      by: (one) => one.role,
-      cell: (one) =>
-        mayGive ? (
-          <Select
-            label={`Role of ${plain(one.name)}`}
-            bare
-            value={one.role}
-            options={ROLE_OPTIONS}
-            onChange={(role) => void change(one, role)}
-          />
-        ) : (
-          one.role
-        ),
-    },
-    {
-      name: "actions",
-      title: "",
-      cell: (one) =>
-        mayGive && (
-          <div class="admin-actions">
-            <Button kind="quiet" label={`Take the role of ${plain(one.name)} back`} onClick={() => void remove(one)}>
-              Remove
-            </Button>
-          </div>
-        ),
-    },
-  ];
   return (
     <div class="stack">
       {mayGive && <Give on={on} give={give} onGiven={found.again} />}
@@ -74,7 +42,11 @@ export function MembersTable({ on, found, mayGive, give, take }: Props) {
         {(rows) => (
           <Table
             label={`Roles on ${plain(on)}`}
-            columns={columns}
+            columns={columns(
+              mayGive,
+              (one, role) => void change(one, role),
+              (one) => void remove(one),
+            )}
             rows={rows}
             id={(one) => one.user}
             empty={
@@ -87,6 +59,43 @@ export function MembersTable({ on, found, mayGive, give, take }: Props) {
       </Shown>
     </div>
   );
+}
+
+type Change = (one: Member, role: Role) => void;
+
+function columns(mayGive: boolean, change: Change, remove: (one: Member) => void): readonly Column<Member>[] {
+  return [
+    { name: "name", title: "Name", by: (one) => one.name, cell: (one) => <Plain text={one.name} /> },
+    {
+      name: "role",
+      title: "Role",
+      by: (one) => one.role,
+      cell: (one) =>
+        mayGive ? (
+          <Select
+            label={`Role of ${plain(one.name)}`}
+            bare
+            value={one.role}
+            options={ROLE_OPTIONS}
+            onChange={(role) => change(one, role)}
+          />
+        ) : (
+          one.role
+        ),
+    },
+    {
+      name: "actions",
+      title: "",
+      cell: (one) =>
+        mayGive && (
+          <div class="admin-actions">
+            <Button kind="quiet" label={`Take the role of ${plain(one.name)} back`} onClick={() => remove(one)}>
+              Remove
+            </Button>
+          </div>
+        ),
+    },
+  ];
 }
 
 function Give({ on, give, onGiven }: Pick<Props, "on" | "give"> & { onGiven: () => void }) {

@@ -14,7 +14,7 @@ const COLUMNS: readonly Column<OrganisationAnswer>[] = [
     title: "Name",
     by: (one) => one.name,
     cell: (one) => (
-      <Link to={`/organisations/${one.id}`}>
+      <Link to={`/settings/organisations/${one.id}`}>
         <Plain text={one.name} />
       </Link>
     ),
@@ -43,7 +43,7 @@ export default function Organisations() {
             columns={COLUMNS}
             rows={rows}
             id={(one) => one.id}
-            onOpen={(one) => go(`/organisations/${one.id}`)}
+            onOpen={(one) => go(`/settings/organisations/${one.id}`)}
             empty={
               <Empty title="No organisations">Repositories that belong together: a role in one is a role on all of them.</Empty>
             }

@@ -40,7 +40,7 @@ function Here({ one, found }: { one: UserAnswer; found: Loaded<UserAnswer> }) {
         <h1>
           <Plain text={one.name} />
         </h1>
-        <Link to={`/audit?user=${one.id}`}>What they did</Link>
+        <Link to={`/settings/audit?user=${one.id}`}>What they did</Link>
       </div>
       <dl class="admin-facts">
         <dt>State</dt>

@@ -6,6 +6,7 @@ import { Button, confirm, Field, Plain, Shown, Tabs, Time, toast } from "../../p
 import { go, Link, setQuery, usePlace } from "../../router";
 import { may, useMe } from "../../session";
 import { BudgetsOf } from "./Budgets";
+import { ForgeOf } from "./ForgeOf";
 import { Form } from "./Form";
 import { LimitsOf } from "./Limits";
 import { administers, allOrganisations } from "./lists";
@@ -13,7 +14,7 @@ import { type Member, MembersTable } from "./Members";
 import { WebhooksOf } from "./Webhooks";
 import "./admin.css";
 
-type Part = "about" | "people" | "budgets" | "limits" | "webhooks";
+type Part = "about" | "people" | "budgets" | "limits" | "webhooks" | "forge";
 
 export default function Repository({ params }: PageProps) {
   const name = params["repository"] ?? "";
@@ -31,6 +32,7 @@ function Here({ one, found }: { one: RepositoryAnswer; found: Loaded<RepositoryA
   if (may(me, one.id, "maintainer")) tabs.push({ name: "people", title: "People" });
   tabs.push({ name: "budgets", title: "Budgets" }, { name: "limits", title: "Limits" });
   if (may(me, one.id, "maintainer")) tabs.push({ name: "webhooks", title: "Webhooks" });
+  tabs.push({ name: "forge", title: "Forge" });
   const chosen = tabs.find((tab) => tab.name === query.get("part"))?.name ?? "about";
   return (
     <>
@@ -47,6 +49,7 @@ function Here({ one, found }: { one: RepositoryAnswer; found: Loaded<RepositoryA
           <BudgetsOf kind="repository" name={one.id} shown={one.location} mayChange={may(me, one.id, "maintainer")} />
         )}
         {chosen === "limits" && <LimitsOf scope="repository" name={one.id} />}
+        {chosen === "forge" && <ForgeOf repository={one.id} mayChange={may(me, one.id, "maintainer")} />}
         {chosen === "webhooks" && <WebhooksOf repository={one} />}
       </Tabs>
     </>
@@ -67,7 +70,7 @@ function About({ one, found }: { one: RepositoryAnswer; found: Loaded<Repository
         <dt>Organisation</dt>
         <dd>
           {one.organisation ? (
-            <Link to={`/organisations/${one.organisation}`}>
+            <Link to={`/settings/organisations/${one.organisation}`}>
               <Plain text={one.organisation_name} />
             </Link>
           ) : (

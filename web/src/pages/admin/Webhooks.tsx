@@ -1,39 +1,24 @@
 import { useState } from "preact/hooks";
 import { call, newKey, type RepositoryAnswer, type WebhookAnswer } from "../../api";
-import { useDoing, useLoad } from "../../load";
+import { useLoad } from "../../load";
 import {
   attempt,
   Button,
-  Check,
   type Column,
   confirm,
-  Copy,
-  Dialog,
   Empty,
-  Field,
   Plain,
   plain,
   Shown,
   State,
   Table,
   Time,
-  toast,
 } from "../../parts";
 import { may, useMe } from "../../session";
 import { DeliveriesDialog } from "./Deliveries";
-import { Form, Once } from "./Form";
 import { allRepositories } from "./lists";
+import { EVENTS, NewWebhook } from "./NewWebhook";
 import "./admin.css";
-
-export const EVENTS = [
-  "task.finished",
-  "task.needs_attention",
-  "task.failed",
-  "task.cancelled",
-  "pull_request.opened",
-  "pull_request.updated",
-] as const;
-type Event = (typeof EVENTS)[number];
 
 /** All that one may change. */
 export default function Webhooks() {
@@ -84,7 +69,7 @@ function List({ among, only }: { among: readonly RepositoryAnswer[]; only?: stri
           />
         )}
       </Shown>
-      {making && <Make among={among} only={only} onMade={found.again} onClose={() => setMaking(false)} />}
+      {making && <NewWebhook among={among} only={only} onMade={found.again} onClose={() => setMaking(false)} />}
       {seen && <DeliveriesDialog hook={seen} onClose={() => setSeen(undefined)} />}
     </div>
   );
@@ -186,87 +171,5 @@ function Actions({ one, again, open }: { one: WebhookAnswer; again: () => void; 
         Delete
       </Button>
     </div>
-  );
-}
-
-interface MakeProps {
-  among: readonly RepositoryAnswer[];
-  only: string | undefined;
-  onMade: () => void;
-  onClose: () => void;
-}
-
-function Make({ among, only, onMade, onClose }: MakeProps) {
-  const me = useMe();
-  const doing = useDoing();
-  const [key] = useState(newKey);
-  const [url, setUrl] = useState("");
-  const [repository, setRepository] = useState(among.find((one) => one.id === only)?.name ?? "");
-  const [events, setEvents] = useState<readonly Event[]>(EVENTS);
-  const [secret, setSecret] = useState("");
-  const send = () =>
-    doing.run(async () => {
-      const of = only ?? among.find((one) => one.name === repository)?.id ?? (repository || null);
-      const made = await call("POST", "/webhooks", { body: { url, repository: of, events: [...events] }, key });
-      setSecret(made.secret);
-      toast("The webhook is there");
-      onMade();
-    });
-  if (secret) {
-    return (
-      <Dialog
-        title="The webhook's secret"
-        onClose={onClose}
-        foot={
-          <Button kind="primary" onClick={onClose}>
-            Done
-          </Button>
-        }
-      >
-        <p>It signs what is sent, so that the other side knows who sends it.</p>
-        <Once>
-          <code>{secret}</code>
-          <Copy text={secret} label="Copy the secret" />
-        </Once>
-      </Dialog>
-    );
-  }
-  const wrong = doing.error?.fields ?? {};
-  return (
-    <Dialog title="New webhook" onClose={onClose}>
-      <Form doing={doing} onSubmit={() => void send()} yes="Make it" onCancel={onClose}>
-        <Field
-          label="Address"
-          type="url"
-          value={url}
-          onInput={setUrl}
-          required
-          placeholder="https://…"
-          error={wrong["url"]}
-          class="admin-wide"
-        />
-        {only === undefined && (
-          <Field
-            label="Repository"
-            value={repository}
-            onInput={setRepository}
-            required={!me.admin}
-            options={among.map((one) => one.name)}
-            hint={me.admin ? "Empty for all repositories" : "One that you maintain"}
-          />
-        )}
-        <fieldset class="admin-wide">
-          <legend>Events</legend>
-          {EVENTS.map((one) => (
-            <Check
-              key={one}
-              label={one}
-              checked={events.includes(one)}
-              onChange={(on) => setEvents((before) => (on ? [...before, one] : before.filter((each) => each !== one)))}
-            />
-          ))}
-        </fieldset>
-      </Form>
-    </Dialog>
   );
 }

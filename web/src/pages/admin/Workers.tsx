@@ -50,7 +50,7 @@ export default function Workers() {
               />
             </section>
             <p>
-              <Link to="/budgets?part=limits">Limits</Link> say how much may be worked on at a time.
+              <Link to="/settings/budgets?part=limits">Limits</Link> say how much may be worked on at a time.
             </p>
           </>
         )}
