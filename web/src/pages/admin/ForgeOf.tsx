@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { call, type RepositoryForgeAnswer } from "../../api";
+import { call, type RepositoryForgeAnswer, type RepositoryForgeAsked } from "../../api";
 import { type Loaded, useDoing, useLoad } from "../../load";
 import { Check, Field, Plain, Shown, toast } from "../../parts";
 import { Form } from "./Form";
@@ -43,11 +43,11 @@ interface Props {
 function Rules({ repository, rules, found }: Props) {
   const doing = useDoing();
   const { connection: _, slug: __, ...first } = rules;
-  const [now, setNow] = useState(first);
+  const [now, setNow] = useState<RepositoryForgeAsked>(first);
   const [labels, setLabels] = useState((rules.labels ?? []).join(", "));
   const [reviewers, setReviewers] = useState((rules.reviewers ?? []).join(", "));
   const [runs, setRuns] = useState(String(rules.fix_runs ?? 2));
-  const set = (change: Partial<typeof now>) => setNow({ ...now, ...change });
+  const set = (change: Partial<RepositoryForgeAsked>) => setNow({ ...now, ...change });
   const send = async () => {
     const body = { ...now, labels: listed(labels), reviewers: listed(reviewers), fix_runs: numberOf(runs) ?? 0 };
     if (
@@ -74,6 +74,22 @@ function Rules({ repository, rules, found }: Props) {
         hint="Logins, or team:NAME; a comma between"
         error={wrong["reviewers"]}
       />
+      <Field label="Failed CI runs to mend" type="number" min={0} max={10} value={runs} onInput={setRuns} error={wrong["fix_runs"]} />
+      <Starts now={now} set={set} wrong={wrong} />
+    </Form>
+  );
+}
+
+interface StartsProps {
+  now: RepositoryForgeAsked;
+  set: (change: Partial<RepositoryForgeAsked>) => void;
+  wrong: Readonly<Record<string, string>>;
+}
+
+/** What starts work there. */
+function Starts({ now, set, wrong }: StartsProps) {
+  return (
+    <>
       <Field
         label="Label that starts a task"
         value={now.trigger_label ?? ""}
@@ -87,15 +103,6 @@ function Rules({ repository, rules, found }: Props) {
         onInput={(mention) => set({ mention })}
         hint="Without the @"
         error={wrong["mention"]}
-      />
-      <Field
-        label="Failed CI runs to mend"
-        type="number"
-        min={0}
-        max={10}
-        value={runs}
-        onInput={setRuns}
-        error={wrong["fix_runs"]}
       />
       <Check
         label="Whoever may write at the forge may start work"
@@ -114,7 +121,7 @@ function Rules({ repository, rules, found }: Props) {
         onChange={(review_all) => set({ review_all })}
         hint="Else of what is urgent"
       />
-    </Form>
+    </>
   );
 }
 
