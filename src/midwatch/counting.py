@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.domain.events import LimitReached
-from midwatch.engine.insight.counted import plain
-from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes
+from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes, plain
 from midwatch.engine.turns import ENDED
 from midwatch.forges.changes import Changes
 
@@ -171,4 +169,4 @@ def _seconds(time: str) -> int:
 
 def _storable(text: str) -> str:
     """As every database can hold it."""
-    return json.loads(json.dumps(text).replace("\\u0000", " ")).encode("utf-8", "replace").decode()
+    return text.replace("\0", " ").encode("utf-8", "replace").decode()

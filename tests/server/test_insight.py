@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from midwatch.counting import count
-from midwatch.engine.insight.counted import plain
-from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes
+from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes, plain
 from midwatch.forges.changes import Changes
 from tests.support.api import Api
 from tests.support.place import make_repository

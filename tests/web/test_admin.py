@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from midwatch.engine.insight.counted import plain
-from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes
+from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes, plain
 from midwatch.server.pages import FOLDER
 from tests.support.api import HASH, PASSWORD, Api
 from tests.support.api import serving as api_serving
 from tests.support.place import make_repository
-from tests.support.site import SERVER, Deed
 
 CHROMIUM = "/usr/bin/chromium"
 HOSTILE = "<img src=x onerror=alert(1)>\u202egnp.exe"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.insight.days import Span
 from midwatch.engine.insight.figures import By, Cause, Day, Figures, Group, Lapse, Lapses, Now, Only
+from midwatch.engine.insight.outcomes import place, plain
 
 MOST_GROUPS = 200
 _EPOCH = 719163
@@ -44,39 +45,51 @@ class _Count:
     only: Only
 
     def figures(self, by: By) -> Figures:
-        (total,) = self._groups("''")
         groups = self._groups(_COLUMNS[by], _LABELS if by == "label" else "")
-        left = groups[MOST_GROUPS:]
-        return Figures(
-            self._days(), total, groups[:MOST_GROUPS], len(left), self._lapses(), self._causes(), self._now()
-        )
+        total = self._total() if by == "label" else _sum(groups)
+        left = len(groups[MOST_GROUPS:])
+        shown = groups[:MOST_GROUPS] if by != "repository" else self._located(groups[:MOST_GROUPS])
+        return Figures(self._days(), total, shown, left, self._lapses(), self._causes(), self._now())
 
     def _days(self) -> list[Day]:
-        found: dict[int, list[int]] = {}
-        for at, column, state in ((0, "proposed", ""), (1, "settled", "merged"), (2, "settled", "closed")):
-            where, values = _where(self.only)
-            limit = f"o.{column} >= ? AND o.{column} < ?" + (" AND o.state = ?" if state else "")
-            query = (
-                f"SELECT {self.span.number(f'o.{column}')} AS day, count(*) FROM outcome o "  # noqa: S608 - our own words
-                f"WHERE {limit} AND {where} GROUP BY 1"
-            )
-            asked = (self.span.begin, self.span.end, *((state,) if state else ()), *values)
-            for day, number in self.db.execute(query, asked):
-                found.setdefault(int(day), [0, 0, 0])[at] = number
-        days = ((day, found.get(day.toordinal() - _EPOCH, [0, 0, 0])) for day in self.span.days())
-        return [Day(day.isoformat(), *numbers) for day, numbers in days]
+        opened, settled = self._by_day("proposed", "''"), self._by_day("settled", "o.state")
+        found = []
+        for day in self.span.days():
+            number = day.toordinal() - _EPOCH
+            numbers = (opened.get((number, "")), settled.get((number, "merged")), settled.get((number, "closed")))
+            found.append(Day(day.isoformat(), *(one or 0 for one in numbers)))
+        return found
 
-    def _groups(self, column: str, join: str = "") -> list[Group]:
+    def _by_day(self, column: str, state: str) -> dict[tuple[int, str], int]:
+        where, values = _where(self.only)
+        query = (
+            f"SELECT {self.span.number(f'o.{column}')}, {state}, count(*) FROM outcome o "  # noqa: S608 - our own words
+            f"WHERE o.{column} >= ? AND o.{column} < ? AND {where} GROUP BY 1, 2"
+        )
+        rows = self.db.execute(query, (self.span.begin, self.span.end, *values))
+        return {(int(day), str(state)): int(number) for day, state, number in rows}
+
+    def _groups(self, column: str, join: str) -> list[Group]:
         where, values = self._submitted()
-        if column == "''":  # one row also where there is nothing
-            query = f"SELECT '', {_SUMS} FROM outcome o WHERE {where}"  # noqa: S608 - our own words
-        else:
-            query = (
-                f"SELECT coalesce({column}, ''), {_SUMS} FROM outcome o {join} WHERE {where} "  # noqa: S608 - ours
-                "GROUP BY 1 ORDER BY 2 DESC, 1"
-            )
-        rows = self.db.execute(query, values).fetchall()
-        return [Group(row[0], *(int(value or 0) for value in row[1:])) for row in rows]
+        query = (
+            f"SELECT coalesce({column}, ''), {_SUMS} FROM outcome o {join} WHERE {where} "  # noqa: S608 - our own words
+            "GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        return [Group(row[0], *map(int, row[1:])) for row in self.db.execute(query, values)]
+
+    def _total(self) -> Group:
+        """Where groups overlap."""
+        where, values = self._submitted()
+        row = self.db.execute(f"SELECT {_SUMS} FROM outcome o WHERE {where}", values).fetchone()  # noqa: S608 - ours
+        return Group("", *(int(value or 0) for value in row))
+
+    def _located(self, groups: Sequence[Group]) -> list[Group]:
+        if not groups:
+            return []
+        marks = ", ".join("?" for _ in groups)
+        query = f"SELECT id, location FROM outcome_place WHERE id IN ({marks})"  # noqa: S608 - our own words
+        known = dict(self.db.execute(query, [group.name for group in groups]).fetchall())
+        return [replace(group, name=known.get(group.name, group.name)) for group in groups]
 
     def _lapses(self) -> Lapses:
         return Lapses(
@@ -88,12 +101,10 @@ class _Count:
     def _lapse(self, seconds: str) -> Lapse:
         where, values = self._submitted()
         query = (
-            "SELECT s, n, c FROM (SELECT s, row_number() OVER (ORDER BY s) AS n, count(*) OVER () AS c FROM "  # noqa: S608
-            f"(SELECT {seconds} AS s FROM outcome o WHERE {where}) AS t WHERE s IS NOT NULL) AS r "
-            "WHERE n = (c * 50 + 99) / 100 OR n = (c * 90 + 99) / 100 ORDER BY n"
+            f"SELECT s, count(*) FROM (SELECT {seconds} AS s FROM outcome o WHERE {where}) AS t "  # noqa: S608 - ours
+            "WHERE s IS NOT NULL GROUP BY s ORDER BY s"
         )
-        rows = self.db.execute(query, values).fetchall()
-        return Lapse(rows[0][2], max(0, rows[0][0]), max(0, rows[-1][0])) if rows else Lapse()
+        return _lapse(self.db.execute(query, values).fetchall())
 
     def _causes(self) -> list[Cause]:
         where, values = self._submitted()
@@ -123,11 +134,23 @@ class _Count:
         return f"o.created >= ? AND o.created < ? AND {where}", (self.span.begin, self.span.end, *values)
 
 
-def plain(repository: str) -> str:
-    """A repository's location as `Outcome.repository` has it: ASCII."""
-    from midwatch.engine.store.records import canonical
+def _lapse(found: Sequence[tuple[int, int]]) -> Lapse:
+    """Of times in order, and how many tasks took each. By rank: the first that half of them, or nine of ten, do not
+    exceed."""
+    if not (number := sum(tasks for _, tasks in found)):
+        return Lapse()
+    ranks = [-(-number * percent // 100) for percent in (50, 90)]
+    at, times = 0, list[int]()
+    for seconds, tasks in found:
+        at += tasks
+        while len(times) < len(ranks) and at >= ranks[len(times)]:
+            times.append(max(0, int(seconds)))
+    return Lapse(number, times[0], times[1])
 
-    return canonical(repository)[1:-1]
+
+def _sum(groups: Sequence[Group]) -> Group:
+    columns = ("tasks", "opened", "merged", "closed", "cost", "unpriced")
+    return Group("", *(sum(getattr(group, column) for group in groups) for column in columns))
 
 
 def _known(only: Only) -> set[str] | None:
@@ -143,7 +166,7 @@ def _where(only: Only) -> tuple[str, tuple[Any, ...]]:
         if not known:
             return "1 = 0", ()
         terms.append(f"o.repository IN ({', '.join('?' for _ in known)})")
-        values += sorted(known)
+        values += sorted(map(place, known))
     for column, value in (("model", only.model), ("person", only.person)):
         if value:
             terms.append(f"o.{column} = ?")

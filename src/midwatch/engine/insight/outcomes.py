@@ -3,8 +3,9 @@ whenever one of these has changed; nothing else is ever counted."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from midwatch.engine.database.base import Connection, Database
 
@@ -14,13 +15,17 @@ _FIELDS = (
 )
 
 
+_MODEL = 200
+"""Characters of a model's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Of one task. Times are whole seconds since 1970."""
 
     task: str
     repository: str
-    """Its place, as ASCII (`listing.place` without its bound)."""
+    """Its location as ASCII: see `plain`."""
     person: str
     """Who wanted the first turn."""
     model: str
@@ -44,6 +49,18 @@ class Outcome:
     """When that was made."""
     settled: int | None
     """When it was merged or closed."""
+
+
+def plain(repository: str) -> str:
+    """A repository's location as ASCII, which every database can hold."""
+    from midwatch.engine.store.records import canonical
+
+    return canonical(repository)[1:-1]
+
+
+def place(location: str) -> str:
+    """What stands for a location in the rows."""
+    return hashlib.sha256(location.encode()).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +146,16 @@ class Outcomes:
 
 def _put(db: Connection, outcome: Outcome, labels: Sequence[str]) -> None:
     names = _FIELDS.split(", ")
+    where, model = place(outcome.repository), outcome.model[:_MODEL]
+    db.execute(
+        "INSERT INTO outcome_place (id, location) VALUES (?, ?) ON CONFLICT DO NOTHING", (where, outcome.repository)
+    )
+    row = replace(outcome, repository=where, model=model)
     changed = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
     db.execute(
         f"INSERT INTO outcome ({_FIELDS}) VALUES ({', '.join('?' for _ in names)}) "  # noqa: S608 - our own words
         f"ON CONFLICT (task) DO UPDATE SET {changed}",
-        tuple(getattr(outcome, name) for name in names),
+        tuple(getattr(row, name) for name in names),
     )
     db.execute("DELETE FROM outcome_label WHERE task = ?", (outcome.task,))
     db.executemany(

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from midwatch.engine.accounts.repositories import Registered
-from midwatch.engine.insight.counted import count, names, plain
+from midwatch.engine.insight.counted import count, names
 from midwatch.engine.insight.days import Span, span
 from midwatch.engine.insight.figures import By, Only
+from midwatch.engine.insight.outcomes import plain
 from midwatch.server.bodies import Form
 from midwatch.server.figures import Choices, Insight, insight
 from midwatch.server.service import Visit, Visiting
