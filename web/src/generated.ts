@@ -84,11 +84,11 @@ export interface CapAsked {
   /** Of the user or organisation; the id or name of the repository; the task's id. */
   name: string;
   /** For ever, or on each day (UTC). */
-  period?: "whole" | "day";
+  period?: "whole" | "day" | undefined;
   /** Millionths of a US dollar; nothing for as much as one likes. */
-  microusd?: number | null;
+  microusd?: number | null | undefined;
   /** In and out together. */
-  tokens?: number | null;
+  tokens?: number | null | undefined;
 }
 
 export interface CauseAnswer {
@@ -129,6 +129,19 @@ export interface Choices {
   models: string[];
   people: string[];
   labels: string[];
+}
+
+export interface ChoicesAnswer {
+  /** Those that the settings name, the default first; others work where their provider has a key. */
+  models: string[];
+  /** The most tries of one task. */
+  attempts: number;
+  /** What the settings let one attempt spend at most; null for no cap. */
+  turns: number | null;
+  cost_microusd: number | null;
+  seconds: number | null;
+  /** null where its repository is not there or not yours to see. */
+  example: ExampleAnswer | null;
 }
 
 export interface ContextAsked {
@@ -293,6 +306,12 @@ export interface EvidenceAnswer {
   changes: Change[];
 }
 
+export interface ExampleAnswer {
+  repository: string;
+  prompt: string;
+  model: string;
+}
+
 export interface Fault {
   /** Where: `body.limits.turns`, `query.limit`, `header.last-event-id`. */
   place: string;
@@ -321,37 +340,37 @@ export interface ForgeAnswer {
 
 export interface ForgeAsked {
   /** Of a user of the forge. Never answered. */
-  token?: string | null;
+  token?: string | null | undefined;
   /** Of a GitHub App: its id or client id. */
-  app_id?: string | null;
+  app_id?: string | null | undefined;
   /** Of that App, as PEM. Never answered. */
-  private_key?: string | null;
+  private_key?: string | null | undefined;
   /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
-  webhook_secret?: string | null;
+  webhook_secret?: string | null | undefined;
   /** What it is called here: letters, digits and . _ - */
   name: string;
   /** `github` is Enterprise too, `forgejo` is Gitea too. */
   kind: "github" | "gitlab" | "forgejo";
   /** The address its repositories are below; empty for github.com and gitlab.com. */
-  web?: string;
+  web?: string | undefined;
   /** Where its API begins; empty for where it usually does. */
-  api?: string;
+  api?: string | undefined;
 }
 
 export interface ForgeChange {
   /** Of a user of the forge. Never answered. */
-  token?: string | null;
+  token?: string | null | undefined;
   /** Of a GitHub App: its id or client id. */
-  app_id?: string | null;
+  app_id?: string | null | undefined;
   /** Of that App, as PEM. Never answered. */
-  private_key?: string | null;
+  private_key?: string | null | undefined;
   /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
-  webhook_secret?: string | null;
-  name?: string | null;
+  webhook_secret?: string | null | undefined;
+  name?: string | null | undefined;
   /** A new one needs the credential anew. */
-  web?: string | null;
+  web?: string | null | undefined;
   /** A new one needs the credential anew. */
-  api?: string | null;
+  api?: string | null | undefined;
 }
 
 export interface Forges {
@@ -360,10 +379,10 @@ export interface Forges {
 
 export interface ForkAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now. */
-  step?: string;
-  message?: string;
+  step?: string | undefined;
+  message?: string | undefined;
   /** Which one; 0 for the one that is offered. */
-  attempt?: number;
+  attempt?: number | undefined;
 }
 
 export interface GroupAnswer {
@@ -395,10 +414,10 @@ export interface Import {
 export interface Imported {
   line: number;
   /** Of the task; empty when it was refused. */
-  id?: string;
+  id?: string | undefined;
   /** Why it was refused. */
-  detail?: string;
-  mend?: string;
+  detail?: string | undefined;
+  mend?: string | undefined;
 }
 
 export interface Insight {
@@ -445,11 +464,11 @@ export interface LimitAnswer {
 export interface LimitAsked {
   scope: "all" | "repository" | "user";
   /** Of the user, the id or name of the repository; empty for each without its own. */
-  name?: string;
+  name?: string | undefined;
   /** Turns at a time; 0 lets none begin. */
-  at_once?: number | null;
+  at_once?: number | null | undefined;
   /** Turns that may begin in a time: `30/1h`, `500/1d`. */
-  starts?: string | null;
+  starts?: string | null | undefined;
 }
 
 export interface Limits {
@@ -458,13 +477,13 @@ export interface Limits {
 
 export interface LimitsAsked {
   /** Model calls. */
-  turns?: number | null;
+  turns?: number | null | undefined;
   /** In and out, over all turns. */
-  tokens?: number | null;
+  tokens?: number | null | undefined;
   /** Millionths of a US dollar. */
-  cost_microusd?: number | null;
+  cost_microusd?: number | null | undefined;
   /** Of work. */
-  seconds?: number | null;
+  seconds?: number | null | undefined;
 }
 
 export interface Me {
@@ -509,25 +528,25 @@ export interface NewRepository {
   /** An absolute path on the server's machine, or a URL that git can fetch from. */
   location: string;
   /** The id or name of the one that it belongs to; null for none. */
-  organisation?: string | null;
+  organisation?: string | null | undefined;
 }
 
 export interface NewToken {
   /** What it is for. */
   name: string;
   /** `read` looks, `write` does what a maintainer may, `admin` the rest. */
-  scope?: "read" | "write" | "admin";
+  scope?: "read" | "write" | "admin" | undefined;
   /** Until it ends; null for never. */
-  days?: number | null;
+  days?: number | null | undefined;
   /** The id of whose it is, when an administrator makes it for another user. */
-  user?: string | null;
+  user?: string | null | undefined;
 }
 
 export interface NewUser {
   name: string;
   /** At least 12 characters; null for one who uses tokens only. */
-  password?: string | null;
-  admin?: boolean;
+  password?: string | null | undefined;
+  admin?: boolean | undefined;
 }
 
 export interface NowAnswer {
@@ -569,18 +588,18 @@ export interface Output {
 
 export interface ProblemDetails {
   /** Always `about:blank`: the status says it all. */
-  type?: string;
+  type?: string | undefined;
   /** The status in words. */
   title: string;
   status: number;
   /** What is wrong, in a sentence. */
-  detail?: string;
+  detail?: string | undefined;
   /** How to mend it, where there is a way. */
-  mend?: string;
+  mend?: string | undefined;
   /** What a person needs beside the sentence, such as the end of an output. */
-  lines?: string;
+  lines?: string | undefined;
   /** Of a request that is not as this document says: each place. */
-  faults?: Fault[];
+  faults?: Fault[] | undefined;
 }
 
 export interface PullRequestAnswer {
@@ -627,28 +646,28 @@ export interface RepositoryAnswer {
 }
 
 export interface RepositoryChange {
-  name?: string | null;
+  name?: string | null | undefined;
   /** The id or name of the one that it is to belong to; empty for none. */
-  organisation?: string | null;
+  organisation?: string | null | undefined;
 }
 
 export interface RepositoryForgeAnswer {
   /** Put on every pull request of ours. */
-  labels?: string[];
+  labels?: string[] | undefined;
   /** Asked for on every one: logins, `team:NAME`. */
-  reviewers?: string[];
+  reviewers?: string[] | undefined;
   /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
-  write_may_start?: boolean;
+  write_may_start?: boolean | undefined;
   /** An issue that gets this label becomes a task; empty for none. */
-  trigger_label?: string;
+  trigger_label?: string | undefined;
   /** The name by which it is called, without the `@`. */
-  mention?: string;
+  mention?: string | undefined;
   /** Whether every pull request is reviewed when it is opened. */
-  auto_review?: boolean;
+  auto_review?: boolean | undefined;
   /** Whether such a review tells of everything, not only P0 and P1. */
-  review_all?: boolean;
+  review_all?: boolean | undefined;
   /** How many failed CI runs on one pull request of ours are taken up. */
-  fix_runs?: number;
+  fix_runs?: number | undefined;
   /** The name of the connection that its location belongs to; empty for none. */
   connection: string;
   /** What it is called there. */
@@ -657,21 +676,21 @@ export interface RepositoryForgeAnswer {
 
 export interface RepositoryForgeAsked {
   /** Put on every pull request of ours. */
-  labels?: string[];
+  labels?: string[] | undefined;
   /** Asked for on every one: logins, `team:NAME`. */
-  reviewers?: string[];
+  reviewers?: string[] | undefined;
   /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
-  write_may_start?: boolean;
+  write_may_start?: boolean | undefined;
   /** An issue that gets this label becomes a task; empty for none. */
-  trigger_label?: string;
+  trigger_label?: string | undefined;
   /** The name by which it is called, without the `@`. */
-  mention?: string;
+  mention?: string | undefined;
   /** Whether every pull request is reviewed when it is opened. */
-  auto_review?: boolean;
+  auto_review?: boolean | undefined;
   /** Whether such a review tells of everything, not only P0 and P1. */
-  review_all?: boolean;
+  review_all?: boolean | undefined;
   /** How many failed CI runs on one pull request of ours are taken up. */
-  fix_runs?: number;
+  fix_runs?: number | undefined;
 }
 
 export interface RoleAnswer {
@@ -749,6 +768,10 @@ export interface SignIn {
   password: string;
 }
 
+export interface SignInCode {
+  code: string;
+}
+
 export interface Standing {
   status: string;
   version: string;
@@ -762,6 +785,23 @@ export interface StandingAnswer {
   missing: string[];
   /** What could not be found out. */
   note: string;
+}
+
+export interface SumAnswer {
+  /** Lines; null while nothing was changed, or it has not been counted yet. */
+  added: number | null;
+  removed: number | null;
+  files: number;
+  /** Of all attempts; null when the price of a call is not known. */
+  cost_microusd: number | null;
+  /** In and out together. */
+  tokens: number;
+  /** `passed`, `failed` or `none`. */
+  verdict: string;
+  pull_request: number | null;
+  /** `draft`, `open`, `merged` or `closed`; empty for none. */
+  pull_request_state: string;
+  pull_request_url: string;
 }
 
 export interface TaskAnswer {
@@ -784,6 +824,10 @@ export interface TaskAnswer {
   waits_until: string | null;
   created: string;
   updated: string;
+  /** Attempts. */
+  tries: number;
+  /** In lists and in the stream; null while nothing is known of it. */
+  sum?: SumAnswer | null | undefined;
   base: BaseAnswer;
   checks: string[];
   checks_from: string;
@@ -796,9 +840,9 @@ export interface TaskAnswer {
   turn: TurnAnswer | null;
   pull_request: number | null;
   /** That its next call counts for, as far as you may see them; empty in the answers to POST. */
-  budgets?: BudgetAnswer[];
+  budgets?: BudgetAnswer[] | undefined;
   /** It is not listed, until somebody works on it again. */
-  archived?: boolean;
+  archived?: boolean | undefined;
 }
 
 export interface TaskAsked {
@@ -807,39 +851,39 @@ export interface TaskAsked {
   /** The id or the name of a registered repository. */
   repository: string;
   /** Branch, tag or commit to start from; default: what is checked out. */
-  base?: string | null;
+  base?: string | null | undefined;
   /** `repair`, `PROVIDER/NAME`, or one of the server's settings. */
-  model?: string | null;
+  model?: string | null | undefined;
   /** Commands that must exit with 0; default: the repository's. */
-  checks?: string[];
+  checks?: string[] | undefined;
   /** Tries; the best is offered. */
-  attempts?: number;
+  attempts?: number | undefined;
   /** Among attempts that pass: the smallest change, or the one that reviews best. */
-  select?: "" | "diff" | "review";
+  select?: "" | "diff" | "review" | undefined;
   /** What the agent may do; `full` is without a sandbox, for administrators. */
-  mode?: "" | "read-only" | "workspace" | "full";
+  mode?: "" | "read-only" | "workspace" | "full" | undefined;
   /** How commands are isolated; `process` isolates nothing, for administrators. */
-  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null;
-  limits?: LimitsAsked;
-  context?: ContextAsked[];
+  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null | undefined;
+  limits?: LimitsAsked | undefined;
+  context?: ContextAsked[] | undefined;
   /** `NAME` or `NAME:TOOL,TOOL`, of the settings. */
-  mcp?: string[];
+  mcp?: string[] | undefined;
   /** The prompt may call a custom prompt by its name. */
-  commands?: boolean;
+  commands?: boolean | undefined;
   /** Start from its files as they are; for maintainers. */
-  include_uncommitted?: boolean;
+  include_uncommitted?: boolean | undefined;
   /** Its .midwatch sets rules and hooks; for maintainers. */
-  trust_project?: boolean;
+  trust_project?: boolean | undefined;
   /** The recipe may name hosts and secrets; for maintainers. */
-  trust_recipe?: boolean;
+  trust_recipe?: boolean | undefined;
   /** Whether somebody waits for it. */
-  priority?: "interactive" | "batch";
+  priority?: "interactive" | "batch" | undefined;
   /** When it may begin, from now. */
-  delay_seconds?: number;
+  delay_seconds?: number | undefined;
   /** When it may begin, at most a year from now; one that has passed is now. */
-  begin_at?: string | null;
+  begin_at?: string | null | undefined;
   /** Only a worker that has all of them takes it: `gpu`, `arch=arm64`. */
-  labels?: string[];
+  labels?: string[] | undefined;
 }
 
 export interface TaskLine {
@@ -862,6 +906,10 @@ export interface TaskLine {
   waits_until: string | null;
   created: string;
   updated: string;
+  /** Attempts. */
+  tries: number;
+  /** In lists and in the stream; null while nothing is known of it. */
+  sum?: SumAnswer | null | undefined;
 }
 
 export interface Tasks {
@@ -931,7 +979,7 @@ export interface UndoAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number: what came after it does not count. */
   step: string;
   /** Which one; 0 for the one that is offered. */
-  attempt?: number;
+  attempt?: number | undefined;
 }
 
 export interface UndoneAnswer {
@@ -961,11 +1009,11 @@ export interface UserAnswer {
 }
 
 export interface UserChange {
-  admin?: boolean | null;
+  admin?: boolean | null | undefined;
   /** Ends their sessions, and their tokens open nothing any more. */
-  disabled?: boolean | null;
+  disabled?: boolean | null | undefined;
   /** A new one; ends their sessions. */
-  password?: string | null;
+  password?: string | null | undefined;
 }
 
 export interface Users {
@@ -999,6 +1047,12 @@ export interface WaitAnswer {
   since: string;
 }
 
+export interface Ways {
+  password: boolean;
+  /** With the OpenID Connect provider: `GET session/oidc`. */
+  provider: boolean;
+}
+
 export interface WebhookAnswer {
   id: string;
   /** The id of the one whose tasks it is told of; empty for all. */
@@ -1017,16 +1071,16 @@ export interface WebhookAsked {
   /** https://HOST/PATH, where a POST is sent to. */
   url: string;
   /** Its id or its name, for its maintainers; null: all, for administrators. */
-  repository?: string | null;
+  repository?: string | null | undefined;
   /** What it is told of. */
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[];
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | undefined;
 }
 
 export interface WebhookChange {
-  url?: string | null;
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null;
+  url?: string | null | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null | undefined;
   /** Whether anything is sent to it. */
-  active?: boolean | null;
+  active?: boolean | null | undefined;
 }
 
 export interface WebhookMade {
@@ -1079,24 +1133,27 @@ export interface Paths {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
   "/attempts/{attempt}/events": {
-    GET: { path: { "attempt": string }; query: { "after"?: number; "limit"?: number }; body: undefined; answer: Events };
+    GET: { path: { "attempt": string }; query: { "after"?: number | undefined; "limit"?: number | undefined }; body: undefined; answer: Events };
   };
   "/attempts/{attempt}/logs/{number}": {
-    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook"; "from"?: number; "to"?: number | null }; body: undefined; answer: Output };
+    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook" | undefined; "from"?: number | undefined; "to"?: number | null | undefined }; body: undefined; answer: Output };
   };
   "/attempts/{attempt}/outputs/{digest}": {
     GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
   };
   "/audit": {
-    GET: { path: Nothing; query: { "about"?: string; "user"?: string; "action"?: string; "repository"?: string; "since"?: string | null; "until"?: string | null; "before"?: string; "limit"?: number }; body: undefined; answer: Audit };
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
   };
   "/audit.csv": {
-    GET: { path: Nothing; query: { "about"?: string; "user"?: string; "action"?: string; "repository"?: string; "since"?: string | null; "until"?: string | null; "before"?: string }; body: undefined; answer: string };
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined }; body: undefined; answer: string };
   };
   "/budgets": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
     PUT: { path: Nothing; query: Nothing; body: CapAsked; answer: BudgetAnswer };
-    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" }; body: undefined; answer: undefined };
+    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" | undefined }; body: undefined; answer: undefined };
+  };
+  "/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: ChoicesAnswer };
   };
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
@@ -1114,10 +1171,10 @@ export interface Paths {
     POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
   };
   "/insight": {
-    GET: { path: Nothing; query: { "from"?: string | null; "to"?: string | null; "zone"?: string; "by"?: "repository" | "model" | "label" | "person"; "repository"?: string; "model"?: string; "person"?: string; "label"?: string }; body: undefined; answer: Insight };
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined }; body: undefined; answer: Insight };
   };
   "/insight.csv": {
-    GET: { path: Nothing; query: { "from"?: string | null; "to"?: string | null; "zone"?: string; "by"?: "repository" | "model" | "label" | "person"; "repository"?: string; "model"?: string; "person"?: string; "label"?: string; "table"?: "days" | "groups" | "causes" | "times" }; body: undefined; answer: string };
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined; "table"?: "days" | "groups" | "causes" | "times" | undefined }; body: undefined; answer: string };
   };
   "/insight/choices": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Choices };
@@ -1125,7 +1182,7 @@ export interface Paths {
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
     PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
-    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string }; body: undefined; answer: undefined };
+    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/me": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Me };
@@ -1140,7 +1197,7 @@ export interface Paths {
     DELETE: { path: { "session_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/organisations": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: OrganisationsAnswer };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: OrganisationsAnswer };
     POST: { path: Nothing; query: Nothing; body: OrganisationNamed; answer: OrganisationAnswer };
   };
   "/organisations/{organisation_id}": {
@@ -1156,10 +1213,10 @@ export interface Paths {
     DELETE: { path: { "organisation_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/pull-requests": {
-    GET: { path: Nothing; query: { "repository"?: string; "state"?: "open" | "merged" | "closed" | null; "limit"?: number }; body: undefined; answer: PullRequests };
+    GET: { path: Nothing; query: { "repository"?: string | undefined; "state"?: "open" | "merged" | "closed" | null | undefined; "limit"?: number | undefined }; body: undefined; answer: PullRequests };
   };
   "/repositories": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Repositories };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Repositories };
     POST: { path: Nothing; query: Nothing; body: NewRepository; answer: RepositoryAnswer };
   };
   "/repositories/{repository_id}": {
@@ -1208,14 +1265,23 @@ export interface Paths {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
     DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
   };
+  "/session/code": {
+    POST: { path: Nothing; query: Nothing; body: SignInCode; answer: UserAnswer };
+  };
   "/session/oidc": {
-    GET: { path: Nothing; query: { "onward"?: string }; body: undefined; answer: undefined };
+    GET: { path: Nothing; query: { "onward"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/session/oidc/callback": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
   };
+  "/session/ways": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Ways };
+  };
+  "/stream": {
+    GET: { path: Nothing; query: { "topics": string }; body: undefined; answer: string };
+  };
   "/tasks": {
-    GET: { path: Nothing; query: { "limit"?: number; "before"?: string; "repository"?: string; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null; "archived"?: boolean }; body: undefined; answer: Tasks };
+    GET: { path: Nothing; query: { "limit"?: number | undefined; "before"?: string | undefined; "repository"?: string | undefined; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null | undefined; "archived"?: boolean | undefined; "mine"?: boolean | undefined; "text"?: string | undefined }; body: undefined; answer: Tasks };
     POST: { path: Nothing; query: Nothing; body: TaskAsked; answer: TaskAnswer };
   };
   "/tasks/import": {
@@ -1276,7 +1342,7 @@ export interface Paths {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
   };
   "/tokens": {
-    GET: { path: Nothing; query: { "user"?: string; "after"?: string; "limit"?: number }; body: undefined; answer: Tokens };
+    GET: { path: Nothing; query: { "user"?: string | undefined; "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Tokens };
     POST: { path: Nothing; query: Nothing; body: NewToken; answer: TokenMade };
   };
   "/tokens/{token_id}": {
@@ -1284,7 +1350,7 @@ export interface Paths {
     DELETE: { path: { "token_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/users": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Users };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Users };
     POST: { path: Nothing; query: Nothing; body: NewUser; answer: UserAnswer };
   };
   "/users/{user_id}": {
@@ -1301,7 +1367,7 @@ export interface Paths {
     DELETE: { path: { "webhook_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/webhooks/{webhook_id}/deliveries": {
-    GET: { path: { "webhook_id": string }; query: { "before"?: string; "limit"?: number }; body: undefined; answer: Deliveries };
+    GET: { path: { "webhook_id": string }; query: { "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Deliveries };
   };
   "/webhooks/{webhook_id}/deliveries/{delivery_id}": {
     GET: { path: { "webhook_id": string; "delivery_id": string }; query: Nothing; body: undefined; answer: DeliveryAnswer };

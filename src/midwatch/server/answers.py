@@ -43,6 +43,20 @@ class AttemptLine(BaseModel):
     updated: str
 
 
+class SumAnswer(BaseModel):
+    """What a task has come to in numbers; of one that goes on, a moment ago."""
+
+    added: int | None = Field(description="Lines; null while nothing was changed, or it has not been counted yet.")
+    removed: int | None
+    files: int
+    cost_microusd: int | None = Field(description="Of all attempts; null when the price of a call is not known.")
+    tokens: int = Field(description="In and out together.")
+    verdict: str = Field(description="`passed`, `failed` or `none`.")
+    pull_request: int | None
+    pull_request_state: str = Field(description="`draft`, `open`, `merged` or `closed`; empty for none.")
+    pull_request_url: str
+
+
 class TaskLine(BaseModel):
     """A task in a line."""
 
@@ -63,6 +77,10 @@ class TaskLine(BaseModel):
     waits_until: str | None
     created: str
     updated: str
+    tries: int = Field(description="Attempts.")
+    sum: SumAnswer | None = Field(
+        default=None, description="In lists and in the stream; null while nothing is known of it."
+    )
 
 
 class BudgetAnswer(BaseModel):
@@ -96,6 +114,26 @@ class TaskAnswer(TaskLine):
         description="That its next call counts for, as far as you may see them; empty in the answers to POST.",
     )
     archived: bool = Field(default=False, description="It is not listed, until somebody works on it again.")
+
+
+class ExampleAnswer(BaseModel):
+    """A task that can be tried at once, without any key: see `midwatch example`."""
+
+    repository: str
+    prompt: str
+    model: str
+
+
+class ChoicesAnswer(BaseModel):
+    """What a person can choose from for a new task."""
+
+    models: list[str] = Field(description="Those that the settings name, the default first; others work where their "
+                              "provider has a key.")  # fmt: skip
+    attempts: int = Field(description="The most tries of one task.")
+    turns: int | None = Field(description="What the settings let one attempt spend at most; null for no cap.")
+    cost_microusd: int | None
+    seconds: int | None
+    example: ExampleAnswer | None = Field(description="null where its repository is not there or not yours to see.")
 
 
 class Tasks(BaseModel):

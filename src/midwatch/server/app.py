@@ -22,6 +22,7 @@ from midwatch.server.routes import (
     attempts,
     beside,
     budgets,
+    choices,
     effects,
     forges,
     health,
@@ -32,13 +33,16 @@ from midwatch.server.routes import (
     metrics,
     running,
     steering,
+    stream,
     tasks,
     webhooks,
     workers,
 )
+from midwatch.server.rows import Rows
 from midwatch.server.seats import Seats
 from midwatch.server.service import Service
 from midwatch.server.streams import Streams
+from midwatch.server.sums import Sums
 
 if TYPE_CHECKING:
     from midwatch.engine.base import Engine
@@ -46,6 +50,9 @@ if TYPE_CHECKING:
 
 DOCUMENT = f"{PREFIX}/openapi.json"
 _ABOUT = "Tasks and repositories go in, tested pull requests come out."
+_ROUTES = (
+    importing, tasks, stream, choices, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
+)  # fmt: skip
 _EVERY = (401, 403, 404, 413, 422, 429, 503)
 """What any address but those of health may answer."""
 _KEY = {
@@ -68,8 +75,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         try:
             yield
         finally:
-            await app.state.service.streams.close()
-            await app.state.service.aside.close()
+            await app.state.service.close()
 
     app = FastAPI(
         title="Midwatch", version=__version__, description=_ABOUT, lifespan=living,
@@ -78,7 +84,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
+    for module in _ROUTES:
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     for module in (forges, beside):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
@@ -87,14 +93,18 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Pages)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large
+    turns, aside = Turns(home.store.database), Aside()
+    sums = Sums(home, aside)
     app.state.service = Service(
         home=home,
-        turns=Turns(home.store.database),
+        turns=turns,
         engine=engine,
         repositories=desk.repositories,
         streams=Streams(home.store),
         seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
-        aside=Aside(),
+        aside=aside,
+        sums=sums,
+        rows=Rows(home.store, turns, desk.repositories, sums),
     )
     app.openapi = _document(app)  # type: ignore[method-assign]  # how FastAPI has it replaced
     return app

@@ -11,6 +11,7 @@ from midwatch.engine.database.migrations import (
     accounts,
     archives,
     budgets,
+    changes,
     effects,
     forges,
     newer,
@@ -68,6 +69,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # what has changed lately
+    changes.STEP,
     # forges on the network, secrets and variables of repositories
     forges.STEP,
     # what tasks have come to, for counting
