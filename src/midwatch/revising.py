@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from midwatch import __version__
 from midwatch.domain.errors import InputError
 from midwatch.domain.observer import Silent
+from midwatch.reviewing import review as review
 from midwatch.talking import converse
 from midwatch.tools.approval import Nobody
-from midwatch.wiring import DEFAULT_MODEL, named_model, parts_of
+from midwatch.wiring import DEFAULT_MODEL, named_model
 
 if TYPE_CHECKING:
-    from midwatch.domain.events import Event, Stopped
-    from midwatch.domain.interventions import Reviewed
-    from midwatch.domain.observer import Observer
+    from midwatch.domain.events import Event
     from midwatch.domain.task import Task
     from midwatch.wiring import Home
     from midwatch.workflows.reopening import Shelf
@@ -80,14 +79,6 @@ async def start_review(home: Home, wish: Wish, model: str | None, limits: Mappin
     task = await make_review(wish, repository, around)
     await home.store.create(task)
     return task
-
-
-async def review(home: Home, task: Task, observer: Observer) -> Reviewed | Stopped:
-    """Begin a review or go on with it; a finished one answers at once. `Stopped` when it came to no result."""
-    from midwatch.workflows.review import review as work_on
-
-    async with parts_of(home, task, task.model, observer) as parts:
-        return await work_on(task, parts)
 
 
 async def fork(home: Home, name: str, at: str, message: str) -> Task:

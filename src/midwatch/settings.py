@@ -22,7 +22,7 @@ from midwatch.telemetry.config import check as check_telemetry
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.mcp.config import check as check_mcp
 from midwatch.workflows.config import LimitSettings
-from midwatch.workspace.config import EnvironmentSettings
+from midwatch.workspace.config import CommitSettings, EnvironmentSettings
 
 if TYPE_CHECKING:
     from midwatch.domain.guard import Hook
@@ -57,6 +57,7 @@ class Settings:
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     forges: Mapping[str, ForgeSettings] = field(default_factory=dict)
+    commits: CommitSettings = field(default_factory=CommitSettings)
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -76,6 +77,7 @@ class Settings:
             hooks=self.hooks,
             prompts=self.folder / "prompts",
             mcp=self.mcp,
+            server=self.server.public_url,
         )
 
     def rules(self) -> Rules:
@@ -137,6 +139,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     retention = _table(RetentionSettings, "retention", values.pop("retention", None), path)
     telemetry = check_telemetry(_table(TelemetrySettings, "telemetry", values.pop("telemetry", None), path), str(path))
     forges = read_forges(values.pop("forges", None), str(path))
+    commits = _table(CommitSettings, "commits", values.pop("commits", None), path)
     models = load_models(values, environ, str(path))
     return Settings(
         path.parent,
@@ -152,6 +155,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         telemetry=telemetry,
         retention=retention,
         forges=forges,
+        commits=commits,
     )
 
 

@@ -81,8 +81,8 @@ class Home:
 
     async def means(self, location: str) -> Means:
         """What environments of the repository at a location are made with."""
-        own = self.settings.means(self.state, self.environ)
-        return replace(own, given=await self.connected.beside.values_at(location))
+        own, kept = self.settings.means(self.state, self.environ), self.connected.beside
+        return replace(own, given=await kept.values_at(location), variables=await kept.variables_at(location))
 
     @cached_property
     def settings(self) -> Settings:
@@ -108,8 +108,7 @@ async def start(home: Home, request: Request, keep: Callable[[Task], Awaitable[N
     """Make a task, durable when this returns (`keep`: instead of the store). Raises InputError for what cannot be."""
     from midwatch.workflows.start import make_task
 
-    own = home.settings
-    name = request.model or own.models.model
+    own, name = home.settings, request.model or home.settings.models.model
     await (await named_model(home, name)).close()  # an unknown model or a missing key is said before anything is made
     repository = await home.repository(request.repository, plain=request.kind == "conversation")
     around = own.surroundings(home.state, home.environ, name, request.sandbox, own.limits.fill(request.limits))
@@ -167,6 +166,7 @@ async def parts_of(
             mcp=home.settings.mcp,
             approver=approver or Nobody(),
             purse=home.settings.purse(task, home.store.database),
+            authorship=home.settings.commits.authorship(home.environ),
         )
     finally:
         await model.close()
@@ -197,5 +197,4 @@ async def _replay(home: Home, wanted: str) -> Model:
 
     attempts = [state.attempt for state in (await home.store.find(wanted)).attempts]
     attempt = wanted if wanted in attempts else attempts[0]
-    replies = [e.body for e in await home.store.read(attempt) if e.kind == "model_replied"]
-    return ReplayModel(replies, attempt)
+    return ReplayModel([e.body for e in await home.store.read(attempt) if e.kind == "model_replied"], attempt)

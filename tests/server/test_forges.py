@@ -122,3 +122,25 @@ async def test_a_secret_that_was_moved_to_another_place_of_the_database_opens_no
         vault = Vault(api.home.state, {})
         (lost,) = (await sealed.state(api.database, vault)).lost
         assert lost == f"the secret of the repository {calc} B cannot be opened: it was sealed for another place"
+
+
+async def test_variables_are_in_the_box_from_the_setup_on_as_they_were_when_the_task_was_made(
+    api: Api, tmp_path: Path
+) -> None:
+    recipe = 'setup = ["echo setup $LEVEL $OWN > seen"]\nchecks = ["true"]\n[variables]\nOWN = "recipe"\n'
+    location = make_repository(tmp_path / "boxed", {**FILES, ".midwatch/environment.toml": recipe})
+    name = await api.registered("boxed", location)
+    async with api.as_user("ada", {name: "maintainer"}) as ada:
+        for variable in ("LEVEL", "OWN"):
+            await ada.put(f"/repositories/{name}/variables/{variable}", json={"value": "server"})
+        asked = {"prompt": "look", "repository": "boxed"}
+        task = (await ada.post("/tasks", json=asked)).json()["id"]
+        found = (await api.home.store.find(task)).task
+        assert dict(found.environment)["LEVEL"] == "server"
+        assert dict(found.environment)["OWN"] == "recipe"
+        await ada.put(f"/repositories/{name}/variables/LEVEL", json={"value": "later"})
+        await api.work(task)
+        (log,) = (tmp_path / "state/midwatch").glob("**/*seen")
+        assert log.read_text() == "setup server recipe\n"
+        other = (await ada.post("/tasks", json=asked)).json()["id"]
+        assert (await api.home.store.find(other)).task.terms.layers != found.terms.layers

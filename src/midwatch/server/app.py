@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from midwatch import __version__
 from midwatch.engine.turns import Turns
+from midwatch.hearing import listening_of
 from midwatch.server import problems
 from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
@@ -26,10 +27,12 @@ from midwatch.server.routes import (
     effects,
     forges,
     health,
+    hooks,
     importing,
     insight,
     kept,
     limits,
+    logins,
     metrics,
     running,
     steering,
@@ -84,9 +87,10 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(hooks.router)
     for module in _ROUTES:
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
-    for module in (forges, beside):
+    for module in (forges, beside, logins):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     for router in (insight.router, insight.csv_router, running.router):
         app.include_router(router, prefix=PREFIX, responses=answers(*_EVERY))
@@ -105,6 +109,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         aside=aside,
         sums=sums,
         rows=Rows(home.store, turns, desk.repositories, sums),
+        listening=listening_of(home),
     )
     app.openapi = _document(app)  # type: ignore[method-assign]  # how FastAPI has it replaced
     return app

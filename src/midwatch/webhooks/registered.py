@@ -15,7 +15,8 @@ from midwatch.engine.vault import Vault, is_sealed, steady
 
 Event = Literal[
     "task.finished", "task.needs_attention", "task.failed", "task.cancelled",
-    "pull_request.opened", "pull_request.updated",
+    "pull_request.opened", "pull_request.updated", "pull_request.merged", "pull_request.closed",
+    "pull_request.reopened",
 ]  # fmt: skip
 EVENTS: tuple[Event, ...] = get_args(Event)
 PING = "ping"

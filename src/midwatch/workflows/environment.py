@@ -268,7 +268,8 @@ async def _plan(making: _Making) -> Plan:
     """The plan again, from the commit. Raises InputError when what decides about the layers has changed since."""
     repository = making.parts.repository
     recipe = await read_recipe(repository, making.wanted.base.commit) or Recipe()
-    plan = await make_plan(repository, making.wanted.base, recipe, making.wanted.tools, making.parts.means)
+    means = replace(making.parts.means, variables=dict(making.wanted.terms.variables))  # as they were
+    plan = await make_plan(repository, making.wanted.base, recipe, making.wanted.tools, means)
     if plan.key != making.wanted.terms.layers:
         raise InputError(
             "the environment of the task can no longer be made as it was: the machine's system, its toolchain or the "

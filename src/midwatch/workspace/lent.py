@@ -20,7 +20,7 @@ async def nobody(location: str) -> Mapping[str, str]:
     return {}
 
 
-_USER, _TOKEN = "MIDWATCH_LENT_USER", "MIDWATCH_LENT_TOKEN"
+_USER, _TOKEN = (f"MIDWATCH_LENT_{what}" for what in ("USER", "TOKEN"))
 _HELPER = (
     f'!lend() {{ test "$1" = get || return 0; printf "username=%s\\npassword=%s\\n" "${_USER}" "${_TOKEN}"; }}; lend'
 )

@@ -74,11 +74,10 @@ class Remote:
 
     async def heads(self) -> Heads:
         """Ask the server. Blocks on the network; the store need not exist. Raises OperationError."""
-        answer = await (await self._git(outside=True)).ask(
-            "ls-remote", "--symref", "--", self.url, "HEAD", "refs/heads/*"
-        )
+        git = await self._git(outside=True)
+        answer = await git.ask("ls-remote", "--symref", "--", self.url, "HEAD", "refs/heads/*")
         if answer.code != 0:
-            raise unreachable(self.url, answer)
+            raise unreachable(self.url, answer, lent=bool(git.environment))
         head, width = "", 40
         for line in answer.stdout.decode("utf-8", "surrogateescape").split("\n"):
             if line.startswith("ref: refs/heads/") and line.endswith("\tHEAD"):
@@ -134,12 +133,13 @@ class Remote:
     async def _fetch_refs(self) -> None:
         first = self._fetched() == 0
         filtered = (f"--filter={_FILTER}",) if first or self._partial() else ()
-        answer = await (await self._git()).ask(
+        git = await self._git()
+        answer = await git.ask(
             "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *filtered,
             _NAME, f"+refs/heads/*:{ORIGIN}*", "^refs/heads/HEAD", "+refs/tags/*:refs/tags/*",
         )  # fmt: skip
         if answer.code != 0:
-            raise unreachable(self.url, answer)
+            raise unreachable(self.url, answer, lent=bool(git.environment))
         if first and b"filtering not recognized by server" in answer.stderr:
             # all came, so nothing may be missing: git shall complain when it is
             await self._local().ask(
@@ -152,9 +152,10 @@ class Remote:
         filtered = (f"--filter={_FILTER}",) if self._partial() else ()
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *filtered)
         wanted = "".join(f"{name}\n" for name in objects).encode()
-        answer = await (await self._git(quick=quick)).ask(*fetch, "--stdin", _NAME, stdin=wanted)
+        git = await self._git(quick=quick)
+        answer = await git.ask(*fetch, "--stdin", _NAME, stdin=wanted)
         if answer.code != 0:
-            raise unreachable(self.url, answer)
+            raise unreachable(self.url, answer, lent=bool(git.environment))
 
     def _partial(self) -> bool:
         try:
@@ -296,10 +297,12 @@ def _promisors(config: Answer) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def unreachable(url: str, answer: Answer) -> OperationError:
-    """Why an address cannot be fetched, without the secrets that git may repeat."""
+def unreachable(url: str, answer: Answer, *, lent: bool = False) -> OperationError:
+    """Why an address cannot be fetched, without the secrets that git may repeat. `lent`: with a connection's token."""
     said = answer.stderr.decode("utf-8", "replace")
     mend = next((mend for words, mend in _MENDS if words in said), "")
+    if lent and mend == _ASK:
+        mend = "its connection's credential does not open it: see `midwatch admin forges check`"
     words = next((words for words, _ in _MENDS[:2] if words in said), "")
     line = next((line for line in said.split("\n") if words and words in line), last_words(answer.stderr))
     return OperationError(

@@ -21,6 +21,7 @@ from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import bases, diff, durable, mirror, withheld, writing
+from midwatch.workspace.authorship import OURS, Authorship, signed
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
 from midwatch.workspace.lent import Lend, nobody
@@ -120,6 +121,12 @@ class Repository:
             await Remote(self.git_dir, self.location, self.lend).complete(base.commit)
         return base
 
+    async def obtain(self, commit: str) -> None:
+        """Have a commit of a URL that no branch may lead to: the head of a change that somebody offers from elsewhere.
+        May block on the network. Raises OperationError when it cannot be had."""
+        if self.url:
+            await Remote(self.git_dir, self.location, self.lend).complete(commit)
+
     async def include_uncommitted(self, base: Base) -> Base:
         """The base with the working tree's present state on top (tracked and untracked, not ignored), as a commit in
         the store. The user's tree, index, HEAD and objects stay as they are. Raises InputError where there is no
@@ -159,13 +166,17 @@ class Repository:
         await asyncio.to_thread(durable.written, self.git_dir, began)
         return Checkpoint(tree, commit)
 
-    async def commit(self, tree: str, parent: str, message: str, when: str) -> str:
-        """A commit in the store by Midwatch; the same arguments give the same id. `when` is ISO 8601."""
-        moment = datetime.fromisoformat(when)
-        seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-        who = f"{NAME} <{EMAIL}> {seconds} +0000".encode()
+    async def commit(self, tree: str, parent: str, message: str, when: str, by: Authorship = OURS) -> str:
+        """A commit in the store; the same arguments give the same id, but for a signature. `when` is ISO 8601. Raises
+        InputError when it cannot be signed."""
+        message = by.message(message)
+        if by.key:
+            began = durable.now()
+            made = await signed(self.git_dir, tree, parent, message, when, by)
+            await asyncio.to_thread(durable.written, self.git_dir, began)
+            return made
         text = message.replace("\0", "").encode("utf-8", "replace")
-        return await asyncio.to_thread(writing.commit, self.git_dir, tree, parent, who, text or b"\n")
+        return await asyncio.to_thread(writing.commit, self.git_dir, tree, parent, by.who(when), text or b"\n")
 
     async def keep(self, name: str, commit: str) -> None:
         """Hold on to a commit under refs/midwatch/`name`. May be called again with another commit."""

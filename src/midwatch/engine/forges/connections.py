@@ -91,11 +91,11 @@ class Connections:
         organisation_name(wanted.name)
 
         def work(db: Db) -> Connection | None:
+            steady(db)  # before anything is read: what stays as it is is written again
             before = _one(db, "id", wanted.id)
             if before is None:
                 return None
             _require_free(db, wanted)
-            steady(db)
             credential, secret = self._sealed(wanted.id, secrets)
             query = (
                 "UPDATE forge SET name = ?, web = ?, api = ?, auth = ?, app = ?, login = ?, credential = ?, secret = ?"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from midwatch.engine.database.migrations import (
     accounts,
     archives,
+    arrivals,
     budgets,
     changes,
     effects,
@@ -73,6 +74,8 @@ STEPS: tuple[str, ...] = (
     changes.STEP,
     # forges on the network, secrets and variables of repositories
     forges.STEP,
+    # what comes in from forges
+    arrivals.STEP,
     # what tasks have come to, for counting
     outcomes.STEP,
 )
