@@ -48,11 +48,10 @@ _CHANGES = (
     # one step more: a table, and a column for each of those that are in use
     (
         "engine/database/migrations/__init__.py",
-        "    changes.STEP,\n)",
-        "    changes.STEP,\n"
-        + '    """\n    CREATE TABLE later (id TEXT PRIMARY KEY, words TEXT NOT NULL);\n'
+        "\n)\n\n\ndef statements(",
+        '\n    """\n    CREATE TABLE later (id TEXT PRIMARY KEY, words TEXT NOT NULL);\n'
         + "".join(f"    ALTER TABLE {table} ADD COLUMN later BIGINT NOT NULL DEFAULT 0;\n" for table in _TABLES)
-        + '    """,\n)',
+        + '    """,\n)\n\n\ndef statements(',
     ),
 )
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from midwatch import __version__, wiring
 from midwatch.announcing import announce
 from midwatch.arriving.taking import arrive
+from midwatch.counting import keep_count
 from midwatch.domain.errors import InputError, MidwatchError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.ids import task_of
 from midwatch.domain.labels import joined
@@ -92,8 +93,8 @@ async def work(home: Home, engine: Engine, options: Options, stop: asyncio.Event
     worker. Raises StoreError when the database cannot be used at the start."""
     worker = _Worker(home, engine, options)
     await worker.start()
-    doing = (worker.watch(), worker.sweep(), reconcile(home), announce(home), arrive(home))
-    loops = [asyncio.create_task(loop) for loop in doing]
+    doings = (worker.watch(), worker.sweep(), reconcile(home), announce(home), arrive(home), keep_count(home))
+    loops = [asyncio.create_task(doing) for doing in doings]
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)

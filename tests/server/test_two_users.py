@@ -86,8 +86,10 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         made = await ada.post(f"{top}/tasks", json={"prompt": "look", "repository": repository})
         assert made.status_code == 201, made.text
         task = made.json()["id"]
+        session = (await ada.get(f"{top}/me/sessions")).json()["sessions"][0]["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
         hers |= await beside(root, ada, repository)
+        hers["session_id"] = session
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
         hers |= (outside := await effects(api, ada, repository, task))
 

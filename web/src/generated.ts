@@ -91,6 +91,13 @@ export interface CapAsked {
   tokens?: number | null | undefined;
 }
 
+export interface CauseAnswer {
+  cause: string;
+  tasks: number;
+  /** What was said of one of them. */
+  example: string;
+}
+
 export interface Change {
   path: string;
   old_path: string;
@@ -118,6 +125,12 @@ export interface ChoiceAsked {
   attempt: number;
 }
 
+export interface Choices {
+  models: string[];
+  people: string[];
+  labels: string[];
+}
+
 export interface ChoicesAnswer {
   /** Those that the settings name, the default first; others work where their provider has a key. */
   models: string[];
@@ -135,6 +148,14 @@ export interface ContextAsked {
   /** Where it comes from, in a word or two. */
   source: string;
   text: string;
+}
+
+export interface DayAnswer {
+  day: string;
+  opened: number;
+  merged: number;
+  /** Without being merged. */
+  closed: number;
 }
 
 export interface Deliveries {
@@ -298,6 +319,64 @@ export interface Fault {
   text: string;
 }
 
+export interface ForgeAnswer {
+  id: string;
+  name: string;
+  kind: "github" | "gitlab" | "forgejo";
+  web: string;
+  api: string;
+  auth: "token" | "app";
+  app_id: string;
+  /** Whom the forge takes us for; empty when it was not asked yet. */
+  login: string;
+  /** Whether there is a secret for its webhooks, so that they are taken. */
+  webhooks: boolean;
+  /** Where the forge's webhooks go, below the server's address. */
+  hook_path: string;
+  /** Whether it comes from the settings file, and cannot be changed here. */
+  settings: boolean;
+  created: string;
+}
+
+export interface ForgeAsked {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null | undefined;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null | undefined;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null | undefined;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null | undefined;
+  /** What it is called here: letters, digits and . _ - */
+  name: string;
+  /** `github` is Enterprise too, `forgejo` is Gitea too. */
+  kind: "github" | "gitlab" | "forgejo";
+  /** The address its repositories are below; empty for github.com and gitlab.com. */
+  web?: string | undefined;
+  /** Where its API begins; empty for where it usually does. */
+  api?: string | undefined;
+}
+
+export interface ForgeChange {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null | undefined;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null | undefined;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null | undefined;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null | undefined;
+  name?: string | null | undefined;
+  /** A new one needs the credential anew. */
+  web?: string | null | undefined;
+  /** A new one needs the credential anew. */
+  api?: string | null | undefined;
+}
+
+export interface Forges {
+  forges: ForgeAnswer[];
+}
+
 export interface ForkAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now. */
   step?: string | undefined;
@@ -306,11 +385,24 @@ export interface ForkAsked {
   attempt?: number | undefined;
 }
 
-export interface Head {
-  attempt: string;
-  events: number;
-  /** Of the last event; it stands for the whole log. */
-  hash: string;
+export interface GroupAnswer {
+  /** Of what they have in common; empty for those that have nothing of the kind. */
+  name: string;
+  /** Of a registered repository; empty for all else. */
+  id: string;
+  tasks: number;
+  /** Pull requests of theirs. */
+  opened: number;
+  merged: number;
+  closed: number;
+  /** merged / opened; null where none was opened. */
+  merge_rate: number | null;
+  /** Of all these tasks, as far as it is known. */
+  cost_microusd: number;
+  /** Tasks whose cost is not known. */
+  unpriced: number;
+  /** cost_microusd / merged; null where none was merged, or the cost of a task is not known. */
+  cost_per_merged_microusd: number | null;
 }
 
 export interface Import {
@@ -326,6 +418,36 @@ export interface Imported {
   /** Why it was refused. */
   detail?: string | undefined;
   mend?: string | undefined;
+}
+
+export interface Insight {
+  /** The first day of the span. */
+  first: string;
+  last: string;
+  zone: string;
+  by: string;
+  days: DayAnswer[];
+  total: GroupAnswer;
+  /** Those with the most tasks first. */
+  groups: GroupAnswer[];
+  /** Groups that are left out. */
+  more: number;
+  /** From when the work could begin until it did. */
+  queue: LapseAnswer;
+  /** From the submission. */
+  to_pull_request: LapseAnswer;
+  /** From the pull request. */
+  to_merge: LapseAnswer;
+  causes: CauseAnswer[];
+  now: NowAnswer;
+}
+
+export interface LapseAnswer {
+  /** Tasks that it is known of. */
+  count: number;
+  /** null where count is 0. */
+  median: number | null;
+  p90: number | null;
 }
 
 export interface LimitAnswer {
@@ -427,6 +549,13 @@ export interface NewUser {
   admin?: boolean | undefined;
 }
 
+export interface NowAnswer {
+  queued: number;
+  running: number;
+  /** That the longest of the queued ones waits; null for none. */
+  longest_seconds: number | null;
+}
+
 export interface OrganisationAnswer {
   id: string;
   name: string;
@@ -522,6 +651,48 @@ export interface RepositoryChange {
   organisation?: string | null | undefined;
 }
 
+export interface RepositoryForgeAnswer {
+  /** Put on every pull request of ours. */
+  labels?: string[] | undefined;
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[] | undefined;
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean | undefined;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string | undefined;
+  /** The name by which it is called, without the `@`. */
+  mention?: string | undefined;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean | undefined;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean | undefined;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number | undefined;
+  /** The name of the connection that its location belongs to; empty for none. */
+  connection: string;
+  /** What it is called there. */
+  slug: string;
+}
+
+export interface RepositoryForgeAsked {
+  /** Put on every pull request of ours. */
+  labels?: string[] | undefined;
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[] | undefined;
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean | undefined;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string | undefined;
+  /** The name by which it is called, without the `@`. */
+  mention?: string | undefined;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean | undefined;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean | undefined;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number | undefined;
+}
+
 export interface RoleAnswer {
   user: string;
   /** The user's name. */
@@ -539,14 +710,81 @@ export interface Roles {
   roles: RoleAnswer[];
 }
 
+export interface Running {
+  version: string;
+  python: string;
+  system: string;
+  /** `SQLite` or `PostgreSQL`. */
+  database: string;
+  /** Of the database, without a password. */
+  place: string;
+  /** The state folder. */
+  state: string;
+  /** Where the settings are read from, when the server starts. */
+  settings_file: string;
+  /** Whether there is such a file. */
+  there: boolean;
+  settings: SettingAnswer[];
+}
+
+export interface SecretAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+}
+
+export interface SecretAsked {
+  /** Never answered. */
+  value: string;
+}
+
+export interface Secrets {
+  secrets: SecretAnswer[];
+}
+
+export interface SessionAnswer {
+  id: string;
+  created: string;
+  expires: string;
+  /** Whether the request came with it. */
+  current: boolean;
+}
+
+export interface Sessions {
+  sessions: SessionAnswer[];
+}
+
+export interface SettingAnswer {
+  /** As in the settings file: `server.session_hours`. */
+  key: string;
+  /** As JSON; of what may hold a secret whether it is set. */
+  value: string;
+  /** It differs from the default. */
+  own: boolean;
+}
+
 export interface SignIn {
   name: string;
   password: string;
 }
 
+export interface SignInCode {
+  code: string;
+}
+
 export interface Standing {
   status: string;
   version: string;
+}
+
+export interface StandingAnswer {
+  login: string;
+  /** What it may, as the forge calls it; empty where the forge does not say. */
+  scopes: string[];
+  /** What it must be given besides. */
+  missing: string[];
+  /** What could not be found out. */
+  note: string;
 }
 
 export interface SumAnswer {
@@ -784,18 +1022,35 @@ export interface Users {
   next: string | null;
 }
 
-export interface VerificationAnswer {
-  task: string;
-  ok: boolean;
-  /** Chained and as they were written. */
-  events: number;
-  /** That match their SHA-256. */
-  outputs: number;
-  /** That hold exactly the tree that was checked. */
-  commits: number;
-  heads: Head[];
-  /** A sentence each; empty when all is as it was written. */
-  faults: string[];
+export interface VariableAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+  value: string;
+}
+
+export interface VariableAsked {
+  value: string;
+}
+
+export interface Variables {
+  variables: VariableAnswer[];
+}
+
+export interface WaitAnswer {
+  /** As `waits_for` of a turn; empty: for a worker to have room. */
+  why: string;
+  turns: number;
+  /** Not before then for the first of them; null for what is not known. */
+  until: string | null;
+  /** When the one that waits longest was queued. */
+  since: string;
+}
+
+export interface Ways {
+  password: boolean;
+  /** With the OpenID Connect provider: `GET session/oidc`. */
+  provider: boolean;
 }
 
 export interface WebhookAnswer {
@@ -861,26 +1116,24 @@ export interface WorkerAnswer {
   beat: string;
   /** It has said so within its lease. */
   fresh: boolean;
+  /** That it works on now. */
+  turns: number;
 }
 
 export interface Workers {
   workers: WorkerAnswer[];
   /** How many there are, by their state. */
   turns: Record<string, number>;
+  /** What the next 1,000 of the queued ones wait for, most of them first. */
+  waiting: WaitAnswer[];
 }
 
 export interface Paths {
   "/attempts/{attempt}": {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
-  "/attempts/{attempt}/diff": {
-    GET: { path: { "attempt": string }; query: { "from"?: number | undefined; "to"?: number | undefined }; body: undefined; answer: string };
-  };
   "/attempts/{attempt}/events": {
     GET: { path: { "attempt": string }; query: { "after"?: number | undefined; "limit"?: number | undefined }; body: undefined; answer: Events };
-  };
-  "/attempts/{attempt}/evidence": {
-    GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: EvidenceAnswer };
   };
   "/attempts/{attempt}/logs/{number}": {
     GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook" | undefined; "from"?: number | undefined; "to"?: number | null | undefined }; body: undefined; answer: Output };
@@ -889,7 +1142,10 @@ export interface Paths {
     GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
   };
   "/audit": {
-    GET: { path: Nothing; query: { "before"?: string | undefined; "about"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
+  };
+  "/audit.csv": {
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined }; body: undefined; answer: string };
   };
   "/budgets": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
@@ -902,6 +1158,27 @@ export interface Paths {
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
   };
+  "/forges": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Forges };
+    POST: { path: Nothing; query: Nothing; body: ForgeAsked; answer: ForgeAnswer };
+  };
+  "/forges/{forge_id}": {
+    GET: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: ForgeAnswer };
+    PATCH: { path: { "forge_id": string }; query: Nothing; body: ForgeChange; answer: ForgeAnswer };
+    DELETE: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/forges/{forge_id}/check": {
+    POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
+  };
+  "/insight": {
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined }; body: undefined; answer: Insight };
+  };
+  "/insight.csv": {
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined; "table"?: "days" | "groups" | "causes" | "times" | undefined }; body: undefined; answer: string };
+  };
+  "/insight/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Choices };
+  };
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
     PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
@@ -912,6 +1189,12 @@ export interface Paths {
   };
   "/me/password": {
     PUT: { path: Nothing; query: Nothing; body: NewPassword; answer: undefined };
+  };
+  "/me/sessions": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Sessions };
+  };
+  "/me/sessions/{session_id}": {
+    DELETE: { path: { "session_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/organisations": {
     GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: OrganisationsAnswer };
@@ -941,12 +1224,32 @@ export interface Paths {
     PATCH: { path: { "repository_id": string }; query: Nothing; body: RepositoryChange; answer: RepositoryAnswer };
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/repositories/{repository_id}/forge": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryForgeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RepositoryForgeAsked; answer: RepositoryForgeAnswer };
+  };
   "/repositories/{repository_id}/roles": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Roles };
   };
   "/repositories/{repository_id}/roles/{user_id}": {
     PUT: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/secrets": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Secrets };
+  };
+  "/repositories/{repository_id}/secrets/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: SecretAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: SecretAsked; answer: SecretAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/variables": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Variables };
+  };
+  "/repositories/{repository_id}/variables/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: VariableAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: VariableAsked; answer: VariableAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/roles": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Roles };
@@ -955,15 +1258,24 @@ export interface Paths {
     PUT: { path: { "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/server": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Running };
+  };
   "/session": {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
     DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/session/code": {
+    POST: { path: Nothing; query: Nothing; body: SignInCode; answer: UserAnswer };
   };
   "/session/oidc": {
     GET: { path: Nothing; query: { "onward"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/session/oidc/callback": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/session/ways": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Ways };
   };
   "/stream": {
     GET: { path: Nothing; query: { "topics": string }; body: undefined; answer: string };
@@ -1028,9 +1340,6 @@ export interface Paths {
   };
   "/tasks/{task}/undo": {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
-  };
-  "/tasks/{task}/verify": {
-    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: VerificationAnswer };
   };
   "/tokens": {
     GET: { path: Nothing; query: { "user"?: string | undefined; "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Tokens };

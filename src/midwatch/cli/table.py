@@ -38,6 +38,7 @@ COMMANDS: dict[str, str] = {
     "admin limits": "how many turns may be worked on at a time and may begin: for users, repositories, in all",
     "admin orphans": "what no live attempt owns any more: processes, mounts, control groups, folders; and its removal",
     "admin retention": "take tasks that ended long ago out of the database, each into a file first",
+    "admin recount": "count what tasks have come to again, from their logs, for the figures of Insight",
     "admin restore": "bring a task back from the file that it was taken into",
     "admin users": "a server's users: list, add, change",
     "admin repositories": "a server's repositories: list, add, change, remove",

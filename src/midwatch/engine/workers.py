@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -63,6 +63,12 @@ async def listed(database: Database, terms: Terms | None = None) -> Sequence[Wor
         return [Worker(*(*row[:-2], split(row[-2]), bool(row[-1]))) for row in db.execute(query, (lease,))]
 
     return await database.read(work)
+
+
+async def busy(database: Database) -> Mapping[str, int]:
+    """How many turns each worker works on, by its id; of those that work on any."""
+    query = "SELECT worker, count(*) FROM turn WHERE status = 'running' AND worker <> '' GROUP BY worker"
+    return await database.read(lambda db: dict(db.execute(query).fetchall()))
 
 
 @dataclass

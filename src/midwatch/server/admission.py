@@ -11,7 +11,7 @@ from midwatch.engine.database.base import Database
 from midwatch.server.accounts.desk import Desk, opened
 from midwatch.server.accounts.gate import Gate
 from midwatch.server.accounts.repeating import Repeating
-from midwatch.server.routes import audit, organisations, repositories, roles, session, tokens, users
+from midwatch.server.routes import audit, organisations, repositories, roles, session, sessions, tokens, users
 
 PREFIX = "/api/v1"
 
@@ -25,6 +25,7 @@ def admit(app: FastAPI, database: Database, settings: ServingSettings, environ: 
     for router in (
         session.signing_in,
         session.router,
+        sessions.router,
         users.router,
         tokens.router,
         organisations.router,

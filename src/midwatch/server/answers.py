@@ -339,6 +339,16 @@ class WorkerAnswer(BaseModel):
     started: str
     beat: str = Field(description="When it last said that it lives.")
     fresh: bool = Field(description="It has said so within its lease.")
+    turns: int = Field(description="That it works on now.")
+
+
+class WaitAnswer(BaseModel):
+    """Turns that wait for the same."""
+
+    why: str = Field(description="As `waits_for` of a turn; empty: for a worker to have room.")
+    turns: int
+    until: str | None = Field(description="Not before then for the first of them; null for what is not known.")
+    since: str = Field(description="When the one that waits longest was queued.")
 
 
 class Workers(BaseModel):
@@ -346,6 +356,9 @@ class Workers(BaseModel):
 
     workers: list[WorkerAnswer]
     turns: dict[str, int] = Field(description="How many there are, by their state.")
+    waiting: list[WaitAnswer] = Field(
+        description="What the next 1,000 of the queued ones wait for, most of them first."
+    )
 
 
 class Standing(BaseModel):

@@ -29,11 +29,13 @@ from midwatch.server.routes import (
     health,
     hooks,
     importing,
+    insight,
     kept,
     limits,
     logins,
     metrics,
     reviewing,
+    running,
     steering,
     stream,
     tasks,
@@ -90,6 +92,8 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     app.include_router(hooks.router)
     for module in _ROUTES:
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
+    for router in (insight.router, insight.csv_router, running.router):
+        app.include_router(router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Pages)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large

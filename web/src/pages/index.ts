@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import { admin } from "./admin/entries";
 import { environments } from "./environments/entries";
+import { insight } from "./insight/entries";
 import { task } from "./task/entries";
 import { tasks } from "./tasks/entries";
 
@@ -27,4 +28,4 @@ export interface Entry {
   key?: string;
 }
 
-export const PAGES: readonly Entry[] = [...tasks, ...task, ...environments, ...admin];
+export const PAGES: readonly Entry[] = [...tasks, ...task, ...environments, ...insight, ...admin];

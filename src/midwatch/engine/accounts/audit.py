@@ -74,6 +74,22 @@ class Sight:
     repositories: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which entries are asked for; what is empty takes all. Times are seconds since 1970."""
+
+    about: str = ""
+    """With that object."""
+    user: str = ""
+    """Of the user with that id."""
+    action: str = ""
+    """That action, or all that begin with it and a full stop: `user`, `user.create`."""
+    repository: str = ""
+    """About the repository or organisation with that id."""
+    since: float | None = None
+    until: float | None = None
+
+
 def write(
     db: Connection, deed: Deed, was: Mapping[str, Any] | None = None, became: Mapping[str, Any] | None = None
 ) -> None:
@@ -102,15 +118,14 @@ async def stands(database: Database, entry: str) -> bool:
     return await database.read(lambda db: db.execute(query, (entry,)).fetchone() is not None)
 
 
-async def entries(database: Database, sight: Sight, before: str = "", limit: int = 100, about: str = "") -> list[Entry]:
-    """The newest first; `before`: only those older than that entry; `about`: only those with that object."""
-    clauses, values = ["1 = 1"], list[Any]()
+async def entries(
+    database: Database, sight: Sight, before: str = "", limit: int = 100, only: Only | None = None
+) -> list[Entry]:
+    """The newest first; `before`: only those older than that entry."""
+    clauses, values = _terms(only or Only())
     if before:
         clauses.append("id < ?")
         values.append(before)
-    if about:
-        clauses.append("object = ?")
-        values.append(about)
     if not sight.everything:
         marks = ", ".join("?" for _ in sight.repositories) or "NULL"
         clauses.append(f"(account = ? OR repository IN ({marks}))")
@@ -122,6 +137,19 @@ async def entries(database: Database, sight: Sight, before: str = "", limit: int
         return [_entry(row) for row in found]
 
     return await database.read(work)
+
+
+def _terms(only: Only) -> tuple[list[str], list[Any]]:
+    terms = {
+        "object = ?": only.about, "account = ?": only.user, "repository = ?": only.repository,
+        "time >= ?": only.since, "time < ?": only.until,
+    }  # fmt: skip
+    wanted = [(clause, value) for clause, value in terms.items() if value not in ("", None)]
+    clauses, values = ["1 = 1", *(clause for clause, _ in wanted)], [value for _, value in wanted]
+    if only.action:
+        clauses.append("(action = ? OR substr(action, 1, ?) = ?)")
+        values += [only.action, len(only.action) + 1, f"{only.action}."]
+    return clauses, values
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

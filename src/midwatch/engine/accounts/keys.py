@@ -15,6 +15,9 @@ from midwatch.engine.database.base import Connection, Database
 USED_EVERY = 60.0
 """Seconds: how exactly a token's last use is kept. More would be a write for each request."""
 
+SESSION_ID = 20
+"""Characters of the hash of a session's secret that name it: too few to find the secret, enough to tell it apart."""
+
 _TOKEN = "id, account, name, scope, created, expires, used"  # noqa: S105 - names of columns
 
 
@@ -29,6 +32,15 @@ class Token:
     created: float
     expires: float | None
     used: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session, without its secret. Times as of a token."""
+
+    id: str
+    created: float
+    expires: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +128,30 @@ class Keys:
                 write(db, deed)
 
         await self._database.write(work)
+
+    async def sessions(self, account: str) -> list[Session]:
+        """Those of an account that have not ended, the newest first."""
+
+        def work(db: Connection) -> list[Session]:
+            query = (
+                f"SELECT substr(hash, 1, {SESSION_ID}), created, expires FROM web_session "  # noqa: S608 - our own words
+                f"WHERE account = ? AND expires > {db.clock} ORDER BY created DESC, hash LIMIT 1000"
+            )
+            return [Session(*row) for row in db.execute(query, (account,))]
+
+        return await self._database.read(work)
+
+    async def end_session(self, account: str, session: str, deed: Deed) -> bool:
+        """End a session of an account by its id; False when it has none of that id."""
+
+        def work(db: Connection) -> bool:
+            query = f"DELETE FROM web_session WHERE account = ? AND substr(hash, 1, {SESSION_ID}) = ?"  # noqa: S608
+            if not db.execute(query, (account, session)).rowcount:
+                return False
+            write(db, deed)
+            return True
+
+        return await self._database.write(work)
 
     async def of_token(self, secret: str) -> Known | None:
         """Whose token this is; None for one that is not known, has ended, or is of a disabled account."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import want
+from midwatch.engine.insight import outcomes
 
 ENDINGS = ("done", "failed", "cancelled")
 """How a turn ends."""
@@ -31,7 +32,8 @@ class Occasion:
 
 def note(db: Connection, turn_id: str, what: str) -> None:
     """Write down that a turn has ended, where anybody wants to hear of it: a webhook, or the forge of
-    a repository that is not a folder of this machine. Twice is once."""
+    a repository that is not a folder of this machine; it is counted in any case. Twice is once."""
+    outcomes.note(db, turn_id.partition(":")[0])
     query = (
         f"INSERT INTO occasion ({_FIELDS}) SELECT ?, ?, ?, ?, {db.clock} "  # noqa: S608 - our own words
         "WHERE EXISTS (SELECT 1 FROM webhook WHERE active = 1) "

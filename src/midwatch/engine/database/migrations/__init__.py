@@ -17,6 +17,7 @@ from midwatch.engine.database.migrations import (
     forges,
     newer,
     organisations,
+    outcomes,
     places,
     turns,
 )
@@ -69,12 +70,14 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # what has changed lately
+    changes.STEP,
     # forges on the network, secrets and variables of repositories
     forges.STEP,
     # what comes in from forges
     arrivals.STEP,
-    # what has changed lately
-    changes.STEP,
+    # what tasks have come to, for counting
+    outcomes.STEP,
 )
 
 

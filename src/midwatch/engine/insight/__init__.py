@@ -1,0 +1,1 @@
+"""Counting what tasks and their pull requests have come to."""

@@ -1,0 +1,358 @@
+"""The pages of administration and Insight, in a real browser: each shows what there is, and does what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes, plain
+from midwatch.server.pages import FOLDER
+from tests.support.api import HASH, PASSWORD, Api
+from tests.support.api import serving as api_serving
+from tests.support.place import make_repository
+
+CHROMIUM = "/usr/bin/chromium"
+HOSTILE = "<img src=x onerror=alert(1)>\u202egnp.exe"
+PLACES = {
+    "/repositories": "Repositories", "/insight": "Insight", "/settings/account": "My account",
+    "/settings/budgets": "Budgets and limits", "/settings/webhooks": "Webhooks", "/settings/audit": "Audit log",
+    "/admin/people": "People", "/admin/organisations": "Organisations", "/admin/forges": "Forge connections",
+    "/admin/workers": "Workers", "/admin/settings": "Settings",
+}  # fmt: skip
+
+
+@dataclass
+class Seen:
+    """A page, and what its browser complained of."""
+
+    page: Page
+    url: str
+    faults: list[str] = field(default_factory=list)
+
+    async def to(self, path: str, heading: str) -> None:
+        """Go there, and wait for what the page is called."""
+        await self.page.goto(self.url + path)
+        await expect(self.page.locator("h1")).to_have_text(heading)
+
+    async def says(self, text: str) -> None:
+        """Wait for a word in the corner."""
+        await expect(self.page.locator(".toasts")).to_contain_text(text)
+
+    async def press(self, name: str) -> None:
+        """A button by its name."""
+        await self.page.get_by_role("button", name=name, exact=True).first.click()
+
+    async def fill(self, label: str, value: str) -> None:
+        """A field by its label: of the dialog where there is one."""
+        dialog = self.page.locator("dialog[open]")
+        within = dialog if await dialog.count() else self.page.locator("main")
+        await within.get_by_label(label, exact=True).first.fill(value)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        running = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield running
+        await running.close()
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    assert (FOLDER / "index.html").is_file(), "the page is not built: scripts/setup --page"
+    environ = {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state")}
+    async with api_serving(tmp_path, environ) as found:
+        yield found
+
+
+@asynccontextmanager
+async def signed_in(browser: Browser, api: Api, name: str, *, admin: bool = False) -> AsyncIterator[Seen]:
+    """A new user's browser. Whatever it complains of fails the test."""
+    if await api.desk.people.named(name) is None:
+        await api.desk.people.create(name, HASH, admin, lambda made: Deed(SERVER, "user.create", made))
+    context = await browser.new_context(accept_downloads=True, timezone_id="Europe/Berlin", locale="en-GB")
+    page = await context.new_page()
+    page.set_default_timeout(20_000)
+    seen = Seen(page, api.url)
+    page.on("pageerror", lambda error: seen.faults.append(str(error)))
+    page.on(
+        "console", lambda word: seen.faults.append(word.text) if word.type == "error" and _ours(word.text) else None
+    )
+    await page.goto(api.url + "/repositories")
+    await page.get_by_label("Name").fill(name)
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("h1")).to_have_text("Repositories")
+    yield seen
+    assert seen.faults == []
+    await context.close()
+
+
+def _ours(text: str) -> bool:
+    """An answer that is no success stands in the console too; whether it is one is looked at on the page."""
+    return not text.startswith("Failed to load resource")
+
+
+async def figures(api: Api, location: Path) -> None:
+    """Three tasks of today, two of which came to pull requests."""
+    now = int(await api.database.read(lambda db: db.execute(f"SELECT {db.clock}").fetchone()[0]))
+    one = Outcome(
+        task="a", repository=plain(str(location)), person="ada", model="repair", created=now - 60, queued=5,
+        ended=now, status="done", cause="", detail="", verdict="passed", cost=1_500_000, state="merged",
+        proposed=now - 30, settled=now - 10,
+    )  # fmt: skip
+    rows = (
+        one,
+        replace(one, task="b", state="open", settled=None, model=HOSTILE),
+        replace(one, task="c", state="", proposed=None, settled=None, cause="no change", detail=HOSTILE),
+    )
+    for row in rows:
+        await Outcomes(api.database).keep(Due(row.task, 0), row, ["gpu"])
+
+
+async def test_every_page_of_administration_shows_itself_and_does_what_it_says(
+    browser: Browser, api: Api, tmp_path: Path
+) -> None:
+    location = make_repository(tmp_path / "calc", {"a.txt": "a\n"})
+    async with signed_in(browser, api, "root", admin=True) as seen:
+        for path, heading in PLACES.items():
+            await seen.to(path, heading)
+            await expect(seen.page.locator(".skeletons")).to_have_count(0)
+            await expect(seen.page.locator(".trouble")).to_have_count(0)
+        await _repository(seen, location)
+        await _people(seen)
+        await _organisation(seen)
+        await _account(seen)
+        await _spending(seen)
+        await _forge(seen)
+        await _audit(seen)
+
+
+async def _repository(seen: Seen, location: Path) -> None:
+    """Registered with the keyboard alone, renamed; its people, a webhook of it, taken from the list."""
+    page = seen.page
+    await seen.to("/repositories", "Repositories")
+    await expect(page.locator(".empty")).to_contain_text("No repositories yet")
+    await page.keyboard.press("n")
+    await expect(page.locator("dialog[open]")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("dialog[open]")).to_have_count(0)
+    await page.keyboard.press("n")
+    await seen.fill("Name", "team/calc")
+    await seen.fill("Location", "no/path")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("dialog .trouble")).to_contain_text("absolute path")
+    await seen.fill("Location", str(location))
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="team/calc").click()
+    await expect(page.locator("h1")).to_have_text("team/calc")
+    await seen.fill("Name", "calc")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("h1")).to_have_text("calc")
+
+    await page.get_by_role("tab", name="People").click()
+    await seen.fill("User", "root")
+    await page.locator("main").get_by_label("Role", exact=True).select_option("maintainer")
+    await seen.press("Give the role")
+    row = page.get_by_role("table", name="Roles on calc").get_by_role("row", name="root")
+    await expect(row).to_be_visible()
+    await row.get_by_role("button", name=re.compile("Take the role")).click()
+    await page.locator("dialog[open]").get_by_role("button", name="Take it back").click()
+    await expect(page.locator(".empty")).to_contain_text("Nobody has a role")
+
+    await page.get_by_role("tab", name="Webhooks").click()
+    await seen.press("New webhook")
+    await seen.fill("Address", "https://hooks.example/x")
+    await seen.press("Make it")
+    await expect(page.locator("dialog .admin-secret code")).to_contain_text("mwh_")
+    await seen.press("Done")
+    await seen.press("Ping")
+    await seen.press("Deliveries")
+    table = page.get_by_role("table", name="Deliveries")
+    await expect(table.get_by_role("row", name=re.compile("ping"))).to_be_visible()
+    await table.get_by_role("button", name="Show").click()
+    await expect(page.locator("dialog pre")).to_contain_text('"event": "ping"')
+    await page.keyboard.press("Escape")
+    await seen.press("Delete")
+    await seen.press("Delete it")
+    await expect(page.locator(".empty")).to_contain_text("No webhooks")
+
+
+async def _people(seen: Seen) -> None:
+    """Made, given a role on every repository, given a password, disabled."""
+    page = seen.page
+    await seen.to("/admin/people", "People")
+    await seen.press("New user")
+    await seen.fill("Name", "bob")
+    await seen.press("Make the user")
+    await page.get_by_role("link", name="bob").click()
+    await expect(page.locator("h1")).to_have_text("bob")
+    await seen.press("Give the role")
+    await expect(page.get_by_role("table", name="Roles").get_by_role("row", name="every repository")).to_be_visible()
+    await seen.fill("New password", "short")
+    await seen.press("Set the password")
+    await expect(page.locator(".trouble")).to_contain_text("12")
+    await seen.fill("New password", "long enough for all of them")
+    await seen.press("Set the password")
+    await seen.says("The new password holds")
+    await seen.press("Disable")
+    await page.locator("dialog[open]").get_by_role("button", name="Disable").click()
+    await expect(page.locator('[data-state="disabled"]')).to_be_visible()
+
+
+async def _organisation(seen: Seen) -> None:
+    page = seen.page
+    await seen.to("/admin/organisations", "Organisations")
+    await seen.press("New organisation")
+    await seen.fill("Name", "works")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="works").click()
+    await expect(page.locator("h1")).to_have_text("works")
+    await seen.fill("Name", "works2")
+    await seen.press("Rename")
+    await expect(page.locator("h1")).to_have_text("works2")
+    await seen.press("Remove the organisation")
+    await seen.press("Remove it")
+    await expect(page.locator("h1")).to_have_text("Organisations")
+    await expect(page.locator(".empty")).to_contain_text("No organisations")
+
+
+async def _account(seen: Seen) -> None:
+    """A token is shown once."""
+    page = seen.page
+    await seen.to("/settings/account", "My account")
+    await seen.press("New token")
+    await seen.fill("What it is for", HOSTILE)
+    await seen.press("Make it")
+    secret = await page.locator("dialog .admin-secret code").inner_text()
+    assert secret.startswith("mw_")
+    await seen.press("Done")
+    row = page.get_by_role("table", name="Tokens").get_by_role("row").nth(1)
+    await expect(row).to_contain_text("<img src=x onerror=alert(1)>⟨U+202E⟩gnp.exe")
+    assert secret not in await page.content()
+    await row.get_by_role("button", name="Revoke").click()
+    await seen.press("Revoke it")
+    await expect(page.locator(".empty")).to_contain_text("No tokens")
+    await expect(page.get_by_role("table", name="Sessions").get_by_text("this one")).to_be_visible()
+
+
+async def _spending(seen: Seen) -> None:
+    page = seen.page
+    await seen.to("/settings/budgets", "Budgets and limits")
+    await seen.fill("Which", "calc")
+    await seen.fill("US dollars", "2.50")
+    await seen.press("Set the budget")
+    table = page.get_by_role("table", name="Budgets")
+    await expect(table.get_by_role("row", name=re.compile("repository"))).to_contain_text("$0.00 of $2.50")
+    await table.get_by_role("button", name=re.compile("Take the budget")).click()
+    await seen.press("Take it away")
+    await expect(page.locator(".empty")).to_contain_text("No budgets")
+    await page.get_by_role("tab", name="Budgets").press("ArrowRight")
+    await expect(page.get_by_role("tab", name="Limits")).to_be_focused()
+    await seen.fill("At a time", "3")
+    await seen.press("Set the limit")
+    limits = page.get_by_role("table", name="Limits")
+    await expect(limits.get_by_role("row", name=re.compile("each repository"))).to_contain_text("3")
+    await limits.get_by_role("button", name=re.compile("Take the limit")).click()
+    await seen.press("Take it away")
+    await expect(page.locator(".empty")).to_contain_text("No limits")
+
+
+async def _forge(seen: Seen) -> None:
+    """Connected, and no secret comes back."""
+    page = seen.page
+    await seen.to("/admin/forges", "Forge connections")
+    await seen.press("Connect to a forge")
+    await seen.fill("Name", "hub")
+    await seen.fill("Token", "ghp_planted")
+    await seen.press("Connect")
+    row = page.get_by_role("table", name="Forge connections").get_by_role("row", name=re.compile("hub"))
+    await expect(row).to_contain_text("https://github.com")
+    assert "ghp_planted" not in await page.content()
+    await row.get_by_role("button", name=re.compile("^Remove")).click()
+    await seen.press("Remove it")
+    await expect(page.locator(".empty")).to_contain_text("No connections")
+
+
+async def _audit(seen: Seen) -> None:
+    """What was done above is there, narrowed down, and as a table."""
+    page = seen.page
+    await seen.to("/settings/audit?action=repository", "Audit log")
+    table = page.get_by_role("table", name="Audit log")
+    await expect(table.get_by_role("row", name=re.compile("repository.rename"))).to_contain_text("team/calc → calc")
+    await expect(table.get_by_role("row", name=re.compile("user.create"))).to_have_count(0)
+    async with page.expect_download() as file:
+        await seen.press("Save as CSV")
+    kept = await (await file.value).path()
+    assert "repository.rename" in Path(kept).read_text()
+
+
+async def test_insight_shows_figures_beside_their_chart_under_the_policy(
+    browser: Browser, api: Api, tmp_path: Path
+) -> None:
+    location = make_repository(tmp_path / "calc", {"a.txt": "a\n"})
+    calc = await api.registered("calc", location)
+    await figures(api, location)
+    async with signed_in(browser, api, "root", admin=True) as seen:
+        page = seen.page
+        await page.keyboard.press("g")
+        await page.keyboard.press("i")
+        await expect(page.locator("h1")).to_have_text("Insight")
+        groups = page.get_by_role("table", name="Figures by repository")
+        await expect(groups.get_by_role("row", name=re.compile("calc"))).to_contain_text("50.0 %")
+        chart = page.locator(".insight-chart canvas")
+        await expect(chart).to_be_visible()
+        assert await chart.evaluate(
+            "one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some(v => v)"
+        )
+        width = await page.locator(".insight-chart .u-wrap").evaluate("one => one.getBoundingClientRect().width")
+        assert width > 300, "its sizes are set through the CSSOM, which the policy lets"
+        await page.get_by_role("tab", name="By model").click()
+        models = page.get_by_role("table", name="Figures by model")
+        await expect(models).to_contain_text("<img src=x onerror=alert(1)>⟨U+202E⟩gnp.exe")
+        await expect(page.get_by_role("table", name="Causes")).to_contain_text("no change")
+        await page.get_by_label("Repository", exact=True).select_option(calc)
+        await page.get_by_label("Model", exact=True).select_option("repair")
+        await expect(models.get_by_role("row")).to_have_count(2)
+        assert "by=model" in page.url and f"repository={calc}" in page.url  # noqa: PT018 - one address
+        async with page.expect_download() as file:
+            await page.get_by_role("button", name="Save as CSV: What came of it").click()
+        lines = Path(await (await file.value).path()).read_text().splitlines()
+        assert lines[1].startswith("repair,2,1,1,0,1.0,3.0,0,3.0")
+
+
+async def test_who_may_not_is_shown_nothing_of_it_and_refused_by_the_server(
+    browser: Browser, api: Api, tmp_path: Path
+) -> None:
+    calc = await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
+    ada = await api.desk.people.create("ada", HASH, False, lambda made: Deed(SERVER, "user.create", made))
+    await api.desk.repositories.give(ada.id, calc, "viewer", Deed(SERVER, "role.give", ada.id))
+    async with signed_in(browser, api, "ada") as seen:
+        page = seen.page
+        await expect(page.get_by_role("navigation", name="Pages")).not_to_contain_text("Administration")
+        await expect(page.get_by_role("button", name="Register a repository")).to_have_count(0)
+        await page.get_by_role("link", name="calc").click()
+        await expect(page.locator("h1")).to_have_text("calc")
+        assert await page.get_by_role("tab").all_inner_texts() == ["About", "Budgets", "Limits", "Forge"]
+        for forbidden in ("Save", "Take it from the list"):
+            await expect(page.get_by_role("button", name=forbidden)).to_have_count(0)
+        for path, heading in {"/admin/workers": "Workers", "/admin/settings": "Settings"}.items():
+            await seen.to(path, heading)
+            await expect(page.locator(".trouble")).to_contain_text("there is no such")
+        await page.set_viewport_size({"width": 390, "height": 800})
+        for path in ("/repositories", "/insight", "/settings/budgets", "/settings/audit"):
+            await page.goto(api.url + path)
+            await expect(page.locator("h1")).to_be_visible()
+            await asyncio.sleep(0)
+            wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+            assert not wide, f"{path} is wider than a phone"

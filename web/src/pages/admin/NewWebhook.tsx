@@ -1,0 +1,99 @@
+import { useState } from "preact/hooks";
+import { call, newKey, type RepositoryAnswer } from "../../api";
+import { useDoing } from "../../load";
+import { Button, Check, Copy, Dialog, Field, toast } from "../../parts";
+import { useMe } from "../../session";
+import { Form, Once } from "./Form";
+import "./admin.css";
+
+export const EVENTS = [
+  "task.finished",
+  "task.needs_attention",
+  "task.failed",
+  "task.cancelled",
+  "pull_request.opened",
+  "pull_request.updated",
+] as const;
+type Event = (typeof EVENTS)[number];
+
+interface Props {
+  /** That one may choose from. */
+  among: readonly RepositoryAnswer[];
+  /** The one it is for, by its id. */
+  only: string | undefined;
+  onMade: () => void;
+  onClose: () => void;
+}
+
+export function NewWebhook({ among, only, onMade, onClose }: Props) {
+  const me = useMe();
+  const doing = useDoing();
+  const [url, setUrl] = useState("");
+  const [repository, setRepository] = useState("");
+  const [events, setEvents] = useState<readonly Event[]>(EVENTS);
+  const [secret, setSecret] = useState("");
+  const [key] = useState(newKey);
+  const send = () =>
+    doing.run(async () => {
+      const of = only ?? among.find((one) => one.name === repository)?.id ?? (repository || null);
+      setSecret((await call("POST", "/webhooks", { body: { url, repository: of, events: [...events] }, key })).secret);
+      toast("The webhook is there");
+      onMade();
+    });
+  if (secret) return <Made secret={secret} onClose={onClose} />;
+  const wrong = doing.error?.fields ?? {};
+  return (
+    <Dialog title="New webhook" onClose={onClose}>
+      <Form doing={doing} onSubmit={() => void send()} yes="Make it" onCancel={onClose}>
+        <Field
+          label="Address"
+          type="url"
+          value={url}
+          onInput={setUrl}
+          required
+          error={wrong["url"]}
+          class="admin-wide"
+          hint="That is sent to, with https"
+        />
+        {only === undefined && (
+          <Field
+            label="Repository"
+            value={repository}
+            onInput={setRepository}
+            required={!me.admin}
+            options={among.map((one) => one.name)}
+            hint={me.admin ? "Empty for all repositories" : "One that you maintain"}
+          />
+        )}
+        <fieldset class="admin-wide admin-events">
+          <legend>Events</legend>
+          {EVENTS.map((one) => (
+            <Check
+              key={one}
+              label={one}
+              checked={events.includes(one)}
+              onChange={(on) => setEvents((before) => (on ? [...before, one] : before.filter((each) => each !== one)))}
+            />
+          ))}
+        </fieldset>
+      </Form>
+    </Dialog>
+  );
+}
+
+function Made({ secret, onClose }: { secret: string; onClose: () => void }) {
+  const foot = (
+    <Button kind="primary" onClick={onClose}>
+      Done
+    </Button>
+  );
+  return (
+    <Dialog title="The webhook's secret" onClose={onClose} foot={foot}>
+      <p>It signs what is sent, so that the other side knows who sends it.</p>
+      <Once>
+        <code>{secret}</code>
+        <Copy text={secret} label="Copy the secret" />
+      </Once>
+    </Dialog>
+  );
+}
