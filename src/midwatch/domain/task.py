@@ -51,6 +51,9 @@ class Terms:
     disk_mib: int | None = None
     submodules: bool = False
     lfs: bool = False
+    recipe: str = ""
+    """The text of the recipe that the server kept for the repository, instead of the one in the commit; empty for that
+    one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Task:
     model: str
     checks: tuple[str, ...]
     checks_from: str
-    """Where the checks come from: `option`, `.midwatch/environment.toml`, `detected: <what>` or `none`."""
+    """Where the checks come from: `option`, `.midwatch/environment.toml`, `the recipe of the server`,
+    `detected: <what>` or `none`."""
     limits: Limits = field(default_factory=Limits)
     attempts: int = 1
     sandbox: str = "bubblewrap"
@@ -93,8 +97,8 @@ class Task:
     """UTC, ISO 8601."""
     terms: Terms = field(default_factory=Terms)
     kind: str = "task"
-    """`task` (ends in evidence and a pull request), `conversation` (turns of a person, in their folder), `review`, or
-    `subtask` (part of another attempt's work)."""
+    """`task` (ends in evidence and a pull request), `conversation` (turns of a person, in their folder), `review`,
+    `subtask` (part of another attempt's work), or `environment` (a build or a terminal, without a model)."""
     mode: str = "workspace"
     """What the agent may do: `read-only`, `workspace` (change the files of the workspace), `full` (no sandbox)."""
     folder: str = ""

@@ -21,13 +21,16 @@ from midwatch.server.routes import (
     attempts,
     budgets,
     effects,
+    environments,
     health,
     importing,
     kept,
     limits,
     metrics,
+    recipes,
     steering,
     tasks,
+    terminals,
     webhooks,
     workers,
 )
@@ -73,7 +76,10 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
+    for module in (
+        importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives, recipes,
+        environments, terminals,
+    ):  # fmt: skip
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large

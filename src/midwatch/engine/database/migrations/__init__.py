@@ -12,6 +12,7 @@ from midwatch.engine.database.migrations import (
     archives,
     budgets,
     effects,
+    environments,
     newer,
     organisations,
     places,
@@ -66,6 +67,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # recipes that the server keeps, builds and terminals
+    environments.STEP,
 )
 
 
