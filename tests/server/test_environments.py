@@ -121,7 +121,7 @@ async def test_a_recipe_is_kept_here_by_maintainers_with_its_versions_and_counts
 async def test_faults_of_a_recipe_are_told_with_their_lines(api: Api, tmp_path: Path) -> None:
     one = await api.registered("one", make_repository(tmp_path / "one", {"a.txt": "a\n"}))
     cases = {
-        'checks = ["true"]\nsetup = ["npm ci"\n': 3,
+        'checks = ["true"]\nsetup = ["npm ci"\n': 2,
         'setup = [\n  "a",\n  7,\n]\n': 3,
         'setup = [\n  "a",\n\n  "",\n]\n': 4,
         '[variables]\nA = "1"\nPATH = "x"\n': 3,
