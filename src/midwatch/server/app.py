@@ -15,6 +15,7 @@ from midwatch.server import problems
 from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
 from midwatch.server.bodies import Bounded
+from midwatch.server.pages import Pages
 from midwatch.server.problems import ProblemDetails, answers
 from midwatch.server.routes import (
     archives,
@@ -82,6 +83,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     ):  # fmt: skip
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
+    app.add_middleware(Pages)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large
     app.state.service = Service(
         home=home,

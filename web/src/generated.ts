@@ -1,0 +1,995 @@
+// Made by `python -m scripts.page_types` from the server's OpenAPI document. Not to be edited.
+
+export type Nothing = Record<string, never>;
+
+export interface Archived {
+  task: string;
+  archived: boolean;
+}
+
+export interface AttemptAnswer {
+  id: string;
+  /** How many there are; also the number of the last one. */
+  events: number;
+  /** Kind of the last event; empty when there is none. */
+  last_kind: string;
+  updated: string;
+  task: string;
+  status: string;
+  /** Why it failed or stopped; empty otherwise. */
+  detail: string;
+  mend: string;
+  turns: number;
+  tokens: Record<string, number>;
+  /** null when the price of a call is not known. */
+  cost_microusd: number | null;
+  seconds: number;
+  /** The model's last words. */
+  text: string;
+  limit: string;
+  commands: number;
+  verdict: string;
+  tree: string;
+  commit: string;
+  /** Of the last event. */
+  hash: string;
+}
+
+export interface AttemptLine {
+  id: string;
+  /** How many there are; also the number of the last one. */
+  events: number;
+  /** Kind of the last event; empty when there is none. */
+  last_kind: string;
+  updated: string;
+}
+
+export interface Audit {
+  entries: EntryAnswer[];
+  /** What `before` takes for the next page; null at the end. */
+  next: string | null;
+}
+
+export interface BaseAnswer {
+  commit: string;
+  ref: string;
+  /** The branch that the pull request goes to; empty when it started from none. */
+  branch: string;
+}
+
+export interface BudgetAnswer {
+  /** `organisation`, `repository`, `task` or `user`. */
+  kind: string;
+  /** Of the user or organisation; the repository's address; the task's id. */
+  name: string;
+  /** `whole` or `day` (UTC). */
+  period: string;
+  /** The most, in millionths of a US dollar. */
+  microusd: number | null;
+  /** The most, in and out together. */
+  tokens: number | null;
+  spent_microusd: number;
+  spent_tokens: number;
+  /** By calls of models that are under way. */
+  reserved_microusd: number;
+  reserved_tokens: number;
+}
+
+export interface Budgets {
+  budgets: BudgetAnswer[];
+}
+
+export interface CapAsked {
+  kind: "organisation" | "repository" | "task" | "user";
+  /** Of the user or organisation; the id or name of the repository; the task's id. */
+  name: string;
+  /** For ever, or on each day (UTC). */
+  period?: "whole" | "day";
+  /** Millionths of a US dollar; nothing for as much as one likes. */
+  microusd?: number | null;
+  /** In and out together. */
+  tokens?: number | null;
+}
+
+export interface Change {
+  path: string;
+  old_path: string;
+  /** A added, M modified, D deleted, R renamed, T type changed. */
+  status: string;
+  /** Lines; null for a binary file. */
+  added: number | null;
+  removed: number | null;
+}
+
+export interface Check {
+  number: number;
+  command: string;
+  passed: boolean;
+  exit_code: number | null;
+  ended: string;
+  seconds: number;
+  /** SHA-256 of the full output. */
+  digest: string;
+  bytes: number;
+  lines: number;
+}
+
+export interface ChoiceAsked {
+  attempt: number;
+}
+
+export interface ContextAsked {
+  /** Where it comes from, in a word or two. */
+  source: string;
+  text: string;
+}
+
+export interface Deliveries {
+  deliveries: DeliveryLine[];
+  /** What `before` takes for the next page; null at the end. */
+  next: string | null;
+}
+
+export interface DeliveryAnswer {
+  id: string;
+  /** `webhook`. */
+  kind: string;
+  /** Of a webhook the event. */
+  name: string;
+  task: string;
+  /** `waiting`, `begun`, `done` or `failed`: not tried again by itself. */
+  state: string;
+  /** Why the last try came to nothing; empty when it did not. For maintainers. */
+  error: string;
+  mend: string;
+  tries: number;
+  /** SHA-256 of the request. */
+  digest: string;
+  /** When it is tried next; null when it is not. */
+  due: string | null;
+  created: string;
+  changed: string;
+  /** Of the other side: `status`, `seconds` and the beginning of its words in `answer`; null for none. */
+  answer: Record<string, unknown> | null;
+  /** The body, byte for byte as it is signed. */
+  request: string;
+}
+
+export interface DeliveryLine {
+  id: string;
+  /** `webhook`. */
+  kind: string;
+  /** Of a webhook the event. */
+  name: string;
+  task: string;
+  /** `waiting`, `begun`, `done` or `failed`: not tried again by itself. */
+  state: string;
+  /** Why the last try came to nothing; empty when it did not. For maintainers. */
+  error: string;
+  mend: string;
+  tries: number;
+  /** SHA-256 of the request. */
+  digest: string;
+  /** When it is tried next; null when it is not. */
+  due: string | null;
+  created: string;
+  changed: string;
+  /** Of the other side: `status`, `seconds` and the beginning of its words in `answer`; null for none. */
+  answer: Record<string, unknown> | null;
+}
+
+export interface EffectAnswer {
+  id: string;
+  /** `webhook`. */
+  kind: string;
+  /** Of a webhook the event. */
+  name: string;
+  task: string;
+  /** `waiting`, `begun`, `done` or `failed`: not tried again by itself. */
+  state: string;
+  /** Why the last try came to nothing; empty when it did not. For maintainers. */
+  error: string;
+  mend: string;
+  tries: number;
+  /** SHA-256 of the request. */
+  digest: string;
+  /** When it is tried next; null when it is not. */
+  due: string | null;
+  created: string;
+  changed: string;
+}
+
+export interface Effects {
+  effects: EffectAnswer[];
+}
+
+export interface EntryAnswer {
+  id: string;
+  time: string;
+  /** Id of whoever did it; empty for the server itself. */
+  user: string;
+  name: string;
+  /** `session`, `token` and its id, `password`, `oidc` or `server`. */
+  via: string;
+  address: string;
+  action: string;
+  /** The id of what was changed. */
+  object: string;
+  /** The id of the repository or organisation that it belongs to; empty for none. */
+  repository: string;
+  was: Record<string, unknown>;
+  became: Record<string, unknown>;
+}
+
+export interface EnvironmentAnswer {
+  key: string;
+  repository: string;
+  location: string;
+  commit: string;
+  created: string;
+  used: string;
+  seconds: number;
+  /** Bytes on disk. */
+  size: number;
+  files: number;
+  commands: string[];
+  failure: string;
+}
+
+export interface Environments {
+  environments: EnvironmentAnswer[];
+}
+
+export interface EventAnswer {
+  type: string;
+  attempt: string;
+  task: string;
+  seq: number;
+  time: string;
+  kind: string;
+  version: number;
+  /** Of whoever wrote it: one that has taken the attempt over has a higher one. */
+  epoch: number;
+  /** Over all of it, its epoch and the hash of the event before; `docs/events.md` says how. */
+  hash: string;
+  body: Record<string, unknown>;
+}
+
+export interface Events {
+  events: EventAnswer[];
+  /** What `after` takes for the next page. */
+  next: number;
+  more: boolean;
+}
+
+export interface EvidenceAnswer {
+  attempt: string;
+  /** `passed`, `failed`, or `none` when there was nothing to run or it has not been. */
+  verdict: string;
+  tree: string;
+  commit: string;
+  checks: Check[];
+  changes: Change[];
+}
+
+export interface Fault {
+  /** Where: `body.limits.turns`, `query.limit`, `header.last-event-id`. */
+  place: string;
+  /** What is wrong there. */
+  text: string;
+}
+
+export interface ForkAsked {
+  /** `start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now. */
+  step?: string;
+  message?: string;
+  /** Which one; 0 for the one that is offered. */
+  attempt?: number;
+}
+
+export interface Import {
+  tasks: Imported[];
+  made: number;
+  refused: number;
+}
+
+export interface Imported {
+  line: number;
+  /** Of the task; empty when it was refused. */
+  id?: string;
+  /** Why it was refused. */
+  detail?: string;
+  mend?: string;
+}
+
+export interface LimitAnswer {
+  /** `all`, `repository` or `user`. */
+  scope: string;
+  /** Of the user, the id of the repository; empty for each that has none of its own. */
+  name: string;
+  /** Turns at a time; null for as many as there is room for. */
+  at_once: number | null;
+  /** Turns that may begin in a time, as `30/1h`; null for any number. */
+  starts: string | null;
+}
+
+export interface LimitAsked {
+  scope: "all" | "repository" | "user";
+  /** Of the user, the id or name of the repository; empty for each without its own. */
+  name?: string;
+  /** Turns at a time; 0 lets none begin. */
+  at_once?: number | null;
+  /** Turns that may begin in a time: `30/1h`, `500/1d`. */
+  starts?: string | null;
+}
+
+export interface Limits {
+  limits: LimitAnswer[];
+}
+
+export interface LimitsAsked {
+  /** Model calls. */
+  turns?: number | null;
+  /** In and out, over all turns. */
+  tokens?: number | null;
+  /** Millionths of a US dollar. */
+  cost_microusd?: number | null;
+  /** Of work. */
+  seconds?: number | null;
+}
+
+export interface Me {
+  id: string;
+  name: string;
+  /** Whether they administer the server; the scopes may allow less. */
+  admin: boolean;
+  scopes: ("read" | "write" | "admin")[];
+  /** `session`, or `token` and its id. */
+  by: string;
+  /** By the repository's id: the highest of all that were given. */
+  roles: Record<string, "viewer" | "member" | "maintainer" | "admin">;
+  /** By the organisation's id. */
+  organisations: Record<string, "viewer" | "member" | "maintainer" | "admin">;
+}
+
+export interface MemberAnswer {
+  user: string;
+  /** The user's name. */
+  name: string;
+  /** Its id. */
+  organisation: string;
+  role: "viewer" | "member" | "maintainer" | "admin";
+}
+
+export interface Members {
+  roles: MemberAnswer[];
+}
+
+export interface MessageAsked {
+  text: string;
+}
+
+export interface NewPassword {
+  current: string;
+  new: string;
+}
+
+export interface NewRepository {
+  /** Such as `team/service`. */
+  name: string;
+  /** An absolute path on the server's machine, or a URL that git can fetch from. */
+  location: string;
+  /** The id or name of the one that it belongs to; null for none. */
+  organisation?: string | null;
+}
+
+export interface NewToken {
+  /** What it is for. */
+  name: string;
+  /** `read` looks, `write` does what a maintainer may, `admin` the rest. */
+  scope?: "read" | "write" | "admin";
+  /** Until it ends; null for never. */
+  days?: number | null;
+  /** The id of whose it is, when an administrator makes it for another user. */
+  user?: string | null;
+}
+
+export interface NewUser {
+  name: string;
+  /** At least 12 characters; null for one who uses tokens only. */
+  password?: string | null;
+  admin?: boolean;
+}
+
+export interface OrganisationAnswer {
+  id: string;
+  name: string;
+  created: string;
+  /** What the caller may in it; null for administrators without a role of their own. */
+  role: "viewer" | "member" | "maintainer" | "admin" | null;
+}
+
+export interface OrganisationNamed {
+  /** Letters, digits and . _ -, such as `works`. */
+  name: string;
+}
+
+export interface OrganisationsAnswer {
+  organisations: OrganisationAnswer[];
+  /** What `after` takes for the next page; null at the end. */
+  next: string | null;
+}
+
+export interface Output {
+  name: string;
+  command: string;
+  ended: string;
+  digest: string;
+  total_lines: number;
+  first_line: number;
+  lines: string[];
+  more: boolean;
+}
+
+export interface ProblemDetails {
+  /** Always `about:blank`: the status says it all. */
+  type?: string;
+  /** The status in words. */
+  title: string;
+  status: number;
+  /** What is wrong, in a sentence. */
+  detail?: string;
+  /** How to mend it, where there is a way. */
+  mend?: string;
+  /** What a person needs beside the sentence, such as the end of an output. */
+  lines?: string;
+  /** Of a request that is not as this document says: each place. */
+  faults?: Fault[];
+}
+
+export interface PullRequestAnswer {
+  number: number;
+  task: string;
+  repository: string;
+  location: string;
+  /** `open`, `merged` or `closed`. */
+  state: string;
+  draft: boolean;
+  verdict: string;
+  title: string;
+  body: string;
+  branch: string;
+  base: string;
+  commit: string;
+  url: string;
+  created: string;
+  updated: string;
+  merge_commit: string;
+}
+
+export interface PullRequests {
+  pull_requests: PullRequestAnswer[];
+}
+
+export interface Repositories {
+  repositories: RepositoryAnswer[];
+  /** What `after` takes for the next page; null at the end. */
+  next: string | null;
+}
+
+export interface RepositoryAnswer {
+  id: string;
+  name: string;
+  location: string;
+  created: string;
+  /** What the caller may on it; null for administrators without a role of their own. */
+  role: "viewer" | "member" | "maintainer" | "admin" | null;
+  /** The id of the one that it belongs to; empty for none. */
+  organisation: string;
+  /** Its name. */
+  organisation_name: string;
+}
+
+export interface RepositoryChange {
+  name?: string | null;
+  /** The id or name of the one that it is to belong to; empty for none. */
+  organisation?: string | null;
+}
+
+export interface RoleAnswer {
+  user: string;
+  /** The user's name. */
+  name: string;
+  /** Its id; `*` for every registered repository. */
+  repository: string;
+  role: "viewer" | "member" | "maintainer" | "admin";
+}
+
+export interface RoleGiven {
+  role: "viewer" | "member" | "maintainer" | "admin";
+}
+
+export interface Roles {
+  roles: RoleAnswer[];
+}
+
+export interface SignIn {
+  name: string;
+  password: string;
+}
+
+export interface Standing {
+  status: string;
+  version: string;
+}
+
+export interface TaskAnswer {
+  id: string;
+  /** `waiting`, `running`, `paused`, `cancelled`, `failed`, `interrupted`, `done`, `answered` or `no change`. */
+  status: string;
+  /** Its id; empty for one that is not registered. */
+  repository: string;
+  location: string;
+  /** In lists its first 1,000 characters. */
+  prompt: string;
+  model: string;
+  branch: string;
+  kind: string;
+  mode: string;
+  /** Who submitted it; empty for what was not submitted to a server. */
+  by: string;
+  /** While it waits: as `waits_for` of its newest turn says it. */
+  waits_for: string;
+  waits_until: string | null;
+  created: string;
+  updated: string;
+  base: BaseAnswer;
+  checks: string[];
+  checks_from: string;
+  limits: Record<string, number | null>;
+  sandbox: string;
+  /** What a person should know about how it was set up. */
+  notes: string[];
+  attempts: AttemptLine[];
+  /** The newest; null for what no server has queued. */
+  turn: TurnAnswer | null;
+  pull_request: number | null;
+  /** That its next call counts for, as far as you may see them; empty in the answers to POST. */
+  budgets?: BudgetAnswer[];
+  /** It is not listed, until somebody works on it again. */
+  archived?: boolean;
+}
+
+export interface TaskAsked {
+  /** What is to be done, with all that one must know. */
+  prompt: string;
+  /** The id or the name of a registered repository. */
+  repository: string;
+  /** Branch, tag or commit to start from; default: what is checked out. */
+  base?: string | null;
+  /** `repair`, `PROVIDER/NAME`, or one of the server's settings. */
+  model?: string | null;
+  /** Commands that must exit with 0; default: the repository's. */
+  checks?: string[];
+  /** Tries; the best is offered. */
+  attempts?: number;
+  /** Among attempts that pass: the smallest change, or the one that reviews best. */
+  select?: "" | "diff" | "review";
+  /** What the agent may do; `full` is without a sandbox, for administrators. */
+  mode?: "" | "read-only" | "workspace" | "full";
+  /** How commands are isolated; `process` isolates nothing, for administrators. */
+  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null;
+  limits?: LimitsAsked;
+  context?: ContextAsked[];
+  /** `NAME` or `NAME:TOOL,TOOL`, of the settings. */
+  mcp?: string[];
+  /** The prompt may call a custom prompt by its name. */
+  commands?: boolean;
+  /** Start from its files as they are; for maintainers. */
+  include_uncommitted?: boolean;
+  /** Its .midwatch sets rules and hooks; for maintainers. */
+  trust_project?: boolean;
+  /** The recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean;
+  /** Whether somebody waits for it. */
+  priority?: "interactive" | "batch";
+  /** When it may begin, from now. */
+  delay_seconds?: number;
+  /** When it may begin, at most a year from now; one that has passed is now. */
+  begin_at?: string | null;
+  /** Only a worker that has all of them takes it: `gpu`, `arch=arm64`. */
+  labels?: string[];
+}
+
+export interface TaskLine {
+  id: string;
+  /** `waiting`, `running`, `paused`, `cancelled`, `failed`, `interrupted`, `done`, `answered` or `no change`. */
+  status: string;
+  /** Its id; empty for one that is not registered. */
+  repository: string;
+  location: string;
+  /** In lists its first 1,000 characters. */
+  prompt: string;
+  model: string;
+  branch: string;
+  kind: string;
+  mode: string;
+  /** Who submitted it; empty for what was not submitted to a server. */
+  by: string;
+  /** While it waits: as `waits_for` of its newest turn says it. */
+  waits_for: string;
+  waits_until: string | null;
+  created: string;
+  updated: string;
+}
+
+export interface Tasks {
+  tasks: TaskLine[];
+  /** What `before` takes for the next page; null at the end. */
+  next: string | null;
+}
+
+export interface TokenAnswer {
+  id: string;
+  name: string;
+  user: string;
+  scope: "read" | "write" | "admin";
+  created: string;
+  expires: string | null;
+  /** When it was last used, to a minute. */
+  used: string | null;
+}
+
+export interface TokenMade {
+  id: string;
+  name: string;
+  user: string;
+  scope: "read" | "write" | "admin";
+  created: string;
+  expires: string | null;
+  /** When it was last used, to a minute. */
+  used: string | null;
+  secret: string;
+}
+
+export interface Tokens {
+  tokens: TokenAnswer[];
+  /** What `after` takes for the next page; null at the end. */
+  next: string | null;
+}
+
+export interface Told {
+  task: string;
+  turn: TurnAnswer | null;
+}
+
+export interface TurnAnswer {
+  id: string;
+  /** `queued`, `running`, `done`, `failed`, `cancelled` or `paused`. */
+  state: string;
+  /** Why it failed; empty otherwise. */
+  detail: string;
+  mend: string;
+  /** What it was told and has not done yet: `cancel`, `pause`; empty for nothing. */
+  wish: string;
+  /** Who wanted it. */
+  by: string;
+  /** `interactive` or `batch`. */
+  priority: string;
+  /** What it demands of a worker. */
+  labels: string[];
+  /** It does not begin before; null for at once. */
+  begin_at: string | null;
+  /** While it is queued: its time, a limit, a worker with a label, …; empty when a worker takes it as soon as one has room. */
+  waits_for: string;
+  /** Not before then; null for what is not known. */
+  waits_until: string | null;
+}
+
+export interface UndoAsked {
+  /** `start`, `cmd:7` (command 7 has ended) or an event's number: what came after it does not count. */
+  step: string;
+  /** Which one; 0 for the one that is offered. */
+  attempt?: number;
+}
+
+export interface UndoneAnswer {
+  task: string;
+  attempt: string;
+  /** The event after which it is now. */
+  to: number;
+  tree: string;
+  /** The checkpoint of its files. */
+  commit: string;
+  /** How they changed by it. */
+  files: Change[];
+  /** That no longer count. */
+  commands: number;
+}
+
+export interface UserAnswer {
+  id: string;
+  name: string;
+  admin: boolean;
+  disabled: boolean;
+  /** Whether they can sign in with one. */
+  password: boolean;
+  /** Whether they sign in with the OpenID Connect provider. */
+  oidc: boolean;
+  created: string;
+}
+
+export interface UserChange {
+  admin?: boolean | null;
+  /** Ends their sessions, and their tokens open nothing any more. */
+  disabled?: boolean | null;
+  /** A new one; ends their sessions. */
+  password?: string | null;
+}
+
+export interface Users {
+  users: UserAnswer[];
+  /** What `after` takes for the next page; null at the end. */
+  next: string | null;
+}
+
+export interface WebhookAnswer {
+  id: string;
+  /** The id of the one whose tasks it is told of; empty for all. */
+  repository: string;
+  url: string;
+  events: string[];
+  active: boolean;
+  /** Why it was switched off by itself; empty otherwise. */
+  why: string;
+  /** Since when no delivery has come through; null when the last one has. */
+  failing: string | null;
+  created: string;
+}
+
+export interface WebhookAsked {
+  /** https://HOST/PATH, where a POST is sent to. */
+  url: string;
+  /** Its id or its name, for its maintainers; null: all, for administrators. */
+  repository?: string | null;
+  /** What it is told of. */
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[];
+}
+
+export interface WebhookChange {
+  url?: string | null;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null;
+  /** Whether anything is sent to it. */
+  active?: boolean | null;
+}
+
+export interface WebhookMade {
+  id: string;
+  /** The id of the one whose tasks it is told of; empty for all. */
+  repository: string;
+  url: string;
+  events: string[];
+  active: boolean;
+  /** Why it was switched off by itself; empty otherwise. */
+  why: string;
+  /** Since when no delivery has come through; null when the last one has. */
+  failing: string | null;
+  created: string;
+  /** Signs what is sent. Shown now, and never again. */
+  secret: string;
+}
+
+export interface Webhooks {
+  webhooks: WebhookAnswer[];
+}
+
+export interface WorkerAnswer {
+  id: string;
+  host: string;
+  /** Turns at the same time. */
+  capacity: number;
+  /** What it has: it takes turns that demand these, or none. */
+  labels: string[];
+  version: string;
+  started: string;
+  /** When it last said that it lives. */
+  beat: string;
+  /** It has said so within its lease. */
+  fresh: boolean;
+}
+
+export interface Workers {
+  workers: WorkerAnswer[];
+  /** How many there are, by their state. */
+  turns: Record<string, number>;
+}
+
+export interface Paths {
+  "/attempts/{attempt}": {
+    GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
+  };
+  "/attempts/{attempt}/events": {
+    GET: { path: { "attempt": string }; query: { "after"?: number; "limit"?: number }; body: undefined; answer: Events };
+  };
+  "/attempts/{attempt}/logs/{number}": {
+    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook"; "from"?: number; "to"?: number | null }; body: undefined; answer: Output };
+  };
+  "/attempts/{attempt}/outputs/{digest}": {
+    GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
+  };
+  "/audit": {
+    GET: { path: Nothing; query: { "before"?: string; "about"?: string; "limit"?: number }; body: undefined; answer: Audit };
+  };
+  "/budgets": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
+    PUT: { path: Nothing; query: Nothing; body: CapAsked; answer: BudgetAnswer };
+    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" }; body: undefined; answer: undefined };
+  };
+  "/environments": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
+  };
+  "/limits": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
+    PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
+    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string }; body: undefined; answer: undefined };
+  };
+  "/me": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Me };
+  };
+  "/me/password": {
+    PUT: { path: Nothing; query: Nothing; body: NewPassword; answer: undefined };
+  };
+  "/organisations": {
+    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: OrganisationsAnswer };
+    POST: { path: Nothing; query: Nothing; body: OrganisationNamed; answer: OrganisationAnswer };
+  };
+  "/organisations/{organisation_id}": {
+    GET: { path: { "organisation_id": string }; query: Nothing; body: undefined; answer: OrganisationAnswer };
+    PATCH: { path: { "organisation_id": string }; query: Nothing; body: OrganisationNamed; answer: OrganisationAnswer };
+    DELETE: { path: { "organisation_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/organisations/{organisation_id}/roles": {
+    GET: { path: { "organisation_id": string }; query: Nothing; body: undefined; answer: Members };
+  };
+  "/organisations/{organisation_id}/roles/{user_id}": {
+    PUT: { path: { "organisation_id": string; "user_id": string }; query: Nothing; body: RoleGiven; answer: MemberAnswer };
+    DELETE: { path: { "organisation_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/pull-requests": {
+    GET: { path: Nothing; query: { "repository"?: string; "state"?: "open" | "merged" | "closed" | null; "limit"?: number }; body: undefined; answer: PullRequests };
+  };
+  "/repositories": {
+    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Repositories };
+    POST: { path: Nothing; query: Nothing; body: NewRepository; answer: RepositoryAnswer };
+  };
+  "/repositories/{repository_id}": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryAnswer };
+    PATCH: { path: { "repository_id": string }; query: Nothing; body: RepositoryChange; answer: RepositoryAnswer };
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/roles": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Roles };
+  };
+  "/repositories/{repository_id}/roles/{user_id}": {
+    PUT: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
+    DELETE: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/roles": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Roles };
+  };
+  "/roles/{user_id}": {
+    PUT: { path: { "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
+    DELETE: { path: { "user_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/session": {
+    POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
+    DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/session/oidc": {
+    GET: { path: Nothing; query: { "onward"?: string }; body: undefined; answer: undefined };
+  };
+  "/session/oidc/callback": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/tasks": {
+    GET: { path: Nothing; query: { "limit"?: number; "before"?: string; "repository"?: string; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null; "archived"?: boolean }; body: undefined; answer: Tasks };
+    POST: { path: Nothing; query: Nothing; body: TaskAsked; answer: TaskAnswer };
+  };
+  "/tasks/import": {
+    POST: { path: Nothing; query: Nothing; body: BodyInit; answer: Import };
+  };
+  "/tasks/{task}": {
+    GET: { path: { "task": string }; query: Nothing; body: undefined; answer: TaskAnswer };
+  };
+  "/tasks/{task}/archive": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: Archived };
+  };
+  "/tasks/{task}/cancel": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: Told };
+  };
+  "/tasks/{task}/choose": {
+    POST: { path: { "task": string }; query: Nothing; body: ChoiceAsked; answer: Told };
+  };
+  "/tasks/{task}/diff": {
+    GET: { path: { "task": string }; query: Nothing; body: undefined; answer: string };
+  };
+  "/tasks/{task}/effects": {
+    GET: { path: { "task": string }; query: Nothing; body: undefined; answer: Effects };
+  };
+  "/tasks/{task}/effects/{effect}/retry": {
+    POST: { path: { "task": string; "effect": string }; query: Nothing; body: undefined; answer: EffectAnswer };
+  };
+  "/tasks/{task}/evidence": {
+    GET: { path: { "task": string }; query: Nothing; body: undefined; answer: EvidenceAnswer };
+  };
+  "/tasks/{task}/fork": {
+    POST: { path: { "task": string }; query: Nothing; body: ForkAsked; answer: TaskAnswer };
+  };
+  "/tasks/{task}/messages": {
+    POST: { path: { "task": string }; query: Nothing; body: MessageAsked; answer: Told };
+  };
+  "/tasks/{task}/pause": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: Told };
+  };
+  "/tasks/{task}/pull-request": {
+    GET: { path: { "task": string }; query: Nothing; body: undefined; answer: PullRequestAnswer };
+  };
+  "/tasks/{task}/pull-request/close": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: PullRequestAnswer };
+  };
+  "/tasks/{task}/pull-request/merge": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: PullRequestAnswer };
+  };
+  "/tasks/{task}/resume": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: Told };
+  };
+  "/tasks/{task}/retry": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: Told };
+  };
+  "/tasks/{task}/unarchive": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: Archived };
+  };
+  "/tasks/{task}/undo": {
+    POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
+  };
+  "/tokens": {
+    GET: { path: Nothing; query: { "user"?: string; "after"?: string; "limit"?: number }; body: undefined; answer: Tokens };
+    POST: { path: Nothing; query: Nothing; body: NewToken; answer: TokenMade };
+  };
+  "/tokens/{token_id}": {
+    GET: { path: { "token_id": string }; query: Nothing; body: undefined; answer: TokenAnswer };
+    DELETE: { path: { "token_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/users": {
+    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Users };
+    POST: { path: Nothing; query: Nothing; body: NewUser; answer: UserAnswer };
+  };
+  "/users/{user_id}": {
+    GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: UserAnswer };
+    PATCH: { path: { "user_id": string }; query: Nothing; body: UserChange; answer: UserAnswer };
+  };
+  "/webhooks": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Webhooks };
+    POST: { path: Nothing; query: Nothing; body: WebhookAsked; answer: WebhookMade };
+  };
+  "/webhooks/{webhook_id}": {
+    GET: { path: { "webhook_id": string }; query: Nothing; body: undefined; answer: WebhookAnswer };
+    PATCH: { path: { "webhook_id": string }; query: Nothing; body: WebhookChange; answer: WebhookAnswer };
+    DELETE: { path: { "webhook_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/webhooks/{webhook_id}/deliveries": {
+    GET: { path: { "webhook_id": string }; query: { "before"?: string; "limit"?: number }; body: undefined; answer: Deliveries };
+  };
+  "/webhooks/{webhook_id}/deliveries/{delivery_id}": {
+    GET: { path: { "webhook_id": string; "delivery_id": string }; query: Nothing; body: undefined; answer: DeliveryAnswer };
+  };
+  "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": {
+    POST: { path: { "webhook_id": string; "delivery_id": string }; query: Nothing; body: undefined; answer: DeliveryAnswer };
+  };
+  "/webhooks/{webhook_id}/ping": {
+    POST: { path: { "webhook_id": string }; query: Nothing; body: undefined; answer: DeliveryAnswer };
+  };
+  "/workers": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Workers };
+  };
+}

@@ -1,0 +1,38 @@
+import { useState } from "preact/hooks";
+import { call } from "../api";
+import { useDoing } from "../load";
+import { Button, Field, Trouble } from "../parts";
+
+/** For those who are not signed in; the address stays, so that they come to where they wanted. */
+export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
+  const [name, setName] = useState("");
+  const [password, setPassword] = useState("");
+  const doing = useDoing();
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (await doing.run(() => call("POST", "/session", { body: { name, password } }))) onSignedIn();
+  };
+  return (
+    <main class="alone">
+      <form class="card" onSubmit={(event) => void submit(event)}>
+        <h1>
+          <span class="moon" aria-hidden="true" /> Midwatch
+        </h1>
+        <Field label="Name" name="username" value={name} onInput={setName} autocomplete="username" required />
+        <Field
+          label="Password"
+          name="password"
+          type="password"
+          value={password}
+          onInput={setPassword}
+          autocomplete="current-password"
+          required
+        />
+        {doing.error && <Trouble problem={doing.error} />}
+        <Button kind="primary" type="submit" busy={doing.busy}>
+          Sign in
+        </Button>
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,3 @@
+import type { Entry } from "..";
+
+export const admin: readonly Entry[] = [];
