@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 
 from midwatch import wiring, working
 from midwatch.engine.fake import FakeEngine
@@ -115,7 +114,11 @@ async def test_a_recipe_is_kept_here_by_maintainers_with_its_versions_and_counts
         assert "checks" in suggested["text"]
         async with api.as_user("root", admin=True) as root:
             deeds = [entry["action"] for entry in (await root.get("/audit")).json()["entries"]]
-            assert [deed for deed in deeds if deed.startswith("recipe.")] == ["recipe.remove", "recipe.set", "recipe.set"]
+            assert [deed for deed in deeds if deed.startswith("recipe.")] == [
+                "recipe.remove",
+                "recipe.set",
+                "recipe.set",
+            ]
 
 
 async def test_faults_of_a_recipe_are_told_with_their_lines(api: Api, tmp_path: Path) -> None:
@@ -126,7 +129,7 @@ async def test_faults_of_a_recipe_are_told_with_their_lines(api: Api, tmp_path: 
         'setup = [\n  "a",\n\n  "",\n]\n': 4,
         '[variables]\nA = "1"\nPATH = "x"\n': 3,
         '[network]\nagent = [\n  "pypi.org",\n  "https://x.org/",\n]\n': 4,
-        '[network]\nagnet = []\n': 2,
+        "[network]\nagnet = []\n": 2,
         '[limits]\nmemory_mib = "4"\n': 2,
         '# one\nchecks = ["true"]\nlock_files = ["/etc"]\n': 3,
         '[secrets]\nT = { host = "a.example" }\n': 2,

@@ -79,6 +79,15 @@ export interface Budgets {
   budgets: BudgetAnswer[];
 }
 
+export interface BuildAsked {
+  /** Branch, tag or commit; default: what is checked out. */
+  base?: string | null;
+  /** Delete what is kept and run the setup again; for maintainers. */
+  fresh?: boolean;
+  /** The repository's own recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean;
+}
+
 export interface CapAsked {
   kind: "organisation" | "repository" | "task" | "user";
   /** Of the user or organisation; the id or name of the repository; the task's id. */
@@ -91,7 +100,14 @@ export interface CapAsked {
   tokens?: number | null;
 }
 
-export interface Change {
+export interface Change_Input {
+  /** `["setup"]`, `["network", "agent"]`, `["variables", "NAME"]`. */
+  place: string[];
+  /** Null takes it away. */
+  value: string | boolean | number | string[] | null;
+}
+
+export interface Change_Output {
   path: string;
   old_path: string;
   /** A added, M modified, D deleted, R renamed, T type changed. */
@@ -178,6 +194,12 @@ export interface DeliveryLine {
   answer: Record<string, unknown> | null;
 }
 
+export interface EditAsked {
+  /** TOML, as `.midwatch/environment.toml` has it. */
+  text: string;
+  changes: Change_Input[];
+}
+
 export interface EffectAnswer {
   id: string;
   /** `webhook`. */
@@ -236,6 +258,45 @@ export interface EnvironmentAnswer {
   failure: string;
 }
 
+export interface EnvironmentLine {
+  repository: string;
+  name: string;
+  /** The version of the recipe that the server keeps for it; 0 for none. */
+  recipe: number;
+  /** How many layers are kept. */
+  kept: number;
+  size: number;
+  used: string | null;
+  /** The last one. */
+  build: SittingAnswer | null;
+}
+
+export interface EnvironmentLines {
+  environments: EnvironmentLine[];
+}
+
+export interface EnvironmentState {
+  source: "server" | "repository" | "none";
+  commit: string;
+  ref: string;
+  sandbox: string;
+  /** Of the layers that its setup leaves; empty without a setup. */
+  key: string;
+  /** The layers of that key; null where they are not there. */
+  cached: EnvironmentAnswer | null;
+  /** Why what was built last does not fit, a sentence each. */
+  rebuild: string[];
+  /** All layers of this repository, the last used first. */
+  kept: EnvironmentAnswer[];
+  wishes: string[];
+  /** What needs trust has it, for all who may submit tasks. */
+  trusted: boolean;
+  /** Secrets of the recipe that have no value on the server. */
+  missing: string[];
+  /** Yours that are open; for administrators all of them. */
+  terminals: SittingAnswer[];
+}
+
 export interface Environments {
   environments: EnvironmentAnswer[];
 }
@@ -269,7 +330,15 @@ export interface EvidenceAnswer {
   tree: string;
   commit: string;
   checks: Check[];
-  changes: Change[];
+  changes: Change_Output[];
+}
+
+export interface Failing {
+  list: "setup" | "maintenance";
+  number: number;
+  /** Of the recipe; 0 where it is not known. */
+  line: number;
+  ended: string;
 }
 
 export interface Fault {
@@ -277,6 +346,13 @@ export interface Fault {
   place: string;
   /** What is wrong there. */
   text: string;
+}
+
+export interface FaultAnswer {
+  /** Counted from 1; 0 where it is of no line in particular. */
+  line: number;
+  text: string;
+  mend: string;
 }
 
 export interface ForkAsked {
@@ -431,6 +507,28 @@ export interface Output {
   more: boolean;
 }
 
+export interface OutputAnswer {
+  pieces: Piece[];
+  /** The number of the last one. */
+  next: number;
+  state: SittingAnswer;
+}
+
+export interface Piece {
+  number: number;
+  /** Bytes as base64. */
+  data: string;
+}
+
+export interface PresetAnswer {
+  name: string;
+  hosts: string[];
+}
+
+export interface Presets {
+  presets: PresetAnswer[];
+}
+
 export interface ProblemDetails {
   /** Always `about:blank`: the status says it all. */
   type?: string;
@@ -469,6 +567,74 @@ export interface PullRequestAnswer {
 
 export interface PullRequests {
   pull_requests: PullRequestAnswer[];
+}
+
+export interface RecipeAnswer {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+  /** Where it is kept. */
+  source: "server" | "repository" | "none";
+  text: string;
+  /** Of the last one that the server was given; 0 for none. */
+  version: number;
+  /** The text in the repository; null where it has none. */
+  own: string | null;
+  /** Where that was looked for. */
+  commit: string;
+  /** What was kept here, the newest first. */
+  versions: RecipeVersion[];
+}
+
+export interface RecipeAsked {
+  /** TOML, as `.midwatch/environment.toml` has it. */
+  text: string;
+  /** The version that is to be replaced, 0 for none: 409 when there is another by now. */
+  version?: number | null;
+}
+
+export interface RecipeChecked {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+}
+
+export interface RecipeEdited {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+  text: string;
+}
+
+export interface RecipeForm {
+  base: string;
+  setup: string[];
+  maintenance: string[];
+  checks: string[];
+  variables: Record<string, string>;
+  setup_hosts: string[];
+  agent_hosts: string[];
+  secrets: SecretOf[];
+  limits: Record<string, number | null>;
+  submodules: boolean;
+  lfs: boolean;
+  lock_files: string[];
+  cache_by_commit: boolean;
+  labels: string[];
+}
+
+export interface RecipeVersion {
+  version: number;
+  by: string;
+  created: string;
+  /** With it the recipe was taken away. */
+  removed: boolean;
 }
 
 export interface Repositories {
@@ -513,14 +679,55 @@ export interface Roles {
   roles: RoleAnswer[];
 }
 
+export interface SecretOf {
+  name: string;
+  host: string;
+  header: string;
+  format: string;
+}
+
 export interface SignIn {
   name: string;
   password: string;
 }
 
+export interface SittingAnswer {
+  id: string;
+  kind: "build" | "terminal";
+  /** `waiting`, `running`, `cancelled`, `failed`; of a build also `built`, `kept` (it was there already) and `empty` (there is no setup); of a terminal `closed`. */
+  state: string;
+  over: boolean;
+  by: string;
+  created: string;
+  begun: string | null;
+  ended: string | null;
+  /** Why it failed or was closed; empty otherwise. */
+  text: string;
+  mend: string;
+  /** The end of the output of what failed. */
+  tail: string;
+  failing: Failing | null;
+  /** Of the layers that a build has left. */
+  key: string;
+  seconds: number;
+  size: number;
+  files: number;
+  notes: string[];
+}
+
+export interface Sittings {
+  builds: SittingAnswer[];
+}
+
 export interface Standing {
   status: string;
   version: string;
+}
+
+export interface SuggestionAnswer {
+  text: string;
+  found: string[];
+  checks_from: string;
 }
 
 export interface TaskAnswer {
@@ -629,6 +836,15 @@ export interface Tasks {
   next: string | null;
 }
 
+export interface TerminalAsked {
+  /** Branch, tag or commit; default: what is checked out. */
+  base?: string | null;
+  rows?: number;
+  columns?: number;
+  /** The repository's own recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean;
+}
+
 export interface TokenAnswer {
   id: string;
   name: string;
@@ -686,6 +902,13 @@ export interface TurnAnswer {
   waits_until: string | null;
 }
 
+export interface Typed {
+  /** As they were typed. */
+  data?: string;
+  rows?: number | null;
+  columns?: number | null;
+}
+
 export interface UndoAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number: what came after it does not count. */
   step: string;
@@ -702,7 +925,7 @@ export interface UndoneAnswer {
   /** The checkpoint of its files. */
   commit: string;
   /** How they changed by it. */
-  files: Change[];
+  files: Change_Output[];
   /** That no longer count. */
   commands: number;
 }
@@ -828,6 +1051,12 @@ export interface Paths {
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
   };
+  "/environments/presets": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Presets };
+  };
+  "/environments/repositories": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: EnvironmentLines };
+  };
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
     PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
@@ -866,6 +1095,50 @@ export interface Paths {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryAnswer };
     PATCH: { path: { "repository_id": string }; query: Nothing; body: RepositoryChange; answer: RepositoryAnswer };
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment": {
+    GET: { path: { "repository_id": string }; query: { "base"?: string }; body: undefined; answer: EnvironmentState };
+  };
+  "/repositories/{repository_id}/environment/builds": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Sittings };
+    POST: { path: { "repository_id": string }; query: Nothing; body: BuildAsked; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/builds/{build}": {
+    GET: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: SittingAnswer };
+    DELETE: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/builds/{build}/output": {
+    GET: { path: { "repository_id": string; "build": string }; query: { "after"?: number }; body: undefined; answer: OutputAnswer };
+  };
+  "/repositories/{repository_id}/environment/cache": {
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/terminals": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: TerminalAsked; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}": {
+    GET: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: undefined; answer: SittingAnswer };
+    DELETE: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}/input": {
+    POST: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: Typed; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}/output": {
+    GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number }; body: undefined; answer: OutputAnswer };
+  };
+  "/repositories/{repository_id}/recipe": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RecipeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeAnswer };
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/recipe/check": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeChecked };
+  };
+  "/repositories/{repository_id}/recipe/edit": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: EditAsked; answer: RecipeEdited };
+  };
+  "/repositories/{repository_id}/recipe/suggest": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: SuggestionAnswer };
   };
   "/repositories/{repository_id}/roles": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Roles };

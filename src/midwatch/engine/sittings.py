@@ -178,7 +178,9 @@ class Sittings:
                 f"AND turn.status IN ({_ENDED}) AND turn.changed < {db.clock} - ?)))",
                 (LINGERS, LINGERS),
             )
-            query = "SELECT task FROM sitting WHERE repository = ? AND kind = 'build' AND ended > 0 ORDER BY created DESC"
+            query = (
+                "SELECT task FROM sitting WHERE repository = ? AND kind = 'build' AND ended > 0 ORDER BY created DESC"
+            )
             old = [row[0] for row in db.execute(query, (repository,)).fetchall()][MOST_KEPT:]
             db.executemany("DELETE FROM piece WHERE task = ?", [(task,) for task in old])
             db.executemany("DELETE FROM sitting WHERE task = ?", [(task,) for task in old])

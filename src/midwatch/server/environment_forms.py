@@ -33,6 +33,22 @@ class RecipeAsked(Form):
     )
 
 
+class Change(Form):
+    """One value of a recipe."""
+
+    place: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=2)] = (
+        Field(description='`["setup"]`, `["network", "agent"]`, `["variables", "NAME"]`.')
+    )
+    value: str | bool | int | float | list[str] | None = Field(description="Null takes it away.")
+
+
+class EditAsked(Form):
+    """A text, and what is to be changed in it."""
+
+    text: RecipeText
+    changes: Annotated[list[Change], Field(min_length=1, max_length=50)]
+
+
 class BuildAsked(Form):
     """An environment to be built."""
 
@@ -110,6 +126,12 @@ class RecipeChecked(BaseModel):
     faults: list[FaultAnswer]
     form: RecipeForm | None = Field(description="Null where there are faults.")
     wishes: list[str] = Field(description="What in it needs trust: hosts, secrets, submodules.")
+
+
+class RecipeEdited(RecipeChecked):
+    """A text that was changed."""
+
+    text: str
 
 
 class RecipeVersion(BaseModel):

@@ -11,11 +11,13 @@ from midwatch.sandbox.egress.presets import PRESETS
 from midwatch.server.accounts.desk import deed
 from midwatch.server.accounts.forms import Repository as RepositoryName
 from midwatch.server.environment_forms import (
+    EditAsked,
     PresetAnswer,
     Presets,
     RecipeAnswer,
     RecipeAsked,
     RecipeChecked,
+    RecipeEdited,
     SuggestionAnswer,
     checked_answer,
     version_of,
@@ -26,6 +28,7 @@ from midwatch.server.views import text
 from midwatch.workflows.start import clues
 from midwatch.workspace import objects
 from midwatch.workspace.recipe import FILE
+from midwatch.workspace.recipe_edit import edited
 from midwatch.workspace.recipe_lines import checked
 from midwatch.workspace.repository import Repository
 from midwatch.workspace.suggest import Suggestion, suggest, wanted
@@ -77,6 +80,14 @@ async def check(visiting: Visiting, repository_id: RepositoryName, asked: Recipe
     """What there is to say about a text, without keeping it."""
     await visiting.repository(repository_id, "viewer")
     return RecipeChecked(**checked_answer(*checked(asked.text)))
+
+
+@router.post(f"{_ONE}/edit")
+async def edit(visiting: Visiting, repository_id: RepositoryName, asked: EditAsked) -> RecipeEdited:
+    """A text with other values, and otherwise as it was written. Nothing is kept."""
+    await visiting.repository(repository_id, "viewer")
+    changed = edited(asked.text, {tuple(change.place): change.value for change in asked.changes})
+    return RecipeEdited(text=changed, **checked_answer(*checked(changed)))
 
 
 @router.post(f"{_ONE}/suggest")
