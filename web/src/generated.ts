@@ -724,10 +724,21 @@ export interface Standing {
   version: string;
 }
 
-export interface SuggestionAnswer {
-  text: string;
-  found: string[];
-  checks_from: string;
+export interface SumAnswer {
+  /** Lines; null while nothing was changed, or it has not been counted yet. */
+  added: number | null;
+  removed: number | null;
+  files: number;
+  /** Of all attempts; null when the price of a call is not known. */
+  cost_microusd: number | null;
+  /** In and out together. */
+  tokens: number;
+  /** `passed`, `failed` or `none`. */
+  verdict: string;
+  pull_request: number | null;
+  /** `draft`, `open`, `merged` or `closed`; empty for none. */
+  pull_request_state: string;
+  pull_request_url: string;
 }
 
 export interface TaskAnswer {
@@ -750,6 +761,10 @@ export interface TaskAnswer {
   waits_until: string | null;
   created: string;
   updated: string;
+  /** Attempts. */
+  tries?: number;
+  /** In lists and in the stream; null while nothing is known of it. */
+  sum?: SumAnswer | null;
   base: BaseAnswer;
   checks: string[];
   checks_from: string;
@@ -828,6 +843,10 @@ export interface TaskLine {
   waits_until: string | null;
   created: string;
   updated: string;
+  /** Attempts. */
+  tries?: number;
+  /** In lists and in the stream; null while nothing is known of it. */
+  sum?: SumAnswer | null;
 }
 
 export interface Tasks {
@@ -1164,8 +1183,11 @@ export interface Paths {
   "/session/oidc/callback": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
   };
+  "/stream": {
+    GET: { path: Nothing; query: { "topics": string }; body: undefined; answer: string };
+  };
   "/tasks": {
-    GET: { path: Nothing; query: { "limit"?: number; "before"?: string; "repository"?: string; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null; "archived"?: boolean }; body: undefined; answer: Tasks };
+    GET: { path: Nothing; query: { "limit"?: number; "before"?: string; "repository"?: string; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null; "archived"?: boolean; "mine"?: boolean; "text"?: string }; body: undefined; answer: Tasks };
     POST: { path: Nothing; query: Nothing; body: TaskAsked; answer: TaskAnswer };
   };
   "/tasks/import": {

@@ -43,6 +43,20 @@ class AttemptLine(BaseModel):
     updated: str
 
 
+class SumAnswer(BaseModel):
+    """What a task has come to in numbers; of one that goes on, a moment ago."""
+
+    added: int | None = Field(description="Lines; null while nothing was changed, or it has not been counted yet.")
+    removed: int | None
+    files: int
+    cost_microusd: int | None = Field(description="Of all attempts; null when the price of a call is not known.")
+    tokens: int = Field(description="In and out together.")
+    verdict: str = Field(description="`passed`, `failed` or `none`.")
+    pull_request: int | None
+    pull_request_state: str = Field(description="`draft`, `open`, `merged` or `closed`; empty for none.")
+    pull_request_url: str
+
+
 class TaskLine(BaseModel):
     """A task in a line."""
 
@@ -63,6 +77,10 @@ class TaskLine(BaseModel):
     waits_until: str | None
     created: str
     updated: str
+    tries: int = Field(default=1, description="Attempts.")
+    sum: SumAnswer | None = Field(
+        default=None, description="In lists and in the stream; null while nothing is known of it."
+    )
 
 
 class BudgetAnswer(BaseModel):

@@ -30,14 +30,17 @@ from midwatch.server.routes import (
     metrics,
     recipes,
     steering,
+    stream,
     tasks,
     terminals,
     webhooks,
     workers,
 )
+from midwatch.server.rows import Rows
 from midwatch.server.seats import Seats
 from midwatch.server.service import Service
 from midwatch.server.streams import Streams
+from midwatch.server.sums import Sums
 
 if TYPE_CHECKING:
     from midwatch.engine.base import Engine
@@ -67,8 +70,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         try:
             yield
         finally:
-            await app.state.service.streams.close()
-            await app.state.service.aside.close()
+            await app.state.service.close()
 
     app = FastAPI(
         title="Midwatch", version=__version__, description=_ABOUT, lifespan=living,
@@ -78,21 +80,25 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     for module in (
-        importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives, recipes,
-        environments, terminals,
+        importing, tasks, stream, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
+        recipes, environments, terminals,
     ):  # fmt: skip
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Pages)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large
+    turns, aside = Turns(home.store.database), Aside()
+    sums = Sums(home, aside)
     app.state.service = Service(
         home=home,
-        turns=Turns(home.store.database),
+        turns=turns,
         engine=engine,
         repositories=desk.repositories,
         streams=Streams(home.store),
         seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
-        aside=Aside(),
+        aside=aside,
+        sums=sums,
+        rows=Rows(home.store, turns, desk.repositories, sums),
     )
     app.openapi = _document(app)  # type: ignore[method-assign]  # how FastAPI has it replaced
     return app

@@ -22,8 +22,10 @@ from midwatch.server.accounts.repeating import Operation, operation
 from midwatch.server.aside import Aside
 from midwatch.server.problems import missing
 from midwatch.server.recorded import Recorded
+from midwatch.server.rows import Rows
 from midwatch.server.seats import Seats
 from midwatch.server.streams import Streams
+from midwatch.server.sums import Sums
 
 log = logging.getLogger("midwatch.server")
 
@@ -46,6 +48,15 @@ class Service:
     streams: Streams
     seats: Seats
     aside: Aside
+    sums: Sums
+    rows: Rows
+
+    async def close(self) -> None:
+        """End what goes on by itself; those who follow are let go. May be called twice."""
+        await self.streams.close()
+        await self.rows.close()
+        await self.sums.close()
+        await self.aside.close()
 
     async def hand(self, turn: Turn) -> Turn:
         """Give the engine what is queued. Where that fails the turn is kept all the same: the sweep of a worker hands

@@ -40,7 +40,7 @@ log = logging.getLogger("midwatch.server")
 
 
 @dataclass(eq=False)
-class _Feed:
+class Feed:
     """An attempt that is followed by somebody."""
 
     attempt: str
@@ -52,11 +52,15 @@ class _Feed:
     followers: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when something has changed, and replaced by a new one."""
+    bells: set[asyncio.Event] = field(default_factory=set)
+    """Of those who follow other things as well: set at the same time."""
 
     def tell(self) -> None:
         """Wake all who wait."""
         news, self.news = self.news, asyncio.Event()
         news.set()
+        for bell in self.bells:
+            bell.set()
 
 
 class Streams:
@@ -64,15 +68,17 @@ class Streams:
 
     def __init__(self, store: SqlStore) -> None:
         self._store = store
-        self._feeds: dict[str, _Feed] = {}
+        self._feeds: dict[str, Feed] = {}
         self._poller: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._closing = False
+        self.bells: set[asyncio.Event] = set()
+        """Of those who are to be woken when all are let go."""
 
     async def follow(self, attempt: str, after: int, may: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
         """Events after number `after` in the form of `text/event-stream`, until the attempt has come to rest, or `may`
         says that the client is not to see them any more. The attempt must be there."""
-        feed = self._join(attempt, after)
+        feed = self.join(attempt, after)
         at, looked = after, time.monotonic()
         try:
             yield b"retry: 1000\n\n"
@@ -82,9 +88,9 @@ class Streams:
                     if not await _may(may):
                         return
                 news, ended = feed.news, feed.ended
-                chunk, at = await self._next(feed, at)
-                if chunk:
-                    yield chunk
+                frames, at = await self.after(feed, at)
+                if frames:
+                    yield b"".join(frames)
                 elif ended:
                     yield _frame("end", at, json.dumps({"attempt": attempt, "status": ended}))
                     return
@@ -94,38 +100,53 @@ class Streams:
                     except TimeoutError:
                         yield b": still here\n\n"
         finally:
-            feed.followers -= 1
-            if not feed.followers and self._feeds.get(attempt) is feed:
-                del self._feeds[attempt]
+            self.leave(feed)
+
+    @property
+    def closing(self) -> bool:
+        """Whether every client is to go."""
+        return self._closing
 
     async def close(self) -> None:
         """Let all clients go, in the middle of what they follow; they come again with `Last-Event-ID`."""
         self._closing = True
         for feed in self._feeds.values():
             feed.tell()
+        for bell in self.bells:
+            bell.set()
         if self._poller is not None:
             self._poller.cancel()
             await asyncio.gather(self._poller, return_exceptions=True)
 
-    def _join(self, attempt: str, after: int) -> _Feed:
+    def join(self, attempt: str, after: int, bell: asyncio.Event | None = None) -> Feed:
+        """Follow an attempt that is there, from event `after` on, until `leave`. `bell` is set when there is news."""
         feed = self._feeds.get(attempt)
-        if feed is None or feed.ended:  # what has ended may have been taken up again
-            feed = self._feeds[attempt] = _Feed(attempt, after)
+        if feed is None:
+            feed = self._feeds[attempt] = Feed(attempt, after)
+        feed.ended = ""  # what has ended may have been taken up again: the next look says
         feed.followers += 1
+        if bell is not None:
+            feed.bells.add(bell)
         self._wake.set()
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
         return feed
 
-    async def _next(self, feed: _Feed, at: int) -> tuple[bytes, int]:
-        """What comes after event `at`, and the number of its last event."""
+    def leave(self, feed: Feed, bell: asyncio.Event | None = None) -> None:
+        """Once for each `join`."""
+        feed.bells.discard(bell)  # type: ignore[arg-type]  # None is in no set
+        feed.followers -= 1
+        if not feed.followers and self._feeds.get(feed.attempt) is feed:
+            del self._feeds[feed.attempt]
+
+    async def after(self, feed: Feed, at: int) -> tuple[list[bytes], int]:
+        """What comes after event `at`, as messages, and the number of the last of them; some at a time."""
         if at >= feed.head:
-            return b"", at
+            return [], at
         if feed.newest and feed.newest[0][0] <= at + 1:
-            frames = [frame for seq, frame in feed.newest if seq > at]
-            return b"".join(frames), feed.newest[-1][0]
+            return [frame for seq, frame in feed.newest if seq > at], feed.newest[-1][0]
         records = await self._store.page(feed.attempt, at, PAGE)
-        return b"".join(map(event_frame, records)), records[-1].seq if records else at
+        return [event_frame(record) for record in records], records[-1].seq if records else at
 
     async def _poll(self) -> None:
         """Look for what is new, more often while there is something."""
@@ -145,7 +166,7 @@ class Streams:
             except TimeoutError:
                 pass
 
-    async def _look(self, feeds: Sequence[_Feed]) -> bool:
+    async def _look(self, feeds: Sequence[Feed]) -> bool:
         found = await standings(self._store.database, [feed.attempt for feed in feeds])
         busy = False
         for feed in feeds:
@@ -158,7 +179,7 @@ class Streams:
             feed.tell()
         return busy
 
-    async def _bring(self, feed: _Feed, seq: int) -> None:
+    async def _bring(self, feed: Feed, seq: int) -> None:
         """Keep the newest events up to `seq`."""
         first = max(feed.head, seq - KEPT)
         if feed.newest and first > feed.newest[-1][0]:

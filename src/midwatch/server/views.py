@@ -107,6 +107,7 @@ def task_line(row: TaskRow, turn: Turn | None, repositories: Mapping[str, str], 
         waits_until=_time(wait.until),
         created=task.created,
         updated=max((state.updated for state in row.attempts), default="") or task.created,
+        tries=len(row.attempts),
     )
 
 

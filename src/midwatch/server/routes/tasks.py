@@ -44,6 +44,8 @@ async def listed(
     repository: Annotated[Word, Query(description="Only of this one: its id or its name.")] = "",
     status: Annotated[Status | None, Query(description="Only these, as `status` of a task says it.")] = None,
     archived: Annotated[bool, Query(description="Those that are archived, which are not listed else.")] = False,
+    mine: Annotated[bool, Query(description="Only those that you wanted last.")] = False,
+    text: Annotated[Word, Query(max_length=200, description="Only those with this in their prompt or id.")] = "",
 ) -> Tasks:
     """The newest tasks that you may see. A page may hold fewer than `limit`; `next` says whether there are more."""
     known = await visiting.visible()
@@ -53,7 +55,8 @@ async def listed(
         among = [(await visiting.repository(repository, "viewer")).location]
     found: list[TaskLine] = []
     for _ in range(MOST_LOOKS):
-        page = listing.Wanted(before, among, _BY_TURN.get(status, "done") if status else "", archived)
+        turn = _BY_TURN.get(status, "done") if status else ""
+        page = listing.Wanted(before, among, turn, archived, visiting.who.name if mine else "", text.strip())
         rows, before = await visiting.service.home.store.listed(page, limit - len(found))
         lines = await _lines(visiting, rows, ids)
         found += [line for line in lines if status in (None, line.status)]
@@ -65,7 +68,10 @@ async def listed(
 async def _lines(visiting: Visit, rows: Sequence[TaskRow], ids: dict[str, str]) -> list[TaskLine]:
     turns = await visiting.service.turns.of_tasks([row.task.id for row in rows])
     waits = await visiting.waits(*turns.values())
-    return [views.task_line(row, turns.get(row.task.id), ids, waits) for row in rows]
+    sums = visiting.service.sums
+    await sums.look()
+    lines = [views.task_line(row, turns.get(row.task.id), ids, waits) for row in rows]
+    return [line.model_copy(update={"sum": sums.of(row)}) for line, row in zip(lines, rows, strict=True)]
 
 
 @router.get("/{task}")

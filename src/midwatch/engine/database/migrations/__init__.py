@@ -11,6 +11,7 @@ from midwatch.engine.database.migrations import (
     accounts,
     archives,
     budgets,
+    changes,
     effects,
     environments,
     newer,
@@ -67,6 +68,8 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # what has changed lately
+    changes.STEP,
     # recipes that the server keeps, builds and terminals
     environments.STEP,
 )
