@@ -88,6 +88,10 @@ export interface BuildAsked {
   trust_recipe?: boolean;
 }
 
+export interface Builds {
+  builds: SittingAnswer[];
+}
+
 export interface CapAsked {
   kind: "organisation" | "repository" | "task" | "user";
   /** Of the user or organisation; the id or name of the repository; the task's id. */
@@ -100,14 +104,7 @@ export interface CapAsked {
   tokens?: number | null;
 }
 
-export interface Change_Input {
-  /** `["setup"]`, `["network", "agent"]`, `["variables", "NAME"]`. */
-  place: string[];
-  /** Null takes it away. */
-  value: string | boolean | number | string[] | null;
-}
-
-export interface Change_Output {
+export interface Change {
   path: string;
   old_path: string;
   /** A added, M modified, D deleted, R renamed, T type changed. */
@@ -197,7 +194,7 @@ export interface DeliveryLine {
 export interface EditAsked {
   /** TOML, as `.midwatch/environment.toml` has it. */
   text: string;
-  changes: Change_Input[];
+  changes: RecipeChange[];
 }
 
 export interface EffectAnswer {
@@ -330,7 +327,7 @@ export interface EvidenceAnswer {
   tree: string;
   commit: string;
   checks: Check[];
-  changes: Change_Output[];
+  changes: Change[];
 }
 
 export interface Failing {
@@ -595,6 +592,13 @@ export interface RecipeAsked {
   version?: number | null;
 }
 
+export interface RecipeChange {
+  /** `["setup"]`, `["network", "agent"]`, `["variables", "NAME"]`. */
+  place: string[];
+  /** Null takes it away. */
+  value: string | boolean | number | string[] | null;
+}
+
 export interface RecipeChecked {
   faults: FaultAnswer[];
   /** Null where there are faults. */
@@ -715,13 +719,15 @@ export interface SittingAnswer {
   notes: string[];
 }
 
-export interface Sittings {
-  builds: SittingAnswer[];
-}
-
 export interface Standing {
   status: string;
   version: string;
+}
+
+export interface SuggestionAnswer {
+  text: string;
+  found: string[];
+  checks_from: string;
 }
 
 export interface SumAnswer {
@@ -944,7 +950,7 @@ export interface UndoneAnswer {
   /** The checkpoint of its files. */
   commit: string;
   /** How they changed by it. */
-  files: Change_Output[];
+  files: Change[];
   /** That no longer count. */
   commands: number;
 }
@@ -1119,7 +1125,7 @@ export interface Paths {
     GET: { path: { "repository_id": string }; query: { "base"?: string }; body: undefined; answer: EnvironmentState };
   };
   "/repositories/{repository_id}/environment/builds": {
-    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Sittings };
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Builds };
     POST: { path: { "repository_id": string }; query: Nothing; body: BuildAsked; answer: SittingAnswer };
   };
   "/repositories/{repository_id}/environment/builds/{build}": {

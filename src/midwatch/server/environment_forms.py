@@ -33,7 +33,7 @@ class RecipeAsked(Form):
     )
 
 
-class Change(Form):
+class RecipeChange(Form):
     """One value of a recipe."""
 
     place: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=2)] = (
@@ -46,7 +46,7 @@ class EditAsked(Form):
     """A text, and what is to be changed in it."""
 
     text: RecipeText
-    changes: Annotated[list[Change], Field(min_length=1, max_length=50)]
+    changes: Annotated[list[RecipeChange], Field(min_length=1, max_length=50)]
 
 
 class BuildAsked(Form):
@@ -209,7 +209,7 @@ class SittingAnswer(BaseModel):
     notes: list[str]
 
 
-class Sittings(BaseModel):
+class Builds(BaseModel):
     """The newest first."""
 
     builds: list[SittingAnswer]

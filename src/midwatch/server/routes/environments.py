@@ -11,12 +11,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from midwatch.domain.errors import InputError
 from midwatch.engine.recipes import Recipes
-from midwatch.engine.sittings import Sittings as SittingRows
+from midwatch.engine.sittings import Sittings
 from midwatch.server import equipped, sitting
 from midwatch.server.accounts.caller import still_may
 from midwatch.server.accounts.forms import Repository as RepositoryName
 from midwatch.server.environment_forms import (
     BuildAsked,
+    Builds,
     EnvironmentLine,
     EnvironmentLines,
     EnvironmentState,
@@ -24,7 +25,6 @@ from midwatch.server.environment_forms import (
     Piece,
     SittingAnswer,
     SittingId,
-    Sittings,
     sitting_of,
 )
 from midwatch.server.problems import answers, conflicting
@@ -57,7 +57,7 @@ async def lines(visiting: Visiting) -> EnvironmentLines:
     repositories, home = await visiting.visible(), visiting.service.home
     kept = await asyncio.to_thread(Cache(home.state).kept)
     database = home.store.database
-    builds = await SittingRows(database).newest_builds([one.id for one in repositories])
+    builds = await Sittings(database).newest_builds([one.id for one in repositories])
     versions = await Recipes(database).counting([one.id for one in repositories])
     found = []
     for one in repositories:
@@ -87,7 +87,7 @@ async def state(
     built anew."""
     repository = await visiting.repository(repository_id, "viewer")
     found = await visiting.service.aside.do(equipped.state(visiting.service.home, repository, base or None))
-    open_now = await SittingRows(visiting.service.home.store.database).of_repository(repository.id, "terminal")
+    open_now = await Sittings(visiting.service.home.store.database).of_repository(repository.id, "terminal")
     mine = [one for one in open_now if one.account == visiting.who.user_id or visiting.who.admin]
     return found.model_copy(update={"terminals": [sitting_of(one) for one in mine if not one.over]})
 
@@ -116,11 +116,11 @@ async def build(
 
 
 @router.get(f"{_ONE}/builds")
-async def builds(visiting: Visiting, repository_id: RepositoryName) -> Sittings:
+async def builds(visiting: Visiting, repository_id: RepositoryName) -> Builds:
     """The last builds."""
     repository = await visiting.repository(repository_id, "viewer")
-    rows = await SittingRows(visiting.service.home.store.database).of_repository(repository.id, "build")
-    return Sittings(builds=[sitting_of(one) for one in rows])
+    rows = await Sittings(visiting.service.home.store.database).of_repository(repository.id, "build")
+    return Builds(builds=[sitting_of(one) for one in rows])
 
 
 @router.get(_BUILD)
@@ -155,14 +155,14 @@ async def output(
 
 def followed(visit: Visit, name: str, after: int, may: partial[object]) -> Response:
     """The output as a stream."""
-    rows = SittingRows(visit.service.home.store.database)
+    rows = Sittings(visit.service.home.store.database)
     stream = sitting.follow(rows, name, after, may)  # type: ignore[arg-type]  # a partial of a coroutine function
     return Seated(stream, STREAM, visit.service.seats, visit.who.user_id)
 
 
 async def page(visit: Visit, name: str, after: int) -> Response:
     """The next pieces of output."""
-    row, pieces = await SittingRows(visit.service.home.store.database).pieces(name, after)
+    row, pieces = await Sittings(visit.service.home.store.database).pieces(name, after)
     if row is None:
         raise InputError("it has gone meanwhile", "begin another one")
     answer = OutputAnswer(
