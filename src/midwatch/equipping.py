@@ -33,6 +33,8 @@ BACK = 24
 FAST, SLOW = 0.05, 0.25
 """Seconds between two looks for keys: while somebody types, and when nobody has for a while."""
 _AWAKE = 5.0
+_AROUND = 2
+"""Lines of a recipe that are shown before and after the one that failed."""
 _FLUSH = 0.25
 _LAST = 2.0
 """Seconds that the last words of a terminal stay for those who read it."""
@@ -115,7 +117,10 @@ async def _where(sentence: str, task: Task, repository: Repository) -> Mapping[s
     files = files or dict(await objects.read_files(repository.git, task.base.commit, [FILE]))
     text = files.get(FILE, b"").decode("utf-8", "replace")
     line = line_of(text, found.what, found.number - 1)
-    return {"failing": {"list": found.what, "number": found.number, "line": line, "ended": found.ended}}
+    first = max(1, line - _AROUND)
+    around = text.splitlines()[first - 1 : line + _AROUND] if line else []
+    place = {"list": found.what, "number": found.number, "line": line, "ended": found.ended}
+    return {"failing": {**place, "first": first, "around": around}}
 
 
 async def _terminal(home: Home, task: Task, sitting: Sitting, leaving: Callable[[], bool]) -> None:

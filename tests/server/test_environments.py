@@ -169,9 +169,9 @@ async def test_a_build_is_followed_to_its_layers_or_to_the_line_that_fails(api: 
         lines = b"".join(base64.b64decode(data["data"]) for name, _, data in told if name == "piece")
         assert b"$ echo seen by who looks on; test ! -e a.txt\nseen by who looks on\n# exit 1" in lines
         end = told[-1][2]
-        assert (told[-1][0], end["state"], end["failing"]) == (
-            "end", "failed", {"list": "setup", "number": 2, "line": 5, "ended": "exit 1"},
-        )  # fmt: skip
+        failing = {"list": "setup", "number": 2, "line": 5, "ended": "exit 1", "first": 3}
+        assert (told[-1][0], end["state"]) == ("end", "failed")
+        assert end["failing"] == failing | {"around": RECIPE.format(fails="a.txt").splitlines()[2:]}
         assert end["tail"] == "seen by who looks on"
 
         await mai.put(f"/repositories/{one}/recipe", json={"text": RECIPE.format(fails="b.txt")})

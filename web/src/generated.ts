@@ -333,9 +333,13 @@ export interface EvidenceAnswer {
 export interface Failing {
   list: "setup" | "maintenance";
   number: number;
-  /** Of the recipe; 0 where it is not known. */
+  /** Of the recipe that was built; 0 where it is not known. */
   line: number;
   ended: string;
+  /** The number of the first line in `around`. */
+  first: number;
+  /** The lines there, with those before and after it. */
+  around: string[];
 }
 
 export interface Fault {

@@ -180,8 +180,10 @@ class Failing(BaseModel):
 
     list: Literal["setup", "maintenance"]
     number: int
-    line: int = Field(description="Of the recipe; 0 where it is not known.")
+    line: int = Field(description="Of the recipe that was built; 0 where it is not known.")
     ended: str
+    first: int = Field(description="The number of the first line in `around`.")
+    around: list[str] = Field(description="The lines there, with those before and after it.")
 
 
 class SittingAnswer(BaseModel):

@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call, type SittingAnswer } from "../../api";
-import { useLoad } from "../../load";
 import { Ansi, attempt, Button, duration, Plain, size, State } from "../../parts";
 import { may, useMe } from "../../session";
 import { useFollowed } from "./follow";
@@ -47,7 +46,7 @@ export function BuildLog({ repository, build, onOver }: Props) {
         {!state.over && may(me, repository, "member") && <Button onClick={cancel}>Stop</Button>}
         {!connected && <span class="faint">Not connected; trying again…</span>}
       </div>
-      {state.failing && <FailingLine repository={repository} state={state} />}
+      {state.failing && <FailingLine state={state} />}
       {state.text && !state.failing && (
         <div class="trouble" role="alert">
           <strong>
@@ -90,14 +89,10 @@ function Lines({ text, waiting }: { text: string; waiting: boolean }) {
   );
 }
 
-function FailingLine({ repository, state }: { repository: string; state: SittingAnswer }) {
-  const path = { repository_id: repository };
-  const recipe = useLoad((signal) => call("GET", "/repositories/{repository_id}/recipe", { path, signal }), [repository]);
+function FailingLine({ state }: { state: SittingAnswer }) {
   const failing = state.failing;
   if (!failing) return null;
-  const lines = (recipe.value?.text ?? "").split("\n");
-  const around = failing.line ? lines.slice(Math.max(0, failing.line - 3), failing.line + 2) : [];
-  const first = Math.max(0, failing.line - 3) + 1;
+  const { first, around } = failing;
   return (
     <div class="trouble" role="alert">
       <strong>

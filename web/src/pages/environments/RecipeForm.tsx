@@ -1,7 +1,7 @@
 /** The common values of a recipe. What is changed here is changed in the text, and nothing else in it. */
-import { useEffect, useState } from "preact/hooks";
-import { call, type RecipeForm as Form } from "../../api";
-import { useDoing } from "../../load";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { call, type Problem, type RecipeForm as Form } from "../../api";
+import { asProblem } from "../../load";
 import { Area, Trouble } from "../../parts";
 import { Hosts } from "./Hosts";
 
@@ -16,14 +16,38 @@ interface Props {
 
 type Value = string[] | null;
 
+interface Changes {
+  change: (place: string[], value: Value) => void;
+  problem: Problem | undefined;
+}
+
+/** One change after the other, each to the text as it is by then: also as it was typed on meanwhile. */
+function useChanges(repository: string, text: string, onText: (text: string) => void): Changes {
+  const latest = useRef(text);
+  latest.current = text;
+  const last = useRef(Promise.resolve());
+  const [problem, setProblem] = useState<Problem>();
+  const apply = async (place: string[], value: Value) => {
+    for (let tries = 0; tries < 5; tries++) {
+      const before = latest.current;
+      const asked = { path: { repository_id: repository }, body: { text: before, changes: [{ place, value }] } };
+      const made = (await call("POST", "/repositories/{repository_id}/recipe/edit", asked)).text;
+      if (latest.current !== before) continue;
+      latest.current = made;
+      onText(made);
+      break;
+    }
+    setProblem(undefined);
+  };
+  const change = (place: string[], value: Value) => {
+    last.current = last.current.then(() => apply(place, value)).catch((error: unknown) => setProblem(asProblem(error)));
+  };
+  return { change, problem };
+}
+
 export function RecipeForm({ repository, text, form, onText, disabled }: Props) {
-  const doing = useDoing();
+  const { change, problem } = useChanges(repository, text, onText);
   if (!form) return <p class="faint">What is in the text is shown here again once it has no fault.</p>;
-  const change = (place: string[], value: Value) =>
-    void doing.run(async () => {
-      const asked = { path: { repository_id: repository }, body: { text, changes: [{ place, value }] } };
-      onText((await call("POST", "/repositories/{repository_id}/recipe/edit", asked)).text);
-    });
   const lists = [
     ["setup", "Setup", "Shell commands, one in a line: run once, and what they leave is kept for every attempt."],
     ["maintenance", "Maintenance", "Run on what is kept when it is used for another commit."],
@@ -41,7 +65,7 @@ export function RecipeForm({ repository, text, form, onText, disabled }: Props) 
       {hosts.map(([name, label, value]) => (
         <Hosts key={name} label={label} value={value} disabled={disabled} onChange={(value) => change(["network", name], value)} />
       ))}
-      {doing.error && <Trouble problem={doing.error} />}
+      {problem && <Trouble problem={problem} />}
     </div>
   );
 }
