@@ -37,9 +37,19 @@ BODIES: dict[tuple[str, str], object] = {
     ("PATCH", "/webhooks/{webhook_id}"): {"active": False},
     ("POST", "/webhooks/{webhook_id}/ping"): None,
     ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"): None,
+    ("PUT", "/repositories/{repository_id}/recipe"): {"text": ""},
+    ("POST", "/repositories/{repository_id}/recipe/check"): {"text": ""},
+    ("POST", "/repositories/{repository_id}/recipe/edit"): {"text": "", "changes": [{"place": ["base"], "value": "x"}]},
+    ("POST", "/repositories/{repository_id}/recipe/suggest"): None,
+    ("POST", "/repositories/{repository_id}/environment/builds"): {},
+    ("POST", "/repositories/{repository_id}/environment/terminals"): {},
+    ("POST", "/repositories/{repository_id}/environment/terminals/{terminal}/input"): {"data": "x"},
 }
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
-ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64}
+ABSENT = {
+    "task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64, "build": "0" * 12,
+    "terminal": "0" * 12,
+}  # fmt: skip
 NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}", "/attempts/{attempt}/outputs/{digest}"}
 """What its owner has not either, because no work has been done."""
 
@@ -52,6 +62,12 @@ async def effects(api: Api, ada: httpx2.AsyncClient, repository: str, task: str)
     effect = Wanted("k", "comment", "summary", "{}", task=task)
     await api.database.write(lambda db: want(db, effect))
     return {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id}
+
+
+async def sittings(ada: httpx2.AsyncClient, repository: str) -> dict[str, str]:
+    """A build of hers, and a terminal."""
+    top = f"/api/v1/repositories/{repository}/environment"
+    return {kind: (await ada.post(f"{top}/{kind}s", json={})).json()["id"] for kind in ("build", "terminal")}
 
 
 async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_id_in_it(
@@ -71,7 +87,7 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
-        hers |= (outside := await effects(api, ada, repository, task))
+        hers |= (outside := await effects(api, ada, repository, task) | await sittings(ada, repository))
 
         walked = []
         for method, path in routes(api.app):

@@ -71,7 +71,7 @@ function Now({ state }: { state: EnvironmentState }) {
       </p>
       {state.rebuild.length > 0 && (
         <div>
-          It will be built anew, because:
+          Why it is to be built:
           <ul>
             {state.rebuild.map((one) => (
               <li key={one}>

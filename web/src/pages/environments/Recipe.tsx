@@ -23,7 +23,7 @@ export function Recipe({ repository }: Props) {
   return (
     <Shown of={found} lines={12}>
       {(recipe) => (
-        <>
+        <div class="stack">
           <p>
             The recipe is <strong>{SOURCES[recipe.source]}</strong>.
             {recipe.wishes.length > 0 && <Wishes recipe={recipe} />}
@@ -36,7 +36,7 @@ export function Recipe({ repository }: Props) {
             onAgain={found.again}
           />
           <Versions recipe={recipe} />
-        </>
+        </div>
       )}
     </Shown>
   );
