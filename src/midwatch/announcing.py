@@ -19,6 +19,7 @@ from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.carrying import Carrier
 from midwatch.engine.effects.ledger import Effects
 from midwatch.engine.effects.occasions import ENDINGS, occasions, settle
+from midwatch.engine.sittings import KIND as KIND_OF_SITTINGS
 from midwatch.engine.turns import Turns
 from midwatch.forges.outgoing import KINDS, Outgoing
 from midwatch.webhooks.registered import KIND, Webhooks
@@ -118,6 +119,8 @@ async def _effects(home: Home, occasion: Occasion) -> list[Wanted]:
     try:
         told = await _read(home, occasion)
     except InputError:  # the task was deleted meanwhile
+        return []
+    if told.task.kind == KIND_OF_SITTINGS:
         return []
     repository = await Repositories(database).at(told.task.repository)
     where, url = repository.id if repository else "", home.settings.server.public_url

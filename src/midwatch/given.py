@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from midwatch.workflows.plan import read_recipe
+from midwatch.engine.recipes import Recipes
+from midwatch.workflows.plan import recipe_of
 from midwatch.workspace.bases import INCLUDED
 from midwatch.workspace.repository import Repository
 from midwatch.workspace.trust import is_trusted, wishes
@@ -21,5 +22,7 @@ async def given(home: Home, task: Task) -> list[str]:
     environments = home.settings.environments
     if is_trusted(task.repository, environments.trusted, home.environ.get("HOME", "/nonexistent")):
         return found
-    recipe = await read_recipe(await Repository.open(home.state, task.repository, refresh=False), task.base.commit)
-    return [*found, *(wishes(recipe) if recipe else ())]
+    if task.terms.recipe and task.terms.recipe == await Recipes(home.store.database).text_for(task.repository):
+        return found  # what all members are given; one that was replaced since is as any other
+    repository = await Repository.open(home.state, task.repository, refresh=False)
+    return [*found, *wishes(await recipe_of(repository, task.base.commit, task.terms.recipe))]

@@ -106,14 +106,14 @@ async def home(environ: Mapping[str, str] | None = None, adjust: Adjust | None =
 
 async def start(home: Home, request: Request, keep: Callable[[Task], Awaitable[None]] | None = None) -> Task:
     """Make a task, durable when this returns (`keep`: instead of the store). Raises InputError for what cannot be."""
-    from midwatch.workflows.start import make_task
+    from midwatch.workflows.kept import make_task
 
     own, name = home.settings, request.model or home.settings.models.model
     await (await named_model(home, name)).close()  # an unknown model or a missing key is said before anything is made
     repository = await home.repository(request.repository, plain=request.kind == "conversation")
     around = own.surroundings(home.state, home.environ, name, request.sandbox, own.limits.fill(request.limits))
     around = replace(around, means=await home.means(repository.location))
-    await (keep or home.store.create)(task := await make_task(request, repository, around))
+    await (keep or home.store.create)(task := await make_task(request, repository, around, home.store.database))
     home.opened[task.id] = repository
     return task
 

@@ -22,8 +22,10 @@ from midwatch.engine.database.address import VARIABLE, opened
 from midwatch.engine.handing import another, find_lost, sweep
 from midwatch.engine.lease import Held
 from midwatch.engine.shift import MOST_UNCLOSED, Shift
+from midwatch.engine.sittings import KIND
 from midwatch.engine.turns import Turns
 from midwatch.engine.workers import Lease, Terms, new_id
+from midwatch.equipping import sit
 from midwatch.leaving import Going, handed_over, let_go
 from midwatch.reconciling import reconcile
 from midwatch.reviewing import review
@@ -277,6 +279,9 @@ class _Worker:
         from midwatch.workflows.recalling import recall
 
         task = (await self._home.store.find(turn.task)).task
+        if task.kind == KIND:
+            await sit(self._home, task, lambda: postbox.at_move is not None)
+            return
         letters = await self._shift.letters(task.id)
         postbox.put(letters)
         if turn.kind in ("retry", "message"):

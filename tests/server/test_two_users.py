@@ -44,9 +44,19 @@ BODIES: dict[tuple[str, str], object] = {
     ("PUT", "/repositories/{repository_id}/secrets/{name}"): {"value": "taken"},
     ("PUT", "/repositories/{repository_id}/variables/{name}"): {"value": "taken"},
     ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"): None,
+    ("PUT", "/repositories/{repository_id}/recipe"): {"text": ""},
+    ("POST", "/repositories/{repository_id}/recipe/check"): {"text": ""},
+    ("POST", "/repositories/{repository_id}/recipe/edit"): {"text": "", "changes": [{"place": ["base"], "value": "x"}]},
+    ("POST", "/repositories/{repository_id}/recipe/suggest"): None,
+    ("POST", "/repositories/{repository_id}/environment/builds"): {},
+    ("POST", "/repositories/{repository_id}/environment/terminals"): {},
+    ("POST", "/repositories/{repository_id}/environment/terminals/{terminal}/input"): {"data": "x"},
 }
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
-ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64, "name": "NONE"}
+ABSENT = {
+    "task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64, "build": "0" * 12,
+    "terminal": "0" * 12, "name": "NONE",
+}  # fmt: skip
 NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}", "/attempts/{attempt}/outputs/{digest}"}
 NONE_YET |= {"/forges/{forge_id}", "/forges/{forge_id}/arrivals"}
 """What its owner has not either, because no work has been done, or it is for administrators."""
@@ -71,6 +81,12 @@ async def beside(root: httpx2.AsyncClient, ada: httpx2.AsyncClient, repository: 
     return {"forge_id": forge, "name": "TIGER"}
 
 
+async def sittings(ada: httpx2.AsyncClient, repository: str) -> dict[str, str]:
+    """A build of hers, and a terminal."""
+    top = f"/api/v1/repositories/{repository}/environment"
+    return {kind: (await ada.post(f"{top}/{kind}s", json={})).json()["id"] for kind in ("build", "terminal")}
+
+
 async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_id_in_it(
     api: Api, tmp_path: Path
 ) -> None:
@@ -91,7 +107,7 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         hers |= await beside(root, ada, repository)
         hers["session_id"] = session
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
-        hers |= (outside := await effects(api, ada, repository, task))
+        hers |= (outside := await effects(api, ada, repository, task) | await sittings(ada, repository))
 
         walked = []
         for method, path in routes(api.app):

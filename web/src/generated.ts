@@ -79,23 +79,29 @@ export interface Budgets {
   budgets: BudgetAnswer[];
 }
 
+export interface BuildAsked {
+  /** Branch, tag or commit; default: what is checked out. */
+  base?: string | null;
+  /** Delete what is kept and run the setup again; for maintainers. */
+  fresh?: boolean;
+  /** The repository's own recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean;
+}
+
+export interface Builds {
+  builds: SittingAnswer[];
+}
+
 export interface CapAsked {
   kind: "organisation" | "repository" | "task" | "user";
   /** Of the user or organisation; the id or name of the repository; the task's id. */
   name: string;
   /** For ever, or on each day (UTC). */
-  period?: "whole" | "day" | undefined;
+  period?: "whole" | "day";
   /** Millionths of a US dollar; nothing for as much as one likes. */
-  microusd?: number | null | undefined;
+  microusd?: number | null;
   /** In and out together. */
-  tokens?: number | null | undefined;
-}
-
-export interface CauseAnswer {
-  cause: string;
-  tasks: number;
-  /** What was said of one of them. */
-  example: string;
+  tokens?: number | null;
 }
 
 export interface Change {
@@ -125,37 +131,10 @@ export interface ChoiceAsked {
   attempt: number;
 }
 
-export interface Choices {
-  models: string[];
-  people: string[];
-  labels: string[];
-}
-
-export interface ChoicesAnswer {
-  /** Those that the settings name, the default first; others work where their provider has a key. */
-  models: string[];
-  /** The most tries of one task. */
-  attempts: number;
-  /** What the settings let one attempt spend at most; null for no cap. */
-  turns: number | null;
-  cost_microusd: number | null;
-  seconds: number | null;
-  /** null where its repository is not there or not yours to see. */
-  example: ExampleAnswer | null;
-}
-
 export interface ContextAsked {
   /** Where it comes from, in a word or two. */
   source: string;
   text: string;
-}
-
-export interface DayAnswer {
-  day: string;
-  opened: number;
-  merged: number;
-  /** Without being merged. */
-  closed: number;
 }
 
 export interface Deliveries {
@@ -210,6 +189,12 @@ export interface DeliveryLine {
   changed: string;
   /** Of the other side: `status`, `seconds` and the beginning of its words in `answer`; null for none. */
   answer: Record<string, unknown> | null;
+}
+
+export interface EditAsked {
+  /** TOML, as `.midwatch/environment.toml` has it. */
+  text: string;
+  changes: RecipeChange[];
 }
 
 export interface EffectAnswer {
@@ -270,6 +255,45 @@ export interface EnvironmentAnswer {
   failure: string;
 }
 
+export interface EnvironmentLine {
+  repository: string;
+  name: string;
+  /** The version of the recipe that the server keeps for it; 0 for none. */
+  recipe: number;
+  /** How many layers are kept. */
+  kept: number;
+  size: number;
+  used: string | null;
+  /** The last one. */
+  build: SittingAnswer | null;
+}
+
+export interface EnvironmentLines {
+  environments: EnvironmentLine[];
+}
+
+export interface EnvironmentState {
+  source: "server" | "repository" | "none";
+  commit: string;
+  ref: string;
+  sandbox: string;
+  /** Of the layers that its setup leaves; empty without a setup. */
+  key: string;
+  /** The layers of that key; null where they are not there. */
+  cached: EnvironmentAnswer | null;
+  /** Why what was built last does not fit, a sentence each. */
+  rebuild: string[];
+  /** All layers of this repository, the last used first. */
+  kept: EnvironmentAnswer[];
+  wishes: string[];
+  /** What needs trust has it, for all who may submit tasks. */
+  trusted: boolean;
+  /** Secrets of the recipe that have no value on the server. */
+  missing: string[];
+  /** Yours that are open; for administrators all of them. */
+  terminals: SittingAnswer[];
+}
+
 export interface Environments {
   environments: EnvironmentAnswer[];
 }
@@ -306,10 +330,16 @@ export interface EvidenceAnswer {
   changes: Change[];
 }
 
-export interface ExampleAnswer {
-  repository: string;
-  prompt: string;
-  model: string;
+export interface Failing {
+  list: "setup" | "maintenance";
+  number: number;
+  /** Of the recipe that was built; 0 where it is not known. */
+  line: number;
+  ended: string;
+  /** The number of the first line in `around`. */
+  first: number;
+  /** The lines there, with those before and after it. */
+  around: string[];
 }
 
 export interface Fault {
@@ -319,90 +349,19 @@ export interface Fault {
   text: string;
 }
 
-export interface ForgeAnswer {
-  id: string;
-  name: string;
-  kind: "github" | "gitlab" | "forgejo";
-  web: string;
-  api: string;
-  auth: "token" | "app";
-  app_id: string;
-  /** Whom the forge takes us for; empty when it was not asked yet. */
-  login: string;
-  /** Whether there is a secret for its webhooks, so that they are taken. */
-  webhooks: boolean;
-  /** Where the forge's webhooks go, below the server's address. */
-  hook_path: string;
-  /** Whether it comes from the settings file, and cannot be changed here. */
-  settings: boolean;
-  created: string;
-}
-
-export interface ForgeAsked {
-  /** Of a user of the forge. Never answered. */
-  token?: string | null | undefined;
-  /** Of a GitHub App: its id or client id. */
-  app_id?: string | null | undefined;
-  /** Of that App, as PEM. Never answered. */
-  private_key?: string | null | undefined;
-  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
-  webhook_secret?: string | null | undefined;
-  /** What it is called here: letters, digits and . _ - */
-  name: string;
-  /** `github` is Enterprise too, `forgejo` is Gitea too. */
-  kind: "github" | "gitlab" | "forgejo";
-  /** The address its repositories are below; empty for github.com and gitlab.com. */
-  web?: string | undefined;
-  /** Where its API begins; empty for where it usually does. */
-  api?: string | undefined;
-}
-
-export interface ForgeChange {
-  /** Of a user of the forge. Never answered. */
-  token?: string | null | undefined;
-  /** Of a GitHub App: its id or client id. */
-  app_id?: string | null | undefined;
-  /** Of that App, as PEM. Never answered. */
-  private_key?: string | null | undefined;
-  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
-  webhook_secret?: string | null | undefined;
-  name?: string | null | undefined;
-  /** A new one needs the credential anew. */
-  web?: string | null | undefined;
-  /** A new one needs the credential anew. */
-  api?: string | null | undefined;
-}
-
-export interface Forges {
-  forges: ForgeAnswer[];
+export interface FaultAnswer {
+  /** Counted from 1; 0 where it is of no line in particular. */
+  line: number;
+  text: string;
+  mend: string;
 }
 
 export interface ForkAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now. */
-  step?: string | undefined;
-  message?: string | undefined;
+  step?: string;
+  message?: string;
   /** Which one; 0 for the one that is offered. */
-  attempt?: number | undefined;
-}
-
-export interface GroupAnswer {
-  /** Of what they have in common; empty for those that have nothing of the kind. */
-  name: string;
-  /** Of a registered repository; empty for all else. */
-  id: string;
-  tasks: number;
-  /** Pull requests of theirs. */
-  opened: number;
-  merged: number;
-  closed: number;
-  /** merged / opened; null where none was opened. */
-  merge_rate: number | null;
-  /** Of all these tasks, as far as it is known. */
-  cost_microusd: number;
-  /** Tasks whose cost is not known. */
-  unpriced: number;
-  /** cost_microusd / merged; null where none was merged, or the cost of a task is not known. */
-  cost_per_merged_microusd: number | null;
+  attempt?: number;
 }
 
 export interface Import {
@@ -414,40 +373,10 @@ export interface Import {
 export interface Imported {
   line: number;
   /** Of the task; empty when it was refused. */
-  id?: string | undefined;
+  id?: string;
   /** Why it was refused. */
-  detail?: string | undefined;
-  mend?: string | undefined;
-}
-
-export interface Insight {
-  /** The first day of the span. */
-  first: string;
-  last: string;
-  zone: string;
-  by: string;
-  days: DayAnswer[];
-  total: GroupAnswer;
-  /** Those with the most tasks first. */
-  groups: GroupAnswer[];
-  /** Groups that are left out. */
-  more: number;
-  /** From when the work could begin until it did. */
-  queue: LapseAnswer;
-  /** From the submission. */
-  to_pull_request: LapseAnswer;
-  /** From the pull request. */
-  to_merge: LapseAnswer;
-  causes: CauseAnswer[];
-  now: NowAnswer;
-}
-
-export interface LapseAnswer {
-  /** Tasks that it is known of. */
-  count: number;
-  /** null where count is 0. */
-  median: number | null;
-  p90: number | null;
+  detail?: string;
+  mend?: string;
 }
 
 export interface LimitAnswer {
@@ -464,11 +393,11 @@ export interface LimitAnswer {
 export interface LimitAsked {
   scope: "all" | "repository" | "user";
   /** Of the user, the id or name of the repository; empty for each without its own. */
-  name?: string | undefined;
+  name?: string;
   /** Turns at a time; 0 lets none begin. */
-  at_once?: number | null | undefined;
+  at_once?: number | null;
   /** Turns that may begin in a time: `30/1h`, `500/1d`. */
-  starts?: string | null | undefined;
+  starts?: string | null;
 }
 
 export interface Limits {
@@ -477,13 +406,13 @@ export interface Limits {
 
 export interface LimitsAsked {
   /** Model calls. */
-  turns?: number | null | undefined;
+  turns?: number | null;
   /** In and out, over all turns. */
-  tokens?: number | null | undefined;
+  tokens?: number | null;
   /** Millionths of a US dollar. */
-  cost_microusd?: number | null | undefined;
+  cost_microusd?: number | null;
   /** Of work. */
-  seconds?: number | null | undefined;
+  seconds?: number | null;
 }
 
 export interface Me {
@@ -528,32 +457,25 @@ export interface NewRepository {
   /** An absolute path on the server's machine, or a URL that git can fetch from. */
   location: string;
   /** The id or name of the one that it belongs to; null for none. */
-  organisation?: string | null | undefined;
+  organisation?: string | null;
 }
 
 export interface NewToken {
   /** What it is for. */
   name: string;
   /** `read` looks, `write` does what a maintainer may, `admin` the rest. */
-  scope?: "read" | "write" | "admin" | undefined;
+  scope?: "read" | "write" | "admin";
   /** Until it ends; null for never. */
-  days?: number | null | undefined;
+  days?: number | null;
   /** The id of whose it is, when an administrator makes it for another user. */
-  user?: string | null | undefined;
+  user?: string | null;
 }
 
 export interface NewUser {
   name: string;
   /** At least 12 characters; null for one who uses tokens only. */
-  password?: string | null | undefined;
-  admin?: boolean | undefined;
-}
-
-export interface NowAnswer {
-  queued: number;
-  running: number;
-  /** That the longest of the queued ones waits; null for none. */
-  longest_seconds: number | null;
+  password?: string | null;
+  admin?: boolean;
 }
 
 export interface OrganisationAnswer {
@@ -586,20 +508,42 @@ export interface Output {
   more: boolean;
 }
 
+export interface OutputAnswer {
+  pieces: Piece[];
+  /** The number of the last one. */
+  next: number;
+  state: SittingAnswer;
+}
+
+export interface Piece {
+  number: number;
+  /** Bytes as base64. */
+  data: string;
+}
+
+export interface PresetAnswer {
+  name: string;
+  hosts: string[];
+}
+
+export interface Presets {
+  presets: PresetAnswer[];
+}
+
 export interface ProblemDetails {
   /** Always `about:blank`: the status says it all. */
-  type?: string | undefined;
+  type?: string;
   /** The status in words. */
   title: string;
   status: number;
   /** What is wrong, in a sentence. */
-  detail?: string | undefined;
+  detail?: string;
   /** How to mend it, where there is a way. */
-  mend?: string | undefined;
+  mend?: string;
   /** What a person needs beside the sentence, such as the end of an output. */
-  lines?: string | undefined;
+  lines?: string;
   /** Of a request that is not as this document says: each place. */
-  faults?: Fault[] | undefined;
+  faults?: Fault[];
 }
 
 export interface PullRequestAnswer {
@@ -626,6 +570,81 @@ export interface PullRequests {
   pull_requests: PullRequestAnswer[];
 }
 
+export interface RecipeAnswer {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+  /** Where it is kept. */
+  source: "server" | "repository" | "none";
+  text: string;
+  /** Of the last one that the server was given; 0 for none. */
+  version: number;
+  /** The text in the repository; null where it has none. */
+  own: string | null;
+  /** Where that was looked for. */
+  commit: string;
+  /** What was kept here, the newest first. */
+  versions: RecipeVersion[];
+}
+
+export interface RecipeAsked {
+  /** TOML, as `.midwatch/environment.toml` has it. */
+  text: string;
+  /** The version that is to be replaced, 0 for none: 409 when there is another by now. */
+  version?: number | null;
+}
+
+export interface RecipeChange {
+  /** `["setup"]`, `["network", "agent"]`, `["variables", "NAME"]`. */
+  place: string[];
+  /** Null takes it away. */
+  value: string | boolean | number | string[] | null;
+}
+
+export interface RecipeChecked {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+}
+
+export interface RecipeEdited {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+  text: string;
+}
+
+export interface RecipeForm {
+  base: string;
+  setup: string[];
+  maintenance: string[];
+  checks: string[];
+  variables: Record<string, string>;
+  setup_hosts: string[];
+  agent_hosts: string[];
+  secrets: SecretOf[];
+  limits: Record<string, number | null>;
+  submodules: boolean;
+  lfs: boolean;
+  lock_files: string[];
+  cache_by_commit: boolean;
+  labels: string[];
+}
+
+export interface RecipeVersion {
+  version: number;
+  by: string;
+  created: string;
+  /** With it the recipe was taken away. */
+  removed: boolean;
+}
+
 export interface Repositories {
   repositories: RepositoryAnswer[];
   /** What `after` takes for the next page; null at the end. */
@@ -646,51 +665,9 @@ export interface RepositoryAnswer {
 }
 
 export interface RepositoryChange {
-  name?: string | null | undefined;
+  name?: string | null;
   /** The id or name of the one that it is to belong to; empty for none. */
-  organisation?: string | null | undefined;
-}
-
-export interface RepositoryForgeAnswer {
-  /** Put on every pull request of ours. */
-  labels?: string[] | undefined;
-  /** Asked for on every one: logins, `team:NAME`. */
-  reviewers?: string[] | undefined;
-  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
-  write_may_start?: boolean | undefined;
-  /** An issue that gets this label becomes a task; empty for none. */
-  trigger_label?: string | undefined;
-  /** The name by which it is called, without the `@`. */
-  mention?: string | undefined;
-  /** Whether every pull request is reviewed when it is opened. */
-  auto_review?: boolean | undefined;
-  /** Whether such a review tells of everything, not only P0 and P1. */
-  review_all?: boolean | undefined;
-  /** How many failed CI runs on one pull request of ours are taken up. */
-  fix_runs?: number | undefined;
-  /** The name of the connection that its location belongs to; empty for none. */
-  connection: string;
-  /** What it is called there. */
-  slug: string;
-}
-
-export interface RepositoryForgeAsked {
-  /** Put on every pull request of ours. */
-  labels?: string[] | undefined;
-  /** Asked for on every one: logins, `team:NAME`. */
-  reviewers?: string[] | undefined;
-  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
-  write_may_start?: boolean | undefined;
-  /** An issue that gets this label becomes a task; empty for none. */
-  trigger_label?: string | undefined;
-  /** The name by which it is called, without the `@`. */
-  mention?: string | undefined;
-  /** Whether every pull request is reviewed when it is opened. */
-  auto_review?: boolean | undefined;
-  /** Whether such a review tells of everything, not only P0 and P1. */
-  review_all?: boolean | undefined;
-  /** How many failed CI runs on one pull request of ours are taken up. */
-  fix_runs?: number | undefined;
+  organisation?: string | null;
 }
 
 export interface RoleAnswer {
@@ -710,57 +687,11 @@ export interface Roles {
   roles: RoleAnswer[];
 }
 
-export interface Running {
-  version: string;
-  python: string;
-  system: string;
-  /** `SQLite` or `PostgreSQL`. */
-  database: string;
-  /** Of the database, without a password. */
-  place: string;
-  /** The state folder. */
-  state: string;
-  /** Where the settings are read from, when the server starts. */
-  settings_file: string;
-  /** Whether there is such a file. */
-  there: boolean;
-  settings: SettingAnswer[];
-}
-
-export interface SecretAnswer {
+export interface SecretOf {
   name: string;
-  changed: string;
-  changed_by: string;
-}
-
-export interface SecretAsked {
-  /** Never answered. */
-  value: string;
-}
-
-export interface Secrets {
-  secrets: SecretAnswer[];
-}
-
-export interface SessionAnswer {
-  id: string;
-  created: string;
-  expires: string;
-  /** Whether the request came with it. */
-  current: boolean;
-}
-
-export interface Sessions {
-  sessions: SessionAnswer[];
-}
-
-export interface SettingAnswer {
-  /** As in the settings file: `server.session_hours`. */
-  key: string;
-  /** As JSON; of what may hold a secret whether it is set. */
-  value: string;
-  /** It differs from the default. */
-  own: boolean;
+  host: string;
+  header: string;
+  format: string;
 }
 
 export interface SignIn {
@@ -768,8 +699,28 @@ export interface SignIn {
   password: string;
 }
 
-export interface SignInCode {
-  code: string;
+export interface SittingAnswer {
+  id: string;
+  kind: "build" | "terminal";
+  /** `waiting`, `running`, `cancelled`, `failed`; of a build also `built`, `kept` (it was there already) and `empty` (there is no setup); of a terminal `closed`. */
+  state: string;
+  over: boolean;
+  by: string;
+  created: string;
+  begun: string | null;
+  ended: string | null;
+  /** Why it failed or was closed; empty otherwise. */
+  text: string;
+  mend: string;
+  /** The end of the output of what failed. */
+  tail: string;
+  failing: Failing | null;
+  /** Of the layers that a build has left. */
+  key: string;
+  seconds: number;
+  size: number;
+  files: number;
+  notes: string[];
 }
 
 export interface Standing {
@@ -777,14 +728,10 @@ export interface Standing {
   version: string;
 }
 
-export interface StandingAnswer {
-  login: string;
-  /** What it may, as the forge calls it; empty where the forge does not say. */
-  scopes: string[];
-  /** What it must be given besides. */
-  missing: string[];
-  /** What could not be found out. */
-  note: string;
+export interface SuggestionAnswer {
+  text: string;
+  found: string[];
+  checks_from: string;
 }
 
 export interface SumAnswer {
@@ -825,9 +772,9 @@ export interface TaskAnswer {
   created: string;
   updated: string;
   /** Attempts. */
-  tries: number;
+  tries?: number;
   /** In lists and in the stream; null while nothing is known of it. */
-  sum?: SumAnswer | null | undefined;
+  sum?: SumAnswer | null;
   base: BaseAnswer;
   checks: string[];
   checks_from: string;
@@ -840,9 +787,9 @@ export interface TaskAnswer {
   turn: TurnAnswer | null;
   pull_request: number | null;
   /** That its next call counts for, as far as you may see them; empty in the answers to POST. */
-  budgets?: BudgetAnswer[] | undefined;
+  budgets?: BudgetAnswer[];
   /** It is not listed, until somebody works on it again. */
-  archived?: boolean | undefined;
+  archived?: boolean;
 }
 
 export interface TaskAsked {
@@ -851,39 +798,39 @@ export interface TaskAsked {
   /** The id or the name of a registered repository. */
   repository: string;
   /** Branch, tag or commit to start from; default: what is checked out. */
-  base?: string | null | undefined;
+  base?: string | null;
   /** `repair`, `PROVIDER/NAME`, or one of the server's settings. */
-  model?: string | null | undefined;
+  model?: string | null;
   /** Commands that must exit with 0; default: the repository's. */
-  checks?: string[] | undefined;
+  checks?: string[];
   /** Tries; the best is offered. */
-  attempts?: number | undefined;
+  attempts?: number;
   /** Among attempts that pass: the smallest change, or the one that reviews best. */
-  select?: "" | "diff" | "review" | undefined;
+  select?: "" | "diff" | "review";
   /** What the agent may do; `full` is without a sandbox, for administrators. */
-  mode?: "" | "read-only" | "workspace" | "full" | undefined;
+  mode?: "" | "read-only" | "workspace" | "full";
   /** How commands are isolated; `process` isolates nothing, for administrators. */
-  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null | undefined;
-  limits?: LimitsAsked | undefined;
-  context?: ContextAsked[] | undefined;
+  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null;
+  limits?: LimitsAsked;
+  context?: ContextAsked[];
   /** `NAME` or `NAME:TOOL,TOOL`, of the settings. */
-  mcp?: string[] | undefined;
+  mcp?: string[];
   /** The prompt may call a custom prompt by its name. */
-  commands?: boolean | undefined;
+  commands?: boolean;
   /** Start from its files as they are; for maintainers. */
-  include_uncommitted?: boolean | undefined;
+  include_uncommitted?: boolean;
   /** Its .midwatch sets rules and hooks; for maintainers. */
-  trust_project?: boolean | undefined;
+  trust_project?: boolean;
   /** The recipe may name hosts and secrets; for maintainers. */
-  trust_recipe?: boolean | undefined;
+  trust_recipe?: boolean;
   /** Whether somebody waits for it. */
-  priority?: "interactive" | "batch" | undefined;
+  priority?: "interactive" | "batch";
   /** When it may begin, from now. */
-  delay_seconds?: number | undefined;
+  delay_seconds?: number;
   /** When it may begin, at most a year from now; one that has passed is now. */
-  begin_at?: string | null | undefined;
+  begin_at?: string | null;
   /** Only a worker that has all of them takes it: `gpu`, `arch=arm64`. */
-  labels?: string[] | undefined;
+  labels?: string[];
 }
 
 export interface TaskLine {
@@ -907,15 +854,24 @@ export interface TaskLine {
   created: string;
   updated: string;
   /** Attempts. */
-  tries: number;
+  tries?: number;
   /** In lists and in the stream; null while nothing is known of it. */
-  sum?: SumAnswer | null | undefined;
+  sum?: SumAnswer | null;
 }
 
 export interface Tasks {
   tasks: TaskLine[];
   /** What `before` takes for the next page; null at the end. */
   next: string | null;
+}
+
+export interface TerminalAsked {
+  /** Branch, tag or commit; default: what is checked out. */
+  base?: string | null;
+  rows?: number;
+  columns?: number;
+  /** The repository's own recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean;
 }
 
 export interface TokenAnswer {
@@ -975,11 +931,18 @@ export interface TurnAnswer {
   waits_until: string | null;
 }
 
+export interface Typed {
+  /** As they were typed. */
+  data?: string;
+  rows?: number | null;
+  columns?: number | null;
+}
+
 export interface UndoAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number: what came after it does not count. */
   step: string;
   /** Which one; 0 for the one that is offered. */
-  attempt?: number | undefined;
+  attempt?: number;
 }
 
 export interface UndoneAnswer {
@@ -1009,48 +972,17 @@ export interface UserAnswer {
 }
 
 export interface UserChange {
-  admin?: boolean | null | undefined;
+  admin?: boolean | null;
   /** Ends their sessions, and their tokens open nothing any more. */
-  disabled?: boolean | null | undefined;
+  disabled?: boolean | null;
   /** A new one; ends their sessions. */
-  password?: string | null | undefined;
+  password?: string | null;
 }
 
 export interface Users {
   users: UserAnswer[];
   /** What `after` takes for the next page; null at the end. */
   next: string | null;
-}
-
-export interface VariableAnswer {
-  name: string;
-  changed: string;
-  changed_by: string;
-  value: string;
-}
-
-export interface VariableAsked {
-  value: string;
-}
-
-export interface Variables {
-  variables: VariableAnswer[];
-}
-
-export interface WaitAnswer {
-  /** As `waits_for` of a turn; empty: for a worker to have room. */
-  why: string;
-  turns: number;
-  /** Not before then for the first of them; null for what is not known. */
-  until: string | null;
-  /** When the one that waits longest was queued. */
-  since: string;
-}
-
-export interface Ways {
-  password: boolean;
-  /** With the OpenID Connect provider: `GET session/oidc`. */
-  provider: boolean;
 }
 
 export interface WebhookAnswer {
@@ -1071,16 +1003,16 @@ export interface WebhookAsked {
   /** https://HOST/PATH, where a POST is sent to. */
   url: string;
   /** Its id or its name, for its maintainers; null: all, for administrators. */
-  repository?: string | null | undefined;
+  repository?: string | null;
   /** What it is told of. */
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[];
 }
 
 export interface WebhookChange {
-  url?: string | null | undefined;
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null | undefined;
+  url?: string | null;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null;
   /** Whether anything is sent to it. */
-  active?: boolean | null | undefined;
+  active?: boolean | null;
 }
 
 export interface WebhookMade {
@@ -1116,16 +1048,12 @@ export interface WorkerAnswer {
   beat: string;
   /** It has said so within its lease. */
   fresh: boolean;
-  /** That it works on now. */
-  turns: number;
 }
 
 export interface Workers {
   workers: WorkerAnswer[];
   /** How many there are, by their state. */
   turns: Record<string, number>;
-  /** What the next 1,000 of the queued ones wait for, most of them first. */
-  waiting: WaitAnswer[];
 }
 
 export interface Paths {
@@ -1133,56 +1061,35 @@ export interface Paths {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
   "/attempts/{attempt}/events": {
-    GET: { path: { "attempt": string }; query: { "after"?: number | undefined; "limit"?: number | undefined }; body: undefined; answer: Events };
+    GET: { path: { "attempt": string }; query: { "after"?: number; "limit"?: number }; body: undefined; answer: Events };
   };
   "/attempts/{attempt}/logs/{number}": {
-    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook" | undefined; "from"?: number | undefined; "to"?: number | null | undefined }; body: undefined; answer: Output };
+    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook"; "from"?: number; "to"?: number | null }; body: undefined; answer: Output };
   };
   "/attempts/{attempt}/outputs/{digest}": {
     GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
   };
   "/audit": {
-    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
-  };
-  "/audit.csv": {
-    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined }; body: undefined; answer: string };
+    GET: { path: Nothing; query: { "before"?: string; "about"?: string; "limit"?: number }; body: undefined; answer: Audit };
   };
   "/budgets": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
     PUT: { path: Nothing; query: Nothing; body: CapAsked; answer: BudgetAnswer };
-    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" | undefined }; body: undefined; answer: undefined };
-  };
-  "/choices": {
-    GET: { path: Nothing; query: Nothing; body: undefined; answer: ChoicesAnswer };
+    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" }; body: undefined; answer: undefined };
   };
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
   };
-  "/forges": {
-    GET: { path: Nothing; query: Nothing; body: undefined; answer: Forges };
-    POST: { path: Nothing; query: Nothing; body: ForgeAsked; answer: ForgeAnswer };
+  "/environments/presets": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Presets };
   };
-  "/forges/{forge_id}": {
-    GET: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: ForgeAnswer };
-    PATCH: { path: { "forge_id": string }; query: Nothing; body: ForgeChange; answer: ForgeAnswer };
-    DELETE: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: undefined };
-  };
-  "/forges/{forge_id}/check": {
-    POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
-  };
-  "/insight": {
-    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined }; body: undefined; answer: Insight };
-  };
-  "/insight.csv": {
-    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined; "table"?: "days" | "groups" | "causes" | "times" | undefined }; body: undefined; answer: string };
-  };
-  "/insight/choices": {
-    GET: { path: Nothing; query: Nothing; body: undefined; answer: Choices };
+  "/environments/repositories": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: EnvironmentLines };
   };
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
     PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
-    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string | undefined }; body: undefined; answer: undefined };
+    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string }; body: undefined; answer: undefined };
   };
   "/me": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Me };
@@ -1190,14 +1097,8 @@ export interface Paths {
   "/me/password": {
     PUT: { path: Nothing; query: Nothing; body: NewPassword; answer: undefined };
   };
-  "/me/sessions": {
-    GET: { path: Nothing; query: Nothing; body: undefined; answer: Sessions };
-  };
-  "/me/sessions/{session_id}": {
-    DELETE: { path: { "session_id": string }; query: Nothing; body: undefined; answer: undefined };
-  };
   "/organisations": {
-    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: OrganisationsAnswer };
+    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: OrganisationsAnswer };
     POST: { path: Nothing; query: Nothing; body: OrganisationNamed; answer: OrganisationAnswer };
   };
   "/organisations/{organisation_id}": {
@@ -1213,10 +1114,10 @@ export interface Paths {
     DELETE: { path: { "organisation_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/pull-requests": {
-    GET: { path: Nothing; query: { "repository"?: string | undefined; "state"?: "open" | "merged" | "closed" | null | undefined; "limit"?: number | undefined }; body: undefined; answer: PullRequests };
+    GET: { path: Nothing; query: { "repository"?: string; "state"?: "open" | "merged" | "closed" | null; "limit"?: number }; body: undefined; answer: PullRequests };
   };
   "/repositories": {
-    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Repositories };
+    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Repositories };
     POST: { path: Nothing; query: Nothing; body: NewRepository; answer: RepositoryAnswer };
   };
   "/repositories/{repository_id}": {
@@ -1224,9 +1125,49 @@ export interface Paths {
     PATCH: { path: { "repository_id": string }; query: Nothing; body: RepositoryChange; answer: RepositoryAnswer };
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
-  "/repositories/{repository_id}/forge": {
-    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryForgeAnswer };
-    PUT: { path: { "repository_id": string }; query: Nothing; body: RepositoryForgeAsked; answer: RepositoryForgeAnswer };
+  "/repositories/{repository_id}/environment": {
+    GET: { path: { "repository_id": string }; query: { "base"?: string }; body: undefined; answer: EnvironmentState };
+  };
+  "/repositories/{repository_id}/environment/builds": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Builds };
+    POST: { path: { "repository_id": string }; query: Nothing; body: BuildAsked; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/builds/{build}": {
+    GET: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: SittingAnswer };
+    DELETE: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/builds/{build}/output": {
+    GET: { path: { "repository_id": string; "build": string }; query: { "after"?: number }; body: undefined; answer: OutputAnswer };
+  };
+  "/repositories/{repository_id}/environment/cache": {
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/terminals": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: TerminalAsked; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}": {
+    GET: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: undefined; answer: SittingAnswer };
+    DELETE: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}/input": {
+    POST: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: Typed; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}/output": {
+    GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number }; body: undefined; answer: OutputAnswer };
+  };
+  "/repositories/{repository_id}/recipe": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RecipeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeAnswer };
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/recipe/check": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeChecked };
+  };
+  "/repositories/{repository_id}/recipe/edit": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: EditAsked; answer: RecipeEdited };
+  };
+  "/repositories/{repository_id}/recipe/suggest": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: SuggestionAnswer };
   };
   "/repositories/{repository_id}/roles": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Roles };
@@ -1235,22 +1176,6 @@ export interface Paths {
     PUT: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
-  "/repositories/{repository_id}/secrets": {
-    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Secrets };
-  };
-  "/repositories/{repository_id}/secrets/{name}": {
-    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: SecretAnswer };
-    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: SecretAsked; answer: SecretAnswer };
-    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
-  };
-  "/repositories/{repository_id}/variables": {
-    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Variables };
-  };
-  "/repositories/{repository_id}/variables/{name}": {
-    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: VariableAnswer };
-    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: VariableAsked; answer: VariableAnswer };
-    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
-  };
   "/roles": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Roles };
   };
@@ -1258,30 +1183,21 @@ export interface Paths {
     PUT: { path: { "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
-  "/server": {
-    GET: { path: Nothing; query: Nothing; body: undefined; answer: Running };
-  };
   "/session": {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
     DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
   };
-  "/session/code": {
-    POST: { path: Nothing; query: Nothing; body: SignInCode; answer: UserAnswer };
-  };
   "/session/oidc": {
-    GET: { path: Nothing; query: { "onward"?: string | undefined }; body: undefined; answer: undefined };
+    GET: { path: Nothing; query: { "onward"?: string }; body: undefined; answer: undefined };
   };
   "/session/oidc/callback": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
-  };
-  "/session/ways": {
-    GET: { path: Nothing; query: Nothing; body: undefined; answer: Ways };
   };
   "/stream": {
     GET: { path: Nothing; query: { "topics": string }; body: undefined; answer: string };
   };
   "/tasks": {
-    GET: { path: Nothing; query: { "limit"?: number | undefined; "before"?: string | undefined; "repository"?: string | undefined; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null | undefined; "archived"?: boolean | undefined; "mine"?: boolean | undefined; "text"?: string | undefined }; body: undefined; answer: Tasks };
+    GET: { path: Nothing; query: { "limit"?: number; "before"?: string; "repository"?: string; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null; "archived"?: boolean; "mine"?: boolean; "text"?: string }; body: undefined; answer: Tasks };
     POST: { path: Nothing; query: Nothing; body: TaskAsked; answer: TaskAnswer };
   };
   "/tasks/import": {
@@ -1342,7 +1258,7 @@ export interface Paths {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
   };
   "/tokens": {
-    GET: { path: Nothing; query: { "user"?: string | undefined; "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Tokens };
+    GET: { path: Nothing; query: { "user"?: string; "after"?: string; "limit"?: number }; body: undefined; answer: Tokens };
     POST: { path: Nothing; query: Nothing; body: NewToken; answer: TokenMade };
   };
   "/tokens/{token_id}": {
@@ -1350,7 +1266,7 @@ export interface Paths {
     DELETE: { path: { "token_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/users": {
-    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Users };
+    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Users };
     POST: { path: Nothing; query: Nothing; body: NewUser; answer: UserAnswer };
   };
   "/users/{user_id}": {
@@ -1367,7 +1283,7 @@ export interface Paths {
     DELETE: { path: { "webhook_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/webhooks/{webhook_id}/deliveries": {
-    GET: { path: { "webhook_id": string }; query: { "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Deliveries };
+    GET: { path: { "webhook_id": string }; query: { "before"?: string; "limit"?: number }; body: undefined; answer: Deliveries };
   };
   "/webhooks/{webhook_id}/deliveries/{delivery_id}": {
     GET: { path: { "webhook_id": string; "delivery_id": string }; query: Nothing; body: undefined; answer: DeliveryAnswer };

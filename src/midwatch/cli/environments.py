@@ -13,6 +13,7 @@ from midwatch.domain.limits import Limits
 from midwatch.domain.observer import Observer, Silent
 from midwatch.sandbox import drivers
 from midwatch.workflows.environment import EnvironmentParts, Wanted
+from midwatch.workflows.kept import with_kept
 from midwatch.workflows.plan import Means, terms
 from midwatch.workflows.start import Request, Resolved, require_allowed, resolve
 from midwatch.workspace.layers.cache import Record
@@ -42,6 +43,8 @@ class Subject:
     means: Means
     resolved: Resolved
     sandbox: str
+    kept: str = ""
+    """The text of the recipe that the server keeps for it; empty for the repository's own."""
 
     @property
     def wanted(self) -> Wanted:
@@ -50,7 +53,7 @@ class Subject:
         tools = plan.tools
         variables = (*tools.variables, *plan.variables, *plan.recipe.variables)
         given = Toolchain(tools.read_only, tools.masked, tools.path, variables, tools.notes)
-        return Wanted(terms(plan), self.resolved.base, given)
+        return Wanted(terms(plan, self.kept), self.resolved.base, given)
 
 
 async def subject(home: wiring.Home, options: Namespace, driver: str | None = None) -> Subject:
@@ -58,15 +61,16 @@ async def subject(home: wiring.Home, options: Namespace, driver: str | None = No
     repository = await home.repository(options.repo)
     around = home.settings.surroundings(home.state, home.environ, "", driver, Limits())
     around = replace(around, means=await home.means(repository.location))
-    resolved = await resolve(Request("", options.repo, options.base), repository, around)
-    return Subject(repository, around.means, resolved, around.sandbox)
+    request = await with_kept(Request("", options.repo, options.base), repository, home.store.database)
+    resolved = await resolve(request, repository, around)
+    return Subject(repository, around.means, resolved, around.sandbox, request.recipe)
 
 
 async def allowed(about: Subject, options: Namespace, observer: Observer) -> EnvironmentParts:
     """What is needed to make it. Tries the sandbox. Raises InputError when the recipe is not trusted or a secret is
     missing, OperationError when there is no isolation."""
     recipe = about.resolved.plan.recipe
-    require_allowed(recipe, about.repository.location, about.means, trusted=options.trust_recipe)
+    require_allowed(recipe, about.repository.location, about.means, trusted=options.trust_recipe or bool(about.kept))
     sandbox = drivers.make(about.sandbox)
     overlay = (await sandbox.probe()).overlay
     return EnvironmentParts(about.means, about.repository, sandbox, overlay, observer)

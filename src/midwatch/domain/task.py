@@ -53,6 +53,9 @@ class Terms:
     lfs: bool = False
     variables: tuple[tuple[str, str], ...] = ()
     """What the server keeps for the repository; in the box from the setup on. Those of the recipe come before them."""
+    recipe: str = ""
+    """The text of the recipe that the server kept for the repository, instead of the one in the commit; empty for that
+    one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class Task:
     model: str
     checks: tuple[str, ...]
     checks_from: str
-    """Where the checks come from: `option`, `.midwatch/environment.toml`, `detected: <what>` or `none`."""
+    """Where the checks come from: `option`, `.midwatch/environment.toml`, `the recipe of the server`,
+    `detected: <what>` or `none`."""
     limits: Limits = field(default_factory=Limits)
     attempts: int = 1
     sandbox: str = "bubblewrap"
@@ -107,8 +111,8 @@ class Task:
     """UTC, ISO 8601."""
     terms: Terms = field(default_factory=Terms)
     kind: str = "task"
-    """`task` (ends in evidence and a pull request), `conversation` (turns of a person, in their folder), `review`, or
-    `subtask` (part of another attempt's work)."""
+    """`task` (ends in evidence and a pull request), `conversation` (turns of a person, in their folder), `review`,
+    `subtask` (part of another attempt's work), or `environment` (a build or a terminal, without a model)."""
     mode: str = "workspace"
     """What the agent may do: `read-only`, `workspace` (change the files of the workspace), `full` (no sandbox)."""
     folder: str = ""

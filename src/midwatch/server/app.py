@@ -25,6 +25,7 @@ from midwatch.server.routes import (
     budgets,
     choices,
     effects,
+    environments,
     forges,
     health,
     hooks,
@@ -34,11 +35,13 @@ from midwatch.server.routes import (
     limits,
     logins,
     metrics,
+    recipes,
     reviewing,
     running,
     steering,
     stream,
     tasks,
+    terminals,
     webhooks,
     workers,
 )
@@ -56,7 +59,7 @@ DOCUMENT = f"{PREFIX}/openapi.json"
 _ABOUT = "Tasks and repositories go in, tested pull requests come out."
 _ROUTES = (
     importing, tasks, stream, choices, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
-    forges, beside, logins, reviewing,
+    forges, beside, logins, reviewing, recipes, environments, terminals,
 )  # fmt: skip
 _EVERY = (401, 403, 404, 413, 422, 429, 503)
 """What any address but those of health may answer."""

@@ -18,7 +18,7 @@ from midwatch.sandbox.arguments import HOME
 from midwatch.sandbox.base import WORKDIR, Box, BoxSpec, Sandbox
 from midwatch.sandbox.network import Decision, Network
 from midwatch.sandbox.spec import BoxLimits, Overlay
-from midwatch.workflows.plan import Means, Plan, box_limits, make_plan, read_recipe, same_base
+from midwatch.workflows.plan import Means, Plan, box_limits, make_plan, recipe_of, same_base
 from midwatch.workflows.setup import Builder, CommandFailed, SetupLog, build, copy_home, run_commands, writable
 from midwatch.workspace import secrets
 from midwatch.workspace.extras import Wanted as Extras
@@ -193,7 +193,7 @@ async def _without_layers(ready: Environment, making: _Making) -> Environment:
     root = await _root_folder(making)
     if not making.wanted.terms.layers:
         return replace(ready, root=root)
-    recipe = await read_recipe(parts.repository, making.wanted.base.commit) or Recipe()
+    recipe = await recipe_of(parts.repository, making.wanted.base.commit, making.wanted.terms.recipe)
     if recipe.network.setup and parts.sandbox.name != OPEN:
         raise _closed(parts.sandbox.name)
     return replace(ready, root=root, commands=recipe.setup)
@@ -267,7 +267,7 @@ async def _maintained(
 async def _plan(making: _Making) -> Plan:
     """The plan again, from the commit. Raises InputError when what decides about the layers has changed since."""
     repository = making.parts.repository
-    recipe = await read_recipe(repository, making.wanted.base.commit) or Recipe()
+    recipe = await recipe_of(repository, making.wanted.base.commit, making.wanted.terms.recipe)
     means = replace(making.parts.means, variables=dict(making.wanted.terms.variables))  # as they were
     plan = await make_plan(repository, making.wanted.base, recipe, making.wanted.tools, means)
     if plan.key != making.wanted.terms.layers:

@@ -41,8 +41,8 @@ async def fork(shelf: Shelf, name: str, at: str, message: str, harness: str, tas
     and may be worked on meanwhile. Limits count anew: what the other one spent is not the new one's. `task_id`: of the
     new one; empty for any. Raises InputError as `undo`."""
     row, attempt = await meant(shelf, name)
-    if row.task.kind in ("subtask", "review"):
-        raise InputError(f"{row.task.id} is a {row.task.kind}, which cannot be forked", "fork a task")
+    if row.task.kind in ("subtask", "review", "environment"):
+        raise InputError(f"{row.task.id} is of the kind {row.task.kind}, which cannot be forked", "fork a task")
     if row.task.kind == "conversation" and message.strip():
         raise InputError(f"{row.task.id} is a conversation", "leave the message out, and say it in the new one")
     events = await shelf.store.read(attempt)

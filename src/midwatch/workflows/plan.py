@@ -65,6 +65,12 @@ async def read_recipe(repository: Repository, commit: str) -> Recipe | None:
     return parse(content[FILE]) if FILE in content else None
 
 
+async def recipe_of(repository: Repository, commit: str, kept: str) -> Recipe:
+    """The recipe that counts for a commit: the text that was `kept` elsewhere, or the commit's own where that is empty.
+    Raises InputError for what is wrong in it."""
+    return parse(kept.encode()) if kept else await read_recipe(repository, commit) or Recipe()
+
+
 async def make_plan(repository: Repository, base: Base, recipe: Recipe, tools: Toolchain, means: Means) -> Plan:
     """Resolve the base and compute the key. Lists the commit's files. Raises InputError for a base that the settings do
     not have."""
@@ -85,8 +91,8 @@ async def make_plan(repository: Repository, base: Base, recipe: Recipe, tools: T
     return Plan(recipe, base, tools, root, held, inputs, keys.digest(inputs), variables)
 
 
-def terms(plan: Plan) -> Terms:
-    """What a task keeps of the plan."""
+def terms(plan: Plan, kept: str = "") -> Terms:
+    """What a task keeps of the plan; `kept`: the recipe's text where it is not the commit's."""
     recipe = plan.recipe
     return Terms(
         base=recipe.base,
@@ -102,6 +108,7 @@ def terms(plan: Plan) -> Terms:
         submodules=recipe.repository.submodules,
         lfs=recipe.repository.lfs,
         variables=plan.variables,
+        recipe=kept,
     )
 
 

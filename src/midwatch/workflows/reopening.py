@@ -106,6 +106,9 @@ def another_kind(task: Task) -> InputError:
         case "review":
             mend = f"`midwatch resume {task.id}` goes on with it, `midwatch review` begins another"
             return InputError(f"{task.id} is a review, which has no files of its own", mend)
+        case "environment":
+            mend = "the environment of its repository has what can be done with it"
+            return InputError(f"{task.id} is no task: it builds an environment, or is a terminal in one", mend)
     return InputError(f"{task.id} is a {task.kind}", f'say something in it: midwatch exec resume {task.id} "…"')
 
 

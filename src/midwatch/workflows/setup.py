@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,11 @@ SHELL = ("/bin/sh", "-c", 'if command -v bash >/dev/null; then exec bash -c "$0"
 TAIL = 12
 """Lines of a failed command's output that are shown at once."""
 _OUTPUT = 64 * MIB
+_FAILED = re.compile(
+    r"(?:(setup|maintenance) command (\d+) of \d+|the (setup|maintenance) command) failed: `.*` ended with ([^;`]+)",
+    re.DOTALL,
+)
+"""What `_failed` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,9 @@ class SetupLog:
 
     def line(self, text: str) -> None:
         """A line of our own."""
-        self._file.write(f"{text}\n".encode("utf-8", "replace"))
+        line = f"{text}\n".encode("utf-8", "replace")
+        self._file.write(line)
+        self._observer.output(line)
 
     def decided(self, decision: Decision) -> None:
         """What the proxy decided."""
@@ -112,6 +120,25 @@ def _failed(what: str, number: int, count: int, command: str, result: ExecResult
         "that it was made with, so make it anew unless only the network failed",
         detail="\n".join(lines),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """The command that has failed."""
+
+    what: str
+    """`setup` or `maintenance`."""
+    number: int
+    """Of the command, counted from 1."""
+    ended: str
+    """In words, as `ExecResult.ended`."""
+
+
+def failing(message: str) -> Failing | None:
+    """Which command an error of a setup is about, or a note on maintenance; None for any other sentence. They are kept
+    as sentences."""
+    found = _FAILED.match(message)
+    return None if found is None else Failing(found[1] or found[3], int(found[2] or 1), found[4])
 
 
 async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[str], below: Layers | None) -> Record:

@@ -11,10 +11,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from midwatch.sandbox import workers
-from midwatch.sandbox.base import Box, BoxSpec
+from midwatch.sandbox.base import Box, BoxSpec, OutputSink, Session
 from midwatch.workflows.environment import EnvironmentParts, Wanted, environment_layers, equip, extras_of, set_up
 from midwatch.workspace.checkout import Workspace
 from midwatch.workspace.deletion import delete
+
+_UNLIMITED = 1 << 40
+"""Bytes of output: what goes to a terminal is not kept."""
+_SHELL = """\
+tty >"$HOME/.midwatch-terminal"
+stty rows "$1" cols "$2" 2>/dev/null
+if command -v bash >/dev/null; then exec bash -i; else exec sh -i; fi"""
+_RESIZE = 'stty -F "$(cat "$HOME/.midwatch-terminal")" rows "$1" cols "$2"'
 
 
 @asynccontextmanager
@@ -48,6 +56,18 @@ async def looking_around(wanted: Wanted, parts: EnvironmentParts) -> AsyncIterat
                 yield box, environment.notes
     finally:
         await tree.remove()
+
+
+async def start_shell(box: Box, rows: int, columns: int, sink: OutputSink) -> Session:
+    """A shell on a terminal of that size. Raises as `Box.start`."""
+    command = ("/bin/sh", "-c", _SHELL, "sh", str(rows), str(columns))
+    return await box.start(command, output_bytes=_UNLIMITED, pty=True, sink=sink)
+
+
+async def resize(box: Box, rows: int, columns: int) -> None:
+    """Let the terminal of the shell have another size."""
+    command = ("/bin/sh", "-c", _RESIZE, "sh", str(rows), str(columns))
+    await box.exec(command, timeout=10, output_bytes=4096)
 
 
 def _sweep(shells: Path) -> None:

@@ -37,6 +37,8 @@ MOST_ATTEMPTS = 8
 SELECTORS = ("diff", "review")
 """How one of several attempts with equal evidence is chosen."""
 
+KEPT = "the recipe of the server"
+"""Where checks come from."""
 _CLUES = re.compile(r"(^|/)(test[^/]*|[^/]*_test|conftest)\.py$", re.IGNORECASE)
 _WARNINGS = {"full": ("mode full: NO SANDBOX; commands of the model run as you, with your files and your network",)}
 _CLUE_FILES = 60
@@ -81,6 +83,8 @@ class Request:
     """As in `Task`, besides the recipe's."""
     words: Words = field(default_factory=Words)
     """As in `Task`; the template is read from the base commit."""
+    recipe: str = ""
+    """Of `Terms`: set by who may say that it is to be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ async def resolve(request: Request, repository: Repository, around: Surroundings
     if request.include_uncommitted or request.kind == "conversation":
         base = await repository.include_uncommitted(base)
     files = await objects.files(repository.git, base.commit)
-    recipe, checks, checks_from = await _checks(request.checks, repository.git, base.commit, files)
+    recipe, checks, checks_from = await _checks(request.checks, repository.git, base.commit, files, request.recipe)
     tools = _tools(recipe, repository, checks, around, from_person=checks_from == "option")
     return Resolved(base, checks, checks_from, await make_plan(repository, base, recipe, tools, around.means), files)
 
@@ -154,7 +158,8 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     project = await read_project(repository, found.base.commit, found.files, trusted=trusted)
     prompt = _prompt(request, around, project)
     servers = chosen(request.mcp, around.mcp)
-    require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe)
+    allowed = request.trust_recipe or bool(request.recipe)
+    require_allowed(recipe, repository.location, around.means, trusted=allowed)
     about = (*notes(found.plan), *(mcp_note(use, around.mcp) for use in servers))
     task_id = request.id or new_task_id()
     return Task(
@@ -177,7 +182,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
             filter(None, (_note(found), *_WARNINGS.get(mode, ()), *tools.notes, *about, *project.notes, *request.notes))
         ),
         created=now(),
-        terms=terms(found.plan),
+        terms=terms(found.plan, request.recipe),
         mcp=servers,
         kind=request.kind,
         mode=mode,
@@ -265,18 +270,19 @@ def _tools(
 
 
 async def _checks(
-    given: Sequence[str], git: Git, commit: str, files: Sequence[str]
+    given: Sequence[str], git: Git, commit: str, files: Sequence[str], kept: str = ""
 ) -> tuple[Recipe, tuple[str, ...], str]:
     """The checks, in this order: asked for, from the repository's recipe, detected, none."""
     blank = [check for check in given if not check.strip()]
     if blank:
         raise InputError("a --check is empty", "give the command that must exit with 0, such as --check 'pytest -q'")
-    content = await objects.read_files(git, commit, [FILE] if FILE in files else [])
+    content = {FILE: kept.encode()} if kept else {}
+    content = content or await objects.read_files(git, commit, [FILE] if FILE in files else [])
     recipe = parse_recipe(content[FILE]) if FILE in content else Recipe()
     if given:
         return recipe, tuple(given), "option"
     if recipe.checks:
-        return recipe, recipe.checks, FILE
+        return recipe, recipe.checks, KEPT if kept else FILE
     content = await objects.read_files(git, commit, clues(files))
     found = detect(files, content.get)
     return recipe, found.checks, f"detected: {found.what}" if found.checks else "none"

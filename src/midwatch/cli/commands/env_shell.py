@@ -19,17 +19,9 @@ from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError
 from midwatch.sandbox.base import Box, Session
 from midwatch.workflows.environment import EnvironmentParts, Wanted
-from midwatch.workflows.shell import looking_around
+from midwatch.workflows.shell import looking_around, resize, start_shell
 
 USAGE = "midwatch env shell [--repo PATH-OR-URL] [--base REF] [--trust-recipe] [--sandbox NAME]"
-
-_UNLIMITED = 1 << 40
-"""Bytes of output: what goes to a terminal is not kept."""
-_SHELL = """\
-tty >"$HOME/.midwatch-terminal"
-stty rows "$1" cols "$2" 2>/dev/null
-if command -v bash >/dev/null; then exec bash -i; else exec sh -i; fi"""
-_RESIZE = 'stty -F "$(cat "$HOME/.midwatch-terminal")" rows "$1" cols "$2"'
 
 
 def add_arguments(parser: arguments.Parser) -> None:
@@ -66,8 +58,7 @@ async def _visit(wanted: Wanted, parts: EnvironmentParts, screen: Screen) -> int
 
 async def _shell(box: Box) -> int:
     rows, columns = _size()
-    command = ("/bin/sh", "-c", _SHELL, "sh", str(rows), str(columns))
-    session = await box.start(command, output_bytes=_UNLIMITED, pty=True, sink=_show)
+    session = await start_shell(box, rows, columns, _show)
     loop = asyncio.get_running_loop()
     typed: asyncio.Queue[bytes] = asyncio.Queue()
     resized = asyncio.Event()
@@ -100,9 +91,7 @@ async def _follow_size(box: Box, resized: asyncio.Event) -> None:
     while True:
         await resized.wait()
         resized.clear()
-        rows, columns = _size()
-        command = ("/bin/sh", "-c", _RESIZE, "sh", str(rows), str(columns))
-        await box.exec(command, timeout=10, output_bytes=4096)
+        await resize(box, *_size())
 
 
 def _show(chunk: bytes) -> None:

@@ -93,8 +93,9 @@ def _prompt(body: str) -> str:
 
 
 def beside(task: Task) -> tuple[str, int]:
-    """What stands in a task's row besides its record, in columns `place` and `part`."""
-    part = task.kind == "subtask" or (task.kind == "review" and task.parent != "")
+    """What stands in a task's row besides its record, in columns `place` and `part`. What is done with an environment
+    is listed with that."""
+    part = task.kind in ("subtask", "environment") or (task.kind == "review" and task.parent != "")
     return place(task.repository), int(part)
 
 

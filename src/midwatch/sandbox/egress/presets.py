@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PRESETS: Mapping[str, tuple[str, ...]] = {
+_ECOSYSTEMS: Mapping[str, tuple[str, ...]] = {
     "python": (
         "pypi.org read-only",
         "files.pythonhosted.org read-only",
@@ -54,3 +54,13 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
         "api.github.com read-only",
     ),
 }
+_NO_REGISTRY = ("github",)
+"""What anybody can write to is in no list of registries."""
+
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    **_ECOSYSTEMS,
+    "common": tuple(
+        sorted({host for name, hosts in _ECOSYSTEMS.items() if name not in _NO_REGISTRY for host in hosts})
+    ),
+}
+"""`common` has all registries of packages."""

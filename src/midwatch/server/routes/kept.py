@@ -44,14 +44,15 @@ async def environments(visiting: Visiting) -> Environments:
     kept = await asyncio.to_thread(Cache(visiting.service.home.state).kept)
     return Environments(
         environments=[
-            _environment(layers, used, known.get(layers.record.repository, ""))
+            environment_answer(layers, used, known.get(layers.record.repository, ""))
             for layers, used in reversed(kept)
             if visiting.who.everywhere or layers.record.repository in known
         ]
     )
 
 
-def _environment(layers: Layers, used: float, repository: str) -> EnvironmentAnswer:
+def environment_answer(layers: Layers, used: float, repository: str) -> EnvironmentAnswer:
+    """Kept layers; `used`: when they were last, in seconds since 1970; `repository` is the id."""
     record = layers.record
     return EnvironmentAnswer(
         key=record.key,

@@ -1,3 +1,6 @@
 import type { Entry } from "..";
 
-export const environments: readonly Entry[] = [];
+export const environments: readonly Entry[] = [
+  { path: "/environments", title: "Environments", nav: "main", sign: "▦", key: "e", load: () => import("./Environments") },
+  { path: "/environments/:repository", title: "Environment", load: () => import("./Environment") },
+];

@@ -14,6 +14,7 @@ from midwatch.engine.database.migrations import (
     budgets,
     changes,
     effects,
+    environments,
     forges,
     newer,
     organisations,
@@ -78,6 +79,8 @@ STEPS: tuple[str, ...] = (
     arrivals.STEP,
     # what tasks have come to, for counting
     outcomes.STEP,
+    # recipes that the server keeps, builds and terminals
+    environments.STEP,
 )
 
 

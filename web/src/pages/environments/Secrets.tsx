@@ -1,0 +1,116 @@
+/** Secrets, whose values nobody is ever shown, and variables of the boxes. */
+import { useState } from "preact/hooks";
+import { ask } from "../../api";
+import { useDoing, useLoad } from "../../load";
+import { Button, confirm, Empty, Field, Plain, Shown, Table, Time, Trouble, toast } from "../../parts";
+import { may, useMe } from "../../session";
+
+interface Kept {
+  name: string;
+  changed: string;
+  changed_by: string;
+  value?: string;
+}
+
+type Kind = "secrets" | "variables";
+
+const ABOUT = {
+  secrets:
+    "A recipe names a secret and the host that it belongs to; the proxy outside the box adds it to requests there. No box, log or " +
+    "task ever has the value, and nobody is shown it again.",
+  variables: "In the environment of each box of new tasks. Whoever sees a task's output may see them: no place for secrets.",
+} as const;
+
+export function Secrets({ repository }: { repository: string }) {
+  const me = useMe();
+  return (
+    <div class="stack">
+      {may(me, repository, "maintainer") && <Of kind="secrets" repository={repository} />}
+      {!may(me, repository, "maintainer") && <p class="faint">Secrets are for maintainers.</p>}
+      {may(me, repository, "member") && <Of kind="variables" repository={repository} />}
+    </div>
+  );
+}
+
+function Of({ kind, repository }: { kind: Kind; repository: string }) {
+  const path = `/repositories/${encodeURIComponent(repository)}/${kind}`;
+  const mayChange = may(useMe(), repository, "maintainer");
+  const found = useLoad(async (signal) => (await (await ask("GET", path, { signal })).json()) as Record<Kind, Kept[]>, [path]);
+  const doing = useDoing();
+  const remove = async (name: string) => {
+    const text = `New tasks do not have ${name} any more.`;
+    if (!(await confirm({ title: `Delete ${name}?`, text, yes: "Delete", danger: true }))) return;
+    if (await doing.run(() => ask("DELETE", `${path}/${encodeURIComponent(name)}`))) found.again();
+  };
+  return (
+    <section class="card stack">
+      <h2>{kind === "secrets" ? "Secrets" : "Variables"}</h2>
+      <p class="faint">{ABOUT[kind]}</p>
+      <Shown of={found} lines={2}>
+        {(all) => (
+          <Table
+            label={kind}
+            rows={all[kind]}
+            id={(one) => one.name}
+            empty={<Empty title="None yet" />}
+            columns={[
+              { name: "name", title: "Name", by: (one) => one.name, cell: (one) => <code><Plain text={one.name} /></code> },
+              {
+                name: "value",
+                title: "Value",
+                cell: (one) => (kind === "secrets" ? "••••••••" : <code><Plain text={one.value ?? ""} /></code>),
+              },
+              { name: "changed", title: "Set", by: (one) => one.changed, cell: (one) => <Time at={one.changed} /> },
+              { name: "by", title: "By", cell: (one) => <Plain text={one.changed_by} /> },
+              {
+                name: "remove",
+                title: "",
+                cell: (one) => mayChange && <Button kind="danger" onClick={() => void remove(one.name)}>Delete</Button>,
+              },
+            ]}
+          />
+        )}
+      </Shown>
+      {doing.error && <Trouble problem={doing.error} />}
+      {mayChange && <Add kind={kind} path={path} onAdded={found.again} />}
+    </section>
+  );
+}
+
+function Add({ kind, path, onAdded }: { kind: Kind; path: string; onAdded: () => void }) {
+  const [name, setName] = useState("");
+  const [value, setValue] = useState("");
+  const doing = useDoing();
+  const add = async () => {
+    const more = { body: JSON.stringify({ value }), headers: { "Content-Type": "application/json" } };
+    if (!(await doing.run(() => ask("PUT", `${path}/${encodeURIComponent(name)}`, more)))) return;
+    toast(`${name} is set`);
+    setName("");
+    setValue("");
+    onAdded();
+  };
+  return (
+    <form
+      class="row environments-add"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void add();
+      }}
+    >
+      <Field label="Name" value={name} onInput={(typed) => setName(typed.toUpperCase())} placeholder="NPM_TOKEN" required />
+      <Field
+        label="Value"
+        class="grow"
+        type={kind === "secrets" ? "password" : "text"}
+        autocomplete={kind === "secrets" ? "new-password" : "off"}
+        value={value}
+        onInput={setValue}
+        required={kind === "secrets"}
+      />
+      <Button type="submit" kind="primary" busy={doing.busy}>
+        Set
+      </Button>
+      {doing.error && <Trouble problem={doing.error} />}
+    </form>
+  );
+}
