@@ -7,6 +7,35 @@ export interface Archived {
   archived: boolean;
 }
 
+export interface ArrivalLine {
+  id: string;
+  /** Its id as the forge gave it; begins with `look` for what was found by looking. */
+  delivery: string;
+  /** What it is: `labelled`, `remark`, `changed`, `run`, … */
+  event: string;
+  /** The repository, as the forge calls it. */
+  slug: string;
+  /** Of the issue or the pull request; 0 for none. */
+  number: number;
+  /** `waiting`, `done`, `ignored` or `failed`. */
+  state: string;
+  /** What came of it. */
+  outcome: string;
+  /** Why the last try came to nothing. */
+  error: string;
+  /** The id of the task that it was about, or that came of it. */
+  task: string | null;
+  /** Whether it was found by looking, and not told. */
+  looked: boolean;
+  created: string;
+}
+
+export interface ArrivalPage {
+  arrivals: ArrivalLine[];
+  /** What `before` takes for the next page; null at the end. */
+  next: string | null;
+}
+
 export interface AttemptAnswer {
   id: string;
   /** How many there are; also the number of the last one. */
@@ -81,11 +110,11 @@ export interface Budgets {
 
 export interface BuildAsked {
   /** Branch, tag or commit; default: what is checked out. */
-  base?: string | null;
+  base?: string | null | undefined;
   /** Delete what is kept and run the setup again; for maintainers. */
-  fresh?: boolean;
+  fresh?: boolean | undefined;
   /** The repository's own recipe may name hosts and secrets; for maintainers. */
-  trust_recipe?: boolean;
+  trust_recipe?: boolean | undefined;
 }
 
 export interface Builds {
@@ -97,11 +126,18 @@ export interface CapAsked {
   /** Of the user or organisation; the id or name of the repository; the task's id. */
   name: string;
   /** For ever, or on each day (UTC). */
-  period?: "whole" | "day";
+  period?: "whole" | "day" | undefined;
   /** Millionths of a US dollar; nothing for as much as one likes. */
-  microusd?: number | null;
+  microusd?: number | null | undefined;
   /** In and out together. */
-  tokens?: number | null;
+  tokens?: number | null | undefined;
+}
+
+export interface CauseAnswer {
+  cause: string;
+  tasks: number;
+  /** What was said of one of them. */
+  example: string;
 }
 
 export interface Change {
@@ -131,10 +167,37 @@ export interface ChoiceAsked {
   attempt: number;
 }
 
+export interface Choices {
+  models: string[];
+  people: string[];
+  labels: string[];
+}
+
+export interface ChoicesAnswer {
+  /** Those that the settings name, the default first; others work where their provider has a key. */
+  models: string[];
+  /** The most tries of one task. */
+  attempts: number;
+  /** What the settings let one attempt spend at most; null for no cap. */
+  turns: number | null;
+  cost_microusd: number | null;
+  seconds: number | null;
+  /** null where its repository is not there or not yours to see. */
+  example: ExampleAnswer | null;
+}
+
 export interface ContextAsked {
   /** Where it comes from, in a word or two. */
   source: string;
   text: string;
+}
+
+export interface DayAnswer {
+  day: string;
+  opened: number;
+  merged: number;
+  /** Without being merged. */
+  closed: number;
 }
 
 export interface Deliveries {
@@ -330,6 +393,12 @@ export interface EvidenceAnswer {
   changes: Change[];
 }
 
+export interface ExampleAnswer {
+  repository: string;
+  prompt: string;
+  model: string;
+}
+
 export interface Failing {
   list: "setup" | "maintenance";
   number: number;
@@ -356,12 +425,97 @@ export interface FaultAnswer {
   mend: string;
 }
 
+export interface ForgeAnswer {
+  id: string;
+  name: string;
+  kind: "github" | "gitlab" | "forgejo";
+  web: string;
+  api: string;
+  auth: "token" | "app";
+  app_id: string;
+  /** Whom the forge takes us for; empty when it was not asked yet. */
+  login: string;
+  /** Whether there is a secret for its webhooks, so that they are taken. */
+  webhooks: boolean;
+  /** Where the forge's webhooks go, below the server's address. */
+  hook_path: string;
+  /** Whether it comes from the settings file, and cannot be changed here. */
+  settings: boolean;
+  created: string;
+}
+
+export interface ForgeAsked {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null | undefined;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null | undefined;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null | undefined;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null | undefined;
+  /** What it is called here: letters, digits and . _ - */
+  name: string;
+  /** `github` is Enterprise too, `forgejo` is Gitea too. */
+  kind: "github" | "gitlab" | "forgejo";
+  /** The address its repositories are below; empty for github.com and gitlab.com. */
+  web?: string | undefined;
+  /** Where its API begins; empty for where it usually does. */
+  api?: string | undefined;
+}
+
+export interface ForgeChange {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null | undefined;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null | undefined;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null | undefined;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null | undefined;
+  name?: string | null | undefined;
+  /** A new one needs the credential anew. */
+  web?: string | null | undefined;
+  /** A new one needs the credential anew. */
+  api?: string | null | undefined;
+}
+
+export interface Forges {
+  forges: ForgeAnswer[];
+}
+
 export interface ForkAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now. */
-  step?: string;
-  message?: string;
+  step?: string | undefined;
+  message?: string | undefined;
   /** Which one; 0 for the one that is offered. */
-  attempt?: number;
+  attempt?: number | undefined;
+}
+
+export interface GroupAnswer {
+  /** Of what they have in common; empty for those that have nothing of the kind. */
+  name: string;
+  /** Of a registered repository; empty for all else. */
+  id: string;
+  tasks: number;
+  /** Pull requests of theirs. */
+  opened: number;
+  merged: number;
+  closed: number;
+  /** merged / opened; null where none was opened. */
+  merge_rate: number | null;
+  /** Of all these tasks, as far as it is known. */
+  cost_microusd: number;
+  /** Tasks whose cost is not known. */
+  unpriced: number;
+  /** cost_microusd / merged; null where none was merged, or the cost of a task is not known. */
+  cost_per_merged_microusd: number | null;
+}
+
+export interface Head {
+  attempt: string;
+  events: number;
+  /** Of the last event; it stands for the whole log. */
+  hash: string;
 }
 
 export interface Import {
@@ -373,10 +527,40 @@ export interface Import {
 export interface Imported {
   line: number;
   /** Of the task; empty when it was refused. */
-  id?: string;
+  id?: string | undefined;
   /** Why it was refused. */
-  detail?: string;
-  mend?: string;
+  detail?: string | undefined;
+  mend?: string | undefined;
+}
+
+export interface Insight {
+  /** The first day of the span. */
+  first: string;
+  last: string;
+  zone: string;
+  by: string;
+  days: DayAnswer[];
+  total: GroupAnswer;
+  /** Those with the most tasks first. */
+  groups: GroupAnswer[];
+  /** Groups that are left out. */
+  more: number;
+  /** From when the work could begin until it did. */
+  queue: LapseAnswer;
+  /** From the submission. */
+  to_pull_request: LapseAnswer;
+  /** From the pull request. */
+  to_merge: LapseAnswer;
+  causes: CauseAnswer[];
+  now: NowAnswer;
+}
+
+export interface LapseAnswer {
+  /** Tasks that it is known of. */
+  count: number;
+  /** null where count is 0. */
+  median: number | null;
+  p90: number | null;
 }
 
 export interface LimitAnswer {
@@ -393,11 +577,11 @@ export interface LimitAnswer {
 export interface LimitAsked {
   scope: "all" | "repository" | "user";
   /** Of the user, the id or name of the repository; empty for each without its own. */
-  name?: string;
+  name?: string | undefined;
   /** Turns at a time; 0 lets none begin. */
-  at_once?: number | null;
+  at_once?: number | null | undefined;
   /** Turns that may begin in a time: `30/1h`, `500/1d`. */
-  starts?: string | null;
+  starts?: string | null | undefined;
 }
 
 export interface Limits {
@@ -406,13 +590,28 @@ export interface Limits {
 
 export interface LimitsAsked {
   /** Model calls. */
-  turns?: number | null;
+  turns?: number | null | undefined;
   /** In and out, over all turns. */
-  tokens?: number | null;
+  tokens?: number | null | undefined;
   /** Millionths of a US dollar. */
-  cost_microusd?: number | null;
+  cost_microusd?: number | null | undefined;
   /** Of work. */
-  seconds?: number | null;
+  seconds?: number | null | undefined;
+}
+
+export interface Login {
+  /** The connection's id or name; answered with its id. */
+  forge: string;
+  /** What they are called there, in whatever case. */
+  login: string;
+}
+
+export interface LoginsAnswer {
+  logins: Login[];
+}
+
+export interface LoginsAsked {
+  logins: Login[];
 }
 
 export interface Me {
@@ -457,25 +656,32 @@ export interface NewRepository {
   /** An absolute path on the server's machine, or a URL that git can fetch from. */
   location: string;
   /** The id or name of the one that it belongs to; null for none. */
-  organisation?: string | null;
+  organisation?: string | null | undefined;
 }
 
 export interface NewToken {
   /** What it is for. */
   name: string;
   /** `read` looks, `write` does what a maintainer may, `admin` the rest. */
-  scope?: "read" | "write" | "admin";
+  scope?: "read" | "write" | "admin" | undefined;
   /** Until it ends; null for never. */
-  days?: number | null;
+  days?: number | null | undefined;
   /** The id of whose it is, when an administrator makes it for another user. */
-  user?: string | null;
+  user?: string | null | undefined;
 }
 
 export interface NewUser {
   name: string;
   /** At least 12 characters; null for one who uses tokens only. */
-  password?: string | null;
-  admin?: boolean;
+  password?: string | null | undefined;
+  admin?: boolean | undefined;
+}
+
+export interface NowAnswer {
+  queued: number;
+  running: number;
+  /** That the longest of the queued ones waits; null for none. */
+  longest_seconds: number | null;
 }
 
 export interface OrganisationAnswer {
@@ -532,18 +738,18 @@ export interface Presets {
 
 export interface ProblemDetails {
   /** Always `about:blank`: the status says it all. */
-  type?: string;
+  type?: string | undefined;
   /** The status in words. */
   title: string;
   status: number;
   /** What is wrong, in a sentence. */
-  detail?: string;
+  detail?: string | undefined;
   /** How to mend it, where there is a way. */
-  mend?: string;
+  mend?: string | undefined;
   /** What a person needs beside the sentence, such as the end of an output. */
-  lines?: string;
+  lines?: string | undefined;
   /** Of a request that is not as this document says: each place. */
-  faults?: Fault[];
+  faults?: Fault[] | undefined;
 }
 
 export interface PullRequestAnswer {
@@ -570,6 +776,11 @@ export interface PullRequests {
   pull_requests: PullRequestAnswer[];
 }
 
+export interface Received {
+  /** How many things were new that are of use here. They are acted on later. */
+  kept: number;
+}
+
 export interface RecipeAnswer {
   faults: FaultAnswer[];
   /** Null where there are faults. */
@@ -593,7 +804,7 @@ export interface RecipeAsked {
   /** TOML, as `.midwatch/environment.toml` has it. */
   text: string;
   /** The version that is to be replaced, 0 for none: 409 when there is another by now. */
-  version?: number | null;
+  version?: number | null | undefined;
 }
 
 export interface RecipeChange {
@@ -665,9 +876,51 @@ export interface RepositoryAnswer {
 }
 
 export interface RepositoryChange {
-  name?: string | null;
+  name?: string | null | undefined;
   /** The id or name of the one that it is to belong to; empty for none. */
-  organisation?: string | null;
+  organisation?: string | null | undefined;
+}
+
+export interface RepositoryForgeAnswer {
+  /** Put on every pull request of ours. */
+  labels?: string[] | undefined;
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[] | undefined;
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean | undefined;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string | undefined;
+  /** The name by which it is called, without the `@`. */
+  mention?: string | undefined;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean | undefined;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean | undefined;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number | undefined;
+  /** The name of the connection that its location belongs to; empty for none. */
+  connection: string;
+  /** What it is called there. */
+  slug: string;
+}
+
+export interface RepositoryForgeAsked {
+  /** Put on every pull request of ours. */
+  labels?: string[] | undefined;
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[] | undefined;
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean | undefined;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string | undefined;
+  /** The name by which it is called, without the `@`. */
+  mention?: string | undefined;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean | undefined;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean | undefined;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number | undefined;
 }
 
 export interface RoleAnswer {
@@ -687,6 +940,34 @@ export interface Roles {
   roles: RoleAnswer[];
 }
 
+export interface Running {
+  version: string;
+  python: string;
+  system: string;
+  /** `SQLite` or `PostgreSQL`. */
+  database: string;
+  /** Of the database, without a password. */
+  place: string;
+  /** The state folder. */
+  state: string;
+  /** Where the settings are read from, when the server starts. */
+  settings_file: string;
+  /** Whether there is such a file. */
+  there: boolean;
+  settings: SettingAnswer[];
+}
+
+export interface SecretAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+}
+
+export interface SecretAsked {
+  /** Never answered. */
+  value: string;
+}
+
 export interface SecretOf {
   name: string;
   host: string;
@@ -694,9 +975,38 @@ export interface SecretOf {
   format: string;
 }
 
+export interface Secrets {
+  secrets: SecretAnswer[];
+}
+
+export interface SessionAnswer {
+  id: string;
+  created: string;
+  expires: string;
+  /** Whether the request came with it. */
+  current: boolean;
+}
+
+export interface Sessions {
+  sessions: SessionAnswer[];
+}
+
+export interface SettingAnswer {
+  /** As in the settings file: `server.session_hours`. */
+  key: string;
+  /** As JSON; of what may hold a secret whether it is set. */
+  value: string;
+  /** It differs from the default. */
+  own: boolean;
+}
+
 export interface SignIn {
   name: string;
   password: string;
+}
+
+export interface SignInCode {
+  code: string;
 }
 
 export interface SittingAnswer {
@@ -726,6 +1036,16 @@ export interface SittingAnswer {
 export interface Standing {
   status: string;
   version: string;
+}
+
+export interface StandingAnswer {
+  login: string;
+  /** What it may, as the forge calls it; empty where the forge does not say. */
+  scopes: string[];
+  /** What it must be given besides. */
+  missing: string[];
+  /** What could not be found out. */
+  note: string;
 }
 
 export interface SuggestionAnswer {
@@ -772,9 +1092,9 @@ export interface TaskAnswer {
   created: string;
   updated: string;
   /** Attempts. */
-  tries?: number;
+  tries: number;
   /** In lists and in the stream; null while nothing is known of it. */
-  sum?: SumAnswer | null;
+  sum?: SumAnswer | null | undefined;
   base: BaseAnswer;
   checks: string[];
   checks_from: string;
@@ -787,9 +1107,9 @@ export interface TaskAnswer {
   turn: TurnAnswer | null;
   pull_request: number | null;
   /** That its next call counts for, as far as you may see them; empty in the answers to POST. */
-  budgets?: BudgetAnswer[];
+  budgets?: BudgetAnswer[] | undefined;
   /** It is not listed, until somebody works on it again. */
-  archived?: boolean;
+  archived?: boolean | undefined;
 }
 
 export interface TaskAsked {
@@ -798,39 +1118,39 @@ export interface TaskAsked {
   /** The id or the name of a registered repository. */
   repository: string;
   /** Branch, tag or commit to start from; default: what is checked out. */
-  base?: string | null;
+  base?: string | null | undefined;
   /** `repair`, `PROVIDER/NAME`, or one of the server's settings. */
-  model?: string | null;
+  model?: string | null | undefined;
   /** Commands that must exit with 0; default: the repository's. */
-  checks?: string[];
+  checks?: string[] | undefined;
   /** Tries; the best is offered. */
-  attempts?: number;
+  attempts?: number | undefined;
   /** Among attempts that pass: the smallest change, or the one that reviews best. */
-  select?: "" | "diff" | "review";
+  select?: "" | "diff" | "review" | undefined;
   /** What the agent may do; `full` is without a sandbox, for administrators. */
-  mode?: "" | "read-only" | "workspace" | "full";
+  mode?: "" | "read-only" | "workspace" | "full" | undefined;
   /** How commands are isolated; `process` isolates nothing, for administrators. */
-  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null;
-  limits?: LimitsAsked;
-  context?: ContextAsked[];
+  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null | undefined;
+  limits?: LimitsAsked | undefined;
+  context?: ContextAsked[] | undefined;
   /** `NAME` or `NAME:TOOL,TOOL`, of the settings. */
-  mcp?: string[];
+  mcp?: string[] | undefined;
   /** The prompt may call a custom prompt by its name. */
-  commands?: boolean;
+  commands?: boolean | undefined;
   /** Start from its files as they are; for maintainers. */
-  include_uncommitted?: boolean;
+  include_uncommitted?: boolean | undefined;
   /** Its .midwatch sets rules and hooks; for maintainers. */
-  trust_project?: boolean;
+  trust_project?: boolean | undefined;
   /** The recipe may name hosts and secrets; for maintainers. */
-  trust_recipe?: boolean;
+  trust_recipe?: boolean | undefined;
   /** Whether somebody waits for it. */
-  priority?: "interactive" | "batch";
+  priority?: "interactive" | "batch" | undefined;
   /** When it may begin, from now. */
-  delay_seconds?: number;
+  delay_seconds?: number | undefined;
   /** When it may begin, at most a year from now; one that has passed is now. */
-  begin_at?: string | null;
+  begin_at?: string | null | undefined;
   /** Only a worker that has all of them takes it: `gpu`, `arch=arm64`. */
-  labels?: string[];
+  labels?: string[] | undefined;
 }
 
 export interface TaskLine {
@@ -854,9 +1174,9 @@ export interface TaskLine {
   created: string;
   updated: string;
   /** Attempts. */
-  tries?: number;
+  tries: number;
   /** In lists and in the stream; null while nothing is known of it. */
-  sum?: SumAnswer | null;
+  sum?: SumAnswer | null | undefined;
 }
 
 export interface Tasks {
@@ -867,11 +1187,11 @@ export interface Tasks {
 
 export interface TerminalAsked {
   /** Branch, tag or commit; default: what is checked out. */
-  base?: string | null;
-  rows?: number;
-  columns?: number;
+  base?: string | null | undefined;
+  rows?: number | undefined;
+  columns?: number | undefined;
   /** The repository's own recipe may name hosts and secrets; for maintainers. */
-  trust_recipe?: boolean;
+  trust_recipe?: boolean | undefined;
 }
 
 export interface TokenAnswer {
@@ -933,16 +1253,16 @@ export interface TurnAnswer {
 
 export interface Typed {
   /** As they were typed. */
-  data?: string;
-  rows?: number | null;
-  columns?: number | null;
+  data?: string | undefined;
+  rows?: number | null | undefined;
+  columns?: number | null | undefined;
 }
 
 export interface UndoAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number: what came after it does not count. */
   step: string;
   /** Which one; 0 for the one that is offered. */
-  attempt?: number;
+  attempt?: number | undefined;
 }
 
 export interface UndoneAnswer {
@@ -972,17 +1292,62 @@ export interface UserAnswer {
 }
 
 export interface UserChange {
-  admin?: boolean | null;
+  admin?: boolean | null | undefined;
   /** Ends their sessions, and their tokens open nothing any more. */
-  disabled?: boolean | null;
+  disabled?: boolean | null | undefined;
   /** A new one; ends their sessions. */
-  password?: string | null;
+  password?: string | null | undefined;
 }
 
 export interface Users {
   users: UserAnswer[];
   /** What `after` takes for the next page; null at the end. */
   next: string | null;
+}
+
+export interface VariableAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+  value: string;
+}
+
+export interface VariableAsked {
+  value: string;
+}
+
+export interface Variables {
+  variables: VariableAnswer[];
+}
+
+export interface VerificationAnswer {
+  task: string;
+  ok: boolean;
+  /** Chained and as they were written. */
+  events: number;
+  /** That match their SHA-256. */
+  outputs: number;
+  /** That hold exactly the tree that was checked. */
+  commits: number;
+  heads: Head[];
+  /** A sentence each; empty when all is as it was written. */
+  faults: string[];
+}
+
+export interface WaitAnswer {
+  /** As `waits_for` of a turn; empty: for a worker to have room. */
+  why: string;
+  turns: number;
+  /** Not before then for the first of them; null for what is not known. */
+  until: string | null;
+  /** When the one that waits longest was queued. */
+  since: string;
+}
+
+export interface Ways {
+  password: boolean;
+  /** With the OpenID Connect provider: `GET session/oidc`. */
+  provider: boolean;
 }
 
 export interface WebhookAnswer {
@@ -1003,16 +1368,16 @@ export interface WebhookAsked {
   /** https://HOST/PATH, where a POST is sent to. */
   url: string;
   /** Its id or its name, for its maintainers; null: all, for administrators. */
-  repository?: string | null;
+  repository?: string | null | undefined;
   /** What it is told of. */
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[];
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated" | "pull_request.merged" | "pull_request.closed" | "pull_request.reopened")[] | undefined;
 }
 
 export interface WebhookChange {
-  url?: string | null;
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null;
+  url?: string | null | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated" | "pull_request.merged" | "pull_request.closed" | "pull_request.reopened")[] | null | undefined;
   /** Whether anything is sent to it. */
-  active?: boolean | null;
+  active?: boolean | null | undefined;
 }
 
 export interface WebhookMade {
@@ -1048,34 +1413,50 @@ export interface WorkerAnswer {
   beat: string;
   /** It has said so within its lease. */
   fresh: boolean;
+  /** That it works on now. */
+  turns: number;
 }
 
 export interface Workers {
   workers: WorkerAnswer[];
   /** How many there are, by their state. */
   turns: Record<string, number>;
+  /** What the next 1,000 of the queued ones wait for, most of them first. */
+  waiting: WaitAnswer[];
 }
 
 export interface Paths {
   "/attempts/{attempt}": {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
+  "/attempts/{attempt}/diff": {
+    GET: { path: { "attempt": string }; query: { "from"?: number | undefined; "to"?: number | undefined }; body: undefined; answer: string };
+  };
   "/attempts/{attempt}/events": {
-    GET: { path: { "attempt": string }; query: { "after"?: number; "limit"?: number }; body: undefined; answer: Events };
+    GET: { path: { "attempt": string }; query: { "after"?: number | undefined; "limit"?: number | undefined }; body: undefined; answer: Events };
+  };
+  "/attempts/{attempt}/evidence": {
+    GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: EvidenceAnswer };
   };
   "/attempts/{attempt}/logs/{number}": {
-    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook"; "from"?: number; "to"?: number | null }; body: undefined; answer: Output };
+    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook" | undefined; "from"?: number | undefined; "to"?: number | null | undefined }; body: undefined; answer: Output };
   };
   "/attempts/{attempt}/outputs/{digest}": {
     GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
   };
   "/audit": {
-    GET: { path: Nothing; query: { "before"?: string; "about"?: string; "limit"?: number }; body: undefined; answer: Audit };
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
+  };
+  "/audit.csv": {
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined }; body: undefined; answer: string };
   };
   "/budgets": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
     PUT: { path: Nothing; query: Nothing; body: CapAsked; answer: BudgetAnswer };
-    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" }; body: undefined; answer: undefined };
+    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" | undefined }; body: undefined; answer: undefined };
+  };
+  "/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: ChoicesAnswer };
   };
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
@@ -1086,10 +1467,34 @@ export interface Paths {
   "/environments/repositories": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: EnvironmentLines };
   };
+  "/forges": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Forges };
+    POST: { path: Nothing; query: Nothing; body: ForgeAsked; answer: ForgeAnswer };
+  };
+  "/forges/{forge_id}": {
+    GET: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: ForgeAnswer };
+    PATCH: { path: { "forge_id": string }; query: Nothing; body: ForgeChange; answer: ForgeAnswer };
+    DELETE: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/forges/{forge_id}/arrivals": {
+    GET: { path: { "forge_id": string }; query: { "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: ArrivalPage };
+  };
+  "/forges/{forge_id}/check": {
+    POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
+  };
+  "/insight": {
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined }; body: undefined; answer: Insight };
+  };
+  "/insight.csv": {
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined; "table"?: "days" | "groups" | "causes" | "times" | undefined }; body: undefined; answer: string };
+  };
+  "/insight/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Choices };
+  };
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
     PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
-    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string }; body: undefined; answer: undefined };
+    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/me": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Me };
@@ -1097,8 +1502,14 @@ export interface Paths {
   "/me/password": {
     PUT: { path: Nothing; query: Nothing; body: NewPassword; answer: undefined };
   };
+  "/me/sessions": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Sessions };
+  };
+  "/me/sessions/{session_id}": {
+    DELETE: { path: { "session_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
   "/organisations": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: OrganisationsAnswer };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: OrganisationsAnswer };
     POST: { path: Nothing; query: Nothing; body: OrganisationNamed; answer: OrganisationAnswer };
   };
   "/organisations/{organisation_id}": {
@@ -1114,10 +1525,10 @@ export interface Paths {
     DELETE: { path: { "organisation_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/pull-requests": {
-    GET: { path: Nothing; query: { "repository"?: string; "state"?: "open" | "merged" | "closed" | null; "limit"?: number }; body: undefined; answer: PullRequests };
+    GET: { path: Nothing; query: { "repository"?: string | undefined; "state"?: "open" | "merged" | "closed" | null | undefined; "limit"?: number | undefined }; body: undefined; answer: PullRequests };
   };
   "/repositories": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Repositories };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Repositories };
     POST: { path: Nothing; query: Nothing; body: NewRepository; answer: RepositoryAnswer };
   };
   "/repositories/{repository_id}": {
@@ -1126,7 +1537,7 @@ export interface Paths {
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/repositories/{repository_id}/environment": {
-    GET: { path: { "repository_id": string }; query: { "base"?: string }; body: undefined; answer: EnvironmentState };
+    GET: { path: { "repository_id": string }; query: { "base"?: string | undefined }; body: undefined; answer: EnvironmentState };
   };
   "/repositories/{repository_id}/environment/builds": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Builds };
@@ -1137,7 +1548,7 @@ export interface Paths {
     DELETE: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/repositories/{repository_id}/environment/builds/{build}/output": {
-    GET: { path: { "repository_id": string; "build": string }; query: { "after"?: number }; body: undefined; answer: OutputAnswer };
+    GET: { path: { "repository_id": string; "build": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
   };
   "/repositories/{repository_id}/environment/cache": {
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
@@ -1153,7 +1564,11 @@ export interface Paths {
     POST: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: Typed; answer: SittingAnswer };
   };
   "/repositories/{repository_id}/environment/terminals/{terminal}/output": {
-    GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number }; body: undefined; answer: OutputAnswer };
+    GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
+  };
+  "/repositories/{repository_id}/forge": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryForgeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RepositoryForgeAsked; answer: RepositoryForgeAnswer };
   };
   "/repositories/{repository_id}/recipe": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RecipeAnswer };
@@ -1176,6 +1591,22 @@ export interface Paths {
     PUT: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/repositories/{repository_id}/secrets": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Secrets };
+  };
+  "/repositories/{repository_id}/secrets/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: SecretAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: SecretAsked; answer: SecretAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/variables": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Variables };
+  };
+  "/repositories/{repository_id}/variables/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: VariableAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: VariableAsked; answer: VariableAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
+  };
   "/roles": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Roles };
   };
@@ -1183,21 +1614,30 @@ export interface Paths {
     PUT: { path: { "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/server": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Running };
+  };
   "/session": {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
     DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
   };
+  "/session/code": {
+    POST: { path: Nothing; query: Nothing; body: SignInCode; answer: UserAnswer };
+  };
   "/session/oidc": {
-    GET: { path: Nothing; query: { "onward"?: string }; body: undefined; answer: undefined };
+    GET: { path: Nothing; query: { "onward"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/session/oidc/callback": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/session/ways": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Ways };
   };
   "/stream": {
     GET: { path: Nothing; query: { "topics": string }; body: undefined; answer: string };
   };
   "/tasks": {
-    GET: { path: Nothing; query: { "limit"?: number; "before"?: string; "repository"?: string; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null; "archived"?: boolean; "mine"?: boolean; "text"?: string }; body: undefined; answer: Tasks };
+    GET: { path: Nothing; query: { "limit"?: number | undefined; "before"?: string | undefined; "repository"?: string | undefined; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null | undefined; "archived"?: boolean | undefined; "mine"?: boolean | undefined; "text"?: string | undefined }; body: undefined; answer: Tasks };
     POST: { path: Nothing; query: Nothing; body: TaskAsked; answer: TaskAnswer };
   };
   "/tasks/import": {
@@ -1257,8 +1697,11 @@ export interface Paths {
   "/tasks/{task}/undo": {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
   };
+  "/tasks/{task}/verify": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: VerificationAnswer };
+  };
   "/tokens": {
-    GET: { path: Nothing; query: { "user"?: string; "after"?: string; "limit"?: number }; body: undefined; answer: Tokens };
+    GET: { path: Nothing; query: { "user"?: string | undefined; "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Tokens };
     POST: { path: Nothing; query: Nothing; body: NewToken; answer: TokenMade };
   };
   "/tokens/{token_id}": {
@@ -1266,12 +1709,16 @@ export interface Paths {
     DELETE: { path: { "token_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/users": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Users };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Users };
     POST: { path: Nothing; query: Nothing; body: NewUser; answer: UserAnswer };
   };
   "/users/{user_id}": {
     GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: UserAnswer };
     PATCH: { path: { "user_id": string }; query: Nothing; body: UserChange; answer: UserAnswer };
+  };
+  "/users/{user_id}/logins": {
+    GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: LoginsAnswer };
+    PUT: { path: { "user_id": string }; query: Nothing; body: LoginsAsked; answer: LoginsAnswer };
   };
   "/webhooks": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Webhooks };
@@ -1283,7 +1730,7 @@ export interface Paths {
     DELETE: { path: { "webhook_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/webhooks/{webhook_id}/deliveries": {
-    GET: { path: { "webhook_id": string }; query: { "before"?: string; "limit"?: number }; body: undefined; answer: Deliveries };
+    GET: { path: { "webhook_id": string }; query: { "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Deliveries };
   };
   "/webhooks/{webhook_id}/deliveries/{delivery_id}": {
     GET: { path: { "webhook_id": string; "delivery_id": string }; query: Nothing; body: undefined; answer: DeliveryAnswer };
