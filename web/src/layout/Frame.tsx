@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../api";
 import { useKeys } from "../keys";
-import { attempt, Menu, Plain, Toasts } from "../parts";
+import { attempt, Icon, Menu, Plain, Toasts } from "../parts";
 import { type Entry, PAGES } from "../pages";
 import { go, Link, usePlace } from "../router";
 import { useMe } from "../session";
@@ -75,9 +75,7 @@ function Navigation({ ways, current }: { ways: readonly Entry[]; current: Entry 
               {title && <h2>{title}</h2>}
               {within.map((one) => (
                 <Link key={one.path} to={one.path} current={one === current}>
-                  <span class="sign" aria-hidden="true">
-                    {one.sign}
-                  </span>
+                  {one.icon && <Icon name={one.icon} />}
                   {one.title}
                 </Link>
               ))}

@@ -1,5 +1,6 @@
 /** All pages. An author adds theirs in the `entries.ts` of their own folder. */
 import type { ComponentType } from "preact";
+import type { IconName } from "../parts";
 import { admin } from "./admin/entries";
 import { environments } from "./environments/entries";
 import { insight } from "./insight/entries";
@@ -20,8 +21,8 @@ export interface Entry {
   load: () => Promise<{ default: ComponentType<PageProps> }>;
   /** Stands in the navigation: in `main`, or below Administration (`admin`) or one's own settings (`own`). */
   nav?: "main" | "admin" | "own";
-  /** A sign for the navigation: one character. */
-  sign?: string;
+  /** Its drawing in the navigation. */
+  icon?: IconName;
   /** For administrators of the server alone. */
   admin?: boolean;
   /** The second of the two keys that lead there: `t` for `g t`. */

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { Button } from "./Button";
+import { Icon } from "./Icon";
 import { Plain } from "./Plain";
 import { toast } from "./Toast";
 
@@ -17,7 +18,7 @@ export function Copy({ text, label = "Copy" }: { text: string; label?: string })
   };
   return (
     <Button kind="quiet" label={label} onClick={() => void copy()} class="copy">
-      {copied ? "✓" : "⧉"}
+      <Icon name={copied ? "done" : "copy"} />
     </Button>
   );
 }

@@ -3,6 +3,7 @@ export * from "./Button";
 export * from "./Copy";
 export * from "./Dialog";
 export * from "./Field";
+export * from "./Icon";
 export * from "./Menu";
 export * from "./Numbers";
 export * from "./Pager";

@@ -1,5 +1,5 @@
 import type { Entry } from "..";
 
 export const insight: readonly Entry[] = [
-  { path: "/insight", title: "Insight", nav: "main", sign: "◫", key: "i", load: () => import("./Insight") },
+  { path: "/insight", title: "Insight", nav: "main", icon: "insight", key: "i", load: () => import("./Insight") },
 ];

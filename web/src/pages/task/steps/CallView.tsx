@@ -24,7 +24,7 @@ const SIGNS: Record<string, string> = {
   update_plan: "☰",
   log: "≡",
   view_image: "▣",
-  delegate: "⑂",
+  delegate: "↳",
 };
 
 function mood(entry: CallEntry): "running" | "asked" | "good" | "bad" {
