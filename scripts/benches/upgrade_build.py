@@ -48,8 +48,8 @@ _CHANGES = (
     # one step more: a table, and a column for each of those that are in use
     (
         "engine/database/migrations/__init__.py",
-        "    places.STEP,\n)",
-        "    places.STEP,\n"
+        "    arrivals.STEP,\n)",
+        "    arrivals.STEP,\n"
         + '    """\n    CREATE TABLE later (id TEXT PRIMARY KEY, words TEXT NOT NULL);\n'
         + "".join(f"    ALTER TABLE {table} ADD COLUMN later BIGINT NOT NULL DEFAULT 0;\n" for table in _TABLES)
         + '    """,\n)',

@@ -36,12 +36,18 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/effects/{effect}/retry"): None,
     ("PATCH", "/webhooks/{webhook_id}"): {"active": False},
     ("POST", "/webhooks/{webhook_id}/ping"): None,
+    ("PATCH", "/forges/{forge_id}"): {"name": "taken"},
+    ("POST", "/forges/{forge_id}/check"): None,
+    ("PUT", "/repositories/{repository_id}/forge"): {},
+    ("PUT", "/repositories/{repository_id}/secrets/{name}"): {"value": "taken"},
+    ("PUT", "/repositories/{repository_id}/variables/{name}"): {"value": "taken"},
     ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"): None,
 }
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
-ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64}
+ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64, "name": "NONE"}
 NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}", "/attempts/{attempt}/outputs/{digest}"}
-"""What its owner has not either, because no work has been done."""
+NONE_YET.add("/forges/{forge_id}")
+"""What its owner has not either, because no work has been done, or it is for administrators."""
 
 
 async def effects(api: Api, ada: httpx2.AsyncClient, repository: str, task: str) -> dict[str, str]:
@@ -70,6 +76,11 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         assert made.status_code == 201, made.text
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
+        forge = {"name": "hub", "kind": "github", "token": "ghp_x"}
+        hers["forge_id"] = (await root.post(f"{top}/forges", json=forge)).json()["id"]
+        for kind in ("secrets", "variables"):
+            await ada.put(f"{top}/repositories/{repository}/{kind}/TIGER", json={"value": "stripes"})
+        hers |= {"name": "TIGER"}
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
         hers |= (outside := await effects(api, ada, repository, task))
 

@@ -115,6 +115,8 @@ class Fault:
     after: bool = False
     """The forge acts first."""
     times: int = 1
+    skip: int = 0
+    """So many that fit go well before."""
     drip: float = 0.0
     """Seconds between the bytes of the answer."""
 
@@ -222,7 +224,7 @@ class ForgeServer:
         """What is said to a request, and what is to go wrong with saying it."""
         with self.forge.lock:
             self.requests.append(asked)
-            fault = next((one for one in self.faults if one.fits(asked.method, asked.path)), None)
+            fault = self._due(asked)
             if fault is not None:
                 fault.times -= 1
                 if not fault.after and not fault.drip:
@@ -233,6 +235,14 @@ class ForgeServer:
             else:
                 self.exchanges.append((asked, answer))
             return answer, fault
+
+    def _due(self, asked: Asked) -> Fault | None:
+        for one in self.faults:
+            if one.fits(asked.method, asked.path):
+                if not one.skip:
+                    return one
+                one.skip -= 1
+        return None
 
     def _faulty(self, fault: Fault) -> Answer:
         data = fault.data if fault.data is not None else {"message": f"fault {fault.status}"}

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 from tests.support.repositories import IDENTITY
 
@@ -152,6 +152,15 @@ class Hosted:
         return commit
 
 
+class Opening(TypedDict, total=False):
+    """What an issue or a pull request may begin with."""
+
+    head: str
+    base: str
+    draft: bool
+    labels: tuple[str, ...]
+
+
 class Forge:
     """All of it. Its methods are what people do there; each tells `listeners` what has happened."""
 
@@ -259,18 +268,17 @@ class Forge:
         """Note what has happened; those who wait for webhooks read it."""
         self.happened.append((what, hosted, thread, more))
 
-    def open(
-        self, hosted: Hosted, author: str, title: str, body: str = "", *, head: str = "", base: str = "",
-        draft: bool = False, labels: tuple[str, ...] = (),
-    ) -> Thread:  # fmt: skip
+    def open(self, hosted: Hosted, author: str, title: str, body: str = "", **more: Unpack[Opening]) -> Thread:
         """An issue; with a head and a base a pull request."""
         number, now = len(hosted.threads) + 1, self.now()
-        made = Thread(number, title, body, author, now, now, labels=list(labels), head=head, base=base, draft=draft)
-        if head:
-            made.head_commit, made.base_commit = hosted.tip(head), hosted.tip(base)
+        made = Thread(number, title, body, author, now, now)
+        made.head, made.base = more.get("head", ""), more.get("base", "")
+        made.draft, made.labels = more.get("draft", False), list(more.get("labels", ()))
+        if made.head:
+            made.head_commit, made.base_commit = hosted.tip(made.head), hosted.tip(made.base)
         hosted.threads[number] = made
         self.tell("opened", hosted, made, sender=author)
-        for label in labels:
+        for label in made.labels:
             self.tell("labelled", hosted, made, label=label, sender=author)
         return made
 

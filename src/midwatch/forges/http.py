@@ -105,6 +105,8 @@ class Http:
                 if not tries_left:
                     raise OperationError(error.message, error.mend) from None
             else:
+                if reply.status >= 500 and method not in _READING:  # also where it says when to ask again
+                    raise self._unsure(f"answered {reply.status}{_said(reply.data)}")
                 wait = wait_of(reply.status, reply.headers, reply.data)
                 if reply.status < 300 or (reply.status in taken and wait is None):
                     return reply
@@ -115,7 +117,7 @@ class Http:
                     continue
                 if reply.status < 500:
                     raise self._refused(reply, slug)
-                if method not in _READING or not tries_left:
+                if not tries_left:
                     raise self._unsure(f"answered {reply.status}{_said(reply.data)}")
             await self.pause(2.0 ** (_TRIES - 1 - tries_left))
         raise AssertionError  # the last round has returned or raised

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from midwatch.domain.codec import from_json, to_json
+from midwatch.domain.codec import to_json
 from midwatch.domain.forge import Remark, Status
 from midwatch.forges.kept import Kept, now, plain
 
@@ -73,9 +73,7 @@ class Notes(Kept):
             return []
         with self._open() as db:
             select = "SELECT record FROM statuses WHERE repository = ? AND checked = ? ORDER BY name"
-            return [
-                from_json(Status, json.loads(row[0])) for row in db.execute(select, (key, plain(commit))).fetchall()
-            ]
+            return [Status(**json.loads(row[0])) for row in db.execute(select, (key, plain(commit))).fetchall()]
 
 
 def _add(db: sqlite3.Connection, about: tuple[str, int], said: tuple[str, str, int], marker: str) -> None:

@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from midwatch import __version__
 from midwatch.engine.turns import Turns
+from midwatch.hearing import listening_of
 from midwatch.server import problems
 from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
@@ -19,9 +20,12 @@ from midwatch.server.problems import ProblemDetails, answers
 from midwatch.server.routes import (
     archives,
     attempts,
+    beside,
     budgets,
     effects,
+    forges,
     health,
+    hooks,
     importing,
     kept,
     limits,
@@ -73,7 +77,10 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(hooks.router)
     for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
+        app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
+    for module in (forges, beside):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large
@@ -85,6 +92,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         streams=Streams(home.store),
         seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
         aside=Aside(),
+        listening=listening_of(home),
     )
     app.openapi = _document(app)  # type: ignore[method-assign]  # how FastAPI has it replaced
     return app

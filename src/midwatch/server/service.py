@@ -16,6 +16,7 @@ from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.handing import hand_over
 from midwatch.engine.turns import Turns
 from midwatch.engine.waits import Wait, waits
+from midwatch.forges.listening import Listening
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
 from midwatch.server.accounts.repeating import Operation, operation
@@ -46,6 +47,7 @@ class Service:
     streams: Streams
     seats: Seats
     aside: Aside
+    listening: Listening
 
     async def hand(self, turn: Turn) -> Turn:
         """Give the engine what is queued. Where that fails the turn is kept all the same: the sweep of a worker hands

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from midwatch.given import given
 from midwatch.server.accounts.caller import may
 from midwatch.server.problems import Problem
-from midwatch.workflows.plan import read_recipe
-from midwatch.workspace.bases import INCLUDED
-from midwatch.workspace.repository import Repository
-from midwatch.workspace.trust import is_trusted, wishes
 
 if TYPE_CHECKING:
     from midwatch.domain.task import Task
@@ -23,21 +20,10 @@ async def require_steerable(visit: Visit, task: Task, repository: Registered | N
     the task stands on, as submitting it would. Raises InputError where the repository cannot be read."""
     if may(visit.who, repository.id if repository else "", "maintainer"):
         return
-    found = await visit.service.aside.do(_given(visit, task))
+    found = await visit.service.aside.do(given(visit.service.home, task))
     if found:
         raise Problem(
             403,
             f"a maintainer has given this task {'; '.join(found)}",
             "ask one of them to say it, or submit a task of your own",
         )
-
-
-async def _given(visit: Visit, task: Task) -> list[str]:
-    """In words; empty when a member could have submitted it."""
-    home = visit.service.home
-    found = ["uncommitted files of the repository's folder"] if INCLUDED in task.base.note else []
-    environments = home.settings.environments
-    if is_trusted(task.repository, environments.trusted, home.environ.get("HOME", "/nonexistent")):
-        return found
-    recipe = await read_recipe(await Repository.open(home.state, task.repository, refresh=False), task.base.commit)
-    return [*found, *(wishes(recipe) if recipe else ())]

@@ -5,12 +5,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from midwatch.domain.errors import InputError
 from midwatch.workspace.names import without_secret
 
-_USER, _TOKEN = "MIDWATCH_LENT_USER", "MIDWATCH_LENT_TOKEN"
+Lend = Callable[[str], Awaitable[Mapping[str, str]]]
+"""What git's environment must have in addition for a location; nothing for one that no connection has. May ask the
+forge for a token. Raises InputError, OperationError."""
+
+
+async def nobody(location: str) -> Mapping[str, str]:
+    """See `Lend`: nothing is lent, and the person's own credentials count."""
+    return {}
+
+
+_USER, _TOKEN = (f"MIDWATCH_LENT_{what}" for what in ("USER", "TOKEN"))
 _HELPER = (
     f'!lend() {{ test "$1" = get || return 0; printf "username=%s\\npassword=%s\\n" "${_USER}" "${_TOKEN}"; }}; lend'
 )

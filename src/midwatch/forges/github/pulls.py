@@ -12,6 +12,7 @@ from midwatch.forges import marks
 from midwatch.forges.github.asking import graph
 from midwatch.forges.github.shapes import Comparison, File, Pull, Repository, read, read_all
 from midwatch.forges.http import Http, Refused
+from midwatch.forges.once import Unsure
 from midwatch.forges.site import Edit, Seen
 from midwatch.workspace.names import shown
 
@@ -51,10 +52,12 @@ async def create(http: Http, slug: str, seen: Seen) -> Seen:
     return read(Pull, reply.data).seen()
 
 
-def _not_made(error: Refused, seen: Seen) -> InputError:
+def _not_made(error: Refused, seen: Seen) -> InputError | Unsure:
     said = error.message
     if error.status != 422:
         return error
+    if "already exists" in said:  # made by a request whose answer was lost, and not in the list yet
+        return Unsure(said, f"look at the pull requests of {shown(seen.branch)}, then `midwatch resume`")
     if "No commits between" in said:
         mend = f"{shown(seen.base)} has that change already: look there, then `midwatch archive` the task"
     elif "base" in said and "invalid" in said:

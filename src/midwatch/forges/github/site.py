@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from midwatch.domain.errors import InputError
+from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
 from midwatch.forges.credentials import Credential
 from midwatch.forges.github import asking, checks, pulls, talk
@@ -100,7 +100,10 @@ class GitHub:
         """As the contract; of an app it ends with `[bot]`. Asked once."""
         if not self._me:
             viewer = (await asking.graph(self.http, slug, "query { viewer { login } }")).get("viewer") or {}
-            self._me = str(viewer.get("login") or "")
+            login = str(viewer.get("login") or "")
+            if not login:  # remarks of deleted users have none either
+                raise OperationError(f"the forge {self.name} does not say who we are", "try again, or give a new token")
+            self._me = f"{login.removesuffix('[bot]')}[bot]" if self.http.credential.app else login
         return self._me
 
     async def remarks(self, slug: str, number: int) -> Sequence[Remark]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from midwatch.engine.database.migrations import (
     accounts,
     archives,
+    arrivals,
     budgets,
     effects,
+    forges,
     newer,
     organisations,
     places,
@@ -66,6 +68,10 @@ STEPS: tuple[str, ...] = (
     archives.STEP,
     # where tasks belong
     places.STEP,
+    # forges on the network, secrets and variables of repositories
+    forges.STEP,
+    # what comes in from forges
+    arrivals.STEP,
 )
 
 
