@@ -13,8 +13,8 @@ from midwatch.workspace.repository import Repository
 from tests.support.place import make_repository
 
 PARTS = {
-    "closes": "Closes #7", "summary": "Asked for: a fix", "changes": "## What changed\n\na.py", "evidence": "## Evidence\n\nAll",
-    "commands": "", "provenance": "Task x",
+    "closes": "Closes #7", "summary": "Asked for: a fix", "changes": "## What changed\n\na.py",
+    "evidence": "## Evidence\n\nAll", "commands": "", "provenance": "Task x",
 }  # fmt: skip
 TEMPLATE = (
     "<!-- Thank you! -->\nRead CONTRIBUTING first.\n\n## Description\n<!-- what? -->\n\n## How was this tested?\n\n"
@@ -24,7 +24,8 @@ TEMPLATE = (
 
 def test_headings_stay_and_our_parts_come_below_those_that_they_belong_to() -> None:
     assert template.filled(TEMPLATE, PARTS) == (
-        "Read CONTRIBUTING first.\n\n## Description\n\nAsked for: a fix\n\n## How was this tested?\n\n## Evidence\n\nAll\n\n"
+        "Read CONTRIBUTING first.\n\n## Description\n\nAsked for: a fix\n\n## How was this tested?\n\n"
+        "## Evidence\n\nAll\n\n"
         "```\n# no heading\n```\n\n## Checklist\n\n- [ ] I have signed\n\n# Related issue\n\nCloses #7\n\n"
         "## What changed\n\na.py\n\nTask x"
     )
