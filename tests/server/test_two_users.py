@@ -61,6 +61,15 @@ async def effects(api: Api, ada: httpx2.AsyncClient, repository: str, task: str)
     return {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id}
 
 
+async def beside(root: httpx2.AsyncClient, ada: httpx2.AsyncClient, repository: str) -> dict[str, str]:
+    """A connection to a forge, and a secret and a variable of hers."""
+    asked = {"name": "hub", "kind": "github", "token": "ghp_x"}
+    forge = (await root.post("/api/v1/forges", json=asked)).json()["id"]
+    for kind in ("secrets", "variables"):
+        await ada.put(f"/api/v1/repositories/{repository}/{kind}/TIGER", json={"value": "stripes"})
+    return {"forge_id": forge, "name": "TIGER"}
+
+
 async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_id_in_it(
     api: Api, tmp_path: Path
 ) -> None:
@@ -77,11 +86,7 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         assert made.status_code == 201, made.text
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
-        forge = {"name": "hub", "kind": "github", "token": "ghp_x"}
-        hers["forge_id"] = (await root.post(f"{top}/forges", json=forge)).json()["id"]
-        for kind in ("secrets", "variables"):
-            await ada.put(f"{top}/repositories/{repository}/{kind}/TIGER", json={"value": "stripes"})
-        hers |= {"name": "TIGER"}
+        hers |= await beside(root, ada, repository)
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
         hers |= (outside := await effects(api, ada, repository, task))
 
