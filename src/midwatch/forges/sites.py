@@ -14,7 +14,6 @@ def site_of(connection: Connection, credential: Credential) -> Site:
         case "github":
             from midwatch.forges.github.site import GitHub
 
-<<<<<<< HEAD
             return GitHub(*where)
         case "gitlab":
             from midwatch.forges.gitlab.site import GitLab
@@ -24,15 +23,3 @@ def site_of(connection: Connection, credential: Credential) -> Site:
             from midwatch.forges.forgejo.site import Forgejo
 
             return Forgejo(*where)
-=======
-            return GitHub(connection.name, credential, connection.web, connection.api)
-        case "gitlab":
-            from midwatch.forges.gitlab.site import GitLab
-
-            return GitLab(connection.name, credential, connection.web, connection.api)
-        case "forgejo":
-            from midwatch.forges.forgejo.site import Forgejo
-
-            return Forgejo(connection.name, credential, connection.web, connection.api)
-    raise InputError(f"Midwatch does not know forges of the kind {connection.kind}", "upgrade it")
->>>>>>> 3ae5cf31c8d3f458bcc8232854a73aedf2268ce4
