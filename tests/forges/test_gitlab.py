@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -195,3 +196,29 @@ def test_a_title_makes_a_draft_exactly_when_it_shall() -> None:
 
 def test_a_gitlab_below_a_path_has_its_api_there() -> None:
     assert api_of("https://example.org/git/") == "https://example.org/git/api/v4"
+
+
+async def test_a_second_request_that_gitlab_says_is_there_is_looked_for_until_it_is_listed(scene: Scene) -> None:
+    there = {"message": ["Another open merge request already exists for this source branch: !1"]}
+    scene.world.server.fail("POST", "/merge_requests$", 409, data=there)
+    assert (await scene.propose()).number == 1
+    await scene.forge.close(scene.where, 1)
+    scene.world.deletes("midwatch/fix-task1")  # a closed one without its branch is not opened again
+    assert (await scene.propose(1)).number == 2
+
+
+async def test_its_webhooks_carry_the_secret_and_what_happened(scene: Scene) -> None:
+    world = scene.world
+    world.server.hook("ann/shelf", "http://127.0.0.1:1/", "s3cret")
+    await scene.propose()
+    number = -world.issue("Broken", "Words")
+    forge, hosted = world.server.forge, world.hosted
+    forge.judge(hosted, world.pulls[0], "ann", "Please", [("a.txt", 1, "Why?")])
+    sent = [(one.headers["X-Gitlab-Event"], json.loads(one.body)) for one in world.server.deliver()]
+    assert {one.headers["X-Gitlab-Token"] for one in world.server.deliveries} == {"s3cret"}
+    assert [event for event, _ in sent] == [
+        "Merge Request Hook", "Issue Hook", "Issue Hook", "Note Hook", "Note Hook",
+    ]  # fmt: skip
+    assert sent[2][1]["object_attributes"]["iid"] == number == 1
+    assert [label["title"] for label in sent[2][1]["changes"]["labels"]["current"]] == ["bug"]
+    assert sent[4][1]["object_attributes"]["position"]["new_line"] == 1

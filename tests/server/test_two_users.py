@@ -36,6 +36,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/effects/{effect}/retry"): None,
     ("PATCH", "/webhooks/{webhook_id}"): {"active": False},
     ("POST", "/webhooks/{webhook_id}/ping"): None,
+    ("PUT", "/users/{user_id}/logins"): {"logins": []},
     ("PATCH", "/forges/{forge_id}"): {"name": "taken"},
     ("POST", "/forges/{forge_id}/check"): None,
     ("PUT", "/repositories/{repository_id}/forge"): {},
@@ -46,7 +47,7 @@ BODIES: dict[tuple[str, str], object] = {
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
 ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64, "name": "NONE"}
 NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}", "/attempts/{attempt}/outputs/{digest}"}
-NONE_YET.add("/forges/{forge_id}")
+NONE_YET |= {"/forges/{forge_id}", "/forges/{forge_id}/arrivals"}
 """What its owner has not either, because no work has been done, or it is for administrators."""
 
 
@@ -91,6 +92,8 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
 
         walked = []
         for method, path in routes(api.app):
+            if path.startswith("/hooks/"):  # known by signatures: see test_hooks
+                continue
             path = path.removeprefix(top)
             names = re.findall(r"\{(\w+)(?::\w+)?\}", path)
             unknown = [name for name in names if name not in hers]

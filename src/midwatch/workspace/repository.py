@@ -119,7 +119,7 @@ class Repository:
         """Have a commit of a URL that no branch may lead to: the head of a change that somebody offers from elsewhere.
         May block on the network. Raises OperationError when it cannot be had."""
         if self.url:
-            await Remote(self.git_dir, self.location).complete(commit)
+            await Remote(self.git_dir, self.location, self.lend).complete(commit)
 
     async def include_uncommitted(self, base: Base) -> Base:
         """The base with the working tree's present state on top (tracked and untracked, not ignored), as a commit in

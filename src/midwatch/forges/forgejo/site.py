@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
-from midwatch.forges.answered import read
+from midwatch.forges.answered import read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.forgejo import answers
 from midwatch.forges.forgejo.extras import adorn
@@ -61,7 +61,8 @@ class Forgejo:
     async def place(self, slug: str) -> Place:
         """As the contract. A renamed repository sends on from its old name, with the method that it was asked by."""
         found = await self._repository(slug)
-        return Place(found.full_name, found.default_branch, found.archived, f"{self.web}/{found.full_name}.git")
+        slug = slug_of(found.full_name, self.name)
+        return Place(slug, found.default_branch, found.archived, f"{self.web}/{slug}.git")
 
     async def branch(self, slug: str, name: str) -> Branch:
         """As the contract."""
@@ -112,11 +113,13 @@ class Forgejo:
         }  # fmt: skip
         try:
             reply = await self.http.request("POST", f"{repository_path(slug)}/pulls", slug=slug, json=body)
-        except Refused as error:
-            found = await self.find(slug, seen.branch) if error.status == 409 else None
-            if found is None or found.state != "open":
+        except Refused as error:  # somebody was quicker, or the forge took our first request after all
+            if error.status != 409 or "already exists" not in error.message:
                 raise
-            return found  # somebody was quicker, or the forge took our first request after all
+            found = await self.find(slug, seen.branch)
+            if found is not None and found.state == "open":
+                return found
+            raise Unsure(error.message, "look at it at the forge, then `midwatch resume`") from None  # not listed yet
         return _seen(read(answers.PullRequest, reply.data, self.name))
 
     async def edit(self, slug: str, seen: Seen, edit: Edit) -> Seen:
@@ -136,13 +139,14 @@ class Forgejo:
         return await adorn(self.http, slug, seen.number, extras)
 
     async def reopen(self, slug: str, seen: Seen) -> Seen | None:
-        """As the contract; None when the forge does not, such as when the branch is gone."""
+        """As the contract; None when the branch has another open one by now, or is gone."""
         try:
-            return await self._patch(slug, seen.number, {"state": "open"})
+            opened = await self._patch(slug, seen.number, {"state": "open"})
         except Refused as error:
-            if error.status in (404, 409, 412, 422):
-                return None
-            raise
+            if error.status not in (404, 409, 412, 422):
+                raise
+            return None
+        return opened if opened.state == "open" else None
 
     async def close(self, slug: str, seen: Seen) -> Seen:
         """As the contract."""

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Judgement, Reaction, Remark, Status
-from midwatch.forges import lines
-from midwatch.forges.answered import read
+from midwatch.forges import lines, marks
+from midwatch.forges.answered import login_of, read
 from midwatch.forges.gitlab import answers, words
 from midwatch.forges.gitlab.asking import ask, project_path
 from midwatch.forges.http import Http, Refused
@@ -47,7 +47,9 @@ class Notes:
     async def me(self, slug: str) -> answers.User:
         """Whose token it is; asked once."""
         if self._me is None:
-            self._me = read(answers.User, (await self._http.request("GET", "/user", slug=slug)).data, self._http.name)
+            found = read(answers.User, (await self._http.request("GET", "/user", slug=slug)).data, self._http.name)
+            login_of(found.username, self._http.name)
+            self._me = found
         return self._me
 
     async def all(self, slug: str, number: int) -> Sequence[Remark]:
@@ -55,12 +57,14 @@ class Notes:
         return [self._remark(slug, number, note) for note in await self._all(slug, number)]
 
     async def _all(self, slug: str, number: int) -> Sequence[answers.Note]:
-        params, path = {"sort": "asc", "order_by": "created_at"}, f"{_thread(number)}/notes"
-        found = await ask(self._http, "GET", slug, _thread(number), taken=(404,))
-        if found.status == 404:
+        params, path = {"sort": "asc", "order_by": "created_at"}, f"{project_path(slug)}{_thread(number)}/notes"
+        try:
+            entries = await self._http.pages(path, slug=slug, params=params)
+        except Refused as error:
+            if error.status != 404:
+                raise
             what = "issue" if number < 0 else "pull request"
-            raise Refused(f"there is no {what} {abs(number)} in {shown(slug)}", "look at its number there", found)
-        entries = await self._http.pages(project_path(slug) + path, slug=slug, params=params)
+            raise InputError(f"there is no {what} {abs(number)} in {shown(slug)}", error.mend) from None
         return [note for note in read(list[answers.Note], entries, self._http.name) if not note.system]
 
     async def write(self, slug: str, number: int, body: str) -> Remark:
@@ -113,10 +117,11 @@ class Notes:
         for place, (path, line, body) in enumerate(judgement.remarks, 1):
             position = _position(version, path, line)
             its_mark = mark.replace(" -->", f"/{place} -->")
-            if position is None or not await self._beside(slug, number, f"{body.rstrip()}\n\n{its_mark}", position):
+            text = marks.with_end(body, f"\n\n{its_mark}", words.LONGEST)
+            if position is None or not await self._beside(slug, number, text, position):
                 left.append(f"`{path}:{line}`\n\n{body.rstrip()}")
-        body = "\n\n---\n\n".join([judgement.body.rstrip(), *left])
-        return (await self.write(slug, number, f"{body}\n\n{mark}")).url
+        body = marks.with_end("\n\n---\n\n".join([judgement.body.rstrip(), *left]), f"\n\n{mark}", words.LONGEST)
+        return (await self.write(slug, number, body)).url
 
     async def _beside(self, slug: str, number: int, body: str, position: Mapping[str, object]) -> bool:
         """Whether GitLab has taken a remark beside a line."""
