@@ -74,7 +74,7 @@ async def test_all_that_is_asked_and_answered_is_as_github_describes_it(
     world: NetworkWorld, app_world: NetworkWorld, tmp_path: Path
 ) -> None:
     for number, one in enumerate((world, app_world)):
-        await _everything(await scene_in(one, tmp_path / str(number)))
+        await _everything(await scene_in(one, tmp_path / str(number), fetched=True))
     exchanges = [*world.server.exchanges, *app_world.server.exchanges]
     contract = Contract(DESCRIPTION, "/api/v3")
     assert "\n".join(contract.breaches(exchanges)) == ""
