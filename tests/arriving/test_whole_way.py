@@ -122,12 +122,9 @@ async def test_a_label_becomes_a_pull_request_a_remark_a_follow_up_and_a_merge_i
     request = await place.api.home.forge.of_task(task.id)
     assert request is not None
     assert request.state == "merged"
-    turns = Turns(place.api.database)
-    last = await turns.newest(task.id)
+    last = await Turns(place.api.database).newest(task.id)
     assert last is not None
     assert (last.owner, last.number) == ("ada", 3)
-    outcomes = [(row.event, row.state) for row in await place.arrivals() if row.state != "ignored"]
-    assert ("changed", "done") in outcomes
     assert not [row for row in await place.arrivals() if row.state == "failed"]
     assert {state for *_, state in await place.effects(task.id)} == {"done"}
 
