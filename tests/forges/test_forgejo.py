@@ -18,6 +18,7 @@ from midwatch.domain.forge import Extras, Judgement, Status
 from midwatch.forges.http import Refused
 from tests.support.forge_contract import Contract
 from tests.support.forge_forgejo import ForgejoDialect
+from tests.support.forge_forgejo_shapes import pull
 from tests.support.forge_scenes import Scene, network_world, scene_in
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "forgejo.json"
@@ -66,9 +67,9 @@ async def test_all_that_is_asked_and_answered_is_as_forgejo_describes_it(scene: 
         await forge.merge(where, 1)
     world.server.forge.write(world.hosted, "main", {"a.txt": "one\ntwo\nthree\n"})
     assert (await forge.merge(where, 1)).state == "merged"
-    (pull,) = world.pulls
-    assert (pull.labels, pull.reviewers) == (["midwatch", "bug"], ["dora"])
-    assert any("nobody" in said.body and "team:core" in said.body for said in pull.said)
+    (there,) = world.pulls
+    assert (there.labels, there.reviewers) == (["midwatch", "bug"], ["dora"])
+    assert any("nobody" in said.body and "team:core" in said.body for said in there.said)
     assert len(world.hosted.statuses) == 2
 
     contract = Contract(DESCRIPTION, "/api/v1")
@@ -84,10 +85,10 @@ async def test_all_that_is_asked_and_answered_is_as_forgejo_describes_it(scene: 
 
 async def test_a_draft_is_said_by_its_title(scene: Scene) -> None:
     made = await scene.propose(draft=True, title="WIP: fix it")
-    (pull,) = scene.world.pulls
-    assert (pull.title, pull.draft) == ("WIP: fix it", True)
+    (there,) = scene.world.pulls
+    assert (there.title, there.draft) == ("WIP: fix it", True)
     await scene.propose(draft=False, title="WIP: fix it")
-    assert (pull.title, pull.draft) == ("fix it", False)
+    assert (there.title, there.draft) == ("fix it", False)
     assert (await scene.forge.get(scene.where, made.number)).proposal.title == "WIP: fix it"
 
 
@@ -102,6 +103,19 @@ async def test_the_pull_request_of_a_branch_is_found_among_many(scene: Scene) ->
     seen = await scene.forge.site.find("ann/shelf", "midwatch/fix-task1")
     assert (seen.number, seen.state) == (1, "closed")
     assert await scene.forge.site.find("ann/shelf", "midwatch/nothing") is None
+    theirs = pull(scene.world.server, hosted, hosted.threads[1]) | {"state": "open"}
+    for strange in ({"head": theirs["head"] | {"repo_id": -1, "repo": None}}, {"flow": 1}):
+        fault = scene.world.server.fail("GET", "/pulls$", 200, data=[theirs | strange], times=2)
+        assert await scene.forge.site.find("ann/shelf", "midwatch/fix-task1") is None, strange
+        assert fault.times == 0
+
+
+async def test_labels_that_cannot_be_given_are_said_and_keep_nothing_else_away(scene: Scene) -> None:
+    scene.world.wanted = Extras(("midwatch",), ())
+    scene.world.server.fail("POST", "/labels$", 403, data={"message": "no"}, times=2)
+    assert (await scene.propose()).number == 1
+    (said,) = scene.world.pulls[0].said
+    assert "the label midwatch cannot be made" in said.body
 
 
 @pytest.mark.parametrize("status", [422, 500])

@@ -15,6 +15,7 @@ from midwatch.forges.gitlab.site import api_of
 from midwatch.forges.http import Refused
 from tests.forges.openapi.gitlab import USED
 from tests.support.forge_contract import Contract
+from tests.support.forge_gitlab import request
 from tests.support.forge_gitlab_hooks import iid
 from tests.support.forge_scenes import Scene, network_world, scene_in
 
@@ -205,6 +206,10 @@ async def test_a_second_request_that_gitlab_says_is_there_is_looked_for_until_it
     await scene.forge.close(scene.where, 1)
     scene.world.deletes("midwatch/fix-task1")  # a closed one without its branch is not opened again
     assert (await scene.propose(1)).number == 2
+    await scene.forge.close(scene.where, 2)
+    closed = request(scene.world.server, scene.world.hosted, scene.world.pulls[1])
+    scene.world.server.fail("PUT", "/merge_requests/2$", 200, data=closed)  # or it is, and the forge does not say so
+    assert (await scene.propose(0)).number == 3
 
 
 async def test_its_webhooks_carry_the_secret_and_what_happened(scene: Scene) -> None:
