@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from midwatch.domain.codec import from_json
 from midwatch.domain.forge import Judgement, Status
 from midwatch.domain.ids import attempt_id
 from midwatch.engine.accounts.repositories import Repositories
-from midwatch.engine.forges.arrivals import Arrivals
+from midwatch.engine.forges.arrivals import TOLD, Arrivals
 from midwatch.engine.forges.origins import Origins
 from midwatch.forges import outgoing
+from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.outgoing import Thing
 from midwatch.hearing import listening_of
 from midwatch.workspace.location import is_url
@@ -56,15 +59,26 @@ async def answers(home: Home, ended: Ended) -> list[Wanted]:
     if task.kind == "review":
         return [] if origin is None else await _review(home, ended, origin)
     found = _beside(home, ended)
-    if origin is not None and ended.turn.kind in ("submit", "retry", "resume"):
-        thing = Thing(task.repository, origin.number)
-        found.append(outgoing.comment(thing, task.id, "answer", _answer(home, ended), ended.turn.id))
-    told = await Arrivals(home.store.database).heard_by(ended.turn.id)
-    numbers = {arrival.number for arrival in told if arrival.event in ("remark", "review")}
-    for number in sorted(numbers):
-        what = f"answer-{ended.turn.number}"
-        found.append(outgoing.comment(Thing(task.repository, number), task.id, what, _answer(home, ended)))
+    for what, number in await _asked_at(home, ended, origin):
+        thing = Thing(task.repository, number)
+        found.append(outgoing.comment(thing, task.id, what, _answer(home, ended), ended.turn.id))
     return found
+
+
+async def _asked_at(home: Home, ended: Ended, origin: Origin | None) -> list[tuple[str, int]]:
+    """Where this turn was asked for, each with a name for the answer there."""
+    found: dict[int, str] = {}
+    for arrival in await Arrivals(home.store.database).heard_by(ended.turn.id):
+        if arrival.event in ("remark", "review") and arrival.outcome == TOLD:
+            heard = await listening_of(home).named(arrival.connection)
+            told = from_json(Arrived, json.loads(arrival.meaning))
+            if heard is not None:
+                found[heard.number(told.number, pull=told.pull)] = f"answer-{ended.turn.number}"
+    if origin is not None and ended.turn.kind in ("submit", "retry", "resume"):
+        heard = await listening_of(home).named(origin.connection)
+        if heard is not None:
+            found[heard.number(origin.number, pull=bool(origin.pull))] = "answer"
+    return [(what, number) for number, what in found.items()]
 
 
 def link(home: Home, task: str) -> str:

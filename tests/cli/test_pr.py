@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from midwatch.cli import render
 from midwatch.cli.commands.pr_list import table
 from midwatch.cli.commands.pr_show import markdown_lines, request_lines
 from midwatch.cli.screen import Look
@@ -111,6 +113,14 @@ def test_the_texts_own_tables_are_left_out() -> None:
     lines = request_lines(pull_request(), Look(width=80))
     assert "  It works." in lines
     assert not any("| a |" in line or "What changed" in line for line in lines)
+
+
+def test_one_at_a_forge_is_shown_with_its_page() -> None:
+    page = "https://github.com/ann/shelf/pull/4"
+    shown = replace(pull_request(), url=page)
+    assert f"  {page}" in request_lines(shown, Look(width=80))
+    assert "\x1b" not in render.page_of(replace(shown, url=f"{page}\x1b[2J"))[0]
+    assert render.page_of(pull_request()) == []
 
 
 def test_a_draft_is_told_from_what_is_ready_and_narrow_lists_fit() -> None:

@@ -18,12 +18,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from midwatch import wiring
 from midwatch.domain.errors import InputError
+from midwatch.domain.observer import Silent
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.forges.connections import Connection, Secrets
 from midwatch.forges.app import AppCredential, AppKey
 from midwatch.forges.standing import standing
 from midwatch.settings import load
+from midwatch.workflows.start import Request
+from tests.support.forge_github import GitHubDialect
+from tests.support.forge_server import serving as serving_forge
+from tests.support.model_server import calls, says
+from tests.support.model_server import serving as serving_models
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(
@@ -48,61 +54,60 @@ class AppHost:
 
     url: str = ""
     now: float = 1_000_000.0
-    installed: set[str] = field(default_factory=lambda: {"ann/shelf"})
     asked: list[tuple[str, Any]] = field(default_factory=list)
+
+
+class Handler(BaseHTTPRequestHandler):
+    host: AppHost
+
+    def log_request(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer(None)
+
+    def do_POST(self) -> None:
+        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def _answer(self, body: Any) -> None:
+        host, token = self.host, self.headers["Authorization"].removeprefix("Bearer ")
+        unchecked: Any = {"verify_exp": False, "verify_iat": False}  # the clock is the test's
+        said = jwt.decode(token, KEY.public_key(), algorithms=["RS256"], issuer="77", options=unchecked)
+        assert said["iat"] < host.now < said["exp"] <= host.now + 600
+        host.asked.append((self.path, body))
+        slug = self.path.removeprefix("/repos/").removesuffix("/installation")
+        headers, status, data = {}, 200, dict[str, Any]()
+        if self.path.endswith("/access_tokens"):
+            status, data = 201, {"token": f"ghs_{len(host.asked)}", "expires_at": "1970-01-12T14:46:40Z"}
+        elif self.path == "/app":
+            data = {"slug": "nightly", "permissions": {"contents": "write", "issues": "read", "metadata": "read"}}
+        elif slug == "ann/old":
+            status, headers = 301, {"Location": f"{host.url}/repositories/5/installation"}
+        elif slug == "ann/shelf" or self.path.startswith("/repositories/5"):
+            data = {"id": 9}
+        else:
+            status, data = 404, {"message": "Not Found"}
+        text = json.dumps(data).encode()
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(text))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
 
 
 @contextmanager
 def app_host() -> Iterator[AppHost]:
-    host = AppHost()
+    made = AppHost()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_request(self, *_: object) -> None:
-            pass
+    class Bound(Handler):
+        host = made
 
-        def do_GET(self) -> None:
-            self._answer(None)
-
-        def do_POST(self) -> None:
-            self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-        def _answer(self, body: Any) -> None:
-            token = self.headers["Authorization"].removeprefix("Bearer ")
-            said = jwt.decode(
-                token,
-                KEY.public_key(),
-                algorithms=["RS256"],
-                issuer="77",
-                options={"verify_exp": False, "verify_iat": False},
-            )
-            assert said["iat"] < host.now < said["exp"] <= host.now + 600
-            host.asked.append((self.path, body))
-            slug = self.path.removeprefix("/repos/").removesuffix("/installation")
-            headers, status, data = {}, 200, dict[str, Any]()
-            if self.path.endswith("/access_tokens"):
-                end = "2001-01-01T00:00:00Z" if host.now > 1e9 else "1970-01-12T14:46:40Z"
-                status, data = 201, {"token": f"ghs_{len(host.asked)}", "expires_at": end}
-            elif self.path == "/app":
-                data = {"slug": "nightly", "permissions": {"contents": "write", "issues": "read", "metadata": "read"}}
-            elif slug == "ann/old":
-                status, headers = 301, {"Location": f"{host.url}/repositories/5/installation"}
-            elif slug in host.installed or self.path.startswith("/repositories/5"):
-                data = {"id": 9}
-            else:
-                status, data = 404, {"message": "Not Found"}
-            text = json.dumps(data).encode()
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(text))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    host.url = f"http://127.0.0.1:{server.server_port}"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
+    made.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield host
+        yield made
     finally:
         server.shutdown()
         thread.join()
@@ -192,3 +197,27 @@ def test_settings_that_cannot_be_are_said_with_their_place(environ: dict[str, st
         load(environ)
     assert words in str(caught.value)
     assert "tiger" not in str(caught.value)
+
+
+async def test_a_task_on_a_url_that_a_connection_of_the_settings_has_ends_in_a_pull_request_there(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    with serving_forge(tmp_path / "forge", GitHubDialect()) as forge, serving_models() as models:
+        forge.forge.person("midwatch-bot", "ghp_tiger")
+        hosted = forge.forge.repository("ann/shelf", **{"midwatch-bot": "write"})
+        hosted.public = False
+        text = f'[forges.hub]\nkind = "github"\nweb = "{forge.web}"\ntoken_env = "HUB_TOKEN"\nlabels = ["night"]\n'
+        Path(environ["XDG_CONFIG_HOME"], "midwatch/config.toml").write_text(text)
+        base = models.script(calls("shell", command="echo four >> a.txt"), says("Count\n\nIt counts."))
+        more = {"OPENAI_BASE_URL": base, "OPENAI_API_KEY": "sk", "PATH": "/usr/bin:/bin"}
+        async with wiring.home({**environ, **more}) as home:
+            where = forge.url("ann/shelf")
+            request = Request("Count", where, model="openai/scripted", sandbox="process", checks=("true",))
+            task = await wiring.start(home, request)
+            report = await wiring.run(home, task.id, Silent())
+            assert report.pull_request is not None
+            assert report.pull_request.url == f"{forge.web}/ann/shelf/pull/1"
+            assert (await home.forge.list(where))[0].number == 1
+        thread = hosted.threads[1]
+        assert thread.labels == ["night"]
+        assert hosted.git("show", f"{thread.head_commit}:a.txt").endswith("four")

@@ -109,8 +109,11 @@ async def test_a_repository_without_drafts_or_merge_commits_is_served_as_it_allo
 ) -> None:
     scene = await scene_in(world, tmp_path)
     world.hosted.drafts, world.hosted.merge_ways = False, ("squash",)
-    await scene.propose(draft=True)
-    assert not world.pulls[0].draft
+    await scene.propose(draft=True, title="caf\udce9" + "e" * 400, body="\0x" * 50_000)
+    thread = world.pulls[0]
+    assert (thread.draft, len(thread.title), thread.title[:5]) == (False, 250, "caf?e")
+    assert len(thread.body) < 65_536
+    assert "cut" in thread.body
     await scene.propose(1)
     await scene.propose(1, draft=True)  # it cannot be made one
     assert (await scene.forge.merge(scene.where, 1)).state == "merged"

@@ -36,6 +36,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/effects/{effect}/retry"): None,
     ("PATCH", "/webhooks/{webhook_id}"): {"active": False},
     ("POST", "/webhooks/{webhook_id}/ping"): None,
+    ("PUT", "/users/{user_id}/logins"): {"logins": []},
     ("PATCH", "/forges/{forge_id}"): {"name": "taken"},
     ("POST", "/forges/{forge_id}/check"): None,
     ("PUT", "/repositories/{repository_id}/forge"): {},
@@ -46,7 +47,7 @@ BODIES: dict[tuple[str, str], object] = {
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
 ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64, "name": "NONE"}
 NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}", "/attempts/{attempt}/outputs/{digest}"}
-NONE_YET.add("/forges/{forge_id}")
+NONE_YET |= {"/forges/{forge_id}", "/forges/{forge_id}/arrivals"}
 """What its owner has not either, because no work has been done, or it is for administrators."""
 
 
@@ -58,6 +59,15 @@ async def effects(api: Api, ada: httpx2.AsyncClient, repository: str, task: str)
     effect = Wanted("k", "comment", "summary", "{}", task=task)
     await api.database.write(lambda db: want(db, effect))
     return {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id}
+
+
+async def beside(root: httpx2.AsyncClient, ada: httpx2.AsyncClient, repository: str) -> dict[str, str]:
+    """A connection to a forge, and a secret and a variable of hers."""
+    asked = {"name": "hub", "kind": "github", "token": "ghp_x"}
+    forge = (await root.post("/api/v1/forges", json=asked)).json()["id"]
+    for kind in ("secrets", "variables"):
+        await ada.put(f"/api/v1/repositories/{repository}/{kind}/TIGER", json={"value": "stripes"})
+    return {"forge_id": forge, "name": "TIGER"}
 
 
 async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_id_in_it(
@@ -76,16 +86,14 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         assert made.status_code == 201, made.text
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
-        forge = {"name": "hub", "kind": "github", "token": "ghp_x"}
-        hers["forge_id"] = (await root.post(f"{top}/forges", json=forge)).json()["id"]
-        for kind in ("secrets", "variables"):
-            await ada.put(f"{top}/repositories/{repository}/{kind}/TIGER", json={"value": "stripes"})
-        hers |= {"name": "TIGER"}
+        hers |= await beside(root, ada, repository)
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
         hers |= (outside := await effects(api, ada, repository, task))
 
         walked = []
         for method, path in routes(api.app):
+            if path.startswith("/hooks/"):  # known by signatures: see test_hooks
+                continue
             path = path.removeprefix(top)
             names = re.findall(r"\{(\w+)(?::\w+)?\}", path)
             unknown = [name for name in names if name not in hers]

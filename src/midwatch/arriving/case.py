@@ -46,7 +46,12 @@ class Case:
     @property
     def thing(self) -> Thing:
         """The issue or the pull request."""
-        return Thing(self.location, self.told.number)
+        return Thing(self.location, self.number)
+
+    @property
+    def number(self) -> int:
+        """Of the thing, as the contract of a forge has it."""
+        return self.heard.number(self.told.number, pull=self.told.pull)
 
     @property
     def place(self) -> str:

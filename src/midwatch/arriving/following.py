@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.arriving import words
 from midwatch.domain.errors import InputError
-from midwatch.engine.forges.arrivals import LOOKED, Delivery, End, named
+from midwatch.engine.forges.arrivals import LOOKED, TOLD, Delivery, End, named
 from midwatch.engine.turns import Asked, Turns
 from midwatch.given import given
 from midwatch.workflows.reopening import another_kind
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from midwatch.domain.task import Task
     from midwatch.engine.effects.base import Wanted
     from midwatch.engine.turns import Turn
-
-TOLD = "told"
-"""What has come of an arrival that a task was told of."""
 
 
 async def follow(

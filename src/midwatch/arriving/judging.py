@@ -13,7 +13,6 @@ from midwatch.engine.forges.origins import Origin
 from midwatch.engine.turns import INTERACTIVE, Asked, Turns
 from midwatch.models.config import EMBEDDED
 from midwatch.workflows.reviewed import Wish, make_review
-from midwatch.workspace.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,7 @@ async def start(case: Case, pull: PullRequest, owner: str, login: str, *, everyt
             "an administrator names a language model in the server's settings",
         )
     await (await wiring.named_model(home, name)).close()
-    repository = await Repository.open(home.state, case.location)
+    repository = await home.repository(case.location)
     around = settings.surroundings(home.state, home.environ, name, None, settings.limits.fill({}))
     wish = Wish(base=proposal.base, head=proposal.commit, focus=focus)
     task = await make_review(wish, repository, around)

@@ -17,7 +17,7 @@ from midwatch.engine.forges.arrivals import LOOKED, Arrivals, Delivery, named
 from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
 from midwatch.forges.address import slug_below
-from midwatch.forges.arrived.base import MARK, Arrived
+from midwatch.forges.arrived.base import Arrived, is_ours
 from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ async def _repository(home: Home, heard: Heard, repository: Registered, slug: st
         for one in pulls:
             found += await _pull(home, repository, slug, one)
         for number, pull in numbers.items():
-            for remark in await home.forge.remarks(repository.location, number):
+            for remark in await home.forge.remarks(repository.location, heard.number(number, pull=pull)):
                 found += _remark(remark, slug, number, mention, pull=pull)
     except MidwatchError as error:
         log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})
@@ -112,7 +112,7 @@ async def _issues(home: Home, heard: Heard, slug: str) -> list[int]:
 
 
 def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool) -> Sequence[Arrived]:
-    if MARK in remark.body or asked(remark.body, mention) is None:
+    if is_ours(remark.body) or asked(remark.body, mention) is None:
         return ()
     return [
         Arrived(

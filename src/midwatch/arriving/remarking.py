@@ -9,13 +9,15 @@ from midwatch.arriving.asking import Asked, asked
 from midwatch.arriving.following import follow
 from midwatch.arriving.who import person
 from midwatch.engine.forges.arrivals import Arrivals
-from midwatch.forges.arrived.base import MARK
+from midwatch.forges.arrived.base import is_ours
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
     from midwatch.arriving.who import Person
     from midwatch.domain.forge import Remark
 
+REVIEW = "review/"
+"""How the names of remarks begin that are the words of a review."""
 _FEW = 4
 """Words; fewer say no more than that there shall be a review."""
 _LOOK = "Look at this pull request and its remarks, and do what they ask for."
@@ -32,7 +34,10 @@ async def remark(case: Case) -> None:
     if who is None:
         await case.ignore("by somebody who may not")
         return
-    await (_on_pull(case, who, wanted) if case.told.pull else _on_issue(case, who, wanted))
+    if case.told.pull:
+        await _on_pull(case, who, wanted, handed=case.told.subject.startswith(REVIEW))
+    else:
+        await _on_issue(case, who, wanted)
 
 
 async def review(case: Case) -> None:
@@ -82,7 +87,7 @@ async def _on_pull(case: Case, who: Person, wanted: Asked, *, handed: bool = Fal
 
 async def _place(case: Case) -> list[str]:
     """Where a remark stands, when it is beside a line."""
-    found = await case.home.forge.remarks(case.location, case.told.number)
+    found = await case.home.forge.remarks(case.location, case.number)
     mine = next((one for one in found if one.id == case.told.subject and one.path), None)
     return [] if mine is None else [f"(This is about {mine.path}, line {mine.line}.)"]
 
@@ -94,10 +99,10 @@ async def _lines(case: Case, who: Person) -> list[Remark]:
     place = f"remark {case.told.slug.lower()}"
     return [
         one
-        for one in await case.home.forge.remarks(case.location, case.told.number)
+        for one in await case.home.forge.remarks(case.location, case.number)
         if _of_review(one, who) and not await arrivals.told(case.heard.id, f"{place} {one.id}")
     ]
 
 
 def _of_review(remark: Remark, who: Person) -> bool:
-    return bool(remark.path) and remark.author.lower() == who.login.lower() and MARK not in remark.body
+    return bool(remark.path) and remark.author.lower() == who.login.lower() and not is_ours(remark.body)

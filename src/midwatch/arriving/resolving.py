@@ -23,7 +23,6 @@ from midwatch.forges import outgoing
 from midwatch.workflows.start import Request
 from midwatch.workspace.git import GitError
 from midwatch.workspace.names import shown
-from midwatch.workspace.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from midwatch.domain.task import Base, Task
     from midwatch.engine.effects.base import Wanted
     from midwatch.engine.turns import Turn
+    from midwatch.workspace.repository import Repository
 
 _MOST = 100
 """Files that are named."""
@@ -54,7 +54,7 @@ async def resolve(case: Case, person: Person, pull: PullRequest) -> None:
     await require_steerable(case, person, old)
     if pull.state != "open":
         raise InputError(f"this pull request is {pull.state}", "open it again first")
-    repository = await Repository.open(case.home.state, case.location)
+    repository = await case.home.repository(case.location)
     base = await repository.resolve(pull.proposal.base)
     if base.commit == old.base.commit:
         text = f"`{pull.proposal.base}` has not moved since, so there is nothing to resolve."

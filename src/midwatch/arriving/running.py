@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from midwatch.agent.data import as_data
 from midwatch.answering import STATUS, harmless, link
-from midwatch.arriving.following import TOLD
 from midwatch.domain.codec import from_json
-from midwatch.engine.forges.arrivals import Arrivals, End
+from midwatch.engine.forges.arrivals import TOLD, Arrivals, End
 from midwatch.engine.turns import BATCH, Asked, Turns
 from midwatch.forges import outgoing
 from midwatch.forges.arrived.base import Arrived

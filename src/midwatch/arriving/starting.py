@@ -36,7 +36,7 @@ async def on_issue(case: Case, person: Person, text: str) -> None:
     if issue.state != "open" and told.what != "remark":
         await case.ignore("the issue is closed")
         return
-    context = words.of_issue(case, issue, await forge.remarks(case.location, told.number))
+    context = words.of_issue(case, issue, await forge.remarks(case.location, case.number))
     request = Request(
         text or f"Resolve issue #{told.number}: what it asks for is in the texts that go with this.",
         case.location,
@@ -58,7 +58,7 @@ async def on_pull(case: Case, person: Person, text: str, pull: PullRequest) -> N
         await case.end(End("done", "refused: not open"), [words.seen(case), _note(case, f"it is {pull.state}")])
         return
     key = _key(case)
-    told = words.of_remarks(case, await case.home.forge.remarks(case.location, case.told.number))
+    told = words.of_remarks(case, await case.home.forge.remarks(case.location, case.number))
     request = Request(
         text or "Do what the remarks on this pull request ask for.",
         case.location,

@@ -98,17 +98,20 @@ async def _case(home: Home, listening: Listening, arrival: Arrival) -> Case | No
     if heard is None:
         return None
     told = from_json(Arrived, json.loads(arrival.meaning))
-    repository = repository_of(await Repositories(home.store.database).everything(), heard, told.slug)
+    repository = await _repository(home, heard, told.slug)
     if repository is None:
         return None
     return Case(home, heard, await listening.rules(repository.id), repository, arrival, told)
 
 
-def repository_of(registered: list[Registered], heard: Heard, slug: str) -> Registered | None:
+async def _repository(home: Home, heard: Heard, slug: str) -> Registered | None:
     """The one that a connection calls so."""
-    for one in registered:
+    for one in await Repositories(home.store.database).everything():
         found = slug_below(heard.web, one.location)
-        if found is not None and found.lower() == slug.lower():
+        if found is None or found.lower() != slug.lower():
+            continue
+        belongs = await home.connected.of(one.location)  # another connection's address may lie below this one's
+        if belongs is not None and belongs[0].id == heard.id:
             return one
     return None
 

@@ -72,6 +72,8 @@ def _loader(hint: Any) -> _Load:
     if origin in (types.UnionType, typing.Union):
         (rest,) = [_loader(option) for option in args if option is not type(None)]
         return (lambda value: None if value is None else rest(value)) if type(None) in args else rest
+    if origin is typing.Literal:
+        return _word(args)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _object
     return _plain(hint)
@@ -85,6 +87,15 @@ def _plain(hint: type[Any]) -> _Load:
     def load(value: Any) -> Any:
         if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
             raise _expected(hint.__name__, value)
+        return value
+
+    return load
+
+
+def _word(known: tuple[Any, ...]) -> _Load:
+    def load(value: Any) -> Any:
+        if value not in known:
+            raise _Unfit(f": expected one of {', '.join(map(str, known))}")
         return value
 
     return load

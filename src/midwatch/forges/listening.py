@@ -25,6 +25,11 @@ class Heard:
     login: str = ""
     """Who we are there; empty where that is not known."""
 
+    def number(self, number: int, *, pull: bool) -> int:
+        """How the contract of a forge calls an issue or a pull request: on GitLab both are counted from 1, and issues
+        are told by a minus sign."""
+        return number if pull or self.kind != "gitlab" else -number
+
 
 class Listening(Protocol):
     """Knows the connections. Raises StoreError when it cannot be asked."""

@@ -29,6 +29,7 @@ from midwatch.server.routes import (
     importing,
     kept,
     limits,
+    logins,
     metrics,
     steering,
     tasks,
@@ -80,7 +81,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     app.include_router(hooks.router)
     for module in (importing, tasks, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
-    for module in (forges, beside):
+    for module in (forges, beside, logins):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Bounded)  # before all others: nobody reads what is too large

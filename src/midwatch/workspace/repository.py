@@ -52,15 +52,9 @@ class Repository:
 
     @classmethod
     async def open(
-        cls,
-        state: Path,
-        location: str,
-        *,
-        refresh: bool = True,
-        commit: str = "",
-        plain: bool = False,
+        cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False,
         lend: Lend = nobody,
-    ) -> Repository:
+    ) -> Repository:  # fmt: skip
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
         writable, not trusted by git, git too old), OperationError when a URL cannot be fetched.
@@ -125,7 +119,7 @@ class Repository:
         """Have a commit of a URL that no branch may lead to: the head of a change that somebody offers from elsewhere.
         May block on the network. Raises OperationError when it cannot be had."""
         if self.url:
-            await Remote(self.git_dir, self.location).complete(commit)
+            await Remote(self.git_dir, self.location, self.lend).complete(commit)
 
     async def include_uncommitted(self, base: Base) -> Base:
         """The base with the working tree's present state on top (tracked and untracked, not ignored), as a commit in

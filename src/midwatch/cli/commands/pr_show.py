@@ -84,7 +84,8 @@ def request_lines(request: PullRequest, look: Look) -> list[str]:
     """Head and text. The text's own tables of changes and evidence are left out: the record itself is shown below."""
     lines = render.pull_request_head(request, look)
     age = words.age(request.updated)
-    facts = [words.line(request.proposal.repository), f"task {request.proposal.task_id}"]
+    where = render.page_of(request) or [words.line(request.proposal.repository)]
+    facts = [*where, f"task {request.proposal.task_id}"]
     facts += ["just now" if age == "now" else f"{age} ago"]
     facts += [f"merged as {request.merge_commit[:12]}"] if request.merge_commit else []
     lines += [f"  {look.dim(words.cut_path(fact, look.width - 2, look.more))}" for fact in facts]

@@ -187,6 +187,8 @@ class Arrivals:
         return await self.database.write(work)
 
 
+TOLD = "told"
+"""The outcome of one that a task was told of."""
 LONGEST = 300
 """Characters of a name."""
 LOOKED = "look "

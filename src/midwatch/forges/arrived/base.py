@@ -18,8 +18,13 @@ MOST_TEXT = 64 << 10
 """Characters of a text that are kept."""
 OURS = "midwatch/"
 """How our branches begin: of runs on others nothing is kept."""
-MARK = "<!-- midwatch:"
-"""What stands in everything that we write at a forge: it is never heard as somebody's words."""
+_MARK = "<!-- midwatch:"
+"""How the last line of everything begins that we write at a forge; see `forges.marks`."""
+
+
+def is_ours(text: str) -> bool:
+    """Whether we have written it: it is never heard as somebody's words. One that quotes us further up is theirs."""
+    return text.rstrip().rpartition("\n")[2].lstrip().startswith(_MARK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,10 @@ class Arrived:
         """The same however it is heard of; empty for what does no harm when it is told twice."""
         place = f"{self.slug.lower()}#{self.number}"
         match self.what:
-            case "remark" | "review" | "run":
-                return f"{self.what} {self.slug.lower()} {self.subject}"
+            case "remark" | "review":  # a review is found as a remark, too, by looking
+                return f"remark {self.slug.lower()} {self.subject}"
+            case "run":
+                return f"run {self.slug.lower()} {self.subject}"
             case "labelled" | "assigned":
                 return f"{self.what} {place} {self.subject.lower()} {self.actor.lower()}"
             case "opened" | "ready":

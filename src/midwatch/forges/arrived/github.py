@@ -156,14 +156,15 @@ def _issue_comment(body: bytes) -> Sequence[Arrived]:
     told = _IssueComment.model_validate_json(body)
     if told.action != "created":
         return ()
-    return [_remark(told, told.comment, told.issue.number, pull=told.issue.pull_request is not None)]
+    name = f"comment/{told.comment.id}"
+    return [_remark(told, told.comment, name, told.issue.number, pull=told.issue.pull_request is not None)]
 
 
 def _review_comment(body: bytes) -> Sequence[Arrived]:
     told = _ReviewComment.model_validate_json(body)
     if told.action != "created":
         return ()
-    return [_remark(told, told.comment, told.pull_request.number, pull=True)]
+    return [_remark(told, told.comment, f"line/{told.comment.id}", told.pull_request.number, pull=True)]
 
 
 def _pull_request(body: bytes) -> Sequence[Arrived]:
@@ -191,7 +192,7 @@ def _review(body: bytes) -> Sequence[Arrived]:
     author = review.user or told.sender
     return [
         _of(
-            told, "review", told.pull_request.number, pull=True, subject=str(review.id), actor=author.login,
+            told, "review", told.pull_request.number, pull=True, subject=f"review/{review.id}", actor=author.login,
             bot=_no_person(author), text=_cut(review.body), asks=review.state.lower() == "changes_requested",
             commit=review.commit_id or "", url=review.html_url,
         )
@@ -238,10 +239,11 @@ _READERS: Mapping[str, Callable[[bytes], Sequence[Arrived]]] = {
 }
 
 
-def _remark(told: _Any, remark: _Remark, number: int, *, pull: bool) -> Arrived:
+def _remark(told: _Any, remark: _Remark, name: str, number: int, *, pull: bool) -> Arrived:
+    """`name` as the forge's adapter has it."""
     author = remark.user or told.sender
     more = {"actor": author.login, "bot": _no_person(author), "text": _cut(remark.body), "url": remark.html_url}
-    return _of(told, "remark", number, pull=pull, subject=str(remark.id), **more)
+    return _of(told, "remark", number, pull=pull, subject=name, **more)
 
 
 def _of(told: _Any, what: str, number: int, **more: object) -> Arrived:
