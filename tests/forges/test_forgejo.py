@@ -15,6 +15,7 @@ import pytest
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Extras, Judgement, Status
+from midwatch.forges.forgejo.site import covers
 from midwatch.forges.http import Refused
 from tests.support.forge_contract import Contract
 from tests.support.forge_forgejo import ForgejoDialect
@@ -162,6 +163,16 @@ async def test_why_it_was_not_merged_is_said(scene: Scene) -> None:
     scene.world.server.fail("POST", "/merge$", 405, data={"message": "Not enough approvals"})
     with pytest.raises(Refused, match="does not merge pull request 1: Not enough approvals"):
         await scene.forge.merge(scene.where, 1)
+
+
+def test_rules_for_branches_are_read_as_the_forge_reads_them() -> None:
+    name = "midwatch/fix-task1"
+    assert [
+        rule
+        for rule in ("*", "**", "midwatch/*", "midwatch/**", "Midwatch/Fix-task1", "*/fix-task?", "m*", "main")
+        if covers(rule, name)
+    ] == ["**", "midwatch/*", "midwatch/**", "Midwatch/Fix-task1", "*/fix-task?"]
+    assert not covers("{midwatch,main}/**", name)  # the forge refuses the push
 
 
 def test_its_webhooks_are_signed_in_both_names() -> None:
