@@ -155,7 +155,7 @@ class Http:
         token = await self.credential.token(slug)
         headers = {"User-Agent": f"midwatch/{__version__}", "Accept": "application/json", **self._headers(token)}
         limits = httpx2.Timeout(self.seconds / 2, connect=10.0)
-        secure = _secure() if url.startswith("https:") else False
+        secure = _secure() if url.startswith("https:") else _without()
         try:
             async with asyncio.timeout(self.seconds):
                 async with httpx2.AsyncClient(verify=secure, timeout=limits, follow_redirects=False) as client:
@@ -246,6 +246,12 @@ def _secure() -> ssl.SSLContext:
     import httpx2
 
     return httpx2.create_ssl_context()
+
+
+@cache
+def _without() -> ssl.SSLContext:
+    """For addresses without TLS: it is never used, and httpx2 would make one for each request."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _origin(url: str) -> str:

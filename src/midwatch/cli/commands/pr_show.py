@@ -38,10 +38,10 @@ async def execute(options: Namespace, screen: Screen) -> int:
             diff = await looking.diff(session, task_id) if options.diff else None
             return _print(_Shown(request, report, diff), options.number, screen, session.at)
     async with wiring.home(screen.environ) as home:
-        request = await pulls.find(home, options.number, options.repo)
+        request, stale = await pulls.refreshed(home, await pulls.find(home, options.number, options.repo))
         report = await wiring.report(home, request.proposal.task_id)
         diff = await reading.diff(home, request.proposal.task_id) if options.diff else None
-    return _print(_Shown(request, report, diff), options.number, screen)
+    return _print(_Shown(request, report, diff, stale), options.number, screen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class _Shown:
     report: Report
     diff: bytes | None
     """None when it is not wanted."""
+    stale: str = ""
+    """Why it may be older than what the forge has."""
 
 
 def _print(shown: _Shown, number: str, screen: Screen, at: str = "") -> int:
@@ -67,6 +69,8 @@ def _print(shown: _Shown, number: str, screen: Screen, at: str = "") -> int:
         return 0
     look = screen.look()
     lines = request_lines(request, look)
+    if shown.stale:
+        lines += ["", *map(look.warn, words.wrap(shown.stale, look.width - 2, "  "))]
     if report.changes:
         lines += ["", look.bold("What changed"), *render.diffstat_lines(report.changes, look)]
     if evidence is not None:
