@@ -24,7 +24,7 @@ from tests.support.forge_scenes import Scene, network_world, scene_in
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "forgejo.json"
 
-_BRANCH_PATH = re.compile(r"(?<=/branches/).+")
+_BRANCH_PATH = re.compile(r"(?<=/branches/).+|(?<=/compare/).+")
 
 
 def _as_one_part(found: re.Match[str]) -> str:

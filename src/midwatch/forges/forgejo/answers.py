@@ -140,6 +140,12 @@ class Permission(BaseModel):
     permission: str
 
 
-class Comparison(BaseModel):
-    total_commits: int
+class Commit(BaseModel):
     files: list[Changed] | None = None
+
+
+class Comparison(BaseModel):
+    """Forgejo tells the files once, Gitea those of each commit."""
+
+    files: list[Changed] | None = None
+    commits: list[Commit] | None = None
