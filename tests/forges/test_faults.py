@@ -226,6 +226,7 @@ async def test_a_remark_that_somebody_else_has_marked_is_not_taken_for_ours(scen
     ours = await scene.forge.comment(scene.where, 1, "All checks pass.", "evidence")
     thread = world.pulls[0]
     forged = world.server.forge.say(world.hosted, thread, "ann", ours.body)
+    forged.created = "2025-01-01T00:00:00Z"  # the oldest is what is seen first
     thread.said.insert(0, thread.said.pop())
     await scene.forge.comment(scene.where, 1, "One check fails.", "evidence")
     assert forged.body == ours.body
