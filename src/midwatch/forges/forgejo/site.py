@@ -83,15 +83,8 @@ class Forgejo:
         return any(covers(rule.rule_name or rule.branch_name, name) for rule in rules)
 
     async def contains(self, slug: str, new: str, old: str) -> bool:
-        """As the contract. Asked by what the one has and the other has not: comparing takes no commit ids everywhere."""
-        params: Params = {
-            "sha": old,
-            "not": new,
-            "limit": 1,
-            "stat": "false",
-            "verification": "false",
-            "files": "false",
-        }
+        """As the contract. Asked by what one has and the other has not: comparing takes no commit ids everywhere."""
+        params: Params = {"sha": old, "not": new, "limit": 1, **_BARE}
         reply = await self.http.request(
             "GET", f"{repository_path(slug)}/commits", slug=slug, params=params, taken=(404,)
         )
