@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from midwatch.domain.errors import OperationError
+from midwatch.forges.address import is_slug
+from midwatch.workspace.names import shown
 
 T = TypeVar("T")
 
@@ -22,3 +24,22 @@ def read(kind: type[T], data: Any, name: str) -> T:
             f"the forge {name} answered what cannot be read as a {what} (at {place})",
             "is that the address of its API, and its version one that docs/forges.md lists?",
         ) from None
+
+
+def slug_of(name: str, forge: str) -> str:
+    """What a forge calls a repository, once it is known to be a name and nothing else: addresses are made of it. Raises
+    OperationError."""
+    if not is_slug(name):
+        raise OperationError(
+            f"the forge {forge} calls a repository {shown(name)[:200]}", "that is no name of one there"
+        )
+    return name
+
+
+def login_of(name: str, forge: str) -> str:
+    """Who we are. Raises OperationError for nobody: remarks of people who are gone have no author either."""
+    if not name:
+        raise OperationError(
+            f"the forge {forge} does not say who we are", "try again, or give the connection a new token"
+        )
+    return name

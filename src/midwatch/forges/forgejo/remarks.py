@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Judgement, Reaction, Remark, Status
-from midwatch.forges.answered import read
+from midwatch.forges import marks
+from midwatch.forges.answered import login_of, read
 from midwatch.forges.forgejo import answers
 from midwatch.forges.http import Http, Refused
 from midwatch.forges.once import Unsure, once
@@ -18,6 +20,7 @@ _STATES = {"pending": "pending", "success": "success", "failure": "failure", "ne
 """These forges have no neutral one; what they call a warning is shown as a fault."""
 _REVIEW = "review-"
 """How the id of a review's own text begins: reviews and remarks are numbered apart."""
+_LONGEST = 500_000
 _LONGEST_SUMMARY = 250
 """Characters."""
 
@@ -33,7 +36,7 @@ class Remarks:
         """Whose token it is; asked once."""
         if not self._me:
             reply = await self._http.request("GET", "/user", slug=slug)
-            self._me = read(answers.User, reply.data, self._http.name).login
+            self._me = login_of(read(answers.User, reply.data, self._http.name).login, self._http.name)
         return self._me
 
     async def all(self, slug: str, number: int) -> Sequence[Remark]:
@@ -51,7 +54,7 @@ class Remarks:
                 found.append(Remark(f"{_REVIEW}{review.id}", author, review.body, review.submitted_at, review.html_url))
             if review.comments_count:
                 found += await self._beside(slug, number, review.id)
-        return sorted(found, key=lambda remark: remark.created)
+        return sorted(found, key=_when)
 
     async def _reviews(self, slug: str, number: int) -> Sequence[answers.Review]:
         path = f"{_repository(slug)}/pulls/{number}/reviews"
@@ -124,7 +127,7 @@ class Remarks:
         ]
         text = "\n\n---\n\n".join([judgement.body.rstrip(), *left])
         asked = {
-            "event": "COMMENT", "commit_id": judgement.commit, "body": f"{text}\n\n{mark}",
+            "event": "COMMENT", "commit_id": judgement.commit, "body": marks.with_end(text, f"\n\n{mark}", _LONGEST),
             "comments": [{"path": path, "new_position": line, "body": body} for path, line, body in beside],
         }  # fmt: skip
         reply = await self._http.request("POST", f"{_repository(slug)}/pulls/{number}/reviews", slug=slug, json=asked)
@@ -157,6 +160,14 @@ class Remarks:
 
 def _repository(slug: str) -> str:
     return f"/repos/{quote(slug)}"
+
+
+def _when(remark: Remark) -> float:
+    """Times come with the offset that was in force."""
+    try:
+        return datetime.fromisoformat(remark.created).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _remark(comment: answers.Comment | answers.LineComment, path: str = "", line: int = 0) -> Remark:

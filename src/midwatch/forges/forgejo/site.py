@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
-from midwatch.forges.answered import read
+from midwatch.forges.answered import read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.forgejo import answers
 from midwatch.forges.forgejo.extras import adorn
 from midwatch.forges.forgejo.remarks import Remarks
-from midwatch.forges.http import Http, Refused, Reply
+from midwatch.forges.http import Http, Params, Refused, Reply
 from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.workspace.names import shown
 
 PAGE: Mapping[str, str | int] = {"limit": 50}
 """The most that these forges give at once."""
+_BARE = {"stat": "false", "verification": "false", "files": "false"}
+"""What makes a list of commits costly for the forge."""
 _LONGEST_TITLE = 255
 _LOOKS = 6
 """Times that a merge is asked for while the forge finds out whether it can; the pauses double from half a second."""
@@ -61,7 +62,8 @@ class Forgejo:
     async def place(self, slug: str) -> Place:
         """As the contract. A renamed repository sends on from its old name, with the method that it was asked by."""
         found = await self._repository(slug)
-        return Place(found.full_name, found.default_branch, found.archived, f"{self.web}/{found.full_name}.git")
+        slug = slug_of(found.full_name, self.name)
+        return Place(slug, found.default_branch, found.archived, f"{self.web}/{slug}.git")
 
     async def branch(self, slug: str, name: str) -> Branch:
         """As the contract."""
@@ -78,12 +80,15 @@ class Forgejo:
         path = f"{repository_path(slug)}/branch_protections"
         reply = await self.http.request("GET", path, slug=slug, taken=(403, 404))
         rules = read(list[answers.Protection], reply.data, self.name) if reply.status < 300 else []
-        return any(fnmatch.fnmatchcase(name, rule.rule_name or rule.branch_name) for rule in rules)
+        return any(covers(rule.rule_name or rule.branch_name, name) for rule in rules)
 
     async def contains(self, slug: str, new: str, old: str) -> bool:
-        """As the contract."""
-        found = await self._compared(slug, new, old)
-        return found is not None and found.total_commits == 0
+        """As the contract. Asked by what one has and the other has not: comparing takes no commit ids everywhere."""
+        params: Params = {"sha": old, "not": new, "limit": 1, **_BARE}
+        reply = await self.http.request(
+            "GET", f"{repository_path(slug)}/commits", slug=slug, params=params, taken=(404,)
+        )
+        return reply.status != 404 and read(list[answers.Commit], reply.data, self.name) == []
 
     async def find(self, slug: str, branch: str) -> Seen | None:
         """As the contract. The forge cannot be asked by branch, so that its open ones are gone through, and of the
@@ -112,11 +117,13 @@ class Forgejo:
         }  # fmt: skip
         try:
             reply = await self.http.request("POST", f"{repository_path(slug)}/pulls", slug=slug, json=body)
-        except Refused as error:
-            found = await self.find(slug, seen.branch) if error.status == 409 else None
-            if found is None or found.state != "open":
+        except Refused as error:  # somebody was quicker, or the forge took our first request after all
+            if error.status != 409 or "already exists" not in error.message:
                 raise
-            return found  # somebody was quicker, or the forge took our first request after all
+            found = await self.find(slug, seen.branch)
+            if found is not None and found.state == "open":
+                return found
+            raise Unsure(error.message, "look at it at the forge, then `midwatch resume`") from None  # not listed yet
         return _seen(read(answers.PullRequest, reply.data, self.name))
 
     async def edit(self, slug: str, seen: Seen, edit: Edit) -> Seen:
@@ -136,13 +143,14 @@ class Forgejo:
         return await adorn(self.http, slug, seen.number, extras)
 
     async def reopen(self, slug: str, seen: Seen) -> Seen | None:
-        """As the contract; None when the forge does not, such as when the branch is gone."""
+        """As the contract; None when the branch has another open one by now, or is gone."""
         try:
-            return await self._patch(slug, seen.number, {"state": "open"})
+            opened = await self._patch(slug, seen.number, {"state": "open"})
         except Refused as error:
-            if error.status in (404, 409, 412, 422):
-                return None
-            raise
+            if error.status not in (404, 409, 412, 422):
+                raise
+            return None
+        return opened if opened.state == "open" else None
 
     async def close(self, slug: str, seen: Seen) -> Seen:
         """As the contract."""
@@ -199,15 +207,11 @@ class Forgejo:
         more."""
         path = f"{repository_path(slug)}/pulls/{seen.number}/files"
         ours = read(list[answers.Changed], await self.http.pages(path, slug=slug, params=PAGE), self.name)
-        theirs = await self._compared(slug, seen.commit, seen.base)
-        changed = {file.filename for file in theirs.files or ()} if theirs else set()
-        return sorted({file.filename for file in ours} & changed)
-
-    async def _compared(self, slug: str, old: str, new: str) -> answers.Comparison | None:
-        """What `new` has that `old` has not, since they parted; None where one of them is not there."""
-        path = f"{repository_path(slug)}/compare/{quote(old)}...{quote(new)}"
+        path = f"{repository_path(slug)}/compare/{quote(seen.branch)}...{quote(seen.base)}"
         reply = await self.http.request("GET", path, slug=slug, taken=(404,))
-        return None if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
+        theirs = answers.Comparison() if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
+        changed = [*(theirs.files or ()), *(file for commit in theirs.commits or () for file in commit.files or ())]
+        return sorted({file.filename for file in ours} & {file.filename for file in changed})
 
     async def me(self, slug: str) -> str:
         """As the contract."""
@@ -290,6 +294,18 @@ class Forgejo:
         except Unsure:
             reply = await self.http.request("PATCH", path, slug=slug, json=wanted)
         return _seen(read(answers.PullRequest, reply.data, self.name))
+
+
+def covers(rule: str, name: str) -> bool:
+    """Whether a rule is for branches of that name: `*` and `?` stop at slashes, `**` does not. Rules with sets or
+    choices are left to the forge, which refuses the push."""
+    if not set(rule) & set("*?[{\\"):
+        return rule.lower() == name.lower()
+    if set(rule) & set("[{\\"):
+        return False
+    words = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pattern = "".join(words.get(part) or re.escape(part) for part in re.split(r"(\*\*|\*|\?)", rule))
+    return re.fullmatch(pattern, name) is not None
 
 
 def _seen(found: answers.PullRequest) -> Seen:

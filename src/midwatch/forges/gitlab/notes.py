@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Judgement, Reaction, Remark, Status
-from midwatch.forges import lines
-from midwatch.forges.answered import read
+from midwatch.forges import lines, marks
+from midwatch.forges.answered import login_of, read
 from midwatch.forges.gitlab import answers, words
 from midwatch.forges.gitlab.asking import ask, project_path
 from midwatch.forges.http import Http, Refused
@@ -47,7 +47,9 @@ class Notes:
     async def me(self, slug: str) -> answers.User:
         """Whose token it is; asked once."""
         if self._me is None:
-            self._me = read(answers.User, (await self._http.request("GET", "/user", slug=slug)).data, self._http.name)
+            found = read(answers.User, (await self._http.request("GET", "/user", slug=slug)).data, self._http.name)
+            login_of(found.username, self._http.name)
+            self._me = found
         return self._me
 
     async def all(self, slug: str, number: int) -> Sequence[Remark]:
@@ -55,24 +57,26 @@ class Notes:
         return [self._remark(slug, number, note) for note in await self._all(slug, number)]
 
     async def _all(self, slug: str, number: int) -> Sequence[answers.Note]:
-        params, path = {"sort": "asc", "order_by": "created_at"}, f"{_thread(number)}/notes"
-        found = await ask(self._http, "GET", slug, _thread(number), taken=(404,))
-        if found.status == 404:
+        params, path = {"sort": "asc", "order_by": "created_at"}, f"{project_path(slug)}{_thread(number)}/notes"
+        try:
+            entries = await self._http.pages(path, slug=slug, params=params)
+        except Refused as error:
+            if error.status != 404:
+                raise
             what = "issue" if number < 0 else "pull request"
-            raise Refused(f"there is no {what} {abs(number)} in {shown(slug)}", "look at its number there", found)
-        entries = await self._http.pages(project_path(slug) + path, slug=slug, params=params)
+            raise InputError(f"there is no {what} {abs(number)} in {shown(slug)}", error.mend) from None
         return [note for note in read(list[answers.Note], entries, self._http.name) if not note.system]
 
     async def write(self, slug: str, number: int, body: str) -> Remark:
         """Write a note."""
         path = f"{_thread(number)}/notes"
-        reply = await ask(self._http, "POST", slug, path, json={"body": words.plain(body)})
+        reply = await ask(self._http, "POST", slug, path, {"body": words.plain(body)})
         return self._remark(slug, number, read(answers.Note, reply.data, self._http.name))
 
     async def rewrite(self, slug: str, number: int, remark: Remark, body: str) -> Remark:
         """Give a note another body."""
         path = f"{_thread(number)}/notes/{_id(remark.id)}"
-        reply = await ask(self._http, "PUT", slug, path, json={"body": words.plain(body)})
+        reply = await ask(self._http, "PUT", slug, path, {"body": words.plain(body)})
         return self._remark(slug, number, read(answers.Note, reply.data, self._http.name))
 
     async def award(self, slug: str, number: int, remark: str, reaction: Reaction) -> None:
@@ -87,7 +91,7 @@ class Notes:
             return any(award.user.id == me.id and award.name == name for award in awards) or None
 
         async def make() -> bool:
-            reply = await ask(self._http, "POST", slug, path, json={"name": name}, taken=(404,))
+            reply = await ask(self._http, "POST", slug, path, {"name": name}, taken=(404,))
             if reply.status == 404 and not await look():  # GitLab answers a second one of the same with this
                 raise Refused(
                     f"the forge {self._http.name} takes no reaction there (404)",
@@ -113,10 +117,11 @@ class Notes:
         for place, (path, line, body) in enumerate(judgement.remarks, 1):
             position = _position(version, path, line)
             its_mark = mark.replace(" -->", f"/{place} -->")
-            if position is None or not await self._beside(slug, number, f"{body.rstrip()}\n\n{its_mark}", position):
+            text = marks.with_end(body, f"\n\n{its_mark}", words.LONGEST)
+            if position is None or not await self._beside(slug, number, text, position):
                 left.append(f"`{path}:{line}`\n\n{body.rstrip()}")
-        body = "\n\n---\n\n".join([judgement.body.rstrip(), *left])
-        return (await self.write(slug, number, f"{body}\n\n{mark}")).url
+        body = marks.with_end("\n\n---\n\n".join([judgement.body.rstrip(), *left]), f"\n\n{mark}", words.LONGEST)
+        return (await self.write(slug, number, body)).url
 
     async def _beside(self, slug: str, number: int, body: str, position: Mapping[str, object]) -> bool:
         """Whether GitLab has taken a remark beside a line."""
@@ -127,7 +132,7 @@ class Notes:
         async def make() -> bool:
             asked = {"body": words.plain(body), "position": position}
             path = f"{_thread(number)}/discussions"
-            reply = await ask(self._http, "POST", slug, path, json=asked, taken=(400, 422))
+            reply = await ask(self._http, "POST", slug, path, asked, taken=(400, 422))
             return reply.status < 300
 
         return await once(look, make, self._http.pause)
@@ -165,7 +170,7 @@ class Notes:
 
         async def make() -> bool:
             path = f"/statuses/{quote(commit, safe='')}"
-            reply = await ask(self._http, "POST", slug, path, json=wanted, taken=(400,))
+            reply = await ask(self._http, "POST", slug, path, wanted, taken=(400,))
             if reply.status == 400 and "transition" not in str(reply.data):  # it is in that state, in other words
                 raise Refused(
                     f"the forge {self._http.name} does not take a status of {commit[:12]} (400)",

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
-from midwatch.forges.answered import read
+from midwatch.forges import marks
+from midwatch.forges.answered import read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.gitlab import answers, words
 from midwatch.forges.gitlab.asking import ask, headers, project, project_path
@@ -53,7 +54,7 @@ class GitLab:
     async def place(self, slug: str) -> Place:
         """As the contract. A renamed project answers under its old name too, and takes no changes there."""
         found = await project(self.http, slug)
-        slug = found.path_with_namespace
+        slug = slug_of(found.path_with_namespace, self.name)
         return Place(slug, found.default_branch or "", found.archived, f"{self.web}/{slug}.git")
 
     async def branch(self, slug: str, name: str) -> Branch:
@@ -97,15 +98,17 @@ class GitLab:
         """As the contract. One that is there already is answered, as if it had just been made."""
         body = {
             "source_branch": seen.branch, "target_branch": seen.base,
-            "title": words.title(seen.title, draft=seen.draft), "description": words.plain(seen.body),
+            "title": words.title(seen.title, draft=seen.draft), "description": words.plain(_fitting(seen.body)),
         }  # fmt: skip
         try:
-            reply = await ask(self.http, "POST", slug, "/merge_requests", json=body)
-        except Refused as error:
-            found = await self.find(slug, seen.branch) if error.status == 409 else None
-            if found is None or found.state != "open":
+            reply = await ask(self.http, "POST", slug, "/merge_requests", body)
+        except Refused as error:  # somebody was quicker, or the forge took our first request after all
+            if error.status != 409 or "already exists" not in error.message:
                 raise
-            return found  # somebody was quicker, or the forge took our first request after all
+            found = await self.find(slug, seen.branch)
+            if found is not None and found.state == "open":
+                return found
+            raise Unsure(error.message, "look at it at the forge, then `midwatch resume`") from None  # not listed yet
         return _seen(read(answers.MergeRequest, reply.data, self.name))
 
     async def edit(self, slug: str, seen: Seen, edit: Edit) -> Seen:
@@ -115,45 +118,47 @@ class GitLab:
             draft = seen.draft if edit.draft is None else edit.draft
             wanted["title"] = words.title(seen.title if edit.title is None else edit.title, draft=draft)
         if edit.body is not None:
-            wanted["description"] = words.plain(edit.body)
+            wanted["description"] = words.plain(_fitting(edit.body))
         if edit.base is not None:
             wanted["target_branch"] = edit.base
         return await self._put(slug, seen.number, wanted) if wanted else seen
 
     async def adorn(self, slug: str, seen: Seen, extras: Extras) -> Sequence[str]:
         """As the contract. GitLab makes labels that it does not know."""
-        wanted, failed = dict[str, object](), []
+        failed = [f"GitLab has no labels with a comma, such as {shown(name)}" for name in extras.labels if "," in name]
+        wanted: dict[str, object] = {}
         if labels := [label for label in extras.labels if "," not in label]:
             wanted["add_labels"] = ",".join(labels)
-        failed += [
-            f"GitLab has no labels with a comma, such as {shown(label)}" for label in extras.labels if "," in label
-        ]
-        reviewers = []
-        for login in extras.reviewers:
-            person = None if login.startswith("team:") else await self._person(slug, login)
-            if person is None:
-                failed.append(f"GitLab has nobody called {shown(login)} to ask for a review")
-            else:
-                reviewers.append(person.id)
-        if reviewers:
-            now = await self._request(slug, seen.number)
-            there = [person.id for person in (now.reviewers or [])] if now is not None else []
-            wanted["reviewer_ids"] = sorted({*there, *reviewers})
-        if wanted:
-            try:
+        try:
+            if reviewers := await self._reviewers(slug, seen.number, extras.reviewers, failed):
+                wanted["reviewer_ids"] = reviewers
+            if wanted:
                 await self._put(slug, seen.number, wanted)
-            except Refused as error:
-                failed.append(error.message)
+        except Refused as error:
+            if error.status == 401:
+                raise
+            failed.append(error.message)
         return failed
 
+    async def _reviewers(self, slug: str, number: int, logins: Sequence[str], failed: list[str]) -> list[int]:
+        """The ids of those who are asked already and of these; `team:` is for other forges."""
+        people = {login: None if login.startswith("team:") else await self._person(slug, login) for login in logins}
+        failed += [
+            f"GitLab has nobody called {shown(name)} to ask for a review" for name, who in people.items() if not who
+        ]
+        asked = {person.id for person in people.values() if person is not None}
+        now = await self._request(slug, number) if asked else None
+        return sorted(asked | {person.id for person in (now.reviewers if now else None) or ()})
+
     async def reopen(self, slug: str, seen: Seen) -> Seen | None:
-        """As the contract; None when the branch has another open one by now."""
+        """As the contract; None when the branch has another open one by now, or is gone."""
         try:
-            return await self._put(slug, seen.number, {"state_event": "reopen"})
+            opened = await self._put(slug, seen.number, {"state_event": "reopen"})
         except Refused as error:
-            if error.status in (409, 422):
-                return None
-            raise
+            if error.status not in (400, 409, 422):
+                raise
+            return None
+        return opened if opened.state == "open" else None
 
     async def close(self, slug: str, seen: Seen) -> Seen:
         """As the contract."""
@@ -167,16 +172,15 @@ class GitLab:
         path = f"/merge_requests/{seen.number}/merge"
         body = {"sha": seen.commit, "should_remove_source_branch": False}
         try:
-            reply = await ask(self.http, "PUT", slug, path, json=body, taken=(401, 405, 406, 409, 422))
+            reply = await ask(self.http, "PUT", slug, path, body, taken=(401, 405, 406, 409, 422))
         except Unsure:
             found = await self._mergeable(slug, seen.number)
             if found is None or found.standing != "merged":
                 raise
             return
-        if reply.status >= 300:
-            found = await self._request(slug, seen.number)
-            if found is None or found.standing != "merged":
-                raise await self._not_merged(slug, seen, reply, found)
+        found = await self._mergeable(slug, seen.number)  # and until it has merged
+        if reply.status >= 300 and (found is None or found.standing != "merged"):
+            raise await self._not_merged(slug, seen, reply, found)
 
     async def _not_merged(self, slug: str, seen: Seen, reply: Reply, now: answers.MergeRequest | None) -> InputError:
         number, state = seen.number, "" if now is None else now.detailed_merge_status or now.merge_status
@@ -212,7 +216,7 @@ class GitLab:
     async def _compared(self, slug: str, old: str, new: str) -> answers.Comparison | None:
         """What `new` has that `old` has not, since they parted; None where one of them is not there."""
         params = {"from": old, "to": new}
-        reply = await ask(self.http, "GET", slug, "/repository/compare", params=params, taken=(404,))
+        reply = await ask(self.http, "GET", slug, "/repository/compare", params, taken=(404,))
         return None if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
 
     async def me(self, slug: str) -> str:
@@ -283,10 +287,12 @@ class GitLab:
         return None if reply.status == 404 else read(answers.MergeRequest, reply.data, self.name)
 
     async def _mergeable(self, slug: str, number: int) -> answers.MergeRequest | None:
-        """A merge request once GitLab knows whether it can be merged: it finds that out aside."""
+        """A merge request once GitLab knows whether it can be merged, which it finds out aside, or has merged it."""
         found = await self._request(slug, number)
         for round_ in range(_LOOKS):
-            if found is None or (found.detailed_merge_status or found.merge_status) not in _FINDING_OUT:
+            if found is None or found.state not in ("opened", "locked"):
+                break
+            if found.state == "opened" and (found.detailed_merge_status or found.merge_status) not in _FINDING_OUT:
                 break
             await self.http.pause(0.5 * 2**round_)
             found = await self._request(slug, number)
@@ -296,9 +302,9 @@ class GitLab:
         """Set what is wanted; asked twice it is the same, so a first answer that did not come is asked for again."""
         path = f"/merge_requests/{number}"
         try:
-            reply = await ask(self.http, "PUT", slug, path, json=wanted)
+            reply = await ask(self.http, "PUT", slug, path, wanted)
         except Unsure:
-            reply = await ask(self.http, "PUT", slug, path, json=wanted)
+            reply = await ask(self.http, "PUT", slug, path, wanted)
         return _seen(read(answers.MergeRequest, reply.data, self.name))
 
 
@@ -313,6 +319,10 @@ def _seen(found: answers.MergeRequest) -> Seen:
         created=found.created_at, updated=found.updated_at,
         merge_commit=found.landed if found.standing == "merged" else "",
     )  # fmt: skip
+
+
+def _fitting(body: str) -> str:
+    return body if len(body) <= words.LONGEST else marks.with_end(body, "", words.LONGEST)
 
 
 def _pattern(rule: str) -> str:

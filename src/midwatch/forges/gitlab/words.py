@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _LONGEST_TITLE = 255
-_LONGEST_TEXT = 500_000
+LONGEST = 500_000
 """Characters. GitLab takes a million bytes of Markdown."""
 
 _DRAFT = re.compile(r"\s*(?:\[draft\]|\(draft\)|draft:|draft\s+-|\[wip\]|wip:)\s*", re.IGNORECASE)
@@ -30,13 +30,9 @@ def bare(text: str) -> str:
 def plain(text: str) -> str:
     """Markdown without quick actions: a line like `/merge` in what a model wrote would be carried out with our
     token. It is shown as it was."""
-    return _QUICK_ACTION.sub(r"\1\\/", _cut(text.replace("\0", "")))
+    return _QUICK_ACTION.sub(r"\1\\/", text.replace("\0", ""))
 
 
 def as_written(text: str) -> str:
     """Markdown as it was before `plain`."""
     return _KEPT.sub(r"\1/", text)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "\n\n…"
