@@ -15,6 +15,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2022",
     reportCompressedSize: false,
+    license: { fileName: "licenses.md" }, // of what is built in: their notices go where the build goes
   },
   server: { proxy: { "/api": "http://127.0.0.1:8765" } },
 });
