@@ -7,6 +7,35 @@ export interface Archived {
   archived: boolean;
 }
 
+export interface ArrivalLine {
+  id: string;
+  /** Its id as the forge gave it; begins with `look` for what was found by looking. */
+  delivery: string;
+  /** What it is: `labelled`, `remark`, `changed`, `run`, … */
+  event: string;
+  /** The repository, as the forge calls it. */
+  slug: string;
+  /** Of the issue or the pull request; 0 for none. */
+  number: number;
+  /** `waiting`, `done`, `ignored` or `failed`. */
+  state: string;
+  /** What came of it. */
+  outcome: string;
+  /** Why the last try came to nothing. */
+  error: string;
+  /** The id of the task that it was about, or that came of it. */
+  task: string | null;
+  /** Whether it was found by looking, and not told. */
+  looked: boolean;
+  created: string;
+}
+
+export interface ArrivalPage {
+  arrivals: ArrivalLine[];
+  /** What `before` takes for the next page; null at the end. */
+  next: string | null;
+}
+
 export interface AttemptAnswer {
   id: string;
   /** How many there are; also the number of the last one. */
@@ -486,6 +515,21 @@ export interface LimitsAsked {
   seconds?: number | null | undefined;
 }
 
+export interface Login {
+  /** The connection's id or name; answered with its id. */
+  forge: string;
+  /** What they are called there, in whatever case. */
+  login: string;
+}
+
+export interface LoginsAnswer {
+  logins: Login[];
+}
+
+export interface LoginsAsked {
+  logins: Login[];
+}
+
 export interface Me {
   id: string;
   name: string;
@@ -624,6 +668,11 @@ export interface PullRequestAnswer {
 
 export interface PullRequests {
   pull_requests: PullRequestAnswer[];
+}
+
+export interface Received {
+  /** How many things were new that are of use here. They are acted on later. */
+  kept: number;
 }
 
 export interface Repositories {
@@ -1073,12 +1122,12 @@ export interface WebhookAsked {
   /** Its id or its name, for its maintainers; null: all, for administrators. */
   repository?: string | null | undefined;
   /** What it is told of. */
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated" | "pull_request.merged" | "pull_request.closed" | "pull_request.reopened")[] | undefined;
 }
 
 export interface WebhookChange {
   url?: string | null | undefined;
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated" | "pull_request.merged" | "pull_request.closed" | "pull_request.reopened")[] | null | undefined;
   /** Whether anything is sent to it. */
   active?: boolean | null | undefined;
 }
@@ -1166,6 +1215,9 @@ export interface Paths {
     GET: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: ForgeAnswer };
     PATCH: { path: { "forge_id": string }; query: Nothing; body: ForgeChange; answer: ForgeAnswer };
     DELETE: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/forges/{forge_id}/arrivals": {
+    GET: { path: { "forge_id": string }; query: { "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: ArrivalPage };
   };
   "/forges/{forge_id}/check": {
     POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
@@ -1356,6 +1408,10 @@ export interface Paths {
   "/users/{user_id}": {
     GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: UserAnswer };
     PATCH: { path: { "user_id": string }; query: Nothing; body: UserChange; answer: UserAnswer };
+  };
+  "/users/{user_id}/logins": {
+    GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: LoginsAnswer };
+    PUT: { path: { "user_id": string }; query: Nothing; body: LoginsAsked; answer: LoginsAnswer };
   };
   "/webhooks": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Webhooks };
