@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ EVERY = 2.0
 """Seconds between two looks."""
 _DETAIL = 200
 """Characters of what is kept of an error."""
+_MOST_COST = 10**15
+"""Millionths of a US dollar: what an endpoint says that it has cost is only a number."""
 _BUG = "a bug in Midwatch"
 _DIED = "workers have died over it"
 
@@ -78,7 +81,8 @@ async def _count(home: Home, outcomes: Outcomes, due: Due) -> None:
         if request is None:
             await outcomes.keep(due, None)
             return
-        await outcomes.settle(due, request.state, _seconds(request.created), _settled(request))
+        now = int(time.time())
+        await outcomes.settle(due, request.state, _seconds(request.created, now), _settled(request, now))
         return
     if row.task.kind != "task":
         await outcomes.keep(due, None)
@@ -117,10 +121,10 @@ async def _outcome(home: Home, row: TaskRow, request: PullRequest | None) -> Out
         cause=cause,
         detail=_storable(detail[:_DETAIL]),
         verdict=chosen.evidence.verdict if chosen.evidence else "none",
-        cost=None if None in costs else sum(cost or 0 for cost in costs),
+        cost=None if None in costs else min(_MOST_COST, sum(max(0, cost or 0) for cost in costs)),
         state=request.state if request else "",
-        proposed=_seconds(request.created) if request else None,
-        settled=_settled(request) if request else None,
+        proposed=_seconds(request.created, int(last.changed)) if request else None,
+        settled=_settled(request, int(last.changed)) if request else None,
     )
 
 
@@ -159,12 +163,17 @@ def _cause(last: Turn, chosen: AttemptReport, history: History, request: PullReq
     return "", ""
 
 
-def _settled(request: PullRequest) -> int | None:
-    return None if request.state == "open" else _seconds(request.updated)
+def _settled(request: PullRequest, otherwise: int) -> int | None:
+    return None if request.state == "open" else _seconds(request.updated, otherwise)
 
 
-def _seconds(time: str) -> int:
-    return int(datetime.fromisoformat(time).timestamp())
+def _seconds(text: str, otherwise: int) -> int:
+    """A time of a forge's; what it says is not always one."""
+    try:
+        found = int(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        return otherwise
+    return found if found > 0 else otherwise
 
 
 def _storable(text: str) -> str:
