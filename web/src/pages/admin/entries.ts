@@ -18,7 +18,7 @@ export const admin: readonly Entry[] = [
     admin: true,
     load: () => import("./Organisations"),
   },
-  { path: "/admin/forges", title: "Forge connections", nav: "admin", sign: "⑂", admin: true, load: () => import("./Forges") },
+  { path: "/admin/forges", title: "Forge connections", nav: "admin", sign: "⇄", admin: true, load: () => import("./Forges") },
   { path: "/admin/workers", title: "Workers", nav: "admin", sign: "⚙", key: "w", admin: true, load: () => import("./Workers") },
   { path: "/admin/settings", title: "Settings", nav: "admin", sign: "☷", admin: true, load: () => import("./Settings") },
 ];
