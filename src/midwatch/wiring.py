@@ -157,7 +157,7 @@ async def parts_of(
             sandbox=drivers.shared(task.sandbox, home.sandboxes),
             model=model,
             tools=default_tools(home.settings.rules().beside(task.guard.rules)),
-            forge=home.forge,
+            forge=await home.forge.of(task.repository),
             observer=observer,
             support=Path(__file__).parent / "models/repair/box" if model_name == DEFAULT_MODEL else None,
             harness=f"midwatch {__version__}",

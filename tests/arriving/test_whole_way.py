@@ -130,3 +130,35 @@ async def test_a_label_becomes_a_pull_request_a_remark_a_follow_up_and_a_merge_i
     assert ("changed", "done") in outcomes
     assert not [row for row in await place.arrivals() if row.state == "failed"]
     assert {state for *_, state in await place.effects(task.id)} == {"done"}
+
+
+@pytest.mark.parametrize("kind", ["gitlab", "forgejo"])
+async def test_the_same_on_the_other_forges(
+    kind: str, tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town(tmp_path, model.script(*SCRIPT), monkeypatch, kind=kind) as place:
+        forge, hosted = place.server.forge, place.hosted
+        await place.user("ada", "ann")
+        forge.write(hosted, "topic", {"a.txt": "other\n"})
+        forge.open(hosted, "carl", "Another", head="topic", base="main")  # GitLab counts issues apart
+        issue = forge.open(hosted, "carl", "The list is short", "It lacks a line.")
+        forge.label(hosted, issue, "midwatch", "ann")
+        await place.came()
+        (task,), (_, pull) = await place.tasks(), place.pulls
+        assert task.words.closes == ("#1" if kind == "gitlab" else "#2")
+        assert "It lacks a line." in task.context[0].text
+        assert [one[1] for one in issue.reactions] == ["eyes"]
+        assert len(place.said(issue)) == 2
+        assert len(place.said(pull)) == 1
+        remark = forge.say(hosted, pull, "ann", "@midwatch add another line")
+        await place.came()
+        assert [one[1] for one in remark.reactions] == ["eyes"]
+        assert hosted.git("show", f"{pull.head}:a.txt").endswith("mended\nmore")
+        assert len(place.said(pull)) == 2
+        forge.settle(hosted, pull, "merged", "ann")
+        await place.came()
+        request = await place.api.home.forge.of_task(task.id)
+        assert request is not None
+        assert request.state == "merged"
+        assert {state for *_, state in await place.effects(task.id)} == {"done"}
+        assert not [row for row in await place.arrivals() if row.state == "failed"]

@@ -48,61 +48,60 @@ class AppHost:
 
     url: str = ""
     now: float = 1_000_000.0
-    installed: set[str] = field(default_factory=lambda: {"ann/shelf"})
     asked: list[tuple[str, Any]] = field(default_factory=list)
+
+
+class Handler(BaseHTTPRequestHandler):
+    host: AppHost
+
+    def log_request(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer(None)
+
+    def do_POST(self) -> None:
+        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def _answer(self, body: Any) -> None:
+        host, token = self.host, self.headers["Authorization"].removeprefix("Bearer ")
+        unchecked: Any = {"verify_exp": False, "verify_iat": False}  # the clock is the test's
+        said = jwt.decode(token, KEY.public_key(), algorithms=["RS256"], issuer="77", options=unchecked)
+        assert said["iat"] < host.now < said["exp"] <= host.now + 600
+        host.asked.append((self.path, body))
+        slug = self.path.removeprefix("/repos/").removesuffix("/installation")
+        headers, status, data = {}, 200, dict[str, Any]()
+        if self.path.endswith("/access_tokens"):
+            status, data = 201, {"token": f"ghs_{len(host.asked)}", "expires_at": "1970-01-12T14:46:40Z"}
+        elif self.path == "/app":
+            data = {"slug": "nightly", "permissions": {"contents": "write", "issues": "read", "metadata": "read"}}
+        elif slug == "ann/old":
+            status, headers = 301, {"Location": f"{host.url}/repositories/5/installation"}
+        elif slug == "ann/shelf" or self.path.startswith("/repositories/5"):
+            data = {"id": 9}
+        else:
+            status, data = 404, {"message": "Not Found"}
+        text = json.dumps(data).encode()
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(text))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
 
 
 @contextmanager
 def app_host() -> Iterator[AppHost]:
-    host = AppHost()
+    made = AppHost()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_request(self, *_: object) -> None:
-            pass
+    class Bound(Handler):
+        host = made
 
-        def do_GET(self) -> None:
-            self._answer(None)
-
-        def do_POST(self) -> None:
-            self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-
-        def _answer(self, body: Any) -> None:
-            token = self.headers["Authorization"].removeprefix("Bearer ")
-            said = jwt.decode(
-                token,
-                KEY.public_key(),
-                algorithms=["RS256"],
-                issuer="77",
-                options={"verify_exp": False, "verify_iat": False},
-            )
-            assert said["iat"] < host.now < said["exp"] <= host.now + 600
-            host.asked.append((self.path, body))
-            slug = self.path.removeprefix("/repos/").removesuffix("/installation")
-            headers, status, data = {}, 200, dict[str, Any]()
-            if self.path.endswith("/access_tokens"):
-                end = "2001-01-01T00:00:00Z" if host.now > 1e9 else "1970-01-12T14:46:40Z"
-                status, data = 201, {"token": f"ghs_{len(host.asked)}", "expires_at": end}
-            elif self.path == "/app":
-                data = {"slug": "nightly", "permissions": {"contents": "write", "issues": "read", "metadata": "read"}}
-            elif slug == "ann/old":
-                status, headers = 301, {"Location": f"{host.url}/repositories/5/installation"}
-            elif slug in host.installed or self.path.startswith("/repositories/5"):
-                data = {"id": 9}
-            else:
-                status, data = 404, {"message": "Not Found"}
-            text = json.dumps(data).encode()
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(text))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    host.url = f"http://127.0.0.1:{server.server_port}"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
+    made.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield host
+        yield made
     finally:
         server.shutdown()
         thread.join()

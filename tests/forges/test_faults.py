@@ -145,8 +145,8 @@ async def test_nothing_is_pushed_where_nothing_may_be(scene: Scene) -> None:
     hosted.archived = True
     await _refused(scene, InputError, "is archived", "out of the archive")
     hosted.archived = False
-    hosted.protect(BRANCH)  # a rule for a branch that is not there yet is only seen by who pushes
-    await _refused(scene, InputError, "cannot be pushed.*rotected", r"leave midwatch/\*")
+    hosted.protect(BRANCH)  # a rule for a branch that is not there yet is at some forges only seen by who pushes
+    await _refused(scene, InputError, "cannot be pushed.*rotected|is protected", r"leave midwatch/\*")
     (hosted.folder / "protected").unlink()
     hosted.access[world.bot.login] = "read"
     await _refused(scene, InputError, "cannot be pushed", "connection work the right")

@@ -52,13 +52,23 @@ NONE_YET |= {"/forges/{forge_id}", "/forges/{forge_id}/arrivals"}
 
 
 async def effects(api: Api, ada: httpx2.AsyncClient, repository: str, task: str) -> dict[str, str]:
-    """A webhook of hers, a delivery, and what is done for her task outside."""
+    """A webhook of hers, a delivery, what is done for her task outside, and where she is signed in."""
     asked = {"url": "https://hooks.example/", "repository": repository}
     webhook = (await ada.post("/api/v1/webhooks", json=asked)).json()["id"]
     delivery = (await ada.post(f"/api/v1/webhooks/{webhook}/ping")).json()["id"]
+    session = (await ada.get("/api/v1/me/sessions")).json()["sessions"][0]["id"]
     effect = Wanted("k", "comment", "summary", "{}", task=task)
     await api.database.write(lambda db: want(db, effect))
-    return {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id}
+    return {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id, "session_id": session}
+
+
+async def beside(root: httpx2.AsyncClient, ada: httpx2.AsyncClient, repository: str) -> dict[str, str]:
+    """A connection to a forge, and a secret and a variable of hers."""
+    asked = {"name": "hub", "kind": "github", "token": "ghp_x"}
+    forge = (await root.post("/api/v1/forges", json=asked)).json()["id"]
+    for kind in ("secrets", "variables"):
+        await ada.put(f"/api/v1/repositories/{repository}/{kind}/TIGER", json={"value": "stripes"})
+    return {"forge_id": forge, "name": "TIGER"}
 
 
 async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_id_in_it(
@@ -76,14 +86,8 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         made = await ada.post(f"{top}/tasks", json={"prompt": "look", "repository": repository})
         assert made.status_code == 201, made.text
         task = made.json()["id"]
-        session = (await ada.get(f"{top}/me/sessions")).json()["sessions"][0]["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
-        forge = {"name": "hub", "kind": "github", "token": "ghp_x"}
-        hers["forge_id"] = (await root.post(f"{top}/forges", json=forge)).json()["id"]
-        for kind in ("secrets", "variables"):
-            await ada.put(f"{top}/repositories/{repository}/{kind}/TIGER", json={"value": "stripes"})
-        hers |= {"name": "TIGER"}
-        hers["session_id"] = session
+        hers |= await beside(root, ada, repository)
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
         hers |= (outside := await effects(api, ada, repository, task))
 

@@ -16,12 +16,17 @@ from midwatch.forges.base import Forge
 from midwatch.forges.book import Book
 from midwatch.forges.credentials import Credential, FixedToken
 from midwatch.forges.fake import FakeForge
+from midwatch.forges.forgejo.site import Forgejo
 from midwatch.forges.github.site import GitHub
+from midwatch.forges.gitlab.site import GitLab
 from midwatch.forges.local import LocalForge
 from midwatch.forges.network import NetworkForge
 from midwatch.forges.site import Site
 from midwatch.workspace.repository import Repository
+from tests.support.forge_forgejo import ForgejoDialect
 from tests.support.forge_github import GitHubDialect
+from tests.support.forge_gitlab import GitLabDialect
+from tests.support.forge_gitlab_hooks import iid
 from tests.support.forge_server import Dialect, ForgeServer, serving
 from tests.support.forge_state import Hosted, Person, Thread
 from tests.support.repositories import UserRepository
@@ -58,16 +63,36 @@ class Kind:
     api: str
     """Pattern of all paths of the API."""
     bot: str = "midwatch-bot"
+    level: str = "write"
+    """What it may do in its repository: Forgejo tells administrators alone what others may do."""
+    number: Callable[[Hosted, Thread], int] = lambda hosted, issue: issue.number
+    """Of an issue, as the contract has it."""
 
 
 def _github(web: str, credential: Credential) -> Site:
     return GitHub("work", credential, web, pause=no_pause)
 
 
+def _gitlab(web: str, credential: Credential) -> Site:
+    return GitLab("work", credential, web, pause=no_pause)
+
+
+def _forgejo(web: str, credential: Credential) -> Site:
+    return Forgejo("work", credential, web, pause=no_pause)
+
+
 NETWORK: dict[str, Kind] = {
     "github": Kind(
         GitHubDialect, _github, closes_with_its_branch=True, creates=r"/pulls$", remarks=r"/issues/\d+/comments$",
         merges=("PUT", r"/merge$"), api=r"^/api/v3/",
+    ),
+    "gitlab": Kind(
+        GitLabDialect, _gitlab, closes_with_its_branch=False, creates=r"/merge_requests$", remarks=r"/\d+/notes$",
+        merges=("PUT", r"/merge$"), api=r"^/api/v4/", number=lambda where, issue: -iid(where, issue),
+    ),
+    "forgejo": Kind(
+        ForgejoDialect, _forgejo, closes_with_its_branch=True, creates=r"/pulls$", remarks=r"/issues/\d+/comments$",
+        merges=("POST", r"/merge$"), api=r"^/api/v1/", level="admin",
     ),
 }  # fmt: skip
 
@@ -192,7 +217,7 @@ class NetworkWorld:
         return self.hosted.tip("main")
 
     def issue(self, title: str, body: str) -> int | None:
-        return self.server.forge.open(self.hosted, "ann", title, body, labels=("bug",)).number
+        return self.kind.number(self.hosted, self.server.forge.open(self.hosted, "ann", title, body, labels=("bug",)))
 
     @property
     def pulls(self) -> list[Thread]:
@@ -241,10 +266,11 @@ def network_world(name: str, folder: Path, *, app: bool = False) -> Iterator[Net
     """A fake forge of that kind with one repository, and a connection to it."""
     kind = NETWORK[name]
     with serving(folder / "forge", kind.dialect()) as server:
+        server.forge.closes_with_its_branch = kind.closes_with_its_branch
         login = f"{kind.bot}[bot]" if app else kind.bot
         bot = server.forge.person(login, app=app)
         server.forge.person("ann")
-        hosted = server.forge.repository(SLUG, **{login: "write", "ann": "admin", "carl": "read"})
+        hosted = server.forge.repository(SLUG, **{login: kind.level, "ann": "admin", "carl": "read"})
         site = kind.site(server.web, FixedToken(bot.token, app=app))
 
         async def wanted(location: str) -> Extras:

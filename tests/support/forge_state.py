@@ -95,6 +95,8 @@ class Hosted:
     access: dict[str, str] = field(default_factory=dict)
     """admin, write or read, by login."""
     threads: dict[int, Thread] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
+    """Made for it, whether anything has them or not."""
     statuses: list[dict[str, Any]] = field(default_factory=list)
     """Of commits: sha, name, state, summary, text, url, author, id, run (whether it is a check run)."""
 
@@ -168,6 +170,8 @@ class Forge:
         self.repositories: dict[str, Hosted] = {}
         self.moved: dict[str, str] = {}
         """Old names, in lower case, and the new ones."""
+        self.closes_with_its_branch = True
+        """Whether a pull request is closed when its branch is deleted."""
         self.lock = threading.RLock()
         self.happened: list[tuple[str, Hosted, Thread | None, dict[str, Any]]] = []
         """What, where, to which issue or pull request, and more: for webhooks."""
@@ -251,6 +255,8 @@ class Forge:
                 continue
             if thread.state == "closed":
                 thread.rewritten |= not new or not hosted.has(new, thread.head_commit)
+            elif not new and not self.closes_with_its_branch:
+                continue
             elif not new:
                 thread.state, thread.updated = "closed", self.now()
                 self.tell("closed", hosted, thread)

@@ -29,9 +29,12 @@ from midwatch.engine.forges.rules import RepositoryForge
 from midwatch.engine.turns import Filter, Turns
 from midwatch.engine.workers import Terms
 from midwatch.forges.arrived.base import Arrived
+from midwatch.forges.where import api_of
 from midwatch.sandbox.slots import Slots
 from tests.support.api import HASH, Api, serving
+from tests.support.forge_forgejo import ForgejoDialect
 from tests.support.forge_github import GitHubDialect
+from tests.support.forge_gitlab import GitLabDialect
 from tests.support.forge_server import ForgeServer
 from tests.support.forge_server import serving as serving_forge
 from tests.support.forge_state import Hosted, Thread
@@ -39,6 +42,7 @@ from tests.support.forge_state import Hosted, Thread
 SECRET = "mwf_tiger"
 SLUG = "ann/shelf"
 BOT = "midwatch-bot"
+DIALECTS: dict[str, Any] = {"github": GitHubDialect, "gitlab": GitLabDialect, "forgejo": ForgejoDialect}
 
 
 @dataclass
@@ -150,7 +154,7 @@ class Town:
 
 @asynccontextmanager
 async def town(
-    folder: Path, base_url: str, monkeypatch: pytest.MonkeyPatch, *, at_work: bool = True, poll: float = 0
+    folder: Path, base_url: str, monkeypatch: pytest.MonkeyPatch, *, at_work: bool = True, kind: Any = "github"
 ) -> AsyncIterator[Town]:
     """Until the context ends. `at_work`: there is a worker."""
     monkeypatch.setattr(working, "SWEEP", 0.05)
@@ -161,19 +165,19 @@ async def town(
     config.mkdir(parents=True)
     (config / "config.toml").write_text(
         'model = "openai/scripted"\n[server]\npublic_url = "https://mw.example"\n'
-        f'forge_poll_seconds = {poll}\n[sandbox]\ndriver = "process"\n'
+        'forge_poll_seconds = 0\n[sandbox]\ndriver = "process"\n'
     )
     environ = {
         "PATH": "/usr/bin:/bin", "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CONFIG_HOME": str(folder / "config"), "OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": base_url,
     }  # fmt: skip
-    with serving_forge(folder / "forge", GitHubDialect()) as server:
+    with serving_forge(folder / "forge", DIALECTS[kind]()) as server:
         bot = server.forge.person(BOT)
         for login in ("ann", "carl", "eve"):
             server.forge.person(login)
-        hosted = server.forge.repository(SLUG, **{BOT: "write", "ann": "write", "carl": "read"})
+        hosted = server.forge.repository(SLUG, **{BOT: "admin", "ann": "write", "carl": "read"})
         async with serving(folder, environ) as api:
-            made = Connection(new_id(), "hub", "github", server.web, f"{server.web}/api/v3", "token", login=BOT)
+            made = Connection(new_id(), "hub", kind, server.web, api_of(kind, server.web, ""), "token", login=BOT)
             kept = await api.home.connected.kept.add(
                 made, Secrets(bot.token, SECRET), Deed(SERVER, "forge.create", made.id)
             )

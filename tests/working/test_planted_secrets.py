@@ -88,7 +88,7 @@ def watching(forge: ForgeServer, seen: list[bytes]) -> None:
     forge.answer = noting  # type: ignore[method-assign,assignment]
 
 
-async def told(client: httpx2.AsyncClient, ids: dict[str, str]) -> Iterator[tuple[str, str]]:
+async def told(client: httpx2.AsyncClient, ids: dict[str, str]) -> dict[str, str]:
     """Every GET route's answer."""
     paths = (await client.get("/openapi.json")).json()["paths"]
     found = []
@@ -98,7 +98,7 @@ async def told(client: httpx2.AsyncClient, ids: dict[str, str]) -> Iterator[tupl
             url = str(client.base_url).removesuffix("/api/v1/") + path.format(**ids)
             found.append((path, (await client.get(url)).text))
     assert len(found) > 25
-    return iter(found)
+    return dict(found)
 
 
 async def set_up(admin: httpx2.AsyncClient, forge: ForgeServer) -> tuple[dict[str, str], dict[str, str]]:
@@ -128,16 +128,11 @@ async def set_up(admin: httpx2.AsyncClient, forge: ForgeServer) -> tuple[dict[st
     return ids, {"a user's token": token["secret"], "a webhook's secret": webhook["secret"]}
 
 
-async def test_no_secret_is_anywhere_but_where_it_belongs(
-    tmp_path: Path, models: ModelServer, forge: ForgeServer
-) -> None:
-    EVERY[0].required()
-    arguments: list[bytes] = []
-    watching(forge, arguments)
-    base = models.script(calls("shell", command=LOOK), says("Count\n\nIt counts."))
-    office = Watched(tmp_path / "office", "", base, secrets={"OPENAI_API_KEY": PROVIDER})
+async def worked(served: Served, forge: ForgeServer) -> tuple[dict[str, str], dict[str, str]]:
+    """Do the task. The secrets that the server has made, and all of its answers afterwards."""
+    office = served.office
+    assert isinstance(office, Watched)
     office.watch()
-    served = Served(office)
     await served.start()
     try:
         async with served.client() as admin:
@@ -149,11 +144,23 @@ async def test_no_secret_is_anywhere_but_where_it_belongs(
             await followed(admin, f"{name}.1")
             request = (await admin.get(f"/tasks/{name}/pull-request")).json()
             assert request.get("state") == "open", (request, office.words)
-            ids |= {"task": name, "attempt": f"{name}.1", "number": "1"}
-            answers = dict(await told(admin, ids))
+            answers = await told(admin, ids | {"task": name, "attempt": f"{name}.1", "number": "1"})
         served.end(signal.SIGTERM)
     finally:
         office.close()
+    return made, answers
+
+
+async def test_no_secret_is_anywhere_but_where_it_belongs(
+    tmp_path: Path, models: ModelServer, forge: ForgeServer
+) -> None:
+    EVERY[0].required()
+    arguments: list[bytes] = []
+    watching(forge, arguments)
+    base = models.script(calls("shell", command=LOOK), says("Count\n\nIt counts."))
+    office = Watched(tmp_path / "office", "", base, secrets={"OPENAI_API_KEY": PROVIDER})
+    served = Served(office)
+    made, answers = await worked(served, forge)
     planted = {
         "forge": FORGE, "hook": HOOK, "app": "planted-app-key", "provider": PROVIDER, "password": PASSWORD,
         "environment": SECRET, "first password": served.password, **made,

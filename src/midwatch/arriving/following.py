@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from midwatch.engine.effects.base import Wanted
     from midwatch.engine.turns import Turn
 
+
 async def follow(
     case: Case, person: Person, task: Task, text: str, *, said: bool = True, along: Sequence[Remark] = ()
 ) -> None:

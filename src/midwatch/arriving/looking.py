@@ -17,7 +17,7 @@ from midwatch.engine.forges.arrivals import LOOKED, Arrivals, Delivery, named
 from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
 from midwatch.forges.address import slug_below
-from midwatch.forges.arrived.base import MARK, Arrived
+from midwatch.forges.arrived.base import Arrived, is_ours
 from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ async def _issues(home: Home, heard: Heard, slug: str) -> list[int]:
 
 
 def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool) -> Sequence[Arrived]:
-    if MARK in remark.body or asked(remark.body, mention) is None:
+    if is_ours(remark.body) or asked(remark.body, mention) is None:
         return ()
     return [
         Arrived(

@@ -9,7 +9,7 @@ from midwatch.arriving.asking import Asked, asked
 from midwatch.arriving.following import follow
 from midwatch.arriving.who import person
 from midwatch.engine.forges.arrivals import Arrivals
-from midwatch.forges.arrived.base import MARK
+from midwatch.forges.arrived.base import is_ours
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
@@ -105,4 +105,4 @@ async def _lines(case: Case, who: Person) -> list[Remark]:
 
 
 def _of_review(remark: Remark, who: Person) -> bool:
-    return bool(remark.path) and remark.author.lower() == who.login.lower() and MARK not in remark.body
+    return bool(remark.path) and remark.author.lower() == who.login.lower() and not is_ours(remark.body)

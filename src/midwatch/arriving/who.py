@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.words import includes
-from midwatch.forges.arrived.base import MARK
+from midwatch.forges.arrived.base import is_ours
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
@@ -46,4 +46,4 @@ async def person(case: Case) -> Person | None:
 
 def ourselves(case: Case) -> bool:
     """Whether it was this server that wrote or did it: such a thing must never be answered."""
-    return bool(case.heard.login and case.told.actor.lower() == case.heard.login.lower()) or MARK in case.told.text
+    return bool(case.heard.login and case.told.actor.lower() == case.heard.login.lower()) or is_ours(case.told.text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from midwatch.answering import harmless, link
 from midwatch.domain.guard import Context
 from midwatch.forges import outgoing
-from midwatch.forges.arrived.base import MARK
+from midwatch.forges.arrived.base import is_ours
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from midwatch.engine.effects.base import Wanted
 
 MOST_REMARKS = 40
+MOST = 64_000
+"""Characters of all of them."""
 MOST_TEXT = 16_000
 """Characters of one remark that go along."""
 
@@ -49,8 +51,14 @@ def of_issue(case: Case, issue: Issue, remarks: Sequence[Remark]) -> tuple[Conte
 def of_remarks(case: Case, remarks: Sequence[Remark]) -> tuple[Context, ...]:
     """The latest of them, as data; but not our own, and not the one that asked."""
     own = case.told.subject if case.told.what == "remark" else ""
-    kept = [one for one in remarks if MARK not in one.body and one.id != own and one.body.strip()]
-    return tuple(Context(_source(one), one.body[:MOST_TEXT]) for one in kept[-MOST_REMARKS:])
+    found, left = list[Context](), MOST
+    for one in reversed([one for one in remarks if not is_ours(one.body) and one.id != own and one.body.strip()]):
+        text = one.body[:MOST_TEXT]
+        left -= len(text)
+        if left < 0 or len(found) == MOST_REMARKS:
+            break
+        found.append(Context(_source(one), text))
+    return tuple(reversed(found))
 
 
 def beside(remark: Remark) -> str:

@@ -15,7 +15,8 @@ _COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 class Forge(Protocol):
     """Keeps pull requests. Every method may block on disk or network and raises InputError for what cannot be done as
-    asked and OperationError for what may work later."""
+    asked and OperationError for what may work later. Where issues and pull requests are numbered apart (GitLab), an
+    issue's `number` is below zero: -3 is its `#3`."""
 
     name: str
 

@@ -125,9 +125,10 @@ class Http:
     async def pages(
         self, path: str, *, slug: str, params: Params | None = None, taken: Sequence[int] = ()
     ) -> list[Any]:
-        """The entries of a list, from all of its pages. Raises as `request`; nothing for a status in `taken`."""
+        """The entries of a list, from all of its pages, of 100 entries where `params` has no `limit`. Raises as
+        `request`; nothing for a status in `taken`."""
         entries: list[Any] = []
-        asked: Params | None = {"per_page": 100, **(params or {})}
+        asked: Params | None = params if params and "limit" in params else {"per_page": 100, **(params or {})}
         for _ in range(_PAGES):
             reply = await self.request("GET", path, slug=slug, params=asked, taken=taken)
             if not isinstance(reply.data, list) or reply.status >= 300:

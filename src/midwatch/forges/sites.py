@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from midwatch.domain.errors import InputError
 from midwatch.engine.forges.connections import Connection
 from midwatch.forges.credentials import Credential
 from midwatch.forges.site import Site
 
 
 def site_of(connection: Connection, credential: Credential) -> Site:
-    """The site, asked with that credential. Asks nothing yet. Raises InputError for a kind that is not known."""
+    """The site, asked with that credential. Asks nothing yet."""
+    where = (connection.name, credential, connection.web, connection.api)
     match connection.kind:
         case "github":
             from midwatch.forges.github.site import GitHub
 
-            return GitHub(connection.name, credential, connection.web, connection.api)
-    raise InputError(f"Midwatch does not know forges of the kind {connection.kind}", "upgrade it")
+            return GitHub(*where)
+        case "gitlab":
+            from midwatch.forges.gitlab.site import GitLab
+
+            return GitLab(*where)
+        case "forgejo":
+            from midwatch.forges.forgejo.site import Forgejo
+
+            return Forgejo(*where)

@@ -9,6 +9,7 @@ from midwatch.engine.forges.connections import Connection
 from midwatch.forges.app import AppCredential
 from midwatch.forges.credentials import Credential
 from midwatch.forges.http import Http, Refused
+from midwatch.forges.sites import site_of
 
 APP_NEEDS = {"contents": "write", "pull_requests": "write", "issues": "write", "checks": "write", "metadata": "read"}
 """Permissions of a GitHub App."""
@@ -34,12 +35,9 @@ async def standing(connection: Connection, credential: Credential) -> Standing:
     """Ask. Blocks on the network. Raises InputError when the forge does not know the credential, OperationError when
     it does not answer."""
     if isinstance(credential, AppCredential):
-        return await _of_app(Http(connection.name, connection.api, credential.key))
-    if connection.kind == "gitlab":
-        return await _of_gitlab(Http(connection.name, connection.api, credential, _private))
-    if connection.kind == "forgejo":
-        return await _of_forgejo(Http(connection.name, connection.api, credential, _token))
-    return await _of_github(Http(connection.name, connection.api, credential))
+        return await _of_app(site_of(connection, credential.key).http)
+    asked = {"github": _of_github, "gitlab": _of_gitlab, "forgejo": _of_forgejo}
+    return await asked[connection.kind](site_of(connection, credential).http)
 
 
 async def _of_app(http: Http) -> Standing:
@@ -100,11 +98,3 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _level(level: str) -> int:
     return {"read": 1, "write": 2, "admin": 3}.get(level, 0)
-
-
-def _private(token: str) -> dict[str, str]:
-    return {"PRIVATE-TOKEN": token}
-
-
-def _token(token: str) -> dict[str, str]:
-    return {"Authorization": f"token {token}"}

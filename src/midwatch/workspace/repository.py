@@ -52,15 +52,9 @@ class Repository:
 
     @classmethod
     async def open(
-        cls,
-        state: Path,
-        location: str,
-        *,
-        refresh: bool = True,
-        commit: str = "",
-        plain: bool = False,
+        cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False,
         lend: Lend = nobody,
-    ) -> Repository:
+    ) -> Repository:  # fmt: skip
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
         writable, not trusted by git, git too old), OperationError when a URL cannot be fetched.
