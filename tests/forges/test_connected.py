@@ -18,12 +18,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from midwatch import wiring
 from midwatch.domain.errors import InputError
+from midwatch.domain.observer import Silent
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.forges.connections import Connection, Secrets
 from midwatch.forges.app import AppCredential, AppKey
 from midwatch.forges.standing import standing
 from midwatch.settings import load
+from midwatch.workflows.start import Request
+from tests.support.forge_github import GitHubDialect
+from tests.support.forge_server import serving as serving_forge
+from tests.support.model_server import calls, says
+from tests.support.model_server import serving as serving_models
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(
@@ -191,3 +197,27 @@ def test_settings_that_cannot_be_are_said_with_their_place(environ: dict[str, st
         load(environ)
     assert words in str(caught.value)
     assert "tiger" not in str(caught.value)
+
+
+async def test_a_task_on_a_url_that_a_connection_of_the_settings_has_ends_in_a_pull_request_there(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    with serving_forge(tmp_path / "forge", GitHubDialect()) as forge, serving_models() as models:
+        forge.forge.person("midwatch-bot", "ghp_tiger")
+        hosted = forge.forge.repository("ann/shelf", **{"midwatch-bot": "write"})
+        hosted.public = False
+        text = f'[forges.hub]\nkind = "github"\nweb = "{forge.web}"\ntoken_env = "HUB_TOKEN"\nlabels = ["night"]\n'
+        Path(environ["XDG_CONFIG_HOME"], "midwatch/config.toml").write_text(text)
+        base = models.script(calls("shell", command="echo four >> a.txt"), says("Count\n\nIt counts."))
+        more = {"OPENAI_BASE_URL": base, "OPENAI_API_KEY": "sk", "PATH": "/usr/bin:/bin"}
+        async with wiring.home({**environ, **more}) as home:
+            where = forge.url("ann/shelf")
+            request = Request("Count", where, model="openai/scripted", sandbox="process", checks=("true",))
+            task = await wiring.start(home, request)
+            report = await wiring.run(home, task.id, Silent())
+            assert report.pull_request is not None
+            assert report.pull_request.url == f"{forge.web}/ann/shelf/pull/1"
+            assert (await home.forge.list(where))[0].number == 1
+        thread = hosted.threads[1]
+        assert thread.labels == ["night"]
+        assert hosted.git("show", f"{thread.head_commit}:a.txt").endswith("four")

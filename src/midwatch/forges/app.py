@@ -71,10 +71,6 @@ class AppCredential:
             kept = self._tokens[slug] = await self._made(slug)
         return kept[0]
 
-    def forget(self) -> None:
-        """The next token of each repository is a new one."""
-        self._tokens.clear()
-
     async def _made(self, slug: str) -> tuple[str, float]:
         try:
             found = await self._http.request("GET", f"/repos/{slug}/installation", slug=slug)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -34,6 +34,26 @@ class Kept:
     """A user's name."""
     value: str = ""
     """Of a variable."""
+
+
+class _Values(Mapping[str, str]):
+    """Secrets by name, sealed until each is asked for. Shows none of them."""
+
+    def __init__(self, vault: Vault, kept: Mapping[str, tuple[str, str]]) -> None:
+        self._vault, self._kept = vault, kept
+
+    def __getitem__(self, name: str) -> str:
+        repository, value = self._kept[name]
+        return self._vault.open(value, _sealed(repository, name), f"the secret {name}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._kept
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
 
 class Beside:
@@ -78,17 +98,15 @@ class Beside:
         query = "SELECT name, changed, changed_by, value FROM variable WHERE repository = ? ORDER BY name"
         return await self._database.read(lambda db: [Kept(*row) for row in db.execute(query, (repository,))])
 
-    async def values_at(self, location: str) -> dict[str, str]:
-        """The secrets of the repository at a location, opened. Raises InputError where no key opens one."""
+    async def values_at(self, location: str) -> Mapping[str, str]:
+        """The secrets of the repository at a location. One is opened when it is asked for, which reads a small file and
+        raises InputError where no key opens it."""
         query = (
             "SELECT s.repository, s.name, s.value FROM secret s JOIN repository r ON r.id = s.repository "
             "WHERE r.location = ? ORDER BY s.name"
         )
         rows = await self._database.read(lambda db: db.execute(query, (location,)).fetchall())
-        return {
-            name: self._vault.open(value, place("secret", "value", repository, name), f"the secret {name}")
-            for repository, name, value in rows
-        }
+        return _Values(self._vault, {name: (repository, value) for repository, name, value in rows})
 
     async def variables_at(self, location: str) -> dict[str, str]:
         """The variables of the repository at a location."""

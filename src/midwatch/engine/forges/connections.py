@@ -77,7 +77,8 @@ class Connections:
             steady(db)
             credential, secret = self._sealed(wanted.id, secrets)
             db.execute(
-                f"INSERT INTO forge ({_FIELDS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {db.clock})",  # noqa: S608
+                f"INSERT INTO forge ({_FIELDS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {db.clock}) "  # noqa: S608
+                "ON CONFLICT (id) DO NOTHING",  # the same request, sent again because its answer was lost
                 (wanted.id, wanted.name, wanted.kind, wanted.web, wanted.api, wanted.auth, wanted.app,
                  credential or "", secret or "", wanted.login),
             )  # fmt: skip
