@@ -41,6 +41,7 @@ class ForgejoDialect:
             ("GET", rf"{repo}/branches/(.+)", _in("read", _branch)),
             ("GET", rf"{repo}/branch_protections", _in("admin", _protections)),
             ("GET", rf"{repo}/compare/(.+)\.\.\.(.+)", _in("read", _compare)),
+            ("GET", rf"{repo}/commits", _in("read", _commits)),
             ("GET", rf"{repo}/collaborators/([^/]+)/permission", _in("admin", _permission)),
             ("GET", rf"{repo}/labels", _in("read", _labels)),
             ("POST", rf"{repo}/labels", _in("write", _make_label)),
@@ -158,14 +159,26 @@ def _protections(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     return Answer(data=[{"rule_name": name.removeprefix("refs/heads/"), "enable_push": False} for name in names])
 
 
+def _commits(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
+    old, new = hosted.tip(asked.query["sha"]), hosted.tip(asked.query["not"])
+    if not old:
+        return _no(404, "object does not exist")
+    return _paged(asked, [{"sha": commit} for commit in hosted.git("rev-list", old, "--not", new).split()])
+
+
 def _compare(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    old, new = hosted.tip(asked.parts[2]), hosted.tip(asked.parts[3])
-    if not old or not new:
-        return _no(404, "a commit does not exist")
+    """As old ones do: of branches alone."""
+    branches = hosted.branches()
+    if not {asked.parts[2], asked.parts[3]} <= set(branches):
+        return _no(404, "The target couldn't be found.")
+    old, new = branches[asked.parts[2]], branches[asked.parts[3]]
     commits = hosted.git("rev-list", f"{old}..{new}").split()
-    base = hosted.git("merge-base", old, new, check=False) or old
-    files = [{"filename": name, "status": "modified"} for name in hosted.git("diff", "--name-only", base, new).split()]
-    return Answer(data={"total_commits": len(commits), "commits": [{"sha": c} for c in commits], "files": files})
+    listed = [
+        {"sha": one, "files": [{"filename": name, "status": "modified"} for name in hosted.git(
+            "diff-tree", "--no-commit-id", "--name-only", "-r", one).split()]}
+        for one in commits
+    ]  # fmt: skip
+    return Answer(data={"total_commits": len(commits), "commits": listed})
 
 
 def _permission(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:

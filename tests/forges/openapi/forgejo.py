@@ -21,7 +21,8 @@ USED = (
     "issueAddLabel", "issueCreateComment", "issueCreateLabel", "issueEditComment", "issueGetComments", "issueGetIssue",
     "issueListLabels", "issuePostCommentReaction", "issuePostIssueReaction", "orgListLabels", "repoCompareDiff",
     "repoCreatePullRequest", "repoCreatePullReview", "repoCreatePullReviewRequests", "repoCreateStatus",
-    "repoEditPullRequest", "repoGet", "repoGetBranch", "repoGetPullRequest", "repoGetPullRequestFiles",
+    "repoEditPullRequest", "repoGet", "repoGetAllCommits",
+    "repoGetBranch", "repoGetPullRequest", "repoGetPullRequestFiles",
     "repoGetPullReviewComments", "repoGetRepoPermissions", "repoListBranchProtection", "repoListPullRequests",
     "repoListPullReviews", "repoListStatuses", "repoMergePullRequest", "userGetCurrent",
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -15,13 +14,15 @@ from midwatch.forges.credentials import Credential
 from midwatch.forges.forgejo import answers
 from midwatch.forges.forgejo.extras import adorn
 from midwatch.forges.forgejo.remarks import Remarks
-from midwatch.forges.http import Http, Refused, Reply
+from midwatch.forges.http import Http, Params, Refused, Reply
 from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.workspace.names import shown
 
 PAGE: Mapping[str, str | int] = {"limit": 50}
 """The most that these forges give at once."""
+_BARE = {"stat": "false", "verification": "false", "files": "false"}
+"""What makes a list of commits costly for the forge."""
 _LONGEST_TITLE = 255
 _LOOKS = 6
 """Times that a merge is asked for while the forge finds out whether it can; the pauses double from half a second."""
@@ -79,12 +80,15 @@ class Forgejo:
         path = f"{repository_path(slug)}/branch_protections"
         reply = await self.http.request("GET", path, slug=slug, taken=(403, 404))
         rules = read(list[answers.Protection], reply.data, self.name) if reply.status < 300 else []
-        return any(fnmatch.fnmatchcase(name, rule.rule_name or rule.branch_name) for rule in rules)
+        return any(covers(rule.rule_name or rule.branch_name, name) for rule in rules)
 
     async def contains(self, slug: str, new: str, old: str) -> bool:
-        """As the contract."""
-        found = await self._compared(slug, new, old)
-        return found is not None and found.total_commits == 0
+        """As the contract. Asked by what one has and the other has not: comparing takes no commit ids everywhere."""
+        params: Params = {"sha": old, "not": new, "limit": 1, **_BARE}
+        reply = await self.http.request(
+            "GET", f"{repository_path(slug)}/commits", slug=slug, params=params, taken=(404,)
+        )
+        return reply.status != 404 and read(list[answers.Commit], reply.data, self.name) == []
 
     async def find(self, slug: str, branch: str) -> Seen | None:
         """As the contract. The forge cannot be asked by branch, so that its open ones are gone through, and of the
@@ -203,15 +207,11 @@ class Forgejo:
         more."""
         path = f"{repository_path(slug)}/pulls/{seen.number}/files"
         ours = read(list[answers.Changed], await self.http.pages(path, slug=slug, params=PAGE), self.name)
-        theirs = await self._compared(slug, seen.commit, seen.base)
-        changed = {file.filename for file in theirs.files or ()} if theirs else set()
-        return sorted({file.filename for file in ours} & changed)
-
-    async def _compared(self, slug: str, old: str, new: str) -> answers.Comparison | None:
-        """What `new` has that `old` has not, since they parted; None where one of them is not there."""
-        path = f"{repository_path(slug)}/compare/{quote(old)}...{quote(new)}"
+        path = f"{repository_path(slug)}/compare/{quote(seen.branch)}...{quote(seen.base)}"
         reply = await self.http.request("GET", path, slug=slug, taken=(404,))
-        return None if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
+        theirs = answers.Comparison() if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
+        changed = [*(theirs.files or ()), *(file for commit in theirs.commits or () for file in commit.files or ())]
+        return sorted({file.filename for file in ours} & {file.filename for file in changed})
 
     async def me(self, slug: str) -> str:
         """As the contract."""
@@ -294,6 +294,18 @@ class Forgejo:
         except Unsure:
             reply = await self.http.request("PATCH", path, slug=slug, json=wanted)
         return _seen(read(answers.PullRequest, reply.data, self.name))
+
+
+def covers(rule: str, name: str) -> bool:
+    """Whether a rule is for branches of that name: `*` and `?` stop at slashes, `**` does not. Rules with sets or
+    choices are left to the forge, which refuses the push."""
+    if not set(rule) & set("*?[{\\"):
+        return rule.lower() == name.lower()
+    if set(rule) & set("[{\\"):
+        return False
+    words = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pattern = "".join(words.get(part) or re.escape(part) for part in re.split(r"(\*\*|\*|\?)", rule))
+    return re.fullmatch(pattern, name) is not None
 
 
 def _seen(found: answers.PullRequest) -> Seen:
