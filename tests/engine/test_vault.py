@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,5 +160,24 @@ async def test_a_key_that_is_lost_is_told_and_stops_the_rotation_before_it_chang
         assert await database.read(raw) == before
         with pytest.raises(InputError, match="cannot be changed from here"):
             vault.add_key()
+    finally:
+        await database.close()
+
+
+async def test_a_credential_goes_to_no_address_but_the_one_that_it_was_given_for(
+    database: Database, tmp_path: Path
+) -> None:
+    try:
+        kept = await filled(database, Vault(tmp_path, {}))
+        before = await kept.find("hub")
+        assert before is not None
+        moved = replace(before, web="https://other.example", api="https://other.example/api/v3")
+        await kept.change(moved, Secrets("lion"), DEED)
+        with pytest.raises(InputError, match="would get the credential"):  # by whoever has still seen the first address
+            await kept.change(replace(before, name="renamed"), Secrets(), DEED)
+        await kept.add(before, Secrets("tiger"), Deed(SERVER, "test", ""))  # sent again: it is there already
+        found = await kept.find("hub")
+        assert found is not None
+        assert (found.web, kept.credential(found)) == (moved.web, "lion")
     finally:
         await database.close()

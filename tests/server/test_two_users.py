@@ -46,8 +46,13 @@ BODIES: dict[tuple[str, str], object] = {
 }
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
 ABSENT = {"task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64, "name": "NONE"}
-NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}", "/attempts/{attempt}/outputs/{digest}"}
-NONE_YET |= {"/forges/{forge_id}", "/forges/{forge_id}/arrivals"}
+NONE_YET = {
+    "/tasks/{task}/pull-request",
+    "/attempts/{attempt}/logs/{number}",
+    "/attempts/{attempt}/outputs/{digest}",
+    "/forges/{forge_id}",
+    "/forges/{forge_id}/arrivals",
+}
 """What its owner has not either, because no work has been done, or it is for administrators."""
 
 
@@ -92,10 +97,8 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         assert made.status_code == 201, made.text
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
-        hers |= await beside(root, ada, repository)
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
-        hers |= (outside := await effects(api, ada, repository, task))
-
+        hers |= await beside(root, ada, repository) | (outside := await effects(api, ada, repository, task))
         walked = []
         for method, path in signed_in(api):
             path = path.removeprefix(top)

@@ -102,8 +102,9 @@ class Connected:
         token = await self.credential(connection).token(slug)
         there = parse(location)
         by_ssh = there is not None and there.scheme == "ssh"
-        instead = {location: f"{connection.web}/{slug}.git"} if by_ssh else {}
-        return environment(connection.web, USERS[connection.kind], token, instead)
+        address = f"{connection.web}/{slug}.git" if by_ssh else location
+        # also where it is the same: the person's own rewriting of addresses would lead past the token
+        return environment(connection.web, USERS[connection.kind], token, {location: address})
 
     def webhook_secret(self, connection: Connection) -> str:
         """What signs the webhooks that the forge sends; empty for none, and then none may be taken. Raises

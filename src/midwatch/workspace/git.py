@@ -83,7 +83,8 @@ class Git:
     work_tree: Path | None = None
     cwd: Path | None = None
     trusted: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Added to the process's; it may hold a token."""
     settings: tuple[str, ...] = ()
     """Further `key=value`, each in force for this run alone."""
     largest_file: int = 0

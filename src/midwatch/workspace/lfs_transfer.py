@@ -41,9 +41,9 @@ class Transfer:
     endpoint: str
     lent: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What git's environment has in addition: a token that a connection gives."""
-    _login: str = ""
+    _login: str = field(default="", repr=False)
     """The value of the Authorization header; only ever sent to the endpoint's own host."""
-    _asked: bytes = b""
+    _asked: bytes = field(default=b"", repr=False)
     _pool: httpcore2.AsyncConnectionPool | None = None
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 

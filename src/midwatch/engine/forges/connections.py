@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from midwatch.domain.errors import InputError
@@ -88,7 +88,8 @@ class Connections:
         return await self._database.write(work)
 
     async def change(self, wanted: Connection, secrets: Secrets, deed: Deed) -> Connection | None:
-        """Set everything but its kind, and those secrets that are given; None when it is not there. Raises as `add`."""
+        """Set everything but its kind, and those secrets that are given; None when it is not there. Raises as `add`,
+        and where a credential would go to another address than it was given for."""
         organisation_name(wanted.name)
 
         def work(db: Db) -> Connection | None:
@@ -97,6 +98,10 @@ class Connections:
             if before is None:
                 return None
             _require_free(db, wanted)
+            if secrets.credential is None and _where(before) != _where(wanted):
+                raise InputError(
+                    "another address would get the credential of this one", "give the token or key with it"
+                )
             credential, secret = self._sealed(wanted.id, secrets)
             query = (
                 "UPDATE forge SET name = ?, web = ?, api = ?, auth = ?, app = ?, login = ?, credential = ?, secret = ?"
@@ -151,14 +156,9 @@ class Connections:
         return credential, webhook
 
 
-def renamed(connection: Connection, name: str | None, web: str | None, api: str | None) -> Connection:
-    """With what is given in the place of what it has."""
-    return replace(
-        connection,
-        name=connection.name if name is None else name,
-        web=connection.web if web is None else web,
-        api=connection.api if api is None else api,
-    )
+def _where(connection: Connection) -> tuple[str, ...]:
+    """What a credential was given for."""
+    return connection.web, connection.api, connection.auth
 
 
 def _place(connection: str, column: str) -> str:
