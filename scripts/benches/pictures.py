@@ -14,6 +14,7 @@ from pathlib import Path
 
 from playwright.async_api import Page
 
+from scripts.benches.team import team
 from tests.support.browser import PATIENCE, Site, browser, site, tab
 
 TARGET = Path(__file__).parents[2] / "docs" / "images" / "page"
@@ -69,12 +70,45 @@ async def _phone(page: Page, _: Site) -> None:
     await page.get_by_role("button", name="Options").click()
 
 
+def _at(path: str, heading: str) -> Way:
+    """A page as it is when it has all that it shows."""
+
+    async def way(page: Page, _: Site) -> None:
+        await page.goto(path)
+        await page.get_by_role("heading", level=1, name=heading).wait_for()
+        await page.locator(".skeleton").first.wait_for(state="detached")
+
+    return way
+
+
+async def _counted(page: Page, where: Site) -> None:
+    """With the figures of a month of a team, since an example's one pull request is no chart."""
+    await team(where.home.store.database)
+    await _at("/insight", "Insight")(page, where)
+    await page.locator(".insight-chart canvas").wait_for()
+
+
+async def _one_repository(page: Page, _: Site) -> None:
+    await page.goto("/repositories")
+    await page.get_by_role("link", name="example").first.click()
+    await page.get_by_role("tab", name="People").click()
+    await page.get_by_role("button", name="Give the role").wait_for()
+
+
 PICTURES: list[Picture] = [
     Picture("sign-in", _nothing),
     Picture("first-start", _first),
     Picture("tasks", _listed),
     Picture("composer", _options, dark=True),
     Picture("phone", _phone, phone=True),
+    Picture("insight", _counted),
+    Picture("repository", _one_repository),
+    Picture("account", _at("/settings/account", "My account")),
+    Picture("budgets", _at("/settings/budgets", "Budgets and limits")),
+    Picture("audit", _at("/settings/audit", "Audit log")),
+    Picture("people", _at("/admin/people", "People")),
+    Picture("workers", _at("/admin/workers", "Workers"), dark=True),
+    Picture("settings", _at("/admin/settings", "Settings")),
 ]
 
 

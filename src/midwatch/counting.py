@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -24,8 +26,12 @@ if TYPE_CHECKING:
 
 EVERY = 2.0
 """Seconds between two looks."""
+REST = 3.0
+"""A worker's own work comes first: after an upgrade all tasks that there are may have to be counted."""
 _DETAIL = 200
 """Characters of what is kept of an error."""
+_MOST_COST = 10**15
+"""Millionths of a US dollar: what an endpoint says that it has cost is only a number."""
 _BUG = "a bug in Midwatch"
 _DIED = "workers have died over it"
 
@@ -41,20 +47,25 @@ async def keep_count(home: Home, every: float = EVERY) -> None:
             if not looked:  # what ended under a release that did not count
                 await Outcomes(home.store.database).recount()
                 looked = True
-            while await count(home):
+            while await count(home, rest=REST):
                 pass
         except MidwatchError as error:
             log.warning("could not count what tasks have come to", extra={"error": error.message})
         await asyncio.sleep(every)
 
 
-async def count(home: Home) -> int:
-    """Write the rows of some tasks anew, those that have a reason; how many. Raises StoreError."""
+async def count(home: Home, *, rest: float = 0.0) -> int:
+    """Write the rows of some tasks anew, those that have a reason; how many there were. After each it rests so many
+    times as long as that took. Raises StoreError."""
     outcomes = Outcomes(home.store.database)
     await _follow(home, outcomes)
-    due = await outcomes.due()
+    due = list(await outcomes.due())
+    random.shuffle(due)  # other workers do the same, and begin elsewhere
     for one in due:
-        await _count(home, outcomes, one)
+        began = time.monotonic()
+        if await outcomes.is_due(one):
+            await _count(home, outcomes, one)
+        await asyncio.sleep(rest * (time.monotonic() - began))
     return len(due)
 
 
@@ -72,23 +83,19 @@ async def _count(home: Home, outcomes: Outcomes, due: Due) -> None:
     request = await home.forge.of_task(due.task)
     try:
         row = await home.store.find(due.task)
+        counted = row.task.kind == "task" and row.task.id == due.task
+        outcome = await _outcome(home, row, request) if counted else None
+        labels = row.task.labels
     except InputError:  # it was taken out of the database; what its pull request comes to still counts
-        row = None
-    if row is None or row.task.id != due.task:
-        if request is None:
-            await outcomes.keep(due, None)
+        if request is not None:
+            now = int(time.time())
+            await outcomes.settle(due, request.state, _seconds(request.created, now), _settled(request, now))
             return
-        await outcomes.settle(due, request.state, _seconds(request.created), _settled(request))
-        return
-    if row.task.kind != "task":
-        await outcomes.keep(due, None)
-        return
-    try:
-        outcome = await _outcome(home, row, request)
-    except MidwatchError as error:  # the others are counted all the same
+        outcome, labels = None, ()
+    except MidwatchError as error:  # a log that cannot be read: the others are counted all the same
         log.warning("a task is not counted", extra={"task": due.task, "error": error.message})
-        outcome = None
-    await outcomes.keep(due, outcome, row.task.labels)
+        outcome, labels = None, ()
+    await outcomes.keep(due, outcome, labels)
 
 
 async def _outcome(home: Home, row: TaskRow, request: PullRequest | None) -> Outcome | None:
@@ -117,10 +124,10 @@ async def _outcome(home: Home, row: TaskRow, request: PullRequest | None) -> Out
         cause=cause,
         detail=_storable(detail[:_DETAIL]),
         verdict=chosen.evidence.verdict if chosen.evidence else "none",
-        cost=None if None in costs else sum(cost or 0 for cost in costs),
+        cost=None if None in costs else min(_MOST_COST, sum(max(0, cost or 0) for cost in costs)),
         state=request.state if request else "",
-        proposed=_seconds(request.created) if request else None,
-        settled=_settled(request) if request else None,
+        proposed=_seconds(request.created, int(last.changed)) if request else None,
+        settled=_settled(request, int(last.changed)) if request else None,
     )
 
 
@@ -159,12 +166,17 @@ def _cause(last: Turn, chosen: AttemptReport, history: History, request: PullReq
     return "", ""
 
 
-def _settled(request: PullRequest) -> int | None:
-    return None if request.state == "open" else _seconds(request.updated)
+def _settled(request: PullRequest, otherwise: int) -> int | None:
+    return None if request.state == "open" else _seconds(request.updated, otherwise)
 
 
-def _seconds(time: str) -> int:
-    return int(datetime.fromisoformat(time).timestamp())
+def _seconds(text: str, otherwise: int) -> int:
+    """A time of a forge's; what it says is not always one."""
+    try:
+        found = int(datetime.fromisoformat(text).timestamp())
+    except (ValueError, OverflowError):
+        return otherwise
+    return found if found > 0 else otherwise
 
 
 def _storable(text: str) -> str:

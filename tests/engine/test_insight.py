@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -134,17 +136,17 @@ async def test_days_are_those_of_the_zone_also_where_its_clocks_are_put_forward(
     week = Span(date(2026, 3, 25), date(2026, 4, 2), BERLIN)
     found = await count(database, week, Only(), "model")
     assert {day.day: day.opened for day in found.days if day.opened} == {"2026-03-29": 1, "2026-03-30": 1}
+
+
+def test_a_day_of_a_zone_is_counted_by_sql_as_its_clocks_have_it() -> None:
     whole = Span(date(2025, 1, 1), date(2027, 1, 1), BERLIN)
-    for moment in range(whole.begin, whole.end, 12 * 3600 + 7):
-        expected = datetime.fromtimestamp(moment, BERLIN).date().toordinal() - 719163
-        assert _evaluated(whole.number("x"), moment) == expected
-
-
-def _evaluated(sql: str, x: int) -> int:
-    import sqlite3
-
-    with sqlite3.connect(":memory:") as db:
-        return int(db.execute(f"SELECT {sql} FROM (SELECT {x} AS x)").fetchone()[0])
+    moments = range(whole.begin, whole.end, 12 * 3600 + 7)
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE moment (x INTEGER)")
+        db.executemany("INSERT INTO moment (x) VALUES (?)", [(moment,) for moment in moments])
+        found = db.execute(f"SELECT x, {whole.number('x')} FROM moment").fetchall()
+    expected = [(one, datetime.fromtimestamp(one, BERLIN).date().toordinal() - 719163) for one in moments]
+    assert found == expected
 
 
 async def test_a_reason_that_comes_while_a_row_is_written_has_it_written_again(database: Database) -> None:

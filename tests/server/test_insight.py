@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +114,12 @@ async def test_rows_follow_what_becomes_of_a_task_and_of_its_pull_request(api: A
         found = (await ada.get("/insight", params={"repository": "calc"})).json()
         assert (found["total"]["merged"], found["total"]["merge_rate"], found["days"][-1]["merged"]) == (1, 1.0, 1)
         assert (found["total"]["cost_per_merged_microusd"], found["to_merge"]["count"], number) == (0, 1, 1)
+
+        with closing(sqlite3.connect(api.home.state / "forge.db", isolation_level=None)) as book:  # as another program
+            book.execute("UPDATE pull_requests SET record = json_set(record, '$.updated', 'soon')")
+        assert await count(api.home) == 1
+        found = (await ada.get("/insight", params={"repository": "calc"})).json()
+        assert (found["total"]["merged"], found["days"][-1]["merged"]) == (1, 1), "what is no time is not believed"
 
         await Outcomes(api.database).recount(everything=True)  # what was counted follows from logs alone
         assert await count(api.home) == 1

@@ -68,13 +68,14 @@ NONE_YET = {
 
 
 async def effects(api: Api, ada: httpx2.AsyncClient, repository: str, task: str) -> dict[str, str]:
-    """A webhook of hers, a delivery, and what is done for her task outside."""
+    """A webhook of hers, a delivery, what is done for her task outside, and where she is signed in."""
     asked = {"url": "https://hooks.example/", "repository": repository}
     webhook = (await ada.post("/api/v1/webhooks", json=asked)).json()["id"]
     delivery = (await ada.post(f"/api/v1/webhooks/{webhook}/ping")).json()["id"]
+    session = (await ada.get("/api/v1/me/sessions")).json()["sessions"][0]["id"]
     effect = Wanted("k", "comment", "summary", "{}", task=task)
     await api.database.write(lambda db: want(db, effect))
-    return {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id}
+    return {"webhook_id": webhook, "delivery_id": delivery, "effect": effect.id, "session_id": session}
 
 
 async def beside(root: httpx2.AsyncClient, ada: httpx2.AsyncClient, repository: str) -> dict[str, str]:
@@ -112,11 +113,10 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         made = await ada.post(f"{top}/tasks", json={"prompt": "look", "repository": repository})
         assert made.status_code == 201, made.text
         task = made.json()["id"]
-        session = (await ada.get(f"{top}/me/sessions")).json()["sessions"][0]["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
-        hers |= {"session_id": session, "task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
+        hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
         hers |= await beside(root, ada, repository)
-        hers |= (outside := await effects(api, ada, repository, task) | await sittings(ada, repository))
+        hers |= (outside := await effects(api, ada, repository, task)) | await sittings(ada, repository)
         walked = []
         for method, path in signed_in(api):
             path = path.removeprefix(top)

@@ -16,6 +16,7 @@ from midwatch.server import problems
 from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
 from midwatch.server.bodies import Bounded
+from midwatch.server.counts import Counts
 from midwatch.server.pages import Pages
 from midwatch.server.problems import ProblemDetails, answers
 from midwatch.server.routes import (
@@ -111,6 +112,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
         listening=listening_of(home),
         aside=aside,
+        counts=Counts(home.environ, home.state),
         sums=sums,
         rows=Rows(home.store, turns, desk.repositories, sums),
     )

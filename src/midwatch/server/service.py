@@ -21,6 +21,7 @@ from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
 from midwatch.server.accounts.repeating import Operation, operation
 from midwatch.server.aside import Aside
+from midwatch.server.counts import Counts
 from midwatch.server.problems import missing
 from midwatch.server.recorded import Recorded
 from midwatch.server.rows import Rows
@@ -49,6 +50,7 @@ class Service:
     streams: Streams
     seats: Seats
     aside: Aside
+    counts: Counts
     listening: Listening
     sums: Sums
     rows: Rows
@@ -58,6 +60,7 @@ class Service:
         await self.streams.close()
         await self.rows.close()
         await self.sums.close()
+        await self.counts.close()
         await self.aside.close()
 
     async def hand(self, turn: Turn) -> Turn:

@@ -91,6 +91,11 @@ class Outcomes:
         query = "SELECT task, number FROM uncounted ORDER BY task LIMIT ?"
         return await self._database.read(lambda db: [Due(*row) for row in db.execute(query, (limit,))])
 
+    async def is_due(self, due: Due) -> bool:
+        """Whether nobody else has written it meanwhile."""
+        query = "SELECT 1 FROM uncounted WHERE task = ? AND number = ?"
+        return await self._database.read(lambda db: db.execute(query, (due.task, due.number)).fetchone() is not None)
+
     async def keep(self, due: Due, outcome: Outcome | None, labels: Sequence[str] = ()) -> None:
         """Write the row; None for a task that is not counted, whose row stays as it is. What has come since it was
         `due` makes it due again."""

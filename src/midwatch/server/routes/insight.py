@@ -11,7 +11,6 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from midwatch.engine.accounts.repositories import Registered
-from midwatch.engine.insight.counted import count, names
 from midwatch.engine.insight.days import Span, span
 from midwatch.engine.insight.figures import By, Only
 from midwatch.engine.insight.outcomes import plain
@@ -67,11 +66,11 @@ async def figures(visiting: Visiting, asked: Annotated[Asked, Query()]) -> Insig
 async def choices(visiting: Visiting) -> Choices:
     """Models, people and labels of the tasks that have been counted, 200 of each at most."""
     among = None if visiting.who.everywhere else [plain(one.location) for one in await visiting.visible()]
-    database = visiting.service.home.store.database
+    counts = visiting.service.counts
     return Choices(
-        models=list(await names(database, among, "model")),
-        people=list(await names(database, among, "person")),
-        labels=list(await names(database, among, "label")),
+        models=await counts.names(among, "model"),
+        people=await counts.names(among, "person"),
+        labels=await counts.names(among, "label"),
     )
 
 
@@ -88,7 +87,7 @@ async def table(visiting: Visiting, asked: Annotated[Table, Query()]) -> Csv:
 
 async def _insight(visiting: Visit, asked: Asked) -> Insight:
     reach = await _reach(visiting, asked)
-    found = await count(visiting.service.home.store.database, reach.span, reach.only, asked.by)
+    found = await visiting.service.counts.figures(reach.span, reach.only, asked.by)
     about = (reach.span.first.isoformat(), reach.span.last.isoformat(), asked.zone, asked.by)
     return insight(found, about, reach.known if asked.by == "repository" else None)
 

@@ -125,15 +125,34 @@ function Named({ label, id, of, onChoose }: NamedProps) {
 }
 
 const COLUMNS: readonly Column<EntryAnswer>[] = [
-  { name: "time", title: "When", cell: (one) => <Time at={one.time} /> },
-  { name: "who", title: "Who", cell: (one) => (one.name ? <Plain text={one.name} /> : <span class="faint">nobody known</span>) },
+  {
+    name: "time",
+    title: "When",
+    cell: (one) => (
+      <span class="admin-whole">
+        <Time at={one.time} />
+      </span>
+    ),
+  },
+  {
+    name: "who",
+    title: "Who",
+    cell: (one) =>
+      one.name ? (
+        <span class="admin-whole">
+          <Plain text={one.name} />
+        </span>
+      ) : (
+        <span class="faint">nobody known</span>
+      ),
+  },
   {
     name: "via",
     title: "Via",
     wide: true,
     cell: (one) => <Plain text={`${one.via}${one.address ? ` from ${one.address}` : ""}`} />,
   },
-  { name: "action", title: "Action", cell: (one) => <code>{one.action}</code> },
+  { name: "action", title: "Action", cell: (one) => <code class="admin-whole">{one.action}</code> },
   {
     name: "object",
     title: "Of",

@@ -74,7 +74,15 @@ function Rules({ repository, rules, found }: Props) {
         hint="Logins, or team:NAME; a comma between"
         error={wrong["reviewers"]}
       />
-      <Field label="Failed CI runs to mend" type="number" min={0} max={10} value={runs} onInput={setRuns} error={wrong["fix_runs"]} />
+      <Field
+        label="Failed CI runs to mend"
+        type="number"
+        min={0}
+        max={10}
+        value={runs}
+        onInput={setRuns}
+        error={wrong["fix_runs"]}
+      />
       <Starts now={now} set={set} wrong={wrong} />
     </Form>
   );

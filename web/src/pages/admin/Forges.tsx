@@ -17,6 +17,7 @@ import {
   Table,
   Trouble,
 } from "../../parts";
+import { ArrivalsDialog } from "./Arrivals";
 import { ForgeForm } from "./ForgeForm";
 import "./admin.css";
 
@@ -24,6 +25,7 @@ import "./admin.css";
 export default function Forges() {
   const [shown, setShown] = useState<ForgeAnswer | "new">();
   const [asked, setAsked] = useState<ForgeAnswer>();
+  const [heard, setHeard] = useState<ForgeAnswer>();
   const found = useLoad((signal) => call("GET", "/forges", { signal }).then((all) => all.forges), []);
   useKeys([{ key: "n", about: "Connect to a forge", run: () => setShown("new") }]);
   return (
@@ -38,7 +40,7 @@ export default function Forges() {
         {(rows) => (
           <Table
             label="Forge connections"
-            columns={columns(found.again, setShown, setAsked)}
+            columns={columns(found.again, { change: setShown, check: setAsked, hear: setHeard })}
             rows={rows}
             id={(one) => one.id}
             empty={<Empty title="No connections">With one, pull requests are opened on GitHub, GitLab or Forgejo.</Empty>}
@@ -48,14 +50,16 @@ export default function Forges() {
       {shown && (
         <ForgeForm before={shown === "new" ? undefined : shown} onDone={found.again} onClose={() => setShown(undefined)} />
       )}
+      {heard && <ArrivalsDialog forge={heard} onClose={() => setHeard(undefined)} />}
       {asked && <CheckDialog forge={asked} onDone={found.again} onClose={() => setAsked(undefined)} />}
     </>
   );
 }
 
 type Open = (one: ForgeAnswer) => void;
+type Ways = Readonly<Record<"change" | "check" | "hear", Open>>;
 
-function columns(again: () => void, change: Open, check: Open): readonly Column<ForgeAnswer>[] {
+function columns(again: () => void, ways: Ways): readonly Column<ForgeAnswer>[] {
   return [
     { name: "name", title: "Name", by: (one) => one.name, cell: (one) => <Plain text={one.name} /> },
     { name: "kind", title: "Kind", by: (one) => one.kind, cell: (one) => one.kind },
@@ -67,7 +71,7 @@ function columns(again: () => void, change: Open, check: Open): readonly Column<
       cell: (one) => (one.login ? <Plain text={one.login} /> : <span class="faint">not asked yet</span>),
     },
     { name: "hooks", title: "Webhooks", wide: true, cell: (one) => <Hooks one={one} /> },
-    { name: "actions", title: "", cell: (one) => <Actions one={one} again={again} change={change} check={check} /> },
+    { name: "actions", title: "", cell: (one) => <Actions one={one} again={again} ways={ways} /> },
   ];
 }
 
@@ -93,11 +97,10 @@ function Hooks({ one }: { one: ForgeAnswer }) {
 interface ActionsProps {
   one: ForgeAnswer;
   again: () => void;
-  change: Open;
-  check: Open;
+  ways: Ways;
 }
 
-function Actions({ one, again, change, check }: ActionsProps) {
+function Actions({ one, again, ways }: ActionsProps) {
   const remove = async () => {
     const text = "Its secrets are forgotten. Repositories, pull requests and tasks stay.";
     if (!(await confirm({ title: "Remove the connection", text, yes: "Remove it", danger: true }))) return;
@@ -105,14 +108,17 @@ function Actions({ one, again, change, check }: ActionsProps) {
   };
   return (
     <div class="admin-actions">
-      <Button kind="quiet" label={`Check ${plain(one.name)}`} onClick={() => check(one)}>
+      <Button kind="quiet" label={`Check ${plain(one.name)}`} onClick={() => ways.check(one)}>
         Check
+      </Button>
+      <Button kind="quiet" label={`What came in from ${plain(one.name)}`} onClick={() => ways.hear(one)}>
+        What came in
       </Button>
       {one.settings ? (
         <span class="faint">of the settings file</span>
       ) : (
         <>
-          <Button kind="quiet" label={`Change ${plain(one.name)}`} onClick={() => change(one)}>
+          <Button kind="quiet" label={`Change ${plain(one.name)}`} onClick={() => ways.change(one)}>
             Change
           </Button>
           <Button kind="quiet" label={`Remove ${plain(one.name)}`} onClick={() => void remove()}>

@@ -21,6 +21,7 @@ import { Link } from "../../router";
 import { useMe } from "../../session";
 import { Form } from "./Form";
 import { allRepositories, type Role, ROLE_OPTIONS } from "./lists";
+import { LoginsOf } from "./Logins";
 import { means } from "./People";
 import { TokensOf } from "./Tokens";
 import "./admin.css";
@@ -60,6 +61,10 @@ function Here({ one, found }: { one: UserAnswer; found: Loaded<UserAnswer> }) {
       <section class="stack">
         <h2>Roles</h2>
         <Roles user={one} />
+      </section>
+      <section class="stack">
+        <h2>At forges</h2>
+        <LoginsOf user={one} />
       </section>
       <section class="stack">
         <h2>Tokens</h2>

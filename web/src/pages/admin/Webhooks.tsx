@@ -1,19 +1,7 @@
 import { useState } from "preact/hooks";
 import { call, newKey, type RepositoryAnswer, type WebhookAnswer } from "../../api";
 import { useLoad } from "../../load";
-import {
-  attempt,
-  Button,
-  type Column,
-  confirm,
-  Empty,
-  Plain,
-  plain,
-  Shown,
-  State,
-  Table,
-  Time,
-} from "../../parts";
+import { attempt, Button, type Column, confirm, Empty, Plain, plain, Shown, State, Table, Time } from "../../parts";
 import { may, useMe } from "../../session";
 import { DeliveriesDialog } from "./Deliveries";
 import { allRepositories } from "./lists";

@@ -1,7 +1,7 @@
 import { type RepositoryAnswer } from "../../api";
 import { useLoad } from "../../load";
 import { call } from "../../api";
-import { Button, Field, Select } from "../../parts";
+import { Button, Field, plain, Select } from "../../parts";
 import { setQuery } from "../../router";
 
 export const BY = ["repository", "model", "person", "label"] as const;
@@ -93,7 +93,7 @@ function Choice({ label, value, of, onChange }: ChoiceProps) {
     <Select
       label={label}
       value={value}
-      options={[{ value: "", label: "all" }, ...known.map(([one, name]) => ({ value: one, label: name }))]}
+      options={[{ value: "", label: "all" }, ...known.map(([one, name]) => ({ value: one, label: plain(name) }))]}
       onChange={onChange}
     />
   );

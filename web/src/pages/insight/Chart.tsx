@@ -4,6 +4,8 @@ import "uplot/dist/uPlot.min.css";
 import type { DayAnswer } from "../../api";
 
 const DAY = 86_400;
+const STEPS = [1, 2, 7, 14, 30, 61, 91, 182, 365].map((number) => number * DAY);
+const SHORT = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 /** Colour, and dashes: colour is never alone. */
 const LINES = [
   { name: "opened", variable: "--opened", dash: [] },
@@ -69,7 +71,7 @@ function optionsFor(self: HTMLElement): uPlot.Options {
     cursor: { drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, Math.ceil(most * 1.05))] } },
     axes: [
-      { ...axis, incrs: [1, 2, 7, 14, 30, 61, 91, 182, 365].map((number) => number * DAY) },
+      { ...axis, incrs: STEPS, space: 70, values: (_, days) => days.map((day) => SHORT.format(day * 1000)) },
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] },
     ],
     series: [
