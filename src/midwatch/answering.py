@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 STATUS = "midwatch"
 """What our own word on a commit is called: as a CI run it is nobody's business here."""
+_INNER = re.compile(r"(?:^|[\s'\"`(=])~?/\w|://|\bMIDWATCH_|\b(?:\d{1,3}\.){3}\d|\blocalhost\b")
 _URGENT = 1
 _MOST_TEXT = 8000
 
@@ -93,6 +94,12 @@ def harmless(text: str) -> str:
     return re.sub(r"(?m)^(\s*)/(?=\w)", "\\1\u2060/", quiet)
 
 
+def public(text: str) -> str:
+    """An error as everybody may read it at a forge; empty for one that tells of this server: a path, an address, a
+    variable."""
+    return "" if _INNER.search(text) else harmless(text)
+
+
 def _beside(home: Home, ended: Ended) -> list[Wanted]:
     """What stands beside its pull request."""
     task, request, turn = ended.task, ended.request, ended.turn
@@ -119,7 +126,7 @@ def _summary(home: Home, ended: Ended, evidence: Evidence) -> str:
     rows = []
     for number, run in enumerate(evidence.checks, 1):
         command = run.command.replace("`", "'").replace("|", "\\|").replace("\n", " ")[:200]
-        shown = f"[{run.lines} lines]({base}/tasks/{task.id}#check-{number})" if base else f"{run.lines} lines"
+        shown = f"[{run.lines} lines]({base}/tasks/{task.id}#log=check:{number})" if base else f"{run.lines} lines"
         rows.append(f"| `{command}` | {run.ended} | {run.duration_ms / 1000:.2f} s | {shown} |")
     table = "\n".join(["| check | result | time | log |", "|---|---|---|---|", *rows]) if rows else ""
     where = (
@@ -141,8 +148,8 @@ def _answer(home: Home, ended: Ended) -> str:
     task, request, turn = ended.task, ended.request, ended.turn
     text = harmless(ended.chosen.text.strip())[:_MOST_TEXT]
     if ended.what == "failed":
-        mend = f" {turn.mend[:1].upper()}{turn.mend[1:]}." if turn.mend else ""
-        return f"I could not do it: {harmless(turn.error)}.{mend} It stands at {link(home, task.id)}."
+        why = f": {public(turn.error)}" if public(turn.error) else ""
+        return f"I could not do it{why}. More is in {link(home, task.id)}."
     if ended.what == "cancelled":
         return f"The work was cancelled: {link(home, task.id)}."
     if request is None:
@@ -162,7 +169,8 @@ async def _review(home: Home, ended: Ended, origin: Origin) -> list[Wanted]:
     reviewed = History(await home.store.read(attempt_id(task.id, 1))).reviewed
     if ended.what != "done" or reviewed is None:
         why = ended.turn.error or ended.chosen.detail or "it was cancelled"
-        text = f"The review came to no result: {harmless(why)}. It stands at {link(home, task.id)}."
+        said = f": {public(why)}" if public(why) else ""
+        text = f"The review came to no result{said}. More is in {link(home, task.id)}."
         return [outgoing.comment(thing, task.id, "review", text, ended.turn.id)]
     repository = await Repositories(home.store.database).at(task.repository)
     rules = await listening_of(home).rules(repository.id) if repository else None

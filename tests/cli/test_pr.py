@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from midwatch import wiring
+from midwatch.cli import pulls, render
 from midwatch.cli.commands.pr_list import table
 from midwatch.cli.commands.pr_show import markdown_lines, request_lines
 from midwatch.cli.screen import Look
+from midwatch.forges.book import Book
+from midwatch.workspace.location import repository_key
 from tests.cli.conftest import Program, mending
 from tests.cli.samples import pull_request
 from tests.support.model_server import ModelServer
@@ -111,6 +116,23 @@ def test_the_texts_own_tables_are_left_out() -> None:
     lines = request_lines(pull_request(), Look(width=80))
     assert "  It works." in lines
     assert not any("| a |" in line or "What changed" in line for line in lines)
+
+
+def test_one_at_a_forge_is_shown_with_its_page() -> None:
+    page = "https://github.com/ann/shelf/pull/4"
+    shown = replace(pull_request(), url=page)
+    assert f"  {page}" in request_lines(shown, Look(width=80))
+    assert "\x1b" not in render.page_of(replace(shown, url=f"{page}\x1b[2J"))[0]
+    assert render.page_of(pull_request()) == []
+
+
+async def test_what_its_forge_cannot_be_asked_about_is_shown_as_it_was_known(tmp_path: Path) -> None:
+    async with wiring.home({"XDG_STATE_HOME": str(tmp_path)}) as home:
+        known = pull_request()
+        stale, why = await pulls.refreshed(home, known)
+        assert (stale, why.partition(":")[0]) == (known, "as it was known last")
+        made = Book(home.state / "forge.db").put(repository_key(known.proposal.repository), known.proposal)
+        assert await pulls.refreshed(home, replace(made, state="merged")) == (made, "")
 
 
 def test_a_draft_is_told_from_what_is_ready_and_narrow_lists_fit() -> None:

@@ -185,6 +185,19 @@ async def test_a_push_is_refused_when_the_branch_has_moved_in_the_meantime(scene
     assert world.hosted.tip(BRANCH) == theirs
 
 
+async def test_what_arrived_without_being_written_down_and_was_closed_since_stays_closed(scene: Scene) -> None:
+    await scene.propose()
+    world: NetworkWorld = scene.world
+    before = world.hosted.branches()
+    to = Destination("work", scene.where, world.server.web, world.site.git_user, world.bot.token, scene.commits[0])
+    await push(scene.store, scene.proposal(1), to)  # and the process was killed
+    assert world.hosted.branches() != before
+    world.server.forge.settle(world.hosted, world.pulls[0], "closed", "ann")
+    assert (await scene.propose(1)).state == "closed"
+    assert (await scene.forge.get(scene.where, 1)).state == "closed"
+    assert len(world.pulls) == 1
+
+
 async def test_two_at_once_make_one_pull_request(scene: Scene) -> None:
     both = await asyncio.gather(scene.propose(), scene.propose(), return_exceptions=True)
     made = [one for one in both if not isinstance(one, BaseException)]

@@ -15,9 +15,11 @@ import pytest
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Extras, Judgement, Status
+from midwatch.forges.forgejo.site import covers
 from midwatch.forges.http import Refused
 from tests.support.forge_contract import Contract
 from tests.support.forge_forgejo import ForgejoDialect
+from tests.support.forge_forgejo_shapes import pull
 from tests.support.forge_scenes import Scene, network_world, scene_in
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "forgejo.json"
@@ -66,9 +68,9 @@ async def test_all_that_is_asked_and_answered_is_as_forgejo_describes_it(scene: 
         await forge.merge(where, 1)
     world.server.forge.write(world.hosted, "main", {"a.txt": "one\ntwo\nthree\n"})
     assert (await forge.merge(where, 1)).state == "merged"
-    (pull,) = world.pulls
-    assert (pull.labels, pull.reviewers) == (["midwatch", "bug"], ["dora"])
-    assert any("nobody" in said.body and "team:core" in said.body for said in pull.said)
+    (there,) = world.pulls
+    assert (there.labels, there.reviewers) == (["midwatch", "bug"], ["dora"])
+    assert any("nobody" in said.body and "team:core" in said.body for said in there.said)
     assert len(world.hosted.statuses) == 2
 
     contract = Contract(DESCRIPTION, "/api/v1")
@@ -84,10 +86,10 @@ async def test_all_that_is_asked_and_answered_is_as_forgejo_describes_it(scene: 
 
 async def test_a_draft_is_said_by_its_title(scene: Scene) -> None:
     made = await scene.propose(draft=True, title="WIP: fix it")
-    (pull,) = scene.world.pulls
-    assert (pull.title, pull.draft) == ("WIP: fix it", True)
+    (there,) = scene.world.pulls
+    assert (there.title, there.draft) == ("WIP: fix it", True)
     await scene.propose(draft=False, title="WIP: fix it")
-    assert (pull.title, pull.draft) == ("fix it", False)
+    assert (there.title, there.draft) == ("fix it", False)
     assert (await scene.forge.get(scene.where, made.number)).proposal.title == "WIP: fix it"
 
 
@@ -102,6 +104,19 @@ async def test_the_pull_request_of_a_branch_is_found_among_many(scene: Scene) ->
     seen = await scene.forge.site.find("ann/shelf", "midwatch/fix-task1")
     assert (seen.number, seen.state) == (1, "closed")
     assert await scene.forge.site.find("ann/shelf", "midwatch/nothing") is None
+    theirs = pull(scene.world.server, hosted, hosted.threads[1]) | {"state": "open"}
+    for strange in ({"head": theirs["head"] | {"repo_id": -1, "repo": None}}, {"flow": 1}):
+        fault = scene.world.server.fail("GET", "/pulls$", 200, data=[theirs | strange], times=2)
+        assert await scene.forge.site.find("ann/shelf", "midwatch/fix-task1") is None, strange
+        assert fault.times == 0
+
+
+async def test_labels_that_cannot_be_given_are_said_and_keep_nothing_else_away(scene: Scene) -> None:
+    scene.world.wanted = Extras(("midwatch",), ())
+    scene.world.server.fail("POST", "/labels$", 403, data={"message": "no"}, times=2)
+    assert (await scene.propose()).number == 1
+    (said,) = scene.world.pulls[0].said
+    assert "the label midwatch cannot be made" in said.body
 
 
 @pytest.mark.parametrize("status", [422, 500])
@@ -148,6 +163,16 @@ async def test_why_it_was_not_merged_is_said(scene: Scene) -> None:
     scene.world.server.fail("POST", "/merge$", 405, data={"message": "Not enough approvals"})
     with pytest.raises(Refused, match="does not merge pull request 1: Not enough approvals"):
         await scene.forge.merge(scene.where, 1)
+
+
+def test_rules_for_branches_are_read_as_the_forge_reads_them() -> None:
+    name = "midwatch/fix-task1"
+    assert [
+        rule
+        for rule in ("*", "**", "midwatch/*", "midwatch/**", "Midwatch/Fix-task1", "*/fix-task?", "m*", "main")
+        if covers(rule, name)
+    ] == ["**", "midwatch/*", "midwatch/**", "Midwatch/Fix-task1", "*/fix-task?"]
+    assert not covers("{midwatch,main}/**", name)  # the forge refuses the push
 
 
 def test_its_webhooks_are_signed_in_both_names() -> None:

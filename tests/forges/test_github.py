@@ -74,7 +74,7 @@ async def test_all_that_is_asked_and_answered_is_as_github_describes_it(
     world: NetworkWorld, app_world: NetworkWorld, tmp_path: Path
 ) -> None:
     for number, one in enumerate((world, app_world)):
-        await _everything(await scene_in(one, tmp_path / str(number)))
+        await _everything(await scene_in(one, tmp_path / str(number), fetched=True))
     exchanges = [*world.server.exchanges, *app_world.server.exchanges]
     contract = Contract(DESCRIPTION, "/api/v3")
     assert "\n".join(contract.breaches(exchanges)) == ""
@@ -109,8 +109,11 @@ async def test_a_repository_without_drafts_or_merge_commits_is_served_as_it_allo
 ) -> None:
     scene = await scene_in(world, tmp_path)
     world.hosted.drafts, world.hosted.merge_ways = False, ("squash",)
-    await scene.propose(draft=True)
-    assert not world.pulls[0].draft
+    await scene.propose(draft=True, title="caf\udce9" + "e" * 400, body="\0x" * 50_000)
+    thread = world.pulls[0]
+    assert (thread.draft, len(thread.title), thread.title[:5]) == (False, 250, "caf?e")
+    assert len(thread.body) < 65_536
+    assert "cut" in thread.body
     await scene.propose(1)
     await scene.propose(1, draft=True)  # it cannot be made one
     assert (await scene.forge.merge(scene.where, 1)).state == "merged"

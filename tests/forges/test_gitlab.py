@@ -10,13 +10,18 @@ import pytest
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Extras, Judgement, Status
+from midwatch.forges.book import Book
+from midwatch.forges.credentials import FixedToken
 from midwatch.forges.gitlab import words
-from midwatch.forges.gitlab.site import api_of
+from midwatch.forges.gitlab.site import GitLab, api_of
 from midwatch.forges.http import Refused
+from midwatch.forges.network import NetworkForge
 from tests.forges.openapi.gitlab import USED
 from tests.support.forge_contract import Contract
+from tests.support.forge_gitlab import GitLabDialect, request
 from tests.support.forge_gitlab_hooks import iid
 from tests.support.forge_scenes import Scene, network_world, scene_in
+from tests.support.forge_server import serving
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "gitlab.json"
 
@@ -194,7 +199,23 @@ def test_a_title_makes_a_draft_exactly_when_it_shall() -> None:
     assert words.bare("Draft: fix") == "fix"
 
 
-def test_a_gitlab_below_a_path_has_its_api_there() -> None:
+async def test_a_gitlab_below_a_path_of_its_host_is_asked_and_pushed_to_there(scene: Scene, tmp_path: Path) -> None:
+    class Below(GitLabDialect):
+        prefix = "/git/api/v4"
+
+    with serving(tmp_path / "below", Below()) as server:
+        bot = server.forge.person("midwatch-bot")
+        hosted = server.forge.repository("ann/shelf", **{"midwatch-bot": "write"})
+        server.forge.repositories["git/ann/shelf"] = hosted
+        forge = NetworkForge(GitLab("work", FixedToken(bot.token), f"{server.web}/git/"), Book(tmp_path / "forge.db"))
+        where, base = f"{server.web}/git/ann/shelf.git", hosted.tip("main")
+        proposal = scene.proposal(repository=where, base_commit=base, commit=scene.commits[0])
+        assert base == scene.base_commit
+        made = await forge.propose(proposal, scene.store)
+        assert (made.number, hosted.tip(proposal.branch)) == (1, scene.commits[0])
+        assert {asked.path.partition("/api/v4")[0] for asked in server.requests if "/api/" in asked.path} == {"/git"}
+        with pytest.raises(InputError, match="no repository at"):
+            await forge.get(server.url("ann/shelf"), 1)
     assert api_of("https://example.org/git/") == "https://example.org/git/api/v4"
 
 
@@ -205,6 +226,10 @@ async def test_a_second_request_that_gitlab_says_is_there_is_looked_for_until_it
     await scene.forge.close(scene.where, 1)
     scene.world.deletes("midwatch/fix-task1")  # a closed one without its branch is not opened again
     assert (await scene.propose(1)).number == 2
+    await scene.forge.close(scene.where, 2)
+    closed = request(scene.world.server, scene.world.hosted, scene.world.pulls[1])
+    scene.world.server.fail("PUT", "/merge_requests/2$", 200, data=closed)  # or it is, and the forge does not say so
+    assert (await scene.propose(0)).number == 3
 
 
 async def test_its_webhooks_carry_the_secret_and_what_happened(scene: Scene) -> None:

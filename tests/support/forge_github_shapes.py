@@ -24,9 +24,15 @@ def description() -> dict[str, Any]:
 
 def full(name: str, /, **known: Any) -> dict[str, Any]:
     """An answer of that shape (`components/schemas/NAME`): what is known, and all else that it must have."""
+    return {**_plain(name), **known}
+
+
+@cache
+def _plain(name: str) -> dict[str, Any]:
+    """Plain values for a shape; made once, and never changed."""
     filled = _filled({**description()["components"]["schemas"][name], "nullable": False})
     assert isinstance(filled, dict)
-    return {**filled, **known}
+    return filled
 
 
 def _filled(schema: dict[str, Any]) -> Any:

@@ -139,8 +139,8 @@ def project(server: ForgeServer, hosted: Hosted) -> dict[str, Any]:
 
 
 def request(server: ForgeServer, hosted: Hosted, thread: Thread, *, alone: bool = True) -> dict[str, Any]:
-    """A merge request, as GitLab shows it in a list, or alone."""
-    number, conflict = iid(hosted, thread), thread.state == "open" and bool(hosted.conflicts(thread))
+    """A merge request, as GitLab shows it in a list, where it does not look for conflicts anew, or alone."""
+    number, conflict = iid(hosted, thread), alone and thread.state == "open" and bool(hosted.conflicts(thread))
     state = {"open": "opened"}.get(thread.state, thread.state)
     status = "not_open" if state != "opened" else "draft_status" if thread.draft else "mergeable"
     found = {

@@ -4,6 +4,9 @@ A forge on the network joins by an entry in `NETWORK`."""
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +31,7 @@ from tests.support.forge_github import GitHubDialect
 from tests.support.forge_gitlab import GitLabDialect
 from tests.support.forge_gitlab_hooks import iid
 from tests.support.forge_server import Dialect, ForgeServer, serving
+from tests.support.forge_state import Forge as People
 from tests.support.forge_state import Hosted, Person, Thread
 from tests.support.repositories import UserRepository
 
@@ -231,7 +235,8 @@ class Scene:
 
     world: Any
     """A World; of a test of one forge alone, that one's."""
-    repository: Repository
+    store: Path
+    """The git folder that has the commits."""
     base_commit: str
     commits: tuple[str, str]
 
@@ -243,10 +248,6 @@ class Scene:
     def where(self) -> str:
         where: str = self.world.where
         return where
-
-    @property
-    def store(self) -> Path:
-        return self.repository.git_dir
 
     def proposal(self, number: int = 0, **changes: str | bool) -> Proposal:
         """The same task's, with commit `number`."""
@@ -281,13 +282,32 @@ def network_world(name: str, folder: Path, *, app: bool = False) -> Iterator[Net
         yield world
 
 
-async def scene_in(world: World, folder: Path) -> Scene:
-    """Two commits in the store, ready to be proposed."""
-    repository = await Repository.open(folder / "state", world.where)
+async def scene_in(world: World, folder: Path, *, fetched: bool = False) -> Scene:
+    """Two commits in the store, ready to be proposed. Of a forge on the network it is the same store each time, unless
+    it is to be `fetched` from there."""
+    if not isinstance(world, NetworkWorld) or fetched:
+        repository = await Repository.open(folder / "state", world.where)
+        return Scene(world, repository.git_dir, *await _commits(repository))
+    if not _prepared:
+        aside = Path(tempfile.mkdtemp())
+        atexit.register(shutil.rmtree, aside, ignore_errors=True)
+        hosted = People(aside).repository(SLUG)
+        repository = await Repository.open(aside / "state", str(hosted.folder))
+        _prepared.append((repository.git_dir, *await _commits(repository)))
+    store, base, commits = _prepared[0]
+    assert world.base() == base
+    return Scene(world, shutil.copytree(store, folder / "state" / "store"), base, commits)
+
+
+_prepared: list[tuple[Path, str, tuple[str, str]]] = []
+
+
+async def _commits(repository: Repository) -> tuple[str, tuple[str, str]]:
+    """The base commit, and two on it."""
     base = await repository.resolve(None)
     commits = []
     for text in (b"ours\n", b"ours, better\n"):
         blob = (await repository.git.run("hash-object", "-w", "--stdin", stdin=text)).strip()
         tree = await repository.git.run("mktree", stdin=b"100644 blob " + blob + b"\ta.txt\n")
         commits.append(await repository.commit(tree.decode().strip(), base.commit, "Fix it\n", WHEN))
-    return Scene(world, repository, base.commit, (commits[0], commits[1]))
+    return base.commit, (commits[0], commits[1])

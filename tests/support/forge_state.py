@@ -221,6 +221,8 @@ class Forge:
 
         if parent:
             git("read-tree", parent)
+        else:  # the first commit is the same everywhere
+            index |= {"GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z"}
         for name, text in files.items():
             blob = git("hash-object", "-w", "--stdin", stdin=text)
             git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}")

@@ -48,7 +48,7 @@ def receiving() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers["Content-Length"]))
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             receiver.told.append(Told(self.path, {k.lower(): v for k, v in self.headers.items()}, raw))
             receiver.came.release()
             if receiver.silent.is_set():

@@ -69,8 +69,9 @@ class Town:
     async def run_ended(self, pull: Thread, name: str, number: int, *, failed: bool, commit: str = "") -> None:
         """A CI run has ended on a pull request."""
         told = Arrived(
-            "run", SLUG, 0, pull=True, actor="ci", subject=f"check {number}", text="E assert 1 == 2", name=name,
-            failed=failed, commit=commit or pull.head_commit, branch=pull.head, url="https://ci.example/1",
+            "run", SLUG, 0, pull=True, actor="ci", subject=f"check {number}", job=str(number), name=name,
+            text="E assert 1 == 2", failed=failed, commit=commit or pull.head_commit, branch=pull.head,
+            url="https://ci.example/1",
         )  # fmt: skip
         one = Delivery(self.connection, f"ci-{number}", "run", SLUG, 0, told.key, json.dumps(to_json(told)))
         assert await Arrivals(self.api.database).keep(one)
@@ -164,7 +165,7 @@ async def town(
     config = folder / "config/midwatch"
     config.mkdir(parents=True)
     (config / "config.toml").write_text(
-        'model = "openai/scripted"\n[server]\npublic_url = "https://mw.example"\n'
+        'model = "openai/scripted"\n[server]\npublic_url = "https://mw.example"\nwebhook_networks = ["127.0.0.0/8"]\n'
         'forge_poll_seconds = 0\n[sandbox]\ndriver = "process"\n'
     )
     environ = {

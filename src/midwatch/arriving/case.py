@@ -64,6 +64,7 @@ class Case:
         effects: Callable[[Any], Sequence[Wanted]] = lambda _: (),
         origin: Origin | None = None,
         claims: Sequence[Delivery] = (),
+        also: Callable[[Connection], None] = lambda _: None,
     ) -> Settling:
         """The database; what is written to it settles the arrival, with these effects, and keeps where the task comes
         from. Both are made of what was written. Raises Already where there is a task for that, Taken where somebody
@@ -76,6 +77,7 @@ class Case:
                 want(db, effect)
             for done in claims:
                 claim(db, done)
+            also(db)
             settle(db, self.arrival, end(result))
 
         return Settling(self.home.store.database, further)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from midwatch.agent.data import as_data
 from midwatch.arriving import judging, resolving, starting, words
 from midwatch.arriving.asking import Asked, asked
 from midwatch.arriving.following import follow
@@ -80,9 +81,15 @@ async def _on_pull(case: Case, who: Person, wanted: Asked, *, handed: bool = Fal
     text = "\n\n".join(part for part in (wanted.text, *lines) if part)
     if ours:
         task = (await case.home.store.find(ours)).task
-        await follow(case, who, task, text or _LOOK, along=along)
+        await follow(case, who, task, text or await _everything(case), along=along)
     else:
         await starting.on_pull(case, who, text, pull)
+
+
+async def _everything(case: Case) -> str:
+    """For somebody who says no more than our name: what stands there, as data."""
+    found = words.of_remarks(case, await case.home.forge.remarks(case.location, case.number))
+    return "\n\n".join([_LOOK, *(as_data(one.source, one.text) for one in found)])
 
 
 async def _place(case: Case) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.agent.data import as_data
 from midwatch.answering import STATUS, harmless, link
+from midwatch.arriving.logs import end_of_log
 from midwatch.domain.codec import from_json
 from midwatch.engine.forges.arrivals import TOLD, Arrivals, End
 from midwatch.engine.turns import BATCH, Asked, Turns
@@ -62,7 +63,8 @@ async def _take_up(case: Case, pull: PullRequest) -> None:
         return
     last = await Turns(case.home.store.database).newest(task.id)
     owner = last.owner if last is not None else ""
-    log = f"commit {case.told.commit}\n{case.told.url}\n\n{case.told.text[-_LOG:]}"
+    parts = (case.told.text[-_LOG:], await end_of_log(case))
+    log = "\n\n".join(part for part in (f"commit {case.told.commit}\n{case.told.url}", *parts) if part.strip())
     text = f"{_ASKED}\n\n{as_data(f'CI run {case.told.name}', log)}"
     settling = case.settling(lambda turn: End("done", TOLD, task.id, turn.id))
     await Turns(settling).say(task, text, "ci", Asked(owner, BATCH))

@@ -13,6 +13,7 @@ from midwatch.engine.turns import OPEN, Turns
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
+    from midwatch.engine.database.base import Connection
 
 
 async def changed(case: Case) -> None:
@@ -27,22 +28,20 @@ async def changed(case: Case) -> None:
     turns, was = Turns(case.home.store.database), before[case.told.number]
     last = await turns.newest(task)
     words = f"it is {pull.state}" if was == pull.state else f"it was {was} and is {pull.state}"
+
+    def tell(db: Connection) -> None:
+        if was != pull.state and last is not None:
+            happened(db, last.id, "reopened" if pull.state == "open" else pull.state, case.arrival.id)
+
     if pull.state != "open" and last is not None and last.status in OPEN and last.wish != "cancel":
+        end = End("done", f"{words}; the work on it is cancelled", task, last.id)
         try:
             by = f"@{case.heard.name}/{case.told.actor}"
-            settling = case.settling(lambda turn: End("done", f"{words}; the work on it is cancelled", task, turn.id))
-            await Turns(settling).wish(task, "cancel", by)
+            await Turns(case.settling(lambda _: end, also=tell)).wish(task, "cancel", by)
             return
         except InputError:  # it has ended by itself meanwhile
             pass
-    told = was != pull.state and last is not None
-
-    def work(db: object) -> None:
-        if told and last is not None:
-            what = "reopened" if pull.state == "open" else pull.state
-            happened(db, last.id, what, case.arrival.id)  # type: ignore[arg-type]
-
-    await case.settling(lambda _: End("done", words, task)).write(work)
+    await case.settling(lambda _: End("done", words, task), also=tell).write(lambda _: None)
 
 
 async def opened(case: Case) -> None:

@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from midwatch.arriving import looking, remarking, running, starting, states, words
@@ -15,6 +16,8 @@ from midwatch.arriving.who import person
 from midwatch.domain.codec import from_json
 from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
+from midwatch.engine.effects.base import Wanted
+from midwatch.engine.effects.ledger import want
 from midwatch.engine.forges.arrivals import Arrival, Arrivals, End, Taken, settle
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
@@ -22,6 +25,7 @@ from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
     from midwatch.engine.accounts.repositories import Registered
+    from midwatch.engine.database.base import Connection
     from midwatch.forges.listening import Heard, Listening
     from midwatch.wiring import Home
 
@@ -32,6 +36,9 @@ KEPT = 30 * 86400.0
 _A_DAY = 86400.0
 _LONGEST = 240.0
 """Seconds for one arrival, less than it is held."""
+
+_ASKING = ("labelled", "assigned", "remark", "review")
+"""What somebody does who wants something of us."""
 
 log = logging.getLogger("midwatch.hooks")
 
@@ -118,22 +125,18 @@ async def _repository(home: Home, heard: Heard, slug: str) -> Registered | None:
 
 async def _refuse(home: Home, case: Case | None, arrival: Arrival, error: InputError) -> None:
     """What cannot be done is said to whoever may ask for it, and to nobody else."""
-    end, said = End("failed", "it cannot be done", error=error.message), []
-    if case is not None and case.told.number and case.told.what != "run":
-        try:
+    end, said = End("failed", "it cannot be done", error=error.message), list[Wanted]()
+    if case is not None and case.told.what in _ASKING:
+        with suppress(MidwatchError):  # the forge cannot be asked who that is
             said = [words.refused(case, error)] if await person(case) is not None else []
-        except MidwatchError:  # the forge cannot be asked who that is
-            said = []
     await _settle(home, arrival, end, said)
 
 
-async def _settle(home: Home, arrival: Arrival, end: End, said: object = ()) -> None:
-    from midwatch.engine.effects.ledger import want
-
-    def work(db: object) -> None:
-        for effect in said:  # type: ignore[attr-defined]
-            want(db, effect)  # type: ignore[arg-type]
-        settle(db, arrival, end)  # type: ignore[arg-type]
+async def _settle(home: Home, arrival: Arrival, end: End, said: Sequence[Wanted] = ()) -> None:
+    def work(db: Connection) -> None:
+        for effect in said:
+            want(db, effect)
+        settle(db, arrival, end)
 
     try:
         await home.store.database.write(work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from midwatch.answering import harmless, link
+from midwatch.answering import link, public
 from midwatch.domain.guard import Context
 from midwatch.forges import outgoing
 from midwatch.forges.arrived.base import is_ours
@@ -37,8 +37,9 @@ def begun(case: Case, task: str, what: str) -> Wanted:
 
 def refused(case: Case, error: InputError) -> Wanted:
     """Why it cannot be done, for somebody who may ask for it."""
-    mend = f" To mend it: {error.mend}." if error.mend else ""
-    text = f"I cannot do this: {harmless(error.message)}.{harmless(mend)}"
+    mend = f" To mend it: {public(error.mend)}." if error.mend and public(error.mend) else ""
+    why = public(error.message) or f"an administrator finds why under `{case.arrival.id}` in what has come in"
+    text = f"I cannot do this: {why}.{mend}"
     return outgoing.comment(case.thing, "", f"refused-{case.arrival.id}", text)
 
 

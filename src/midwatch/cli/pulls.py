@@ -7,7 +7,7 @@ from pathlib import Path
 
 from midwatch import wiring
 from midwatch.cli import arguments, words
-from midwatch.domain.errors import InputError
+from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.domain.pull_request import PullRequest
 
 
@@ -38,6 +38,15 @@ async def find(home: wiring.Home, wanted: str, repository: str | None) -> PullRe
             "add --repo PATH, or give the task's id instead of the number",
         )
     return same[0]
+
+
+async def refreshed(home: wiring.Home, request: PullRequest) -> tuple[PullRequest, str]:
+    """The pull request as its forge has it now, and an empty word; where the forge cannot be asked, as it was known
+    last, and why. Blocks on the network for one at a forge that is connected."""
+    try:
+        return await home.forge.get(request.proposal.repository, request.number), ""
+    except MidwatchError as error:
+        return request, f"as it was known last: {words.line(error.message)}"
 
 
 async def _of_task(home: wiring.Home, wanted: str) -> PullRequest:

@@ -254,7 +254,7 @@ def _pull_request(report: Report, look: Look, here: str) -> list[str]:
         return []
     inside = here == report.task.repository or here.startswith(report.task.repository.rstrip(os.sep) + os.sep)
     name = str(request.number) if inside else report.task.id
-    lines = pull_request_head(request, look)
+    lines = [*pull_request_head(request, look), *(f"  {page}" for page in page_of(request))]
     lines += _commands([("look at it", f"midwatch pr show {name}")], look)
     if request.state == "open":
         lines += _commands([("merge it", f"midwatch pr merge {name}")], look)
@@ -284,6 +284,11 @@ def pull_request_head(request: PullRequest, look: Look) -> list[str]:
     base = proposal.base[:12] if proposal.base == proposal.base_commit else words.line(proposal.base)
     lines.append(f"  {words.cut(f'{base} {left} {words.line(proposal.branch)}', look.width - 2, look.more)}")
     return lines
+
+
+def page_of(request: PullRequest) -> list[str]:
+    """Where a browser shows it; nothing for one of the local forge."""
+    return [words.line(request.url)] if request.url.startswith(("https://", "http://")) else []
 
 
 def state_word(request: PullRequest) -> str:

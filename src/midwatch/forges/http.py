@@ -155,11 +155,12 @@ class Http:
         token = await self.credential.token(slug)
         headers = {"User-Agent": f"midwatch/{__version__}", "Accept": "application/json", **self._headers(token)}
         limits = httpx2.Timeout(self.seconds / 2, connect=10.0)
-        secure = _secure() if url.startswith("https:") else False
+        secure = _secure() if url.startswith("https:") else _without()
         try:
             async with asyncio.timeout(self.seconds):
                 async with httpx2.AsyncClient(verify=secure, timeout=limits, follow_redirects=False) as client:
-                    async with client.stream(method, url, headers=headers, json=body, params=params) as response:
+                    sent = sendable(body)
+                    async with client.stream(method, url, headers=headers, json=sent, params=params) as response:
                         text = await self._read(response)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
             raise self._unreachable(error) from None
@@ -197,10 +198,10 @@ class Http:
 
     def _unreachable(self, error: Exception) -> _NotReached:
         reason = shown(str(error) or type(error).__name__)
-        return _NotReached(
-            f"the forge {self.name} cannot be reached at {_origin(self.api)}: {reason}",
-            "check the connection's API address and the network, then `midwatch resume`",
-        )
+        mend = "check the connection's API address and the network, then `midwatch resume`"
+        if "certificate" in reason.lower():
+            mend = "name your authority's certificate file in SSL_CERT_FILE"
+        return _NotReached(f"the forge {self.name} cannot be reached at {_origin(self.api)}: {reason}", mend)
 
     def _limited(self, wait: float) -> OperationError:
         return OperationError(
@@ -247,9 +248,26 @@ def _secure() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
+@cache
+def _without() -> ssl.SSLContext:
+    """For addresses without TLS: it is never used, and httpx2 would make one for each request."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def sendable(value: Any) -> Any:
+    """A body as a forge can read it: what is no UTF-8 (of file names) as question marks, and no NUL."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list | tuple):
+        return [sendable(one) for one in value]
+    if isinstance(value, dict):
+        return {key: sendable(one) for key, one in value.items()}
+    return value
 
 
 def _data(text: bytes, token: str) -> Any:

@@ -276,9 +276,12 @@ def _foreign(repository: str, seen: Seen) -> Proposal:
 
 
 def _settled(seen: Seen, before: PullRequest | None, proposal: Proposal) -> bool:
-    """Whether a person has settled it: merged, or closed at the commit that would be proposed again."""
-    offered = before.proposal.commit if before is not None and before.number == seen.number else seen.commit
-    return seen.state == "merged" or (seen.state == "closed" and proposal.commit == offered)
+    """Whether a person has settled it: merged, or closed at the commit that would be proposed again, which may have
+    arrived without our having written it down."""
+    known = {seen.commit}
+    if before is not None and before.number == seen.number:
+        known.add(before.proposal.commit)
+    return seen.state == "merged" or (seen.state == "closed" and proposal.commit in known)
 
 
 async def _leads_to(store: Path, old: str, new: str) -> bool:

@@ -102,6 +102,8 @@ def _refused(branch: str, to: Destination, answer: Answer) -> InputError | Opera
         return InputError(what, f"give the token of the connection {to.name} the right to write contents there")
     if has(_GONE):
         return InputError(what, f"check that it is there, and that the token of the connection {to.name} opens it")
+    if "certificate" in said.lower():
+        return OperationError(what, "name your authority's certificate in the git setting http.sslCAInfo")
     return OperationError(what, "check the network, then `midwatch resume`: what was pushed already is found")
 
 

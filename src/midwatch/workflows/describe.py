@@ -140,7 +140,7 @@ def _evidence(task: Task, evidence: Evidence) -> str:
 def _check_row(task: Task, number: int, run: CheckRun) -> str:
     log = f"`midwatch log {task.id} --check {number}` ({run.lines} lines, sha256 `{run.digest[:16]}`)"
     if task.words.server:
-        log = f"[{run.lines} lines]({task.words.server}/tasks/{task.id}#check-{number}): {log}"
+        log = f"[{run.lines} lines]({task.words.server}/tasks/{task.id}#log=check:{number}): {log}"
     return f"| `{_code(run.command)}` | {run.ended} | {run.duration_ms / 1000:.2f} s | {log} |"
 
 

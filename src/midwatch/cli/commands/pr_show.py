@@ -38,10 +38,10 @@ async def execute(options: Namespace, screen: Screen) -> int:
             diff = await looking.diff(session, task_id) if options.diff else None
             return _print(_Shown(request, report, diff), options.number, screen, session.at)
     async with wiring.home(screen.environ) as home:
-        request = await pulls.find(home, options.number, options.repo)
+        request, stale = await pulls.refreshed(home, await pulls.find(home, options.number, options.repo))
         report = await wiring.report(home, request.proposal.task_id)
         diff = await reading.diff(home, request.proposal.task_id) if options.diff else None
-    return _print(_Shown(request, report, diff), options.number, screen)
+    return _print(_Shown(request, report, diff, stale), options.number, screen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class _Shown:
     report: Report
     diff: bytes | None
     """None when it is not wanted."""
+    stale: str = ""
+    """Why it may be older than what the forge has."""
 
 
 def _print(shown: _Shown, number: str, screen: Screen, at: str = "") -> int:
@@ -67,6 +69,8 @@ def _print(shown: _Shown, number: str, screen: Screen, at: str = "") -> int:
         return 0
     look = screen.look()
     lines = request_lines(request, look)
+    if shown.stale:
+        lines += ["", *map(look.warn, words.wrap(shown.stale, look.width - 2, "  "))]
     if report.changes:
         lines += ["", look.bold("What changed"), *render.diffstat_lines(report.changes, look)]
     if evidence is not None:
@@ -84,7 +88,8 @@ def request_lines(request: PullRequest, look: Look) -> list[str]:
     """Head and text. The text's own tables of changes and evidence are left out: the record itself is shown below."""
     lines = render.pull_request_head(request, look)
     age = words.age(request.updated)
-    facts = [words.line(request.proposal.repository), f"task {request.proposal.task_id}"]
+    where = render.page_of(request) or [words.line(request.proposal.repository)]
+    facts = [*where, f"task {request.proposal.task_id}"]
     facts += ["just now" if age == "now" else f"{age} ago"]
     facts += [f"merged as {request.merge_commit[:12]}"] if request.merge_commit else []
     lines += [f"  {look.dim(words.cut_path(fact, look.width - 2, look.more))}" for fact in facts]

@@ -49,6 +49,8 @@ class Arrived:
     """Of the run."""
     asks: bool = False
     """Of a review: it asks for changes."""
+    job: str = ""
+    """The number of the job whose log tells why; empty where the forge does not say."""
     failed: bool = False
     """Of a run."""
     commit: str = ""

@@ -209,8 +209,9 @@ def _check_run(body: bytes) -> Sequence[Arrived]:
     number = run.pull_requests[0].number if run.pull_requests else 0
     return [
         _of(
-            told, "run", number, pull=True, subject=f"check {run.id}", name=run.name, text=words[-MOST_TEXT:],
-            failed=conclusion in _FAILED, commit=run.head_sha, branch=branch, url=run.html_url or "",
+            told, "run", number, pull=True, subject=f"check {run.id}", job=str(run.id), name=run.name,
+            text=words[-MOST_TEXT:], failed=conclusion in _FAILED, commit=run.head_sha, branch=branch,
+            url=run.html_url or "",
         )
     ]  # fmt: skip
 

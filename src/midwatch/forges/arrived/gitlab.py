@@ -114,6 +114,7 @@ class _Pipeline(BaseModel):
 
 
 class _Build(BaseModel):
+    id: int = 0
     name: str
     status: str
     stage: str = ""
@@ -198,6 +199,7 @@ def _pipeline(body: bytes) -> Sequence[Arrived]:
     return [
         _of(
             told, "run", told.merge_request.iid if told.merge_request else 0, pull=True, subject=f"pipeline {run.id}",
+            job=str(failed[0].id) if failed else "",
             name=", ".join(one.name for one in failed) or "pipeline", text=words[:MOST_TEXT],
             failed=run.status == "failed", commit=run.sha, branch=run.ref, url=run.url,
         )

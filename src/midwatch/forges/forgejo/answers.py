@@ -47,6 +47,7 @@ class PullRequest(BaseModel):
     merged: bool = False
     draft: bool | None = None
     mergeable: bool = True
+    flow: int = 0
     user: User | None = None
     head: Side
     base: Side
@@ -69,8 +70,9 @@ class PullRequest(BaseModel):
 
     @property
     def ours(self) -> bool:
-        """The branch is in the same repository. When it is gone, Forgejo does not always say which it was in."""
-        return self.head.repo_id in (self.base.repo_id, -1, 0)
+        """The branch is one of the same repository: not one of a fork, also not of one that is gone (which has no
+        number), and none that was pushed for review without a branch."""
+        return self.head.repo_id == self.base.repo_id != 0 and self.flow == 0
 
 
 class Comment(BaseModel):

@@ -19,10 +19,14 @@ async def adorn(http: Http, slug: str, number: int, extras: Extras) -> Sequence[
     """Give a pull request labels and ask for reviews. What could not be done, in words."""
     failed: list[str] = []
     if extras.labels:
-        ids = await _labels(http, slug, extras.labels, failed)
         path = f"/repos/{quote(slug)}/issues/{number}/labels"
-        if ids:
-            await http.request("POST", path, slug=slug, json={"labels": ids})
+        try:
+            if ids := await _labels(http, slug, extras.labels, failed):
+                await http.request("POST", path, slug=slug, json={"labels": ids})
+        except Refused as error:
+            if error.status == 401:
+                raise
+            failed.append(f"the labels: {error.message}")
     path = f"/repos/{quote(slug)}/pulls/{number}/requested_reviewers"
     for login in extras.reviewers:  # one by one: an unknown one takes the others along
         team = login.removeprefix("team:") if login.startswith("team:") else ""

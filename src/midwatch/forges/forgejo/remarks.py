@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
@@ -53,7 +54,7 @@ class Remarks:
                 found.append(Remark(f"{_REVIEW}{review.id}", author, review.body, review.submitted_at, review.html_url))
             if review.comments_count:
                 found += await self._beside(slug, number, review.id)
-        return sorted(found, key=lambda remark: remark.created)
+        return sorted(found, key=_when)
 
     async def _reviews(self, slug: str, number: int) -> Sequence[answers.Review]:
         path = f"{_repository(slug)}/pulls/{number}/reviews"
@@ -159,6 +160,14 @@ class Remarks:
 
 def _repository(slug: str) -> str:
     return f"/repos/{quote(slug)}"
+
+
+def _when(remark: Remark) -> float:
+    """Times come with the offset that was in force."""
+    try:
+        return datetime.fromisoformat(remark.created).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _remark(comment: answers.Comment | answers.LineComment, path: str = "", line: int = 0) -> Remark:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fnmatch
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
@@ -79,7 +78,7 @@ class Forgejo:
         path = f"{repository_path(slug)}/branch_protections"
         reply = await self.http.request("GET", path, slug=slug, taken=(403, 404))
         rules = read(list[answers.Protection], reply.data, self.name) if reply.status < 300 else []
-        return any(fnmatch.fnmatchcase(name, rule.rule_name or rule.branch_name) for rule in rules)
+        return any(covers(rule.rule_name or rule.branch_name, name) for rule in rules)
 
     async def contains(self, slug: str, new: str, old: str) -> bool:
         """As the contract."""
@@ -294,6 +293,18 @@ class Forgejo:
         except Unsure:
             reply = await self.http.request("PATCH", path, slug=slug, json=wanted)
         return _seen(read(answers.PullRequest, reply.data, self.name))
+
+
+def covers(rule: str, name: str) -> bool:
+    """Whether a rule is for branches of that name: `*` and `?` stop at slashes, `**` does not. Rules with sets or
+    choices are left to the forge, which refuses the push."""
+    if not set(rule) & set("*?[{\\"):
+        return rule.lower() == name.lower()
+    if set(rule) & set("[{\\"):
+        return False
+    words = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pattern = "".join(words.get(part) or re.escape(part) for part in re.split(r"(\*\*|\*|\?)", rule))
+    return re.fullmatch(pattern, name) is not None
 
 
 def _seen(found: answers.PullRequest) -> Seen:

@@ -16,8 +16,9 @@ from midwatch.forges.once import Unsure
 from midwatch.forges.site import Edit, Seen
 from midwatch.workspace.names import shown
 
+LONGEST_TITLE = 250
 LONGEST_BODY = 65_000
-"""Characters; GitHub takes 65,536."""
+"""Characters; GitHub takes 256 and 65,536."""
 
 _READY = "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { pullRequest { isDraft } } }"
 _DRAFT = "mutation($id: ID!) { convertPullRequestToDraft(input: {pullRequestId: $id}) { pullRequest { isDraft } } }"
@@ -41,7 +42,8 @@ async def pull(http: Http, slug: str, number: int) -> Pull | None:
 async def create(http: Http, slug: str, seen: Seen) -> Seen:
     """As `Site.create`. Where a repository takes no drafts it is made as one that is ready."""
     body: dict[str, Any] = {
-        "title": seen.title, "body": _fitting(seen.body), "head": seen.branch, "base": seen.base, "draft": seen.draft,
+        "title": _short(seen.title), "body": _fitting(seen.body), "head": seen.branch, "base": seen.base,
+        "draft": seen.draft,
     }  # fmt: skip
     try:
         reply = await http.request("POST", f"/repos/{slug}/pulls", slug=slug, json=body)
@@ -71,7 +73,7 @@ def _not_made(error: Refused, seen: Seen) -> InputError | Unsure:
 
 async def edit(http: Http, slug: str, seen: Seen, change: Edit) -> Seen:
     """As `Site.edit`. A repository that takes no drafts keeps it ready."""
-    fields = {"title": change.title, "base": change.base}
+    fields = {"title": None if change.title is None else _short(change.title), "base": change.base}
     fields["body"] = None if change.body is None else _fitting(change.body)
     body = {name: value for name, value in fields.items() if value is not None}
     path = f"/repos/{slug}/pulls/{seen.number}"
@@ -180,10 +182,14 @@ async def _on_both_sides(http: Http, slug: str, seen: Seen) -> list[str]:
 async def compared(http: Http, slug: str, old: str, new: str, *, files: bool) -> Comparison | None:
     """How two commits or branches stand to each other; None where one is not there. The files come with the first page
     alone, and they may be large."""
-    basehead = f"{quote(old, safe='')}...{quote(new, safe='')}"
+    basehead = f"{quote(old, '', errors='replace')}...{quote(new, '', errors='replace')}"
     params = {"per_page": 1, "page": 1 if files else 2}
     reply = await http.request("GET", f"/repos/{slug}/compare/{basehead}", slug=slug, params=params, taken=(404,))
     return None if reply.status == 404 else read(Comparison, reply.data)
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…"
 
 
 def _fitting(body: str) -> str:

@@ -48,7 +48,7 @@ class GitHub:
 
     async def branch(self, slug: str, name: str) -> Branch:
         """As the contract. GitHub leads from a renamed branch to its new name, which is another branch for us."""
-        path = f"/repos/{slug}/branches/{quote(name, safe='')}"
+        path = f"/repos/{slug}/branches/{quote(name, '', errors='replace')}"
         reply = await self.http.request("GET", path, slug=slug, taken=(404,))
         if reply.status == 404:
             return Branch("")
@@ -165,7 +165,7 @@ class GitHub:
         """As the contract."""
         if not login:
             return "none"
-        path = f"/repos/{slug}/collaborators/{quote(login, safe='')}/permission"
+        path = f"/repos/{slug}/collaborators/{quote(login, '', errors='replace')}/permission"
         reply = await self.http.request("GET", path, slug=slug, taken=(404,))
         if reply.status == 404:
             return "none"

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from midwatch.forges.answered import read
 from midwatch.forges.gitlab.answers import Project
-from midwatch.forges.http import Http, Params, Refused, Reply
+from midwatch.forges.http import Http, Refused, Reply
 
 
 def headers(token: str) -> Mapping[str, str]:
@@ -27,14 +27,14 @@ async def project(http: Http, slug: str) -> Project:
 
 
 async def ask(
-    http: Http, method: str, slug: str, rest: str, *, json: Any = None, params: Params | None = None,
-    taken: Sequence[int] = (),
-) -> Reply:  # fmt: skip
-    """Ask about a project; `rest` is what comes after it. From a project's old name GitLab leads on whoever reads, and
-    lets nobody change anything: that is done under its number. Raises as `Http.request`."""
-    path = f"{project_path(slug)}{rest}"
+    http: Http, method: str, slug: str, rest: str, said: Mapping[str, Any] | None = None, taken: Sequence[int] = ()
+) -> Reply:
+    """Ask about a project; `rest` is what comes after it, and `said` is the query of what reads and the body of what
+    changes. From a project's old name GitLab leads on whoever reads, and lets nobody change anything: that is done
+    under its number. Raises as `Http.request`."""
+    how = {"params": said} if method == "GET" else {"json": said}
     try:
-        reply = await http.request(method, path, slug=slug, json=json, params=params, taken=taken)
+        reply = await http.request(method, f"{project_path(slug)}{rest}", slug=slug, taken=taken, **how)
     except Refused as error:
         if not _moved(error.status, error.data):
             raise
@@ -42,7 +42,7 @@ async def ask(
         if not _moved(reply.status, reply.data):
             return reply
     path = f"/projects/{(await project(http, slug)).id}{rest}"
-    return await http.request(method, path, slug=slug, json=json, params=params, taken=taken)
+    return await http.request(method, path, slug=slug, taken=taken, **how)
 
 
 def _moved(status: int, data: Any) -> bool:

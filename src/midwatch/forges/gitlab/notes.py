@@ -70,13 +70,13 @@ class Notes:
     async def write(self, slug: str, number: int, body: str) -> Remark:
         """Write a note."""
         path = f"{_thread(number)}/notes"
-        reply = await ask(self._http, "POST", slug, path, json={"body": words.plain(body)})
+        reply = await ask(self._http, "POST", slug, path, {"body": words.plain(body)})
         return self._remark(slug, number, read(answers.Note, reply.data, self._http.name))
 
     async def rewrite(self, slug: str, number: int, remark: Remark, body: str) -> Remark:
         """Give a note another body."""
         path = f"{_thread(number)}/notes/{_id(remark.id)}"
-        reply = await ask(self._http, "PUT", slug, path, json={"body": words.plain(body)})
+        reply = await ask(self._http, "PUT", slug, path, {"body": words.plain(body)})
         return self._remark(slug, number, read(answers.Note, reply.data, self._http.name))
 
     async def award(self, slug: str, number: int, remark: str, reaction: Reaction) -> None:
@@ -91,7 +91,7 @@ class Notes:
             return any(award.user.id == me.id and award.name == name for award in awards) or None
 
         async def make() -> bool:
-            reply = await ask(self._http, "POST", slug, path, json={"name": name}, taken=(404,))
+            reply = await ask(self._http, "POST", slug, path, {"name": name}, taken=(404,))
             if reply.status == 404 and not await look():  # GitLab answers a second one of the same with this
                 raise Refused(
                     f"the forge {self._http.name} takes no reaction there (404)",
@@ -132,7 +132,7 @@ class Notes:
         async def make() -> bool:
             asked = {"body": words.plain(body), "position": position}
             path = f"{_thread(number)}/discussions"
-            reply = await ask(self._http, "POST", slug, path, json=asked, taken=(400, 422))
+            reply = await ask(self._http, "POST", slug, path, asked, taken=(400, 422))
             return reply.status < 300
 
         return await once(look, make, self._http.pause)
@@ -170,7 +170,7 @@ class Notes:
 
         async def make() -> bool:
             path = f"/statuses/{quote(commit, safe='')}"
-            reply = await ask(self._http, "POST", slug, path, json=wanted, taken=(400,))
+            reply = await ask(self._http, "POST", slug, path, wanted, taken=(400,))
             if reply.status == 400 and "transition" not in str(reply.data):  # it is in that state, in other words
                 raise Refused(
                     f"the forge {self._http.name} does not take a status of {commit[:12]} (400)",

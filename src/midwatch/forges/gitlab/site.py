@@ -101,7 +101,7 @@ class GitLab:
             "title": words.title(seen.title, draft=seen.draft), "description": words.plain(_fitting(seen.body)),
         }  # fmt: skip
         try:
-            reply = await ask(self.http, "POST", slug, "/merge_requests", json=body)
+            reply = await ask(self.http, "POST", slug, "/merge_requests", body)
         except Refused as error:  # somebody was quicker, or the forge took our first request after all
             if error.status != 409 or "already exists" not in error.message:
                 raise
@@ -125,29 +125,30 @@ class GitLab:
 
     async def adorn(self, slug: str, seen: Seen, extras: Extras) -> Sequence[str]:
         """As the contract. GitLab makes labels that it does not know."""
-        wanted, failed = dict[str, object](), []
+        failed = [f"GitLab has no labels with a comma, such as {shown(name)}" for name in extras.labels if "," in name]
+        wanted: dict[str, object] = {}
         if labels := [label for label in extras.labels if "," not in label]:
             wanted["add_labels"] = ",".join(labels)
-        failed += [
-            f"GitLab has no labels with a comma, such as {shown(label)}" for label in extras.labels if "," in label
-        ]
-        reviewers = []
-        for login in extras.reviewers:
-            person = None if login.startswith("team:") else await self._person(slug, login)
-            if person is None:
-                failed.append(f"GitLab has nobody called {shown(login)} to ask for a review")
-            else:
-                reviewers.append(person.id)
-        if reviewers:
-            now = await self._request(slug, seen.number)
-            there = [person.id for person in (now.reviewers or [])] if now is not None else []
-            wanted["reviewer_ids"] = sorted({*there, *reviewers})
-        if wanted:
-            try:
+        try:
+            if reviewers := await self._reviewers(slug, seen.number, extras.reviewers, failed):
+                wanted["reviewer_ids"] = reviewers
+            if wanted:
                 await self._put(slug, seen.number, wanted)
-            except Refused as error:
-                failed.append(error.message)
+        except Refused as error:
+            if error.status == 401:
+                raise
+            failed.append(error.message)
         return failed
+
+    async def _reviewers(self, slug: str, number: int, logins: Sequence[str], failed: list[str]) -> list[int]:
+        """The ids of those who are asked already and of these; `team:` is for other forges."""
+        people = {login: None if login.startswith("team:") else await self._person(slug, login) for login in logins}
+        failed += [
+            f"GitLab has nobody called {shown(name)} to ask for a review" for name, who in people.items() if not who
+        ]
+        asked = {person.id for person in people.values() if person is not None}
+        now = await self._request(slug, number) if asked else None
+        return sorted(asked | {person.id for person in (now.reviewers if now else None) or ()})
 
     async def reopen(self, slug: str, seen: Seen) -> Seen | None:
         """As the contract; None when the branch has another open one by now, or is gone."""
@@ -171,7 +172,7 @@ class GitLab:
         path = f"/merge_requests/{seen.number}/merge"
         body = {"sha": seen.commit, "should_remove_source_branch": False}
         try:
-            reply = await ask(self.http, "PUT", slug, path, json=body, taken=(401, 405, 406, 409, 422))
+            reply = await ask(self.http, "PUT", slug, path, body, taken=(401, 405, 406, 409, 422))
         except Unsure:
             found = await self._mergeable(slug, seen.number)
             if found is None or found.standing != "merged":
@@ -215,7 +216,7 @@ class GitLab:
     async def _compared(self, slug: str, old: str, new: str) -> answers.Comparison | None:
         """What `new` has that `old` has not, since they parted; None where one of them is not there."""
         params = {"from": old, "to": new}
-        reply = await ask(self.http, "GET", slug, "/repository/compare", params=params, taken=(404,))
+        reply = await ask(self.http, "GET", slug, "/repository/compare", params, taken=(404,))
         return None if reply.status == 404 else read(answers.Comparison, reply.data, self.name)
 
     async def me(self, slug: str) -> str:
@@ -301,9 +302,9 @@ class GitLab:
         """Set what is wanted; asked twice it is the same, so a first answer that did not come is asked for again."""
         path = f"/merge_requests/{number}"
         try:
-            reply = await ask(self.http, "PUT", slug, path, json=wanted)
+            reply = await ask(self.http, "PUT", slug, path, wanted)
         except Unsure:
-            reply = await ask(self.http, "PUT", slug, path, json=wanted)
+            reply = await ask(self.http, "PUT", slug, path, wanted)
         return _seen(read(answers.MergeRequest, reply.data, self.name))
 
 

@@ -1,0 +1,75 @@
+"""What a person settles at a forge while work goes on, and what is settled there when the work is cancelled here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.identity import new_id
+from midwatch.engine.effects.ledger import Effects
+from midwatch.engine.turns import Turns
+from midwatch.webhooks.registered import Webhook, Webhooks
+from tests.support.model_server import calls, says, serving
+from tests.support.town import Town, town
+
+SCRIPT = (
+    calls("shell", command="echo mended >> a.txt"),
+    says("Mend it\n\nDone."),
+    calls("shell", command="sleep 600"),
+    says("Never"),
+)
+
+
+async def at_it(place: Town, task: str) -> None:
+    """Until somebody works on its second turn."""
+
+    async def running() -> bool:
+        turn = await Turns(place.api.database).newest(task)
+        return turn is not None and (turn.number, turn.status) == (2, "running")
+
+    await place.deliver()
+    await place.until(running)
+
+
+async def test_closed_at_the_forge_the_work_is_cancelled_and_cancelled_here_it_is_closed_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as model:
+        async with town(tmp_path, model.script(*SCRIPT), monkeypatch) as place:
+            forge, hosted, database = place.server.forge, place.hosted, place.api.database
+            hook = Webhook(new_id(), "", "http://127.0.0.1:9/", "", "pull_request.closed", 1, "", None, 0.0)
+            await Webhooks(database, place.api.home.connected.vault).add(hook, Deed(SERVER, "webhook.create", hook.id))
+            await place.user("ada", "ann")
+            for title in ("One", "Two"):
+                forge.open(hosted, "ann", title, labels=("midwatch",))
+            await place.came()
+            first, second = await place.tasks()
+            for pull in place.pulls:
+                forge.say(hosted, pull, "ann", "@midwatch go on")
+            await place.deliver()
+            await at_it(place, first.id)
+            await at_it(place, second.id)
+            ours = {}
+            for pull in place.pulls:
+                request = await place.api.home.forge.get(place.location, pull.number)
+                ours[request.proposal.task_id] = pull
+            forge.settle(hosted, ours[first.id], "closed", "ann")
+            await place.deliver()
+            await Turns(database).wish(second.id, "cancel", "ada")
+
+            async def both_closed() -> bool:
+                return [ours[task.id].state for task in (first, second)] == ["closed", "closed"]
+
+            await place.until(both_closed)
+            await place.came()
+            turns = [await Turns(database).newest(task.id) for task in (first, second)]
+            assert [(turn.status, turn.wished_by) for turn in turns if turn] == [
+                ("cancelled", "@hub/ann"), ("cancelled", "ada"),
+            ]  # fmt: skip
+            assert any("so this is closed" in one for one in place.said(ours[second.id]))
+            assert not any("so this is closed" in one for one in place.said(ours[first.id]))
+            told = [one.name for one in await Effects(database).of_subject(hook.id)]
+            assert set(told) == {"pull_request.closed"}
+            assert not [row for row in await place.arrivals() if row.state == "failed"]
