@@ -28,7 +28,7 @@ async def test_no_route_but_the_open_ones_answers_without_a_session_or_a_token(a
     async with site.client() as client:
         for method, path in routes(site.app):
             concrete = re.sub(r"\{[^}]*\}", "0" * 20, path)
-            if path in OPEN or (method, path) in SIGN_IN:
+            if path in OPEN or (method, path) in SIGN_IN or path.startswith("/hooks/"):  # known by signatures
                 continue
             for headers in wrong:
                 answer = await client.request(method, concrete, headers=headers, json={})

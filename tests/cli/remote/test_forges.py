@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.cli.remote.conftest import World
 from tests.cli.remote.test_administration import Admin
 from tests.cli.remote.test_administration import admin as admin
@@ -43,30 +41,28 @@ async def test_a_connection_is_made_with_a_credential_that_is_piped_in_or_in_a_f
     assert "centre" not in await admin.done("forges")
 
 
-@pytest.mark.parametrize("kind", ["github", "gitlab", "forgejo"])
-async def test_a_check_says_who_we_are_there_and_what_the_credential_lacks(
-    admin: Admin, tmp_path: Path, kind: str
-) -> None:
+async def test_a_check_says_who_we_are_there_and_what_the_credential_lacks(admin: Admin, tmp_path: Path) -> None:
     dialects: dict[str, Dialect] = {"github": GitHubDialect(), "gitlab": GitLabDialect(), "forgejo": ForgejoDialect()}
-    with serving(tmp_path / "forge", dialects[kind]) as forge:
-        forge.forge.person("night-bot", "tiger-token")
-        await admin.done("forges", "add", "there", kind, "--web", forge.web, typed="tiger-token\n")
-        match kind:
-            case "github":
-                forge.fail("GET", "/user$", 200, headers={"X-OAuth-Scopes": "gist"}, data={"login": "night-bot"})
-            case "gitlab":
-                forge.fail("GET", "/personal_access_tokens/self$", 200, data={"scopes": ["read_api"]})
-            case _:
-                forge.fail("GET", "/repos/search$", 403, data={"message": "token does not have the scope"})
-                forge.fail("GET", "/repos/issues/search$", 200, data=[])
-        lacks = {"github": "lacks repo", "gitlab": "lacks api", "forgejo": "lacks write:repository"}[kind]
-        ran = await admin("forges", "check", "there")
-        assert ran.code == 1
-        assert "there takes us for night-bot" in ran.out
-        assert lacks in ran.err
-        forge.fail("GET", "", 401, times=-1)
-        assert "does not know our credential (401)" in await admin.refused("forges", "check", "there")
-        assert "night-bot" in await admin.done("forges")
+    lacks = {"github": "lacks repo", "gitlab": "lacks api", "forgejo": "lacks write:repository"}
+    for kind, dialect in dialects.items():
+        with serving(tmp_path / kind, dialect) as forge:
+            forge.forge.person("night-bot", "tiger-token")
+            await admin.done("forges", "add", kind, kind, "--web", forge.web, typed="tiger-token\n")
+            match kind:
+                case "github":
+                    forge.fail("GET", "/user$", 200, headers={"X-OAuth-Scopes": "gist"}, data={"login": "night-bot"})
+                case "gitlab":
+                    forge.fail("GET", "/personal_access_tokens/self$", 200, data={"scopes": ["read_api"]})
+                case _:
+                    forge.fail("GET", "/repos/search$", 403, data={"message": "token does not have the scope"})
+                    forge.fail("GET", "/repos/issues/search$", 200, data=[])
+            ran = await admin("forges", "check", kind)
+            assert ran.code == 1
+            assert f"{kind} takes us for night-bot" in ran.out
+            assert lacks[kind] in ran.err
+            forge.fail("GET", "", 401, times=-1)
+            assert "does not know our credential (401)" in await admin.refused("forges", "check", kind)
+    assert (await admin.done("forges")).count("night-bot") == 3
 
 
 async def test_keys_are_rotated_on_the_servers_machine_while_it_serves(world: World, admin: Admin) -> None:
