@@ -108,6 +108,19 @@ export interface Budgets {
   budgets: BudgetAnswer[];
 }
 
+export interface BuildAsked {
+  /** Branch, tag or commit; default: what is checked out. */
+  base?: string | null | undefined;
+  /** Delete what is kept and run the setup again; for maintainers. */
+  fresh?: boolean | undefined;
+  /** The repository's own recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean | undefined;
+}
+
+export interface Builds {
+  builds: SittingAnswer[];
+}
+
 export interface CapAsked {
   kind: "organisation" | "repository" | "task" | "user";
   /** Of the user or organisation; the id or name of the repository; the task's id. */
@@ -241,6 +254,12 @@ export interface DeliveryLine {
   answer: Record<string, unknown> | null;
 }
 
+export interface EditAsked {
+  /** TOML, as `.midwatch/environment.toml` has it. */
+  text: string;
+  changes: RecipeChange[];
+}
+
 export interface EffectAnswer {
   id: string;
   /** `webhook`. */
@@ -299,6 +318,45 @@ export interface EnvironmentAnswer {
   failure: string;
 }
 
+export interface EnvironmentLine {
+  repository: string;
+  name: string;
+  /** The version of the recipe that the server keeps for it; 0 for none. */
+  recipe: number;
+  /** How many layers are kept. */
+  kept: number;
+  size: number;
+  used: string | null;
+  /** The last one. */
+  build: SittingAnswer | null;
+}
+
+export interface EnvironmentLines {
+  environments: EnvironmentLine[];
+}
+
+export interface EnvironmentState {
+  source: "server" | "repository" | "none";
+  commit: string;
+  ref: string;
+  sandbox: string;
+  /** Of the layers that its setup leaves; empty without a setup. */
+  key: string;
+  /** The layers of that key; null where they are not there. */
+  cached: EnvironmentAnswer | null;
+  /** Why what was built last does not fit, a sentence each. */
+  rebuild: string[];
+  /** All layers of this repository, the last used first. */
+  kept: EnvironmentAnswer[];
+  wishes: string[];
+  /** What needs trust has it, for all who may submit tasks. */
+  trusted: boolean;
+  /** Secrets of the recipe that have no value on the server. */
+  missing: string[];
+  /** Yours that are open; for administrators all of them. */
+  terminals: SittingAnswer[];
+}
+
 export interface Environments {
   environments: EnvironmentAnswer[];
 }
@@ -341,11 +399,30 @@ export interface ExampleAnswer {
   model: string;
 }
 
+export interface Failing {
+  list: "setup" | "maintenance";
+  number: number;
+  /** Of the recipe that was built; 0 where it is not known. */
+  line: number;
+  ended: string;
+  /** The number of the first line in `around`. */
+  first: number;
+  /** The lines there, with those before and after it. */
+  around: string[];
+}
+
 export interface Fault {
   /** Where: `body.limits.turns`, `query.limit`, `header.last-event-id`. */
   place: string;
   /** What is wrong there. */
   text: string;
+}
+
+export interface FaultAnswer {
+  /** Counted from 1; 0 where it is of no line in particular. */
+  line: number;
+  text: string;
+  mend: string;
 }
 
 export interface ForgeAnswer {
@@ -432,6 +509,13 @@ export interface GroupAnswer {
   unpriced: number;
   /** cost_microusd / merged; null where none was merged, or the cost of a task is not known. */
   cost_per_merged_microusd: number | null;
+}
+
+export interface Head {
+  attempt: string;
+  events: number;
+  /** Of the last event; it stands for the whole log. */
+  hash: string;
 }
 
 export interface Import {
@@ -630,6 +714,28 @@ export interface Output {
   more: boolean;
 }
 
+export interface OutputAnswer {
+  pieces: Piece[];
+  /** The number of the last one. */
+  next: number;
+  state: SittingAnswer;
+}
+
+export interface Piece {
+  number: number;
+  /** Bytes as base64. */
+  data: string;
+}
+
+export interface PresetAnswer {
+  name: string;
+  hosts: string[];
+}
+
+export interface Presets {
+  presets: PresetAnswer[];
+}
+
 export interface ProblemDetails {
   /** Always `about:blank`: the status says it all. */
   type?: string | undefined;
@@ -673,6 +779,81 @@ export interface PullRequests {
 export interface Received {
   /** How many things were new that are of use here. They are acted on later. */
   kept: number;
+}
+
+export interface RecipeAnswer {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+  /** Where it is kept. */
+  source: "server" | "repository" | "none";
+  text: string;
+  /** Of the last one that the server was given; 0 for none. */
+  version: number;
+  /** The text in the repository; null where it has none. */
+  own: string | null;
+  /** Where that was looked for. */
+  commit: string;
+  /** What was kept here, the newest first. */
+  versions: RecipeVersion[];
+}
+
+export interface RecipeAsked {
+  /** TOML, as `.midwatch/environment.toml` has it. */
+  text: string;
+  /** The version that is to be replaced, 0 for none: 409 when there is another by now. */
+  version?: number | null | undefined;
+}
+
+export interface RecipeChange {
+  /** `["setup"]`, `["network", "agent"]`, `["variables", "NAME"]`. */
+  place: string[];
+  /** Null takes it away. */
+  value: string | boolean | number | string[] | null;
+}
+
+export interface RecipeChecked {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+}
+
+export interface RecipeEdited {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+  text: string;
+}
+
+export interface RecipeForm {
+  base: string;
+  setup: string[];
+  maintenance: string[];
+  checks: string[];
+  variables: Record<string, string>;
+  setup_hosts: string[];
+  agent_hosts: string[];
+  secrets: SecretOf[];
+  limits: Record<string, number | null>;
+  submodules: boolean;
+  lfs: boolean;
+  lock_files: string[];
+  cache_by_commit: boolean;
+  labels: string[];
+}
+
+export interface RecipeVersion {
+  version: number;
+  by: string;
+  created: string;
+  /** With it the recipe was taken away. */
+  removed: boolean;
 }
 
 export interface Repositories {
@@ -787,6 +968,13 @@ export interface SecretAsked {
   value: string;
 }
 
+export interface SecretOf {
+  name: string;
+  host: string;
+  header: string;
+  format: string;
+}
+
 export interface Secrets {
   secrets: SecretAnswer[];
 }
@@ -821,6 +1009,30 @@ export interface SignInCode {
   code: string;
 }
 
+export interface SittingAnswer {
+  id: string;
+  kind: "build" | "terminal";
+  /** `waiting`, `running`, `cancelled`, `failed`; of a build also `built`, `kept` (it was there already) and `empty` (there is no setup); of a terminal `closed`. */
+  state: string;
+  over: boolean;
+  by: string;
+  created: string;
+  begun: string | null;
+  ended: string | null;
+  /** Why it failed or was closed; empty otherwise. */
+  text: string;
+  mend: string;
+  /** The end of the output of what failed. */
+  tail: string;
+  failing: Failing | null;
+  /** Of the layers that a build has left. */
+  key: string;
+  seconds: number;
+  size: number;
+  files: number;
+  notes: string[];
+}
+
 export interface Standing {
   status: string;
   version: string;
@@ -834,6 +1046,12 @@ export interface StandingAnswer {
   missing: string[];
   /** What could not be found out. */
   note: string;
+}
+
+export interface SuggestionAnswer {
+  text: string;
+  found: string[];
+  checks_from: string;
 }
 
 export interface SumAnswer {
@@ -967,6 +1185,15 @@ export interface Tasks {
   next: string | null;
 }
 
+export interface TerminalAsked {
+  /** Branch, tag or commit; default: what is checked out. */
+  base?: string | null | undefined;
+  rows?: number | undefined;
+  columns?: number | undefined;
+  /** The repository's own recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean | undefined;
+}
+
 export interface TokenAnswer {
   id: string;
   name: string;
@@ -1022,6 +1249,13 @@ export interface TurnAnswer {
   waits_for: string;
   /** Not before then; null for what is not known. */
   waits_until: string | null;
+}
+
+export interface Typed {
+  /** As they were typed. */
+  data?: string | undefined;
+  rows?: number | null | undefined;
+  columns?: number | null | undefined;
 }
 
 export interface UndoAsked {
@@ -1084,6 +1318,20 @@ export interface VariableAsked {
 
 export interface Variables {
   variables: VariableAnswer[];
+}
+
+export interface VerificationAnswer {
+  task: string;
+  ok: boolean;
+  /** Chained and as they were written. */
+  events: number;
+  /** That match their SHA-256. */
+  outputs: number;
+  /** That hold exactly the tree that was checked. */
+  commits: number;
+  heads: Head[];
+  /** A sentence each; empty when all is as it was written. */
+  faults: string[];
 }
 
 export interface WaitAnswer {
@@ -1181,8 +1429,14 @@ export interface Paths {
   "/attempts/{attempt}": {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
+  "/attempts/{attempt}/diff": {
+    GET: { path: { "attempt": string }; query: { "from"?: number | undefined; "to"?: number | undefined }; body: undefined; answer: string };
+  };
   "/attempts/{attempt}/events": {
     GET: { path: { "attempt": string }; query: { "after"?: number | undefined; "limit"?: number | undefined }; body: undefined; answer: Events };
+  };
+  "/attempts/{attempt}/evidence": {
+    GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: EvidenceAnswer };
   };
   "/attempts/{attempt}/logs/{number}": {
     GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook" | undefined; "from"?: number | undefined; "to"?: number | null | undefined }; body: undefined; answer: Output };
@@ -1206,6 +1460,12 @@ export interface Paths {
   };
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
+  };
+  "/environments/presets": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Presets };
+  };
+  "/environments/repositories": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: EnvironmentLines };
   };
   "/forges": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Forges };
@@ -1276,9 +1536,53 @@ export interface Paths {
     PATCH: { path: { "repository_id": string }; query: Nothing; body: RepositoryChange; answer: RepositoryAnswer };
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/repositories/{repository_id}/environment": {
+    GET: { path: { "repository_id": string }; query: { "base"?: string | undefined }; body: undefined; answer: EnvironmentState };
+  };
+  "/repositories/{repository_id}/environment/builds": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Builds };
+    POST: { path: { "repository_id": string }; query: Nothing; body: BuildAsked; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/builds/{build}": {
+    GET: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: SittingAnswer };
+    DELETE: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/builds/{build}/output": {
+    GET: { path: { "repository_id": string; "build": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
+  };
+  "/repositories/{repository_id}/environment/cache": {
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/terminals": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: TerminalAsked; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}": {
+    GET: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: undefined; answer: SittingAnswer };
+    DELETE: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}/input": {
+    POST: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: Typed; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}/output": {
+    GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
+  };
   "/repositories/{repository_id}/forge": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryForgeAnswer };
     PUT: { path: { "repository_id": string }; query: Nothing; body: RepositoryForgeAsked; answer: RepositoryForgeAnswer };
+  };
+  "/repositories/{repository_id}/recipe": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RecipeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeAnswer };
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/recipe/check": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeChecked };
+  };
+  "/repositories/{repository_id}/recipe/edit": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: EditAsked; answer: RecipeEdited };
+  };
+  "/repositories/{repository_id}/recipe/suggest": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: SuggestionAnswer };
   };
   "/repositories/{repository_id}/roles": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Roles };
@@ -1392,6 +1696,9 @@ export interface Paths {
   };
   "/tasks/{task}/undo": {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
+  };
+  "/tasks/{task}/verify": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: VerificationAnswer };
   };
   "/tokens": {
     GET: { path: Nothing; query: { "user"?: string | undefined; "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Tokens };
