@@ -86,15 +86,15 @@ function Number({ file, line, side, picking }: { file: FileDiff; line: Line; sid
   if (!picking.pick || !remarked) return <span class="line-number">{number}</span>;
   const place = { path: file.path, side, first: number, last: number };
   return (
-    <button
-      type="button"
+    <span
+      role="button"
       class="line-number"
       tabIndex={-1}
       aria-label={`Remark on line ${number}${side === "old" ? ", removed" : ""}`}
       onClick={(event) => picking.pick?.(place, event.shiftKey)}
     >
       {number}
-    </button>
+    </span>
   );
 }
 
