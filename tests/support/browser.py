@@ -17,6 +17,7 @@ from midwatch import wiring, working
 from midwatch.cli.examples import with_example
 from midwatch.engine.workers import Terms
 from midwatch.sandbox.slots import Slots
+from midwatch.server.accounts.codes import Codes
 from midwatch.server.accounts.first import First, first_admin
 from midwatch.server.app import make_app
 from midwatch.server.embedded import Embedded
@@ -39,6 +40,8 @@ class Site:
     url: str
     admin: First
     server: Server
+    codes: Codes
+    """Of links that sign in."""
 
 
 @asynccontextmanager
@@ -66,7 +69,7 @@ async def site(folder: Path, more: Mapping[str, str] | None = None) -> AsyncIter
         try:
             await listening.wait()
             worker.start()
-            yield Site(home, f"http://127.0.0.1:{heard.getsockname()[1]}", admin, server)
+            yield Site(home, f"http://127.0.0.1:{heard.getsockname()[1]}", admin, server, app.state.accounts.codes)
         finally:
             await worker.stop()
             server.should_exit = True

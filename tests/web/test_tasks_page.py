@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
-
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Dialog, Page, expect
 
 from tests.support.browser import PATIENCE, Site, Tab, tab
 
@@ -51,7 +48,7 @@ async def test_a_list_goes_on_over_a_dropped_connection(site: Site, chromium: Br
         await expect(mine).to_have_count(1, timeout=PATIENCE)
         await expect(mine.locator('[data-state="answered"]')).to_be_visible(timeout=PATIENCE)
         for connection in list(site.server.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr]
+            connection.transport.abort()
         task = await mine.get_attribute("data-task")
         async with found.context.expect_page() as opened:
             await page.evaluate("window.open('/')")
@@ -65,13 +62,16 @@ async def test_a_list_goes_on_over_a_dropped_connection(site: Site, chromium: Br
         await found.require_clean()
 
 
-async def test_words_of_others_are_shown_as_they_are_and_run_nothing(
-    site: Site, chromium: Browser, tmp_path: Path
-) -> None:
+async def test_words_of_others_are_shown_as_they_are_and_run_nothing(site: Site, chromium: Browser) -> None:
     async with tab(chromium, site.url) as found:
         page = await signed_in(found, site)
         asked: list[str] = []
-        page.on("dialog", lambda dialog: (asked.append(dialog.message), asyncio.ensure_future(dialog.dismiss())))
+
+        async def dismiss(dialog: Dialog) -> None:
+            asked.append(dialog.message)
+            await dialog.dismiss()
+
+        page.on("dialog", dismiss)
         await page.get_by_label("What is to be done").fill(HOSTILE)
         await page.get_by_role("radio", name="Ask").check(force=True)
         await page.get_by_role("button", name="Ask", exact=True).click()
@@ -107,4 +107,11 @@ async def test_what_is_typed_and_how_it_looks_stay_over_a_reload_and_signing_out
         await page.get_by_role("button", name="Signed in as admin").click()
         await page.get_by_role("menuitem", name="Sign out").click()
         await page.get_by_role("button", name="Sign in").wait_for()
+        # the link of the first start signs in once, and stands in no history
+        code = site.codes.give(site.admin.account)
+        await page.goto("about:blank")
+        await page.goto(f"/#code={code}")
+        await page.get_by_role("button", name="Signed in as admin").wait_for()
+        assert code not in page.url
+        assert site.codes.take(code) == ""
         await found.require_clean()

@@ -544,6 +544,10 @@ export interface SignIn {
   password: string;
 }
 
+export interface SignInCode {
+  code: string;
+}
+
 export interface Standing {
   status: string;
   version: string;
@@ -798,6 +802,12 @@ export interface VerificationAnswer {
   faults: string[];
 }
 
+export interface Ways {
+  password: boolean;
+  /** With the OpenID Connect provider: `GET session/oidc`. */
+  provider: boolean;
+}
+
 export interface WebhookAnswer {
   id: string;
   /** The id of the one whose tasks it is told of; empty for all. */
@@ -959,11 +969,17 @@ export interface Paths {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
     DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
   };
+  "/session/code": {
+    POST: { path: Nothing; query: Nothing; body: SignInCode; answer: UserAnswer };
+  };
   "/session/oidc": {
     GET: { path: Nothing; query: { "onward"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/session/oidc/callback": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/session/ways": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Ways };
   };
   "/stream": {
     GET: { path: Nothing; query: { "topics": string }; body: undefined; answer: string };

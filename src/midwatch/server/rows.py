@@ -36,7 +36,7 @@ QUIET = 0.5
 KEPT = 4000
 """Newest changes that are kept: a client that is further behind begins anew."""
 MOVED = 5.0
-"""Seconds after which a row is sent again for nothing but further events of its task; its numbers may be others then."""
+"""Seconds after which a row is sent again for nothing but further events of its task: its numbers may be others."""
 MOVED_A_SECOND = 20
 """Of such rows, over all tasks: what changes how a task stands waits for none of them."""
 SLACK = 10.0

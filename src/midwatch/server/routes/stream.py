@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
@@ -14,13 +14,21 @@ from midwatch.server.tabs import MOST, Tab, topics_of
 STREAM = "text/event-stream"
 _TOPIC = r"(tasks(@[0-9a-f]{1,16}\.[0-9]{1,15})?|attempt:[0-9a-z]{12}\.[1-9](@[0-9]{1,15})?)"
 _TOPICS = rf"^{_TOPIC}(,{_TOPIC}){{0,{MOST - 1}}}$"
-_MESSAGES = {
+_MESSAGE = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["task", "away", "event", "end", "reset", "gone"]},
+        "data": {"type": "string", "description": "JSON: `topic`, `at`, and the message's own fields."},
+        "id": {"type": "string", "description": "The places of all topics: what `Last-Event-ID` takes."},
+    },
+}
+_MESSAGES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Messages, each with the `topic` it is of and `at`, the place after it: `task` (a row that has "
         "changed or is new), `away` (the `id` of a task that is archived), `event` (of an attempt), `end` (nobody "
         "works on the attempt any more; when somebody does again it goes on), `reset` (what came before is not known "
         "any more: ask for all of it), `gone` (there is no such attempt, or you may not see it).",
-        "content": {STREAM: {"schema": {"type": "string"}}},
+        "content": {STREAM: {"schema": _MESSAGE}},
     }
 }
 
