@@ -17,7 +17,7 @@ export function Copy({ text, label = "Copy" }: { text: string; label?: string })
   };
   return (
     <Button kind="quiet" label={label} onClick={() => void copy()} class="copy">
-      {copied ? "✓" : "⧉"}
+      {copied ? "✓" : "❐"}
     </Button>
   );
 }
