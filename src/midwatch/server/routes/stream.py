@@ -9,11 +9,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from midwatch.server.problems import answers
 from midwatch.server.seats import Seated
 from midwatch.server.service import Visiting
-from midwatch.server.tabs import MOST, Tab, topics_of
+from midwatch.server.tabs import TOPICS, Tab, topics_of
 
 STREAM = "text/event-stream"
-_TOPIC = r"(tasks(@[0-9a-f]{1,16}\.[0-9]{1,15})?|attempt:[0-9a-z]{12}\.[1-9](@[0-9]{1,15})?)"
-_TOPICS = rf"^{_TOPIC}(,{_TOPIC}){{0,{MOST - 1}}}$"
 _MESSAGE = {
     "type": "object",
     "properties": {
@@ -42,7 +40,7 @@ async def stream(
     topics: Annotated[
         str,
         Query(
-            pattern=_TOPICS,
+            pattern=TOPICS,
             max_length=2000,
             description="`tasks` and `attempt:ID`, separated by commas; each with `@` and its place to go on after it.",
             examples=["tasks,attempt:01m5x3q9k2ab.1@12"],
