@@ -1,4 +1,4 @@
-"""The task's page with much in it: a diff of 5,000 lines that is scrolled through, and a conversation of 1,500 commands.
+"""The task's page with much in it: a diff of 5,000 lines that is scrolled through, a conversation of 1,500 commands.
 
 Said for each: how long until it is shown, how many elements are in the page, and for how long its main thread was busy.
 """
@@ -26,7 +26,7 @@ MOST_NODES, MOST_BUSY = 5000, 1.0
 def grown(lines: int) -> list[Step]:
     """A model that adds so many lines in thirteen files."""
     each = lines // 13
-    write = f"for l in $(seq 1 {each}); do echo \"def f$l(a): return a + $l  # file $n\"; done > grown$n.py"
+    write = f'for l in $(seq 1 {each}); do echo "def f$l(a): return a + $l  # file $n"; done > grown$n.py'
     return [calls("shell", command=f"for n in $(seq 1 13); do {write}; done"), says("Grow\n\nMany lines.")]
 
 

@@ -141,7 +141,7 @@ async def test_a_task_is_followed_live_remarked_on_changed_and_merged(site: Site
         await page.get_by_role("heading", level=1, name="add() subtracts").wait_for()
         await page.get_by_text("sleep 2; seq 1 3000").wait_for()  # it came live
         for connection in list(site.server.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr]
+            connection.transport.abort()
         await page.locator(".entry.reply").get_by_text("It adds now").wait_for()
         await expect(page.locator(".task-head [data-state=done]")).to_be_visible()
         await expect(page.locator(".entry.call")).to_have_count(2)  # each is shown once; the plan's call is the plan

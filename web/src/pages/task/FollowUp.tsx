@@ -12,7 +12,7 @@ const LONGEST = 100_000;
 
 export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: Remarks; again: () => void }) {
   const me = useMe();
-  const [text, setText] = useKept(`follow-up.${task.id}`);
+  const [text, setText] = useKept(`follow-up.${me.id}.${task.id}`);
   const [key, setKey] = useState(newKey);
   const doing = useDoing();
   const area = useRef<HTMLTextAreaElement>(null);
