@@ -1,5 +1,5 @@
 // Saying something further: what is typed is kept in this browser until it is sent, with the remarks on lines.
-import { useRef, useState } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { call, newKey, type TaskAnswer } from "../../api";
 import { useKeys } from "../../keys";
 import { useDoing, useKept } from "../../load";
@@ -13,19 +13,18 @@ const LONGEST = 100_000;
 export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: Remarks; again: () => void }) {
   const me = useMe();
   const [text, setText] = useKept(`follow-up.${me.id}.${task.id}`);
-  const [key, setKey] = useState(newKey);
+  const whole = message(text, remarks.all);
+  const key = useMemo(newKey, [whole]); // sent again it is the same; changed it is another one
   const doing = useDoing();
   const area = useRef<HTMLTextAreaElement>(null);
   useKeys([{ key: "m", about: "Write a message", run: () => area.current?.focus() }]);
   if (task.kind !== "task" || !may(me, task.repository, "member")) return null;
-  const whole = message(text, remarks.all);
   const send = async () => {
     if (!whole) return;
     const done = await doing.run(() => call("POST", "/tasks/{task}/messages", { path: { task: task.id }, body: { text: whole }, key }));
     if (!done) return;
     setText("");
     remarks.clear();
-    setKey(newKey());
     toast(task.status === "running" ? "sent: the agent reads it with its next call" : "sent: the task goes on with it");
     again();
   };
