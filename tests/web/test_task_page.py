@@ -33,6 +33,9 @@ def patch(path: str, old: str, new: str) -> Step:
     return calls("apply_patch", patch=f"*** Begin Patch\n*** Update File: {path}\n@@\n-{old}\n+{new}\n*** End Patch")
 
 
+LONG = ("`" * 20_000, f"# {' ' * 20_000}x", f"```{' ' * 20_000}`", f"a|b\n{' ' * 20_000}x-", "**a *b [c " * 2_000)
+"""What takes a careless pattern minutes to read."""
+
 NIGHT = [
     calls("update_plan", plan=[{"step": "Look", "status": "in_progress"}, {"step": "Mend", "status": "pending"}]),
     calls("shell", command="sleep 2; seq 1 3000"),
@@ -60,7 +63,8 @@ PLANTED = [
         f"![{IMG}](https://evil.example/x.png) <iframe src=javascript:alert(8)></iframe> "
         "<style>*{display:none}</style>\n\n"
         f"```html\n{IMG}\n```\n\n| {IMG} | b |\n|---|---|\n| {SVG} | <https://evil.example> |\n\n"
-        f"<details><summary>{IMG}</summary>\n\n{SVG}\n\n</details>\n\n[fine](https://example.com/a)"
+        f"<details><summary>{IMG}</summary>\n\n{SVG}\n\n</details>\n\n[fine](https://example.com/a)\n\n"
+        + "\n\n".join(LONG)
     ),
 ]
 GROWN = [
