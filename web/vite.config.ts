@@ -5,7 +5,7 @@ const OUT = process.env["MIDWATCH_WEB_OUT"] ?? "../src/midwatch/server/web";
 
 // What is built is served by src/midwatch/server/pages.py under a policy that lets nothing inline run.
 export default defineConfig({
-  plugins: [{ name: "compressed", apply: "build", closeBundle: () => compress(OUT) }],
+  plugins: [{ name: "compressed", apply: "build", writeBundle: () => compress(OUT) }],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   resolve: { alias: { react: "preact/compat", "react-dom": "preact/compat", "react/jsx-runtime": "preact/jsx-runtime" } },
   build: {
