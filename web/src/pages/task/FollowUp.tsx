@@ -54,9 +54,7 @@ export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: 
           aria-label="Message to the agent"
           onKeyDown={onKeyDown}
           onInput={(event) => setText(event.currentTarget.value)}
-          placeholder={
-            live ? "Say something to the agent while it works" : "Ask for something further: the same pull request is brought up to date"
-          }
+          placeholder={live ? "Say something to the agent" : "Ask for something further"}
         />
         <Button type="submit" kind="primary" busy={doing.busy} disabled={!whole} title="Ctrl+Enter">
           {remarks.all.length ? `Send with ${remarks.all.length} ${remarks.all.length === 1 ? "remark" : "remarks"}` : "Send"}
