@@ -1,4 +1,4 @@
-"""What is looked at before a change is taken: the diff of any attempt and between its steps, its evidence, the record."""
+"""What is looked at before a change is taken: diffs of attempts and between steps, their evidence, the record."""
 
 from __future__ import annotations
 

@@ -33,6 +33,9 @@ def patch(path: str, old: str, new: str) -> Step:
     return calls("apply_patch", patch=f"*** Begin Patch\n*** Update File: {path}\n@@\n-{old}\n+{new}\n*** End Patch")
 
 
+LONG = ("`" * 20_000, f"# {' ' * 20_000}x", f"```{' ' * 20_000}`", f"a|b\n{' ' * 20_000}x-", "**a *b [c " * 2_000)
+"""What takes a careless pattern minutes to read."""
+
 NIGHT = [
     calls("update_plan", plan=[{"step": "Look", "status": "in_progress"}, {"step": "Mend", "status": "pending"}]),
     calls("shell", command="sleep 2; seq 1 3000"),
@@ -60,7 +63,8 @@ PLANTED = [
         f"![{IMG}](https://evil.example/x.png) <iframe src=javascript:alert(8)></iframe> "
         "<style>*{display:none}</style>\n\n"
         f"```html\n{IMG}\n```\n\n| {IMG} | b |\n|---|---|\n| {SVG} | <https://evil.example> |\n\n"
-        f"<details><summary>{IMG}</summary>\n\n{SVG}\n\n</details>\n\n[fine](https://example.com/a)"
+        f"<details><summary>{IMG}</summary>\n\n{SVG}\n\n</details>\n\n[fine](https://example.com/a)\n\n"
+        + "\n\n".join(LONG)
     ),
 ]
 GROWN = [
@@ -141,7 +145,7 @@ async def test_a_task_is_followed_live_remarked_on_changed_and_merged(site: Site
         await page.get_by_role("heading", level=1, name="add() subtracts").wait_for()
         await page.get_by_text("sleep 2; seq 1 3000").wait_for()  # it came live
         for connection in list(site.server.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr]
+            connection.transport.abort()
         await page.locator(".entry.reply").get_by_text("It adds now").wait_for()
         await expect(page.locator(".task-head [data-state=done]")).to_be_visible()
         await expect(page.locator(".entry.call")).to_have_count(2)  # each is shown once; the plan's call is the plan

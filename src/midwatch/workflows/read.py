@@ -84,9 +84,7 @@ async def difference(store: Store, state: Path, forge: Forge, prefix: str) -> by
     return await repository.diff(report.task.base.tree, tree)
 
 
-async def attempt_changes(
-    store: Store, state: Path, attempt: str
-) -> tuple[AttemptReport, tuple[FileChange, ...]]:
+async def attempt_changes(store: Store, state: Path, attempt: str) -> tuple[AttemptReport, tuple[FileChange, ...]]:
     """One attempt, and the files that it has changed. Raises as `make_report`."""
     row, report = await _attempt(store, state, attempt)
     tree = final_tree(report)

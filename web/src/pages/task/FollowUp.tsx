@@ -1,5 +1,5 @@
 // Saying something further: what is typed is kept in this browser until it is sent, with the remarks on lines.
-import { useRef, useState } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { call, newKey, type TaskAnswer } from "../../api";
 import { useKeys } from "../../keys";
 import { useDoing, useKept } from "../../load";
@@ -12,20 +12,19 @@ const LONGEST = 100_000;
 
 export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: Remarks; again: () => void }) {
   const me = useMe();
-  const [text, setText] = useKept(`follow-up.${task.id}`);
-  const [key, setKey] = useState(newKey);
+  const [text, setText] = useKept(`follow-up.${me.id}.${task.id}`);
+  const whole = message(text, remarks.all);
+  const key = useMemo(newKey, [whole]); // sent again it is the same; changed it is another one
   const doing = useDoing();
   const area = useRef<HTMLTextAreaElement>(null);
   useKeys([{ key: "m", about: "Write a message", run: () => area.current?.focus() }]);
   if (task.kind !== "task" || !may(me, task.repository, "member")) return null;
-  const whole = message(text, remarks.all);
   const send = async () => {
     if (!whole) return;
     const done = await doing.run(() => call("POST", "/tasks/{task}/messages", { path: { task: task.id }, body: { text: whole }, key }));
     if (!done) return;
     setText("");
     remarks.clear();
-    setKey(newKey());
     toast(task.status === "running" ? "sent: the agent reads it with its next call" : "sent: the task goes on with it");
     again();
   };
@@ -55,9 +54,7 @@ export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: 
           aria-label="Message to the agent"
           onKeyDown={onKeyDown}
           onInput={(event) => setText(event.currentTarget.value)}
-          placeholder={
-            live ? "Say something to the agent while it works" : "Ask for something further: the same pull request is brought up to date"
-          }
+          placeholder={live ? "Say something to the agent" : "Ask for something further"}
         />
         <Button type="submit" kind="primary" busy={doing.busy} disabled={!whole} title="Ctrl+Enter">
           {remarks.all.length ? `Send with ${remarks.all.length} ${remarks.all.length === 1 ? "remark" : "remarks"}` : "Send"}

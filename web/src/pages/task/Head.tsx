@@ -1,5 +1,5 @@
 // What the task is, how it stands, and what one can do with it.
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { call, newKey, type PullRequestAnswer, type TaskAnswer } from "../../api";
 import {
   Area,
@@ -173,7 +173,8 @@ function Actions({
   return (
     <div class="task-actions">
       {member && task.status === "running" && button("pause", "Pause")}
-      {member && live && button("cancel", "Stop", () => void stop())}
+      {member && (live || task.status === "paused") && button("cancel", "Stop", () => void stop())}
+      {member && task.status === "waiting" && task.turn?.begin_at && button("resume", "Begin now")}
       {member && (task.status === "paused" || task.turn?.state === "failed") && button("resume", "Resume")}
       {member && task.turn?.state === "cancelled" && button("retry", "Retry")}
       <Menu label="More actions" items={items}>
@@ -198,7 +199,7 @@ function Apply({ task, onClose }: { task: TaskAnswer; onClose: () => void }) {
 /** A new task that begins with what this one had done up to a step. */
 export function Fork({ task, attempt, step, onClose }: { task: string; attempt: number; step: string; onClose: () => void }) {
   const [text, setText] = useState("");
-  const [key] = useState(newKey);
+  const key = useMemo(newKey, [text]);
   const [busy, setBusy] = useState(false);
   const fork = async () => {
     setBusy(true);

@@ -79,7 +79,7 @@ function Inside({ task, state }: { task: TaskAnswer; state: TaskState }) {
   const place = usePlace();
   const [attempt, choose] = useChosen(task);
   const feed = useAttempt(attempt, (kinds) => kinds.some((kind) => TELLING.has(kind)) && state.again());
-  const remarks = useRemarks(task.id);
+  const remarks = useRemarks(`${me.id}.${task.id}`);
   const known = useKnown(feed);
   const [forking, setForking] = useState<string | undefined>();
   const member = may(me, task.repository, "member") && task.kind === "task";

@@ -130,7 +130,14 @@ export function fold(before: Folded, events: readonly Event[]): Folded {
     setups: new Map(before.setups),
     hooks: new Map(before.hooks),
   };
-  for (const event of fresh) HANDLERS[event.kind]?.(draft, event);
+  for (const event of fresh) {
+    try {
+      HANDLERS[event.kind]?.(draft, event);
+    } catch (error) {
+      console.error(error);
+      note(draft, event, `an event that this page cannot show: ${event.kind}`, "", "warn");
+    }
+  }
   return { ...draft, last: fresh.at(-1)?.seq ?? before.last };
 }
 

@@ -23,7 +23,7 @@ interface Props {
   class?: string;
 }
 
-const BEYOND = 300;
+const BEYOND = 200;
 /** Pixels above and below the view that are drawn too. */
 
 class Heights {

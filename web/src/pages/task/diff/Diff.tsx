@@ -34,7 +34,7 @@ export function Diff({ files, remarks, label, small }: Props) {
     [files, split, folded, written, picking.chosen],
   );
   const reach = useRef<Reach | undefined>(undefined);
-  const [top, setTop] = useState(0);
+  const [now, setNow] = useState(0);
   const moving = useMoving(rows, reach, picking);
   const fold = (path: string) => setFolded((before) => toggled(before, path));
   const setSplit = (to: boolean) => setKept(to ? "split" : "unified");
@@ -48,7 +48,6 @@ export function Diff({ files, remarks, label, small }: Props) {
           picking,
         ),
   );
-  const now = fileNumber(rows, top);
   const draw = (at: number) => <Drawn row={rows[at]} picking={picking} write={write} files={files} remarks={remarks} onFold={fold} />;
   return (
     <div class={`diff ${small ? "small" : ""}`}>
@@ -60,7 +59,7 @@ export function Diff({ files, remarks, label, small }: Props) {
           label={label}
           count={rows.length}
           reach={reach}
-          onScroll={setTop}
+          onScroll={(first) => setNow(fileNumber(rows, first))}
           draw={draw}
           keyOf={useMemo(() => (at: number) => `${split ? "s" : "u"}${rows[at]?.key ?? at}`, [rows])}
           guess={useMemo(() => (at: number) => GUESSES[rows[at]?.kind ?? "line"], [rows])}

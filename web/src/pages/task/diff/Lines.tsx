@@ -1,6 +1,6 @@
 // One row of a diff.
 import { Fragment } from "preact";
-import { Plain, plain } from "../../../parts";
+import { marked, Plain, plain } from "../../../parts";
 import { languageOf, type Token, tokens } from "./lexer";
 import type { FileDiff, Hunk, Line } from "./parse";
 import { difference, type Place, type Row, type Side, type Spot } from "./rows";
@@ -60,21 +60,22 @@ function Code({ file, hunk, spot }: { file: FileDiff; hunk: Hunk; spot: Spot }) 
   }
   const found = wordsOf(file, hunk, spot.at);
   const same = mate && difference(line.text, mate.text);
-  const parts = same ? cut(found, same[0], line.text.length - same[1]) : found.map((token) => ({ ...token, changed: false }));
-  return (
-    <>
-      {parts.map((part, at) => {
-        const text = part.look ? (
-          <span class={part.look}>
-            <Plain text={part.text} />
-          </span>
-        ) : (
-          <Plain text={part.text} />
-        );
-        return part.changed ? <mark key={at}>{text}</mark> : <Fragment key={at}>{text}</Fragment>;
-      })}
-    </>
-  );
+  const parts = same ? cut(found, same[0], line.text.length - same[1]) : found;
+  const bare = isBare(line.text); // no sign in it needs a mark
+  return <>{parts.map((part, at) => word(part, at, bare))}</>;
+}
+
+function isBare(text: string): boolean {
+  const found = marked(text);
+  return found.length === 1 && typeof found[0] === "string";
+}
+
+/** A text node where that is all it takes: a screen has a thousand of them. */
+function word(part: Token & { changed?: boolean }, at: number, bare: boolean) {
+  const text = bare ? part.text : <Plain text={part.text} />;
+  const shown = part.look ? <span class={part.look}>{text}</span> : text;
+  if (part.changed) return <mark key={at}>{shown}</mark>;
+  return typeof shown === "string" ? shown : <Fragment key={at}>{shown}</Fragment>;
 }
 
 const KINDS = { "+": "added", "-": "removed", " ": "same", "\\": "same" } as const;
@@ -86,15 +87,15 @@ function Number({ file, line, side, picking }: { file: FileDiff; line: Line; sid
   if (!picking.pick || !remarked) return <span class="line-number">{number}</span>;
   const place = { path: file.path, side, first: number, last: number };
   return (
-    <button
-      type="button"
+    <span
+      role="button"
       class="line-number"
       tabIndex={-1}
       aria-label={`Remark on line ${number}${side === "old" ? ", removed" : ""}`}
       onClick={(event) => picking.pick?.(place, event.shiftKey)}
     >
       {number}
-    </button>
+    </span>
   );
 }
 

@@ -26,8 +26,9 @@ function sound(one: Partial<Remark>): one is Remark {
   return typeof one.id === "string" && typeof one.text === "string" && typeof one.path === "string" && typeof one.last === "number";
 }
 
-export function useRemarks(task: string): Remarks {
-  const name = `remarks.${task}`;
+/** `of`: the person and the task, since the next one at this browser may be another person. */
+export function useRemarks(of: string): Remarks {
+  const name = `remarks.${of}`;
   const [all, setAll] = useState(() => read(name));
   const change = useCallback(
     (how: (before: readonly Remark[]) => readonly Remark[]) =>

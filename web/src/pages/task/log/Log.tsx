@@ -84,15 +84,20 @@ export function Log({ attempt, place, digest, onClose }: Props) {
   useEffect(() => {
     if (total && place.first) reach.current?.to(Math.max(0, place.first - 4));
   }, [total > 0, place.of, place.number, place.first]);
+  useEffect(() => box.current?.focus({ preventScroll: true }), [place.of, place.number]);
+  const rows = new Set(searching.found.map((one) => one.row));
+  const current = searching.found[searching.at]?.row;
   useKeys([
     { key: "Escape", about: "Close the log", run: onClose, typing: true },
     { key: "/", about: "Search in the log", run: () => box.current?.querySelector("input")?.focus() },
     { key: "n", about: "Next place that was found", run: () => searching.step(1) },
     { key: "N", about: "Place before", run: () => searching.step(-1) },
+    {
+      key: "l",
+      about: "Link to the line that was found, or the first in view",
+      run: () => linkTo(place, (current ?? reach.current?.first() ?? 0) + 1, false),
+    },
   ]);
-  useEffect(() => box.current?.focus({ preventScroll: true }), [place.of, place.number]);
-  const rows = new Set(searching.found.map((one) => one.row));
-  const current = searching.found[searching.at]?.row;
   return (
     <div class="log" ref={box} tabIndex={-1} role="region" aria-label="Log">
       <Head output={output} place={place} attempt={attempt} onClose={onClose} />
@@ -180,17 +185,22 @@ interface LineProps {
   current: boolean;
 }
 
+/** Have the address name a line, or all up to it. */
+function linkTo(place: LogPlace, number: number, more: boolean): void {
+  const first = more && place.first ? Math.min(place.first, number) : number;
+  const last = more && place.first ? Math.max(place.last, number) : number;
+  const { path, query } = here();
+  const asked = query.toString();
+  go(`${path}${asked ? `?${asked}` : ""}#${toHash({ ...place, first, last })}`, true);
+}
+
 function LogLine({ output, place, row, raw, found, current }: LineProps) {
   const text = output.line(row);
   const number = row + 1;
   const linked = number >= place.first && number <= place.last && place.first > 0;
   const link = (event: MouseEvent) => {
     event.preventDefault();
-    const first = event.shiftKey && place.first ? Math.min(place.first, number) : number;
-    const last = event.shiftKey && place.first ? Math.max(place.last, number) : number;
-    const { path, query } = here();
-    const asked = query.toString();
-    go(`${path}${asked ? `?${asked}` : ""}#${toHash({ ...place, first, last })}`, true);
+    linkTo(place, number, event.shiftKey);
   };
   return (
     <div class={`log-line ${linked ? "linked" : ""} ${found ? "found" : ""} ${current ? "current" : ""}`}>

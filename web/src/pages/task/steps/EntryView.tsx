@@ -34,7 +34,7 @@ function Inside({ attempt, entry, onFork }: Props) {
     case "call":
       return <CallView attempt={attempt} entry={entry} onFork={onFork} />;
     case "plan":
-      return <PlanView steps={entry.steps} explanation={entry.explanation} />;
+      return <PlanStep entry={entry} />;
     case "checked":
       return <CheckedView entry={entry} />;
     case "subtask":
@@ -71,9 +71,7 @@ function Said({ attempt, entry }: { attempt: string; entry: Of<"said"> }) {
     return (
       <div class="bubble">
         {head}
-        <div class="prose">
-          <Shown text={text} />
-        </div>
+        <Markdown text={text} />
         {around && (
           <details class="around">
             <summary>What the agent is told about its surroundings</summary>
@@ -133,6 +131,25 @@ function Reply({ entry }: { entry: Of<"reply"> }) {
         <Money microusd={entry.cost} />
       </div>
     </div>
+  );
+}
+
+/** The plan as it was then; as it is now it stands beside the conversation. */
+function PlanStep({ entry }: { entry: Of<"plan"> }) {
+  const done = entry.steps.filter((one) => one.status === "completed").length;
+  const now = entry.steps.find((one) => one.status === "in_progress");
+  return (
+    <details class="plan-step">
+      <summary>
+        Plan: {done} of {entry.steps.length} done
+        {now && (
+          <>
+            , now <Shown text={now.step} />
+          </>
+        )}
+      </summary>
+      <PlanView steps={entry.steps} explanation={entry.explanation} />
+    </details>
   );
 }
 

@@ -17,9 +17,12 @@ export type Block =
   | { kind: "rule" };
 
 const DEEPEST = 8;
-const FENCE = /^( {0,3})(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*$/;
+const LONGEST_DIVIDER = 1000;
+/** Patterns look ahead a little only, and what is longer is text: nothing that somebody writes keeps the page busy. */
+const LONGEST_INLINE = 20_000;
+const FENCE = /^( {0,3})(`{3,}|~{3,})[ \t]{0,4}([\w+#.-]{0,40})[^`]*$/;
 const ITEM = /^( {0,5})([-*+]|\d{1,9}[.)])( +|$)(.*)$/;
-const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
+const HEADING = /^ {0,3}(#{1,6})[ \t](.*)$/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
 const DIVIDER = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 const DETAILS = /^<details><summary>([^<]*)<\/summary>\s*$/;
@@ -50,7 +53,7 @@ function block(lines: Lines, depth: number): Block {
   const heading = HEADING.exec(line);
   if (heading) {
     lines.at++;
-    return { kind: "heading", level: (heading[1] ?? "#").length, parts: inline(heading[2] ?? "") };
+    return { kind: "heading", level: (heading[1] ?? "#").length, parts: inline((heading[2] ?? "").trim().replace(/ #{1,6}$/, "")) };
   }
   if (FENCE.test(line)) return fenced(lines);
   if (RULE.test(line)) {
@@ -62,9 +65,12 @@ function block(lines: Lines, depth: number): Block {
     if (ITEM.test(line)) return list(lines, depth);
     if (DETAILS.test(line)) return details(lines, depth);
   }
-  if (line.includes("|") && DIVIDER.test(lines.all[lines.at + 1] ?? "") && (lines.all[lines.at + 1] ?? "").includes("-"))
-    return table(lines);
+  if (line.includes("|") && divides(lines.all[lines.at + 1] ?? "")) return table(lines);
   return paragraph(lines);
+}
+
+function divides(line: string): boolean {
+  return line.length < LONGEST_DIVIDER && line.includes("-") && DIVIDER.test(line);
 }
 
 function fenced(lines: Lines): Block {
@@ -144,11 +150,11 @@ function paragraph(lines: Lines): Block {
 }
 
 const INLINE = new RegExp(
-  "(`+)([^`]|[^`][\\s\\S]{0,4000}?[^`])\\1(?!`)" + // code
+  "(`{1,9})([^`]|[^`][\\s\\S]{0,1000}?[^`])\\1(?!`)" + // code
     '|!?\\[([^\\[\\]\\n]{0,500})\\]\\(([^()\\s]{1,2000})(?: +"[^"\\n]{0,200}")?\\)' + // link
-    "|(\\*\\*|__)(?=\\S)([^\\n]{1,2000}?\\S)\\5" + // strong
-    "|(?<![\\w*])\\*(?=[^\\s*])([^*\\n]{1,1000}?)(?<=\\S)\\*(?![\\w*])|(?<![\\w_])_(?=[^\\s_])([^_\\n]{1,1000}?)(?<=\\S)_(?![\\w_])" +
-    "|~~(?=\\S)([^\\n~]{1,1000}?)~~" +
+    "|(\\*\\*|__)(?=\\S)([^\\n]{0,500}?\\S)\\5" + // strong
+    "|(?<![\\w*])\\*(?=[^\\s*])([^*\\n]{1,500}?)(?<=\\S)\\*(?![\\w*])|(?<![\\w_])_(?=[^\\s_])([^_\\n]{1,500}?)(?<=\\S)_(?![\\w_])" +
+    "|~~(?=\\S)([^\\n~]{1,500}?)~~" +
     "|\\\\([\\\\`*_{}\\[\\]()#+.!|<>~-])" +
     "|(https?:\\/\\/[^\\s<>`\"')\\]]{1,1000}[^\\s<>`\"')\\].,;:!?])",
   "g",
@@ -162,7 +168,7 @@ export function inline(text: string, depth = 0): Inline[] {
     if (plain) found.push({ kind: "text", text: plain });
     plain = "";
   };
-  for (const match of depth < DEEPEST ? text.matchAll(INLINE) : []) {
+  for (const match of depth < DEEPEST && text.length < LONGEST_INLINE ? text.matchAll(INLINE) : []) {
     plain += text.slice(last, match.index);
     last = match.index + match[0].length;
     if (match[10] !== undefined) plain += match[10];
