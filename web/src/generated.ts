@@ -7,6 +7,35 @@ export interface Archived {
   archived: boolean;
 }
 
+export interface ArrivalLine {
+  id: string;
+  /** Its id as the forge gave it; begins with `look` for what was found by looking. */
+  delivery: string;
+  /** What it is: `labelled`, `remark`, `changed`, `run`, … */
+  event: string;
+  /** The repository, as the forge calls it. */
+  slug: string;
+  /** Of the issue or the pull request; 0 for none. */
+  number: number;
+  /** `waiting`, `done`, `ignored` or `failed`. */
+  state: string;
+  /** What came of it. */
+  outcome: string;
+  /** Why the last try came to nothing. */
+  error: string;
+  /** The id of the task that it was about, or that came of it. */
+  task: string | null;
+  /** Whether it was found by looking, and not told. */
+  looked: boolean;
+  created: string;
+}
+
+export interface ArrivalPage {
+  arrivals: ArrivalLine[];
+  /** What `before` takes for the next page; null at the end. */
+  next: string | null;
+}
+
 export interface AttemptAnswer {
   id: string;
   /** How many there are; also the number of the last one. */
@@ -79,6 +108,19 @@ export interface Budgets {
   budgets: BudgetAnswer[];
 }
 
+export interface BuildAsked {
+  /** Branch, tag or commit; default: what is checked out. */
+  base?: string | null | undefined;
+  /** Delete what is kept and run the setup again; for maintainers. */
+  fresh?: boolean | undefined;
+  /** The repository's own recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean | undefined;
+}
+
+export interface Builds {
+  builds: SittingAnswer[];
+}
+
 export interface CapAsked {
   kind: "organisation" | "repository" | "task" | "user";
   /** Of the user or organisation; the id or name of the repository; the task's id. */
@@ -89,6 +131,13 @@ export interface CapAsked {
   microusd?: number | null | undefined;
   /** In and out together. */
   tokens?: number | null | undefined;
+}
+
+export interface CauseAnswer {
+  cause: string;
+  tasks: number;
+  /** What was said of one of them. */
+  example: string;
 }
 
 export interface Change {
@@ -118,6 +167,12 @@ export interface ChoiceAsked {
   attempt: number;
 }
 
+export interface Choices {
+  models: string[];
+  people: string[];
+  labels: string[];
+}
+
 export interface ChoicesAnswer {
   /** Those that the settings name, the default first; others work where their provider has a key. */
   models: string[];
@@ -135,6 +190,14 @@ export interface ContextAsked {
   /** Where it comes from, in a word or two. */
   source: string;
   text: string;
+}
+
+export interface DayAnswer {
+  day: string;
+  opened: number;
+  merged: number;
+  /** Without being merged. */
+  closed: number;
 }
 
 export interface Deliveries {
@@ -189,6 +252,12 @@ export interface DeliveryLine {
   changed: string;
   /** Of the other side: `status`, `seconds` and the beginning of its words in `answer`; null for none. */
   answer: Record<string, unknown> | null;
+}
+
+export interface EditAsked {
+  /** TOML, as `.midwatch/environment.toml` has it. */
+  text: string;
+  changes: RecipeChange[];
 }
 
 export interface EffectAnswer {
@@ -249,6 +318,45 @@ export interface EnvironmentAnswer {
   failure: string;
 }
 
+export interface EnvironmentLine {
+  repository: string;
+  name: string;
+  /** The version of the recipe that the server keeps for it; 0 for none. */
+  recipe: number;
+  /** How many layers are kept. */
+  kept: number;
+  size: number;
+  used: string | null;
+  /** The last one. */
+  build: SittingAnswer | null;
+}
+
+export interface EnvironmentLines {
+  environments: EnvironmentLine[];
+}
+
+export interface EnvironmentState {
+  source: "server" | "repository" | "none";
+  commit: string;
+  ref: string;
+  sandbox: string;
+  /** Of the layers that its setup leaves; empty without a setup. */
+  key: string;
+  /** The layers of that key; null where they are not there. */
+  cached: EnvironmentAnswer | null;
+  /** Why what was built last does not fit, a sentence each. */
+  rebuild: string[];
+  /** All layers of this repository, the last used first. */
+  kept: EnvironmentAnswer[];
+  wishes: string[];
+  /** What needs trust has it, for all who may submit tasks. */
+  trusted: boolean;
+  /** Secrets of the recipe that have no value on the server. */
+  missing: string[];
+  /** Yours that are open; for administrators all of them. */
+  terminals: SittingAnswer[];
+}
+
 export interface Environments {
   environments: EnvironmentAnswer[];
 }
@@ -291,11 +399,88 @@ export interface ExampleAnswer {
   model: string;
 }
 
+export interface Failing {
+  list: "setup" | "maintenance";
+  number: number;
+  /** Of the recipe that was built; 0 where it is not known. */
+  line: number;
+  ended: string;
+  /** The number of the first line in `around`. */
+  first: number;
+  /** The lines there, with those before and after it. */
+  around: string[];
+}
+
 export interface Fault {
   /** Where: `body.limits.turns`, `query.limit`, `header.last-event-id`. */
   place: string;
   /** What is wrong there. */
   text: string;
+}
+
+export interface FaultAnswer {
+  /** Counted from 1; 0 where it is of no line in particular. */
+  line: number;
+  text: string;
+  mend: string;
+}
+
+export interface ForgeAnswer {
+  id: string;
+  name: string;
+  kind: "github" | "gitlab" | "forgejo";
+  web: string;
+  api: string;
+  auth: "token" | "app";
+  app_id: string;
+  /** Whom the forge takes us for; empty when it was not asked yet. */
+  login: string;
+  /** Whether there is a secret for its webhooks, so that they are taken. */
+  webhooks: boolean;
+  /** Where the forge's webhooks go, below the server's address. */
+  hook_path: string;
+  /** Whether it comes from the settings file, and cannot be changed here. */
+  settings: boolean;
+  created: string;
+}
+
+export interface ForgeAsked {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null | undefined;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null | undefined;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null | undefined;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null | undefined;
+  /** What it is called here: letters, digits and . _ - */
+  name: string;
+  /** `github` is Enterprise too, `forgejo` is Gitea too. */
+  kind: "github" | "gitlab" | "forgejo";
+  /** The address its repositories are below; empty for github.com and gitlab.com. */
+  web?: string | undefined;
+  /** Where its API begins; empty for where it usually does. */
+  api?: string | undefined;
+}
+
+export interface ForgeChange {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null | undefined;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null | undefined;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null | undefined;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null | undefined;
+  name?: string | null | undefined;
+  /** A new one needs the credential anew. */
+  web?: string | null | undefined;
+  /** A new one needs the credential anew. */
+  api?: string | null | undefined;
+}
+
+export interface Forges {
+  forges: ForgeAnswer[];
 }
 
 export interface ForkAsked {
@@ -304,6 +489,26 @@ export interface ForkAsked {
   message?: string | undefined;
   /** Which one; 0 for the one that is offered. */
   attempt?: number | undefined;
+}
+
+export interface GroupAnswer {
+  /** Of what they have in common; empty for those that have nothing of the kind. */
+  name: string;
+  /** Of a registered repository; empty for all else. */
+  id: string;
+  tasks: number;
+  /** Pull requests of theirs. */
+  opened: number;
+  merged: number;
+  closed: number;
+  /** merged / opened; null where none was opened. */
+  merge_rate: number | null;
+  /** Of all these tasks, as far as it is known. */
+  cost_microusd: number;
+  /** Tasks whose cost is not known. */
+  unpriced: number;
+  /** cost_microusd / merged; null where none was merged, or the cost of a task is not known. */
+  cost_per_merged_microusd: number | null;
 }
 
 export interface Head {
@@ -326,6 +531,36 @@ export interface Imported {
   /** Why it was refused. */
   detail?: string | undefined;
   mend?: string | undefined;
+}
+
+export interface Insight {
+  /** The first day of the span. */
+  first: string;
+  last: string;
+  zone: string;
+  by: string;
+  days: DayAnswer[];
+  total: GroupAnswer;
+  /** Those with the most tasks first. */
+  groups: GroupAnswer[];
+  /** Groups that are left out. */
+  more: number;
+  /** From when the work could begin until it did. */
+  queue: LapseAnswer;
+  /** From the submission. */
+  to_pull_request: LapseAnswer;
+  /** From the pull request. */
+  to_merge: LapseAnswer;
+  causes: CauseAnswer[];
+  now: NowAnswer;
+}
+
+export interface LapseAnswer {
+  /** Tasks that it is known of. */
+  count: number;
+  /** null where count is 0. */
+  median: number | null;
+  p90: number | null;
 }
 
 export interface LimitAnswer {
@@ -362,6 +597,21 @@ export interface LimitsAsked {
   cost_microusd?: number | null | undefined;
   /** Of work. */
   seconds?: number | null | undefined;
+}
+
+export interface Login {
+  /** The connection's id or name; answered with its id. */
+  forge: string;
+  /** What they are called there, in whatever case. */
+  login: string;
+}
+
+export interface LoginsAnswer {
+  logins: Login[];
+}
+
+export interface LoginsAsked {
+  logins: Login[];
 }
 
 export interface Me {
@@ -427,6 +677,13 @@ export interface NewUser {
   admin?: boolean | undefined;
 }
 
+export interface NowAnswer {
+  queued: number;
+  running: number;
+  /** That the longest of the queued ones waits; null for none. */
+  longest_seconds: number | null;
+}
+
 export interface OrganisationAnswer {
   id: string;
   name: string;
@@ -455,6 +712,28 @@ export interface Output {
   first_line: number;
   lines: string[];
   more: boolean;
+}
+
+export interface OutputAnswer {
+  pieces: Piece[];
+  /** The number of the last one. */
+  next: number;
+  state: SittingAnswer;
+}
+
+export interface Piece {
+  number: number;
+  /** Bytes as base64. */
+  data: string;
+}
+
+export interface PresetAnswer {
+  name: string;
+  hosts: string[];
+}
+
+export interface Presets {
+  presets: PresetAnswer[];
 }
 
 export interface ProblemDetails {
@@ -497,6 +776,86 @@ export interface PullRequests {
   pull_requests: PullRequestAnswer[];
 }
 
+export interface Received {
+  /** How many things were new that are of use here. They are acted on later. */
+  kept: number;
+}
+
+export interface RecipeAnswer {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+  /** Where it is kept. */
+  source: "server" | "repository" | "none";
+  text: string;
+  /** Of the last one that the server was given; 0 for none. */
+  version: number;
+  /** The text in the repository; null where it has none. */
+  own: string | null;
+  /** Where that was looked for. */
+  commit: string;
+  /** What was kept here, the newest first. */
+  versions: RecipeVersion[];
+}
+
+export interface RecipeAsked {
+  /** TOML, as `.midwatch/environment.toml` has it. */
+  text: string;
+  /** The version that is to be replaced, 0 for none: 409 when there is another by now. */
+  version?: number | null | undefined;
+}
+
+export interface RecipeChange {
+  /** `["setup"]`, `["network", "agent"]`, `["variables", "NAME"]`. */
+  place: string[];
+  /** Null takes it away. */
+  value: string | boolean | number | string[] | null;
+}
+
+export interface RecipeChecked {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+}
+
+export interface RecipeEdited {
+  faults: FaultAnswer[];
+  /** Null where there are faults. */
+  form: RecipeForm | null;
+  /** What in it needs trust: hosts, secrets, submodules. */
+  wishes: string[];
+  text: string;
+}
+
+export interface RecipeForm {
+  base: string;
+  setup: string[];
+  maintenance: string[];
+  checks: string[];
+  variables: Record<string, string>;
+  setup_hosts: string[];
+  agent_hosts: string[];
+  secrets: SecretOf[];
+  limits: Record<string, number | null>;
+  submodules: boolean;
+  lfs: boolean;
+  lock_files: string[];
+  cache_by_commit: boolean;
+  labels: string[];
+}
+
+export interface RecipeVersion {
+  version: number;
+  by: string;
+  created: string;
+  /** With it the recipe was taken away. */
+  removed: boolean;
+}
+
 export interface Repositories {
   repositories: RepositoryAnswer[];
   /** What `after` takes for the next page; null at the end. */
@@ -522,6 +881,48 @@ export interface RepositoryChange {
   organisation?: string | null | undefined;
 }
 
+export interface RepositoryForgeAnswer {
+  /** Put on every pull request of ours. */
+  labels?: string[] | undefined;
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[] | undefined;
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean | undefined;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string | undefined;
+  /** The name by which it is called, without the `@`. */
+  mention?: string | undefined;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean | undefined;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean | undefined;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number | undefined;
+  /** The name of the connection that its location belongs to; empty for none. */
+  connection: string;
+  /** What it is called there. */
+  slug: string;
+}
+
+export interface RepositoryForgeAsked {
+  /** Put on every pull request of ours. */
+  labels?: string[] | undefined;
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[] | undefined;
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean | undefined;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string | undefined;
+  /** The name by which it is called, without the `@`. */
+  mention?: string | undefined;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean | undefined;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean | undefined;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number | undefined;
+}
+
 export interface RoleAnswer {
   user: string;
   /** The user's name. */
@@ -539,6 +940,66 @@ export interface Roles {
   roles: RoleAnswer[];
 }
 
+export interface Running {
+  version: string;
+  python: string;
+  system: string;
+  /** `SQLite` or `PostgreSQL`. */
+  database: string;
+  /** Of the database, without a password. */
+  place: string;
+  /** The state folder. */
+  state: string;
+  /** Where the settings are read from, when the server starts. */
+  settings_file: string;
+  /** Whether there is such a file. */
+  there: boolean;
+  settings: SettingAnswer[];
+}
+
+export interface SecretAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+}
+
+export interface SecretAsked {
+  /** Never answered. */
+  value: string;
+}
+
+export interface SecretOf {
+  name: string;
+  host: string;
+  header: string;
+  format: string;
+}
+
+export interface Secrets {
+  secrets: SecretAnswer[];
+}
+
+export interface SessionAnswer {
+  id: string;
+  created: string;
+  expires: string;
+  /** Whether the request came with it. */
+  current: boolean;
+}
+
+export interface Sessions {
+  sessions: SessionAnswer[];
+}
+
+export interface SettingAnswer {
+  /** As in the settings file: `server.session_hours`. */
+  key: string;
+  /** As JSON; of what may hold a secret whether it is set. */
+  value: string;
+  /** It differs from the default. */
+  own: boolean;
+}
+
 export interface SignIn {
   name: string;
   password: string;
@@ -548,9 +1009,49 @@ export interface SignInCode {
   code: string;
 }
 
+export interface SittingAnswer {
+  id: string;
+  kind: "build" | "terminal";
+  /** `waiting`, `running`, `cancelled`, `failed`; of a build also `built`, `kept` (it was there already) and `empty` (there is no setup); of a terminal `closed`. */
+  state: string;
+  over: boolean;
+  by: string;
+  created: string;
+  begun: string | null;
+  ended: string | null;
+  /** Why it failed or was closed; empty otherwise. */
+  text: string;
+  mend: string;
+  /** The end of the output of what failed. */
+  tail: string;
+  failing: Failing | null;
+  /** Of the layers that a build has left. */
+  key: string;
+  seconds: number;
+  size: number;
+  files: number;
+  notes: string[];
+}
+
 export interface Standing {
   status: string;
   version: string;
+}
+
+export interface StandingAnswer {
+  login: string;
+  /** What it may, as the forge calls it; empty where the forge does not say. */
+  scopes: string[];
+  /** What it must be given besides. */
+  missing: string[];
+  /** What could not be found out. */
+  note: string;
+}
+
+export interface SuggestionAnswer {
+  text: string;
+  found: string[];
+  checks_from: string;
 }
 
 export interface SumAnswer {
@@ -684,6 +1185,15 @@ export interface Tasks {
   next: string | null;
 }
 
+export interface TerminalAsked {
+  /** Branch, tag or commit; default: what is checked out. */
+  base?: string | null | undefined;
+  rows?: number | undefined;
+  columns?: number | undefined;
+  /** The repository's own recipe may name hosts and secrets; for maintainers. */
+  trust_recipe?: boolean | undefined;
+}
+
 export interface TokenAnswer {
   id: string;
   name: string;
@@ -741,6 +1251,13 @@ export interface TurnAnswer {
   waits_until: string | null;
 }
 
+export interface Typed {
+  /** As they were typed. */
+  data?: string | undefined;
+  rows?: number | null | undefined;
+  columns?: number | null | undefined;
+}
+
 export interface UndoAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number: what came after it does not count. */
   step: string;
@@ -788,6 +1305,21 @@ export interface Users {
   next: string | null;
 }
 
+export interface VariableAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+  value: string;
+}
+
+export interface VariableAsked {
+  value: string;
+}
+
+export interface Variables {
+  variables: VariableAnswer[];
+}
+
 export interface VerificationAnswer {
   task: string;
   ok: boolean;
@@ -800,6 +1332,16 @@ export interface VerificationAnswer {
   heads: Head[];
   /** A sentence each; empty when all is as it was written. */
   faults: string[];
+}
+
+export interface WaitAnswer {
+  /** As `waits_for` of a turn; empty: for a worker to have room. */
+  why: string;
+  turns: number;
+  /** Not before then for the first of them; null for what is not known. */
+  until: string | null;
+  /** When the one that waits longest was queued. */
+  since: string;
 }
 
 export interface Ways {
@@ -828,12 +1370,12 @@ export interface WebhookAsked {
   /** Its id or its name, for its maintainers; null: all, for administrators. */
   repository?: string | null | undefined;
   /** What it is told of. */
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated" | "pull_request.merged" | "pull_request.closed" | "pull_request.reopened")[] | undefined;
 }
 
 export interface WebhookChange {
   url?: string | null | undefined;
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated" | "pull_request.merged" | "pull_request.closed" | "pull_request.reopened")[] | null | undefined;
   /** Whether anything is sent to it. */
   active?: boolean | null | undefined;
 }
@@ -871,12 +1413,16 @@ export interface WorkerAnswer {
   beat: string;
   /** It has said so within its lease. */
   fresh: boolean;
+  /** That it works on now. */
+  turns: number;
 }
 
 export interface Workers {
   workers: WorkerAnswer[];
   /** How many there are, by their state. */
   turns: Record<string, number>;
+  /** What the next 1,000 of the queued ones wait for, most of them first. */
+  waiting: WaitAnswer[];
 }
 
 export interface Paths {
@@ -899,7 +1445,10 @@ export interface Paths {
     GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
   };
   "/audit": {
-    GET: { path: Nothing; query: { "before"?: string | undefined; "about"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
+  };
+  "/audit.csv": {
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined }; body: undefined; answer: string };
   };
   "/budgets": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
@@ -912,6 +1461,36 @@ export interface Paths {
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
   };
+  "/environments/presets": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Presets };
+  };
+  "/environments/repositories": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: EnvironmentLines };
+  };
+  "/forges": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Forges };
+    POST: { path: Nothing; query: Nothing; body: ForgeAsked; answer: ForgeAnswer };
+  };
+  "/forges/{forge_id}": {
+    GET: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: ForgeAnswer };
+    PATCH: { path: { "forge_id": string }; query: Nothing; body: ForgeChange; answer: ForgeAnswer };
+    DELETE: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/forges/{forge_id}/arrivals": {
+    GET: { path: { "forge_id": string }; query: { "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: ArrivalPage };
+  };
+  "/forges/{forge_id}/check": {
+    POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
+  };
+  "/insight": {
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined }; body: undefined; answer: Insight };
+  };
+  "/insight.csv": {
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined; "table"?: "days" | "groups" | "causes" | "times" | undefined }; body: undefined; answer: string };
+  };
+  "/insight/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Choices };
+  };
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
     PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
@@ -922,6 +1501,12 @@ export interface Paths {
   };
   "/me/password": {
     PUT: { path: Nothing; query: Nothing; body: NewPassword; answer: undefined };
+  };
+  "/me/sessions": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Sessions };
+  };
+  "/me/sessions/{session_id}": {
+    DELETE: { path: { "session_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/organisations": {
     GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: OrganisationsAnswer };
@@ -951,6 +1536,54 @@ export interface Paths {
     PATCH: { path: { "repository_id": string }; query: Nothing; body: RepositoryChange; answer: RepositoryAnswer };
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/repositories/{repository_id}/environment": {
+    GET: { path: { "repository_id": string }; query: { "base"?: string | undefined }; body: undefined; answer: EnvironmentState };
+  };
+  "/repositories/{repository_id}/environment/builds": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Builds };
+    POST: { path: { "repository_id": string }; query: Nothing; body: BuildAsked; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/builds/{build}": {
+    GET: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: SittingAnswer };
+    DELETE: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/builds/{build}/output": {
+    GET: { path: { "repository_id": string; "build": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
+  };
+  "/repositories/{repository_id}/environment/cache": {
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/terminals": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: TerminalAsked; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}": {
+    GET: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: undefined; answer: SittingAnswer };
+    DELETE: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}/input": {
+    POST: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: Typed; answer: SittingAnswer };
+  };
+  "/repositories/{repository_id}/environment/terminals/{terminal}/output": {
+    GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
+  };
+  "/repositories/{repository_id}/forge": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryForgeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RepositoryForgeAsked; answer: RepositoryForgeAnswer };
+  };
+  "/repositories/{repository_id}/recipe": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RecipeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeAnswer };
+    DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/recipe/check": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeChecked };
+  };
+  "/repositories/{repository_id}/recipe/edit": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: EditAsked; answer: RecipeEdited };
+  };
+  "/repositories/{repository_id}/recipe/suggest": {
+    POST: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: SuggestionAnswer };
+  };
   "/repositories/{repository_id}/roles": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Roles };
   };
@@ -958,12 +1591,31 @@ export interface Paths {
     PUT: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/repositories/{repository_id}/secrets": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Secrets };
+  };
+  "/repositories/{repository_id}/secrets/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: SecretAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: SecretAsked; answer: SecretAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/variables": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Variables };
+  };
+  "/repositories/{repository_id}/variables/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: VariableAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: VariableAsked; answer: VariableAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
+  };
   "/roles": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Roles };
   };
   "/roles/{user_id}": {
     PUT: { path: { "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "user_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/server": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Running };
   };
   "/session": {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
@@ -1063,6 +1715,10 @@ export interface Paths {
   "/users/{user_id}": {
     GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: UserAnswer };
     PATCH: { path: { "user_id": string }; query: Nothing; body: UserChange; answer: UserAnswer };
+  };
+  "/users/{user_id}/logins": {
+    GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: LoginsAnswer };
+    PUT: { path: { "user_id": string }; query: Nothing; body: LoginsAsked; answer: LoginsAnswer };
   };
   "/webhooks": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Webhooks };
