@@ -65,13 +65,7 @@ def build() -> bool:
     if fresh():
         return False
     now = fingerprint()
-    with node() as path:
-        environ = {**os.environ, "PATH": path, "npm_config_update_notifier": "false", "npm_config_fund": "false"}
-        lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
-        installed = SOURCE / "node_modules" / ".installed-from"
-        if not installed.is_file() or installed.read_text() != lock:
-            _run(["npm", "ci", "--no-audit"], environ, "is the network up? npm's registry is its setting `registry`")
-            installed.write_text(lock)
+    with tools() as environ:
         # beside the target and then in its place, so that a server that runs never serves half of a build
         with tempfile.TemporaryDirectory(dir=TARGET.parent, prefix=".web-") as scratch:
             made = Path(scratch) / "web"
@@ -81,6 +75,25 @@ def build() -> bool:
                 TARGET.rename(Path(scratch) / "old")
             made.rename(TARGET)
     return True
+
+
+def check() -> None:
+    """What the compiler and `web/check.mjs` say. Raises SystemExit with that when it is not that all is fine."""
+    with tools() as environ:
+        _run(["npm", "run", "--silent", "check"], environ, "")
+
+
+@contextmanager
+def tools() -> Iterator[dict[str, str]]:
+    """Variables with which npm works, and what the lock file names installed."""
+    with node() as path:
+        environ = {**os.environ, "PATH": path, "npm_config_update_notifier": "false", "npm_config_fund": "false"}
+        lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
+        installed = SOURCE / "node_modules" / ".installed-from"
+        if not installed.is_file() or installed.read_text() != lock:
+            _run(["npm", "ci", "--no-audit"], environ, "is the network up? npm's registry is its setting `registry`")
+            installed.write_text(lock)
+        yield environ
 
 
 @contextmanager
@@ -132,4 +145,8 @@ def _run(command: list[str], environ: dict[str, str], mend: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["check"]:
+        check()
+        print("types, sizes and text nodes are fine")  # noqa: T201
+        raise SystemExit
     print("built the page" if build() else "the page is up to date")  # noqa: T201

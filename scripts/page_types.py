@@ -60,7 +60,8 @@ def _object(schema: Schema, indent: str) -> str:
             lines.append(f"{indent}  /** {' '.join(about.split()).replace('*/', '* /')} */")
         # what has a default is always there in answers; in what is asked it may be left out
         key = field if re.fullmatch(r"[A-Za-z_$][\w$]*", field) else json.dumps(field)
-        lines.append(f"{indent}  {key}{'' if field in required else '?'}: {_type(shape, indent + '  ')};")
+        found = _type(shape, indent + "  ")
+        lines.append(f"{indent}  {key}: {found};" if field in required else f"{indent}  {key}?: {found} | undefined;")
     return "\n".join([*lines, indent + "}"])
 
 
@@ -109,11 +110,12 @@ def _operation(operation: Schema) -> str:
 
 def _parameters(parameters: Any, where: str) -> str:
     found = [one for one in parameters if one["in"] == where]
-    fields = (
-        f"{json.dumps(one['name'])}{'' if one.get('required') else '?'}: {_type(one.get('schema', {}))}"
-        for one in found
-    )
+    fields = (_parameter(one["name"], _type(one.get("schema", {})), bool(one.get("required"))) for one in found)
     return f"{{ {'; '.join(fields)} }}" if found else "Nothing"
+
+
+def _parameter(name: str, kind: str, required: bool) -> str:
+    return f"{json.dumps(name)}: {kind}" if required else f"{json.dumps(name)}?: {kind} | undefined"
 
 
 def _body(operation: Schema) -> str:

@@ -119,7 +119,7 @@ async def _where(sentence: str, task: Task, repository: Repository) -> Mapping[s
     line = line_of(text, found.what, found.number - 1)
     first = max(1, line - _AROUND)
     around = text.splitlines()[first - 1 : line + _AROUND] if line else []
-    place = {"list": found.what, "number": found.number, "line": line, "ended": found.ended}
+    place = {"what": found.what, "number": found.number, "line": line, "ended": found.ended}
     return {"failing": {**place, "first": first, "around": around}}
 
 

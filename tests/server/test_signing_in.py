@@ -10,6 +10,7 @@ import pytest
 from midwatch.engine.config import ServingSettings
 from midwatch.engine.database.base import Connection
 from midwatch.engine.database.sqlite import SqliteDatabase
+from midwatch.server.accounts import codes
 from midwatch.server.accounts.first import first_admin
 from tests.support.site import PASSWORD, URL, Site, site_of
 
@@ -28,6 +29,26 @@ async def test_the_first_administrator_is_made_once_and_their_password_signs_the
         answer = await client.post(SESSION, json={"name": "Admin", "password": first.password})
         assert answer.json()["admin"] is True
         assert (await client.get("/api/v1/me")).json()["scopes"] == ["admin", "read", "write"]
+
+
+async def test_the_link_of_the_first_start_signs_in_once_from_the_servers_own_machine(site: Site) -> None:
+    first = await first_admin(site.desk.database)
+    assert first is not None
+    code = site.desk.codes.give(first.account)
+    assert f"#code={code}" in first.words(f"http://127.0.0.1:8765/#code={code}")
+    async with site.client(address="203.0.113.7") as away, site.client(address="127.0.0.1") as here:
+        assert (await away.post(f"{SESSION}/code", json={"code": code})).status_code == 401
+        assert (await here.post(f"{SESSION}/code", json={"code": code[:-1]})).status_code == 401
+        strange = {"Origin": "https://elsewhere.example"}
+        assert (await here.post(f"{SESSION}/code", json={"code": code}, headers=strange)).status_code == 403
+        assert (await here.post(f"{SESSION}/code", json={"code": code})).json()["name"] == "admin"
+        assert (await here.get("/api/v1/me")).json()["by"] == "session"
+        assert (await here.post(f"{SESSION}/code", json={"code": code})).status_code == 401
+
+
+async def test_a_code_that_is_too_old_signs_nobody_in(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codes, "SECONDS", 0.0)
+    assert site.desk.codes.take(site.desk.codes.give("somebody")) == ""
 
 
 async def test_a_session_ends_with_signing_out(site: Site) -> None:

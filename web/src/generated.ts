@@ -81,11 +81,11 @@ export interface Budgets {
 
 export interface BuildAsked {
   /** Branch, tag or commit; default: what is checked out. */
-  base?: string | null;
+  base?: string | null | undefined;
   /** Delete what is kept and run the setup again; for maintainers. */
-  fresh?: boolean;
+  fresh?: boolean | undefined;
   /** The repository's own recipe may name hosts and secrets; for maintainers. */
-  trust_recipe?: boolean;
+  trust_recipe?: boolean | undefined;
 }
 
 export interface Builds {
@@ -97,11 +97,11 @@ export interface CapAsked {
   /** Of the user or organisation; the id or name of the repository; the task's id. */
   name: string;
   /** For ever, or on each day (UTC). */
-  period?: "whole" | "day";
+  period?: "whole" | "day" | undefined;
   /** Millionths of a US dollar; nothing for as much as one likes. */
-  microusd?: number | null;
+  microusd?: number | null | undefined;
   /** In and out together. */
-  tokens?: number | null;
+  tokens?: number | null | undefined;
 }
 
 export interface Change {
@@ -129,6 +129,19 @@ export interface Check {
 
 export interface ChoiceAsked {
   attempt: number;
+}
+
+export interface ChoicesAnswer {
+  /** Those that the settings name, the default first; others work where their provider has a key. */
+  models: string[];
+  /** The most tries of one task. */
+  attempts: number;
+  /** What the settings let one attempt spend at most; null for no cap. */
+  turns: number | null;
+  cost_microusd: number | null;
+  seconds: number | null;
+  /** null where its repository is not there or not yours to see. */
+  example: ExampleAnswer | null;
 }
 
 export interface ContextAsked {
@@ -330,6 +343,12 @@ export interface EvidenceAnswer {
   changes: Change[];
 }
 
+export interface ExampleAnswer {
+  repository: string;
+  prompt: string;
+  model: string;
+}
+
 export interface Failing {
   list: "setup" | "maintenance";
   number: number;
@@ -358,10 +377,10 @@ export interface FaultAnswer {
 
 export interface ForkAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now. */
-  step?: string;
-  message?: string;
+  step?: string | undefined;
+  message?: string | undefined;
   /** Which one; 0 for the one that is offered. */
-  attempt?: number;
+  attempt?: number | undefined;
 }
 
 export interface Import {
@@ -373,10 +392,10 @@ export interface Import {
 export interface Imported {
   line: number;
   /** Of the task; empty when it was refused. */
-  id?: string;
+  id?: string | undefined;
   /** Why it was refused. */
-  detail?: string;
-  mend?: string;
+  detail?: string | undefined;
+  mend?: string | undefined;
 }
 
 export interface LimitAnswer {
@@ -393,11 +412,11 @@ export interface LimitAnswer {
 export interface LimitAsked {
   scope: "all" | "repository" | "user";
   /** Of the user, the id or name of the repository; empty for each without its own. */
-  name?: string;
+  name?: string | undefined;
   /** Turns at a time; 0 lets none begin. */
-  at_once?: number | null;
+  at_once?: number | null | undefined;
   /** Turns that may begin in a time: `30/1h`, `500/1d`. */
-  starts?: string | null;
+  starts?: string | null | undefined;
 }
 
 export interface Limits {
@@ -406,13 +425,13 @@ export interface Limits {
 
 export interface LimitsAsked {
   /** Model calls. */
-  turns?: number | null;
+  turns?: number | null | undefined;
   /** In and out, over all turns. */
-  tokens?: number | null;
+  tokens?: number | null | undefined;
   /** Millionths of a US dollar. */
-  cost_microusd?: number | null;
+  cost_microusd?: number | null | undefined;
   /** Of work. */
-  seconds?: number | null;
+  seconds?: number | null | undefined;
 }
 
 export interface Me {
@@ -457,25 +476,25 @@ export interface NewRepository {
   /** An absolute path on the server's machine, or a URL that git can fetch from. */
   location: string;
   /** The id or name of the one that it belongs to; null for none. */
-  organisation?: string | null;
+  organisation?: string | null | undefined;
 }
 
 export interface NewToken {
   /** What it is for. */
   name: string;
   /** `read` looks, `write` does what a maintainer may, `admin` the rest. */
-  scope?: "read" | "write" | "admin";
+  scope?: "read" | "write" | "admin" | undefined;
   /** Until it ends; null for never. */
-  days?: number | null;
+  days?: number | null | undefined;
   /** The id of whose it is, when an administrator makes it for another user. */
-  user?: string | null;
+  user?: string | null | undefined;
 }
 
 export interface NewUser {
   name: string;
   /** At least 12 characters; null for one who uses tokens only. */
-  password?: string | null;
-  admin?: boolean;
+  password?: string | null | undefined;
+  admin?: boolean | undefined;
 }
 
 export interface OrganisationAnswer {
@@ -532,18 +551,18 @@ export interface Presets {
 
 export interface ProblemDetails {
   /** Always `about:blank`: the status says it all. */
-  type?: string;
+  type?: string | undefined;
   /** The status in words. */
   title: string;
   status: number;
   /** What is wrong, in a sentence. */
-  detail?: string;
+  detail?: string | undefined;
   /** How to mend it, where there is a way. */
-  mend?: string;
+  mend?: string | undefined;
   /** What a person needs beside the sentence, such as the end of an output. */
-  lines?: string;
+  lines?: string | undefined;
   /** Of a request that is not as this document says: each place. */
-  faults?: Fault[];
+  faults?: Fault[] | undefined;
 }
 
 export interface PullRequestAnswer {
@@ -593,7 +612,7 @@ export interface RecipeAsked {
   /** TOML, as `.midwatch/environment.toml` has it. */
   text: string;
   /** The version that is to be replaced, 0 for none: 409 when there is another by now. */
-  version?: number | null;
+  version?: number | null | undefined;
 }
 
 export interface RecipeChange {
@@ -665,9 +684,9 @@ export interface RepositoryAnswer {
 }
 
 export interface RepositoryChange {
-  name?: string | null;
+  name?: string | null | undefined;
   /** The id or name of the one that it is to belong to; empty for none. */
-  organisation?: string | null;
+  organisation?: string | null | undefined;
 }
 
 export interface RoleAnswer {
@@ -697,6 +716,10 @@ export interface SecretOf {
 export interface SignIn {
   name: string;
   password: string;
+}
+
+export interface SignInCode {
+  code: string;
 }
 
 export interface SittingAnswer {
@@ -772,9 +795,9 @@ export interface TaskAnswer {
   created: string;
   updated: string;
   /** Attempts. */
-  tries?: number;
+  tries: number;
   /** In lists and in the stream; null while nothing is known of it. */
-  sum?: SumAnswer | null;
+  sum?: SumAnswer | null | undefined;
   base: BaseAnswer;
   checks: string[];
   checks_from: string;
@@ -787,9 +810,9 @@ export interface TaskAnswer {
   turn: TurnAnswer | null;
   pull_request: number | null;
   /** That its next call counts for, as far as you may see them; empty in the answers to POST. */
-  budgets?: BudgetAnswer[];
+  budgets?: BudgetAnswer[] | undefined;
   /** It is not listed, until somebody works on it again. */
-  archived?: boolean;
+  archived?: boolean | undefined;
 }
 
 export interface TaskAsked {
@@ -798,39 +821,39 @@ export interface TaskAsked {
   /** The id or the name of a registered repository. */
   repository: string;
   /** Branch, tag or commit to start from; default: what is checked out. */
-  base?: string | null;
+  base?: string | null | undefined;
   /** `repair`, `PROVIDER/NAME`, or one of the server's settings. */
-  model?: string | null;
+  model?: string | null | undefined;
   /** Commands that must exit with 0; default: the repository's. */
-  checks?: string[];
+  checks?: string[] | undefined;
   /** Tries; the best is offered. */
-  attempts?: number;
+  attempts?: number | undefined;
   /** Among attempts that pass: the smallest change, or the one that reviews best. */
-  select?: "" | "diff" | "review";
+  select?: "" | "diff" | "review" | undefined;
   /** What the agent may do; `full` is without a sandbox, for administrators. */
-  mode?: "" | "read-only" | "workspace" | "full";
+  mode?: "" | "read-only" | "workspace" | "full" | undefined;
   /** How commands are isolated; `process` isolates nothing, for administrators. */
-  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null;
-  limits?: LimitsAsked;
-  context?: ContextAsked[];
+  sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null | undefined;
+  limits?: LimitsAsked | undefined;
+  context?: ContextAsked[] | undefined;
   /** `NAME` or `NAME:TOOL,TOOL`, of the settings. */
-  mcp?: string[];
+  mcp?: string[] | undefined;
   /** The prompt may call a custom prompt by its name. */
-  commands?: boolean;
+  commands?: boolean | undefined;
   /** Start from its files as they are; for maintainers. */
-  include_uncommitted?: boolean;
+  include_uncommitted?: boolean | undefined;
   /** Its .midwatch sets rules and hooks; for maintainers. */
-  trust_project?: boolean;
+  trust_project?: boolean | undefined;
   /** The recipe may name hosts and secrets; for maintainers. */
-  trust_recipe?: boolean;
+  trust_recipe?: boolean | undefined;
   /** Whether somebody waits for it. */
-  priority?: "interactive" | "batch";
+  priority?: "interactive" | "batch" | undefined;
   /** When it may begin, from now. */
-  delay_seconds?: number;
+  delay_seconds?: number | undefined;
   /** When it may begin, at most a year from now; one that has passed is now. */
-  begin_at?: string | null;
+  begin_at?: string | null | undefined;
   /** Only a worker that has all of them takes it: `gpu`, `arch=arm64`. */
-  labels?: string[];
+  labels?: string[] | undefined;
 }
 
 export interface TaskLine {
@@ -854,9 +877,9 @@ export interface TaskLine {
   created: string;
   updated: string;
   /** Attempts. */
-  tries?: number;
+  tries: number;
   /** In lists and in the stream; null while nothing is known of it. */
-  sum?: SumAnswer | null;
+  sum?: SumAnswer | null | undefined;
 }
 
 export interface Tasks {
@@ -867,11 +890,11 @@ export interface Tasks {
 
 export interface TerminalAsked {
   /** Branch, tag or commit; default: what is checked out. */
-  base?: string | null;
-  rows?: number;
-  columns?: number;
+  base?: string | null | undefined;
+  rows?: number | undefined;
+  columns?: number | undefined;
   /** The repository's own recipe may name hosts and secrets; for maintainers. */
-  trust_recipe?: boolean;
+  trust_recipe?: boolean | undefined;
 }
 
 export interface TokenAnswer {
@@ -933,16 +956,16 @@ export interface TurnAnswer {
 
 export interface Typed {
   /** As they were typed. */
-  data?: string;
-  rows?: number | null;
-  columns?: number | null;
+  data?: string | undefined;
+  rows?: number | null | undefined;
+  columns?: number | null | undefined;
 }
 
 export interface UndoAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number: what came after it does not count. */
   step: string;
   /** Which one; 0 for the one that is offered. */
-  attempt?: number;
+  attempt?: number | undefined;
 }
 
 export interface UndoneAnswer {
@@ -972,17 +995,23 @@ export interface UserAnswer {
 }
 
 export interface UserChange {
-  admin?: boolean | null;
+  admin?: boolean | null | undefined;
   /** Ends their sessions, and their tokens open nothing any more. */
-  disabled?: boolean | null;
+  disabled?: boolean | null | undefined;
   /** A new one; ends their sessions. */
-  password?: string | null;
+  password?: string | null | undefined;
 }
 
 export interface Users {
   users: UserAnswer[];
   /** What `after` takes for the next page; null at the end. */
   next: string | null;
+}
+
+export interface Ways {
+  password: boolean;
+  /** With the OpenID Connect provider: `GET session/oidc`. */
+  provider: boolean;
 }
 
 export interface WebhookAnswer {
@@ -1003,16 +1032,16 @@ export interface WebhookAsked {
   /** https://HOST/PATH, where a POST is sent to. */
   url: string;
   /** Its id or its name, for its maintainers; null: all, for administrators. */
-  repository?: string | null;
+  repository?: string | null | undefined;
   /** What it is told of. */
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[];
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | undefined;
 }
 
 export interface WebhookChange {
-  url?: string | null;
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null;
+  url?: string | null | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null | undefined;
   /** Whether anything is sent to it. */
-  active?: boolean | null;
+  active?: boolean | null | undefined;
 }
 
 export interface WebhookMade {
@@ -1061,21 +1090,24 @@ export interface Paths {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
   "/attempts/{attempt}/events": {
-    GET: { path: { "attempt": string }; query: { "after"?: number; "limit"?: number }; body: undefined; answer: Events };
+    GET: { path: { "attempt": string }; query: { "after"?: number | undefined; "limit"?: number | undefined }; body: undefined; answer: Events };
   };
   "/attempts/{attempt}/logs/{number}": {
-    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook"; "from"?: number; "to"?: number | null }; body: undefined; answer: Output };
+    GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook" | undefined; "from"?: number | undefined; "to"?: number | null | undefined }; body: undefined; answer: Output };
   };
   "/attempts/{attempt}/outputs/{digest}": {
     GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
   };
   "/audit": {
-    GET: { path: Nothing; query: { "before"?: string; "about"?: string; "limit"?: number }; body: undefined; answer: Audit };
+    GET: { path: Nothing; query: { "before"?: string | undefined; "about"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
   };
   "/budgets": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
     PUT: { path: Nothing; query: Nothing; body: CapAsked; answer: BudgetAnswer };
-    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" }; body: undefined; answer: undefined };
+    DELETE: { path: Nothing; query: { "kind": "organisation" | "repository" | "task" | "user"; "name": string; "period"?: "whole" | "day" | undefined }; body: undefined; answer: undefined };
+  };
+  "/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: ChoicesAnswer };
   };
   "/environments": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Environments };
@@ -1089,7 +1121,7 @@ export interface Paths {
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
     PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
-    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string }; body: undefined; answer: undefined };
+    DELETE: { path: Nothing; query: { "scope": "all" | "repository" | "user"; "name"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/me": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Me };
@@ -1098,7 +1130,7 @@ export interface Paths {
     PUT: { path: Nothing; query: Nothing; body: NewPassword; answer: undefined };
   };
   "/organisations": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: OrganisationsAnswer };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: OrganisationsAnswer };
     POST: { path: Nothing; query: Nothing; body: OrganisationNamed; answer: OrganisationAnswer };
   };
   "/organisations/{organisation_id}": {
@@ -1114,10 +1146,10 @@ export interface Paths {
     DELETE: { path: { "organisation_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/pull-requests": {
-    GET: { path: Nothing; query: { "repository"?: string; "state"?: "open" | "merged" | "closed" | null; "limit"?: number }; body: undefined; answer: PullRequests };
+    GET: { path: Nothing; query: { "repository"?: string | undefined; "state"?: "open" | "merged" | "closed" | null | undefined; "limit"?: number | undefined }; body: undefined; answer: PullRequests };
   };
   "/repositories": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Repositories };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Repositories };
     POST: { path: Nothing; query: Nothing; body: NewRepository; answer: RepositoryAnswer };
   };
   "/repositories/{repository_id}": {
@@ -1126,7 +1158,7 @@ export interface Paths {
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/repositories/{repository_id}/environment": {
-    GET: { path: { "repository_id": string }; query: { "base"?: string }; body: undefined; answer: EnvironmentState };
+    GET: { path: { "repository_id": string }; query: { "base"?: string | undefined }; body: undefined; answer: EnvironmentState };
   };
   "/repositories/{repository_id}/environment/builds": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Builds };
@@ -1137,7 +1169,7 @@ export interface Paths {
     DELETE: { path: { "repository_id": string; "build": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/repositories/{repository_id}/environment/builds/{build}/output": {
-    GET: { path: { "repository_id": string; "build": string }; query: { "after"?: number }; body: undefined; answer: OutputAnswer };
+    GET: { path: { "repository_id": string; "build": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
   };
   "/repositories/{repository_id}/environment/cache": {
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
@@ -1153,7 +1185,7 @@ export interface Paths {
     POST: { path: { "repository_id": string; "terminal": string }; query: Nothing; body: Typed; answer: SittingAnswer };
   };
   "/repositories/{repository_id}/environment/terminals/{terminal}/output": {
-    GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number }; body: undefined; answer: OutputAnswer };
+    GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
   };
   "/repositories/{repository_id}/recipe": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RecipeAnswer };
@@ -1187,17 +1219,23 @@ export interface Paths {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
     DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
   };
+  "/session/code": {
+    POST: { path: Nothing; query: Nothing; body: SignInCode; answer: UserAnswer };
+  };
   "/session/oidc": {
-    GET: { path: Nothing; query: { "onward"?: string }; body: undefined; answer: undefined };
+    GET: { path: Nothing; query: { "onward"?: string | undefined }; body: undefined; answer: undefined };
   };
   "/session/oidc/callback": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/session/ways": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Ways };
   };
   "/stream": {
     GET: { path: Nothing; query: { "topics": string }; body: undefined; answer: string };
   };
   "/tasks": {
-    GET: { path: Nothing; query: { "limit"?: number; "before"?: string; "repository"?: string; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null; "archived"?: boolean; "mine"?: boolean; "text"?: string }; body: undefined; answer: Tasks };
+    GET: { path: Nothing; query: { "limit"?: number | undefined; "before"?: string | undefined; "repository"?: string | undefined; "status"?: "waiting" | "running" | "paused" | "cancelled" | "failed" | "interrupted" | "done" | "answered" | "no change" | null | undefined; "archived"?: boolean | undefined; "mine"?: boolean | undefined; "text"?: string | undefined }; body: undefined; answer: Tasks };
     POST: { path: Nothing; query: Nothing; body: TaskAsked; answer: TaskAnswer };
   };
   "/tasks/import": {
@@ -1258,7 +1296,7 @@ export interface Paths {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
   };
   "/tokens": {
-    GET: { path: Nothing; query: { "user"?: string; "after"?: string; "limit"?: number }; body: undefined; answer: Tokens };
+    GET: { path: Nothing; query: { "user"?: string | undefined; "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Tokens };
     POST: { path: Nothing; query: Nothing; body: NewToken; answer: TokenMade };
   };
   "/tokens/{token_id}": {
@@ -1266,7 +1304,7 @@ export interface Paths {
     DELETE: { path: { "token_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/users": {
-    GET: { path: Nothing; query: { "after"?: string; "limit"?: number }; body: undefined; answer: Users };
+    GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Users };
     POST: { path: Nothing; query: Nothing; body: NewUser; answer: UserAnswer };
   };
   "/users/{user_id}": {
@@ -1283,7 +1321,7 @@ export interface Paths {
     DELETE: { path: { "webhook_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/webhooks/{webhook_id}/deliveries": {
-    GET: { path: { "webhook_id": string }; query: { "before"?: string; "limit"?: number }; body: undefined; answer: Deliveries };
+    GET: { path: { "webhook_id": string }; query: { "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Deliveries };
   };
   "/webhooks/{webhook_id}/deliveries/{delivery_id}": {
     GET: { path: { "webhook_id": string; "delivery_id": string }; query: Nothing; body: undefined; answer: DeliveryAnswer };

@@ -215,5 +215,9 @@ def _find(db: Connection, task: str) -> Sitting | None:
 
 
 def _read(row: Sequence[Any]) -> Sitting:
-    *first, options, result, created, begun, ended, turn, error, mend = row
-    return Sitting(*first, json.loads(options), json.loads(result), created, begun, ended, turn, error, mend)
+    task, repository, kind, account, name, state, options, result, *times, turn, error, mend = row
+    created, begun, ended = times
+    given, became = json.loads(options), json.loads(result)
+    return Sitting(
+        task, repository, kind, account, name, state, given, became, created, begun, ended, turn, error, mend
+    )

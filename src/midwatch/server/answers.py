@@ -77,7 +77,7 @@ class TaskLine(BaseModel):
     waits_until: str | None
     created: str
     updated: str
-    tries: int = Field(default=1, description="Attempts.")
+    tries: int = Field(description="Attempts.")
     sum: SumAnswer | None = Field(
         default=None, description="In lists and in the stream; null while nothing is known of it."
     )
@@ -114,6 +114,26 @@ class TaskAnswer(TaskLine):
         description="That its next call counts for, as far as you may see them; empty in the answers to POST.",
     )
     archived: bool = Field(default=False, description="It is not listed, until somebody works on it again.")
+
+
+class ExampleAnswer(BaseModel):
+    """A task that can be tried at once, without any key: see `midwatch example`."""
+
+    repository: str
+    prompt: str
+    model: str
+
+
+class ChoicesAnswer(BaseModel):
+    """What a person can choose from for a new task."""
+
+    models: list[str] = Field(description="Those that the settings name, the default first; others work where their "
+                              "provider has a key.")  # fmt: skip
+    attempts: int = Field(description="The most tries of one task.")
+    turns: int | None = Field(description="What the settings let one attempt spend at most; null for no cap.")
+    cost_microusd: int | None
+    seconds: int | None
+    example: ExampleAnswer | None = Field(description="null where its repository is not there or not yours to see.")
 
 
 class Tasks(BaseModel):

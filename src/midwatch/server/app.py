@@ -21,6 +21,7 @@ from midwatch.server.routes import (
     archives,
     attempts,
     budgets,
+    choices,
     effects,
     environments,
     health,
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 
 DOCUMENT = f"{PREFIX}/openapi.json"
 _ABOUT = "Tasks and repositories go in, tested pull requests come out."
+_ROUTES = (
+    importing, tasks, stream, choices, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
+    recipes, environments, terminals,
+)  # fmt: skip
 _EVERY = (401, 403, 404, 413, 422, 429, 503)
 """What any address but those of health may answer."""
 _KEY = {
@@ -79,10 +84,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in (
-        importing, tasks, stream, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
-        recipes, environments, terminals,
-    ):  # fmt: skip
+    for module in _ROUTES:
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Pages)

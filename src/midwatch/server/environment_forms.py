@@ -178,7 +178,7 @@ class Presets(BaseModel):
 class Failing(BaseModel):
     """The command that failed."""
 
-    list: Literal["setup", "maintenance"]
+    what: Literal["setup", "maintenance"] = Field(description="The list of commands.")
     number: int
     line: int = Field(description="Of the recipe that was built; 0 where it is not known.")
     ended: str

@@ -19,7 +19,7 @@ from midwatch.server.problems import answer, missing
 
 FOLDER = Path(__file__).with_name("web")
 """Where the build is."""
-PLACES = frozenset({"", "tasks", "environments", "repositories", "insight", "settings", "admin"})
+PLACES = frozenset({"tasks", "environments", "repositories", "insight", "settings", "admin"})
 """First parts of the addresses of the page: `web/src/pages/*/entries.ts` has no other."""
 POLICY = "; ".join(
     (
@@ -63,6 +63,10 @@ Then load this address again. The API at <code>/api/v1</code> works without it.<
 """
 
 
+def _first(path: str) -> str:
+    return path.removeprefix("/").partition("/")[0]
+
+
 class Pages:
     """Answers for the addresses of the page, and passes everything else on."""
 
@@ -78,7 +82,7 @@ class Pages:
         found: Response
         if path.startswith("/assets/"):
             found = self._asset(path, headers)
-        elif path.split("/")[1] in PLACES:
+        elif path == "/" or _first(path) in PLACES:
             found = self._index(headers)
         else:
             await self._app(scope, receive, send)

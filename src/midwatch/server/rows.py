@@ -35,6 +35,10 @@ QUIET = 0.5
 """The same when nothing has happened for a while."""
 KEPT = 4000
 """Newest changes that are kept: a client that is further behind begins anew."""
+MOVED = 5.0
+"""Seconds after which a row is sent again for nothing but further events of its task: its numbers may be others."""
+MOVED_A_SECOND = 20
+"""Of such rows, over all tasks: what changes how a task stands waits for none of them."""
 SLACK = 10.0
 """Seconds that a transaction may take between the time it writes down and its end."""
 _AT_ONCE = 500
@@ -81,6 +85,7 @@ class Rows:
         self._newest = ""
         self._since = 0.0
         self._summed: set[str] = set()
+        self._moved: dict[str, tuple[int, float]] = {}
         self.sums.told = self._summed.add
 
     async def join(self, bell: asyncio.Event) -> None:
@@ -153,7 +158,7 @@ class Rows:
         looked = await self.store.database.read(self._look)
         changed = {name for name, mark in looked.marks.items() if self._seen.get(name) != mark}
         self._seen = looked.marks
-        changed |= looked.new
+        changed |= looked.new | self._further(looked)
         self._newest = looked.newest
         self._since = looked.now - SLACK
         away: list[str] = []
@@ -166,6 +171,19 @@ class Rows:
         self._summed.clear()
         return changed - self._archived, away
 
+    def _further(self, looked: _Looked) -> set[str]:
+        """Tasks that are worked on and have got further, each now and then."""
+        rest = max(MOVED, len(looked.heads) / MOVED_A_SECOND)
+        found, moved = set(), {}
+        for task, heads in looked.heads.items():
+            before, when = self._moved.get(task, (heads, looked.now))
+            if heads != before and looked.now >= when + rest:
+                found.add(task)
+                before, when = heads, looked.now
+            moved[task] = (before, when)
+        self._moved = moved
+        return found
+
     def _look(self, db: Connection) -> _Looked:
         now = float(db.execute(f"SELECT {db.clock}").fetchone()[0])
         query = (
@@ -176,12 +194,12 @@ class Rows:
         for task, *mark in db.execute(query, (self._since or now - SLACK,)):
             if task not in marks or int(str(marks[task][0])) <= mark[0]:
                 marks[task] = tuple(mark)
-        names = list(marks)
+        names = [name for name, mark in marks.items() if mark[1] == "running"]
+        moves: dict[str, int] = {}
         for at in range(0, len(names), _AT_ONCE):
             part = names[at : at + _AT_ONCE]
             query = f"SELECT task, sum(seq) FROM attempt WHERE task IN ({', '.join('?' for _ in part)}) GROUP BY task"  # noqa: S608
-            for task, heads in db.execute(query, part):
-                marks[task] += (int(heads),)
+            moves |= {task: int(heads) for task, heads in db.execute(query, part)}
         newest = db.execute("SELECT max(id) FROM task WHERE part = 0").fetchone()[0] or ""
         new = set()
         if self._newest and newest > self._newest:
@@ -190,7 +208,7 @@ class Rows:
         archived = None
         if stamp != self._stamp:
             archived = frozenset(row[0] for row in db.execute("SELECT task FROM archived"))
-        return _Looked(now, marks, newest, new, stamp, archived)
+        return _Looked(now, marks, moves, newest, new, stamp, archived)
 
     async def _add(self, changed: Collection[str], away: Iterable[str]) -> None:
         """Keep what has changed as rows."""
@@ -226,6 +244,8 @@ class Rows:
 class _Looked:
     now: float
     marks: dict[str, _Mark]
+    heads: dict[str, int]
+    """Events of those that are worked on."""
     newest: str
     new: set[str]
     stamp: _Mark

@@ -134,7 +134,8 @@ class Streams:
 
     def leave(self, feed: Feed, bell: asyncio.Event | None = None) -> None:
         """Once for each `join`."""
-        feed.bells.discard(bell)  # type: ignore[arg-type]  # None is in no set
+        if bell is not None:
+            feed.bells.discard(bell)
         feed.followers -= 1
         if not feed.followers and self._feeds.get(feed.attempt) is feed:
             del self._feeds[feed.attempt]

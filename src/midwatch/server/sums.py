@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MOST = 5000
 """Tasks whose numbers are kept."""
 REST = 20
-"""A task that goes on is not read again before so many times as long as its reading took have passed."""
+"""What changes all the time is not read again before so many times as long as its reading took have passed."""
 
 Heads = tuple[int, ...]
 
@@ -63,6 +63,7 @@ class Sums:
         self._reader: asyncio.Task[None] | None = None
         self._requests: Mapping[str, PullRequest] = {}
         self._stamp: tuple[int, ...] = ()
+        self._again = 0.0
 
     def of(self, row: TaskRow) -> SumAnswer | None:
         """What is known, perhaps of a moment ago; what is not known yet is read from now on."""
@@ -78,10 +79,13 @@ class Sums:
 
     async def look(self) -> Sequence[str]:
         """Read the pull requests where they have changed; the tasks whose one did. Raises MidwatchError."""
+        if (began := time.monotonic()) < self._again:
+            return []
         stamp = await asyncio.to_thread(_stamp, self._home.state / "forge.db")
         if stamp == self._stamp:
             return []
         found = await self._aside.do(self._home.forge.list())
+        self._again = time.monotonic() + REST * (time.monotonic() - began)
         newest: dict[str, PullRequest] = {}
         for one in reversed(found):
             newest[one.proposal.task_id] = one

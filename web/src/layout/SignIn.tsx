@@ -1,6 +1,6 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { call } from "../api";
-import { useDoing } from "../load";
+import { useDoing, useLoad } from "../load";
 import { Button, Field, Trouble } from "../parts";
 
 /** For those who are not signed in; the address stays, so that they come to where they wanted. */
@@ -8,6 +8,13 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const doing = useDoing();
+  const ways = useLoad((signal) => call("GET", "/session/ways", { signal }), []);
+  useEffect(() => {
+    const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1];
+    if (!code) return;
+    history.replaceState(null, "", location.pathname); // it works once, and stands in no history
+    void doing.run(() => call("POST", "/session/code", { body: { code } })).then((done) => done && onSignedIn());
+  }, []);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (await doing.run(() => call("POST", "/session", { body: { name, password } }))) onSignedIn();
@@ -32,6 +39,11 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
         <Button kind="primary" type="submit" busy={doing.busy}>
           Sign in
         </Button>
+        {ways.value?.provider && (
+          <a class="button" href={`/api/v1/session/oidc?onward=${encodeURIComponent(location.pathname + location.search)}`}>
+            Sign in with your organisation
+          </a>
+        )}
       </form>
     </main>
   );

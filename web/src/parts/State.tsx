@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 
-export type Tone = "plain" | "info" | "good" | "bad" | "warn";
+export type Tone = "plain" | "info" | "good" | "bad" | "warn" | "merged";
 
 /** A word in a coloured box. */
 export function Badge({ children, tone = "plain", title }: { children: ComponentChildren; tone?: Tone; title?: string | undefined }) {
@@ -24,10 +24,10 @@ const STATES: Record<string, [Tone, string]> = {
   "no change": ["plain", "="],
   passed: ["good", "✓"],
   none: ["plain", "–"],
-  open: ["info", "⑂"],
-  draft: ["plain", "⑂"],
-  merged: ["merged" as Tone, "⑂"],
-  closed: ["bad", "⑂"],
+  open: ["info", "○"],
+  draft: ["plain", "◌"],
+  merged: ["merged", "◆"],
+  closed: ["bad", "✕"],
   active: ["good", "●"],
   disabled: ["plain", "⊘"],
 };

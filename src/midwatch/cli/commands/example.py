@@ -14,10 +14,10 @@ from pathlib import Path
 from midwatch.cli import arguments, words
 from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError, OperationError
+from midwatch.server.example import PROMPT
 
 USAGE = "midwatch example DEST [--json]"
 
-PROMPT = "The late fee is wrong: fix it"
 _NAME, _EMAIL, _DATE = "Midwatch example", "example@localhost", "2026-01-05T09:00:00Z"
 
 

@@ -16,6 +16,9 @@ from midwatch.cli.screen import Screen
 from midwatch.domain.errors import InputError
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from midwatch.server.accounts.first import First
     from midwatch.server.embedded import Embedded
     from midwatch.server.serving import Address
     from midwatch.telemetry.metrics import Metrics
@@ -98,6 +101,19 @@ def _address(options: Namespace) -> Address:
     return address
 
 
+def _link(app: FastAPI, first: First | None, address: Address, url: str) -> str:
+    """Signs the first administrator in; empty where there is none to sign in, or other machines reach the server."""
+    from midwatch.server.serving import is_loopback
+
+    if first is None or not is_loopback(address.host):
+        return ""
+    return f"{url}/#code={app.state.accounts.codes.give(first.account)}"
+
+
+def _words(first: First | None, link: str) -> list[str]:
+    return first.words(link).split("\n") if first else []
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """What a server shows."""
@@ -110,6 +126,7 @@ class Served:
 
 async def _serve(served: Served, address: Address, worker: Embedded | None, screen: Screen) -> None:
     from midwatch import working
+    from midwatch.cli.examples import with_example
     from midwatch.collecting import seldom
     from midwatch.server.accounts.first import first_admin
     from midwatch.server.app import make_app
@@ -124,14 +141,17 @@ async def _serve(served: Served, address: Address, worker: Embedded | None, scre
         app = make_app(home, engine)
         app.state.metrics = served.metrics
         first = await first_admin(home.store.database)
+        if first is not None:
+            await with_example(home)
         seldom()
 
         def listening(url: str) -> None:
             if screen.json:
                 more = {"admin": first.name, "password": first.password} if first else {}
+                more |= {"link": link} if (link := _link(app, first, address, url)) else {}
                 screen.emit({"type": "serving", "url": url, "database": home.store.database.place, **more})
             else:
-                screen.say([f"midwatch serves on {url}", *(first.words().split("\n") if first else [])])
+                screen.say([f"midwatch serves on {url}", *_words(first, _link(app, first, address, url))])
             if worker is not None:
                 worker.start()
 

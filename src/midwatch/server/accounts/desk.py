@@ -19,6 +19,7 @@ from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.config import ServingSettings
 from midwatch.engine.database.base import Database
 from midwatch.server.accounts.caller import Caller, caller
+from midwatch.server.accounts.codes import Codes
 from midwatch.server.accounts.passwords import Passwords
 from midwatch.server.accounts.provider import Provider
 from midwatch.server.accounts.rates import Rates
@@ -48,6 +49,8 @@ class Desk:
     """Requests, by the caller, and those without one by their address."""
     provider: Provider | None
     """Where people may sign in as well."""
+    codes: Codes
+    """Of the first administrator's link."""
 
 
 def opened(database: Database, settings: ServingSettings, environ: Mapping[str, str]) -> Desk:
@@ -66,6 +69,7 @@ def opened(database: Database, settings: ServingSettings, environ: Mapping[str, 
         names=Rates(_ADDRESSES / 60, settings.failed_logins * _ADDRESSES),
         requests=Rates(settings.requests_per_second, settings.requests_at_once),
         provider=_provider(settings, environ),
+        codes=Codes(),
     )
 
 

@@ -20,13 +20,16 @@ class First:
 
     name: str
     password: str
+    account: str = ""
+    """Its id."""
 
-    def words(self) -> str:
-        """For the person who has started the server."""
-        return (
+    def words(self, link: str = "") -> str:
+        """For the person who has started the server; `link` signs them in."""
+        words = (
             f"The first administrator is {self.name!r} with the password {self.password}\n"
             "It is shown this once. Sign in and change it: PUT /api/v1/me/password"
         )
+        return f"{words}\nOr open {link} within ten minutes: it signs you in, once" if link else words
 
 
 async def new_password(database: Database, user: str) -> First:
@@ -51,4 +54,4 @@ async def first_admin(database: Database) -> First | None:
     password = secrets.token_urlsafe(18)
     hashed = await Passwords().hashed(password)
     made = await people.first(NAME, hashed, lambda account: Deed(SERVER, "user.create", account))
-    return None if made is None else First(made.name, password)
+    return None if made is None else First(made.name, password, made.id)

@@ -37,6 +37,19 @@ class SignIn(Form):
     password: Secret
 
 
+class SignInCode(Form):
+    """The code of a link that the server has printed."""
+
+    code: Secret
+
+
+class Ways(BaseModel):
+    """How people sign in here."""
+
+    password: bool
+    provider: bool = Field(description="With the OpenID Connect provider: `GET session/oidc`.")
+
+
 class NewPassword(Form):
     """One's own."""
 

@@ -22,6 +22,8 @@ OPEN = frozenset({"/healthz", "/readyz"})
 SIGN_IN = frozenset(
     {
         ("POST", "/api/v1/session"),
+        ("POST", "/api/v1/session/code"),
+        ("GET", "/api/v1/session/ways"),
         ("GET", "/api/v1/session/oidc"),
         ("GET", "/api/v1/session/oidc/callback"),
     }

@@ -13,10 +13,11 @@ from midwatch.engine.accounts.identity import new_secret, user_name
 from midwatch.engine.accounts.people import Account, Change
 from midwatch.server.accounts import cookies
 from midwatch.server.accounts.desk import AtDesk, Desk, Who, deed
-from midwatch.server.accounts.forms import Me, NewPassword, SignIn, UserAnswer, user_of
+from midwatch.server.accounts.forms import Me, NewPassword, SignIn, SignInCode, UserAnswer, Ways, user_of
 from midwatch.server.accounts.gate import address_of
 from midwatch.server.accounts.provider import Provider, begun, flow_of
 from midwatch.server.accounts.rates import neighbourhood, retry_after
+from midwatch.server.connections import is_local
 from midwatch.server.problems import Problem, answers
 
 FLOW_SECONDS = 900
@@ -36,6 +37,30 @@ async def sign_in(asked: SignIn, request: Request, response: Response, at: AtDes
     account = await _checked(at, asked.name, asked.password, address_of(request))
     await _begin(at, account, request, response, "password")
     return user_of(account)
+
+
+@signing_in.post("/session/code", summary="Sign in with the link of a server's first start")
+async def sign_in_by_code(asked: SignInCode, request: Request, response: Response, at: AtDesk) -> UserAnswer:
+    """A code works once, for ten minutes, and from the server's own machine."""
+    address = address_of(request)
+    if "origin" in request.headers and not cookies.own(request, at.settings.public_url):
+        raise Problem(403, "this request does not come from this server's own pages")
+    if wait := at.logins.take(neighbourhood(address)):
+        raise Problem(429, "too many wrong codes", "wait, then try again", headers=retry_after(wait))
+    account = await at.people.find(at.codes.take(asked.code)) if is_local(address) else None
+    if account is None or account.disabled:
+        await record(at.database, Deed(Actor("", "", "code", address), "session.refuse", ""))
+        mend = "sign in with the name and the password that stand beside it"
+        raise Problem(401, "this link has been used, or is too old", mend, headers={"WWW-Authenticate": "Bearer"})
+    at.logins.give_back(neighbourhood(address))
+    await _begin(at, account, request, response, "code")
+    return user_of(account)
+
+
+@signing_in.get("/session/ways", summary="How people sign in here")
+async def ways(at: AtDesk) -> Ways:
+    """For those who are not known yet."""
+    return Ways(password=True, provider=at.provider is not None)
 
 
 @signing_in.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
@@ -14,7 +14,7 @@ from midwatch.server.tabs import MOST, Tab, topics_of
 STREAM = "text/event-stream"
 _TOPIC = r"(tasks(@[0-9a-f]{1,16}\.[0-9]{1,15})?|attempt:[0-9a-z]{12}\.[1-9](@[0-9]{1,15})?)"
 _TOPICS = rf"^{_TOPIC}(,{_TOPIC}){{0,{MOST - 1}}}$"
-_MESSAGES = {
+_MESSAGES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Messages, each with the `topic` it is of and `at`, the place after it: `task` (a row that has "
         "changed or is new), `away` (the `id` of a task that is archived), `event` (of an attempt), `end` (nobody "

@@ -1,0 +1,101 @@
+"""The pictures of the page in the docs: docs/images/page/NAME.png, by Chromium over a server with the example.
+
+A page's author adds a picture to PICTURES: a name, and what leads to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.async_api import Page
+
+from tests.support.browser import PATIENCE, Site, browser, site, tab
+
+TARGET = Path(__file__).parents[2] / "docs" / "images" / "page"
+SIZE = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 800}
+
+Way = Callable[[Page, Site], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One of them; each goes on where the one before has ended."""
+
+    name: str
+    way: Way
+    dark: bool = False
+    phone: bool = False
+
+
+async def _nothing(page: Page, _: Site) -> None:
+    await page.get_by_role("button", name="Sign in").wait_for()
+
+
+async def _first(page: Page, where: Site) -> None:
+    await page.get_by_label("Name").fill(where.admin.name)
+    await page.get_by_label("Password").fill(where.admin.password)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Start “").wait_for()
+
+
+async def _listed(page: Page, _: Site) -> None:
+    await page.get_by_role("button", name="Start “").click()
+    await page.goto("/")
+    words = page.get_by_label("What is to be done")
+    for prompt in ("Explain how the late fee is computed", "Which tests fail, and since when?"):
+        await words.fill(prompt)
+        await page.get_by_role("radio", name="Ask").check(force=True)
+        await page.get_by_role("button", name="Ask", exact=True).click()
+        await page.locator(".task-row").filter(has_text=prompt).wait_for()
+    await page.locator('.task-request [data-state="open"]').wait_for(timeout=PATIENCE)
+    await page.locator(".diffstat").wait_for(timeout=PATIENCE)
+    await page.locator('.task-row [data-state="answered"]').nth(1).wait_for(timeout=PATIENCE)
+    await page.get_by_role("radio", name="Code").check(force=True)
+    await page.locator(".toast").first.wait_for(state="detached", timeout=PATIENCE)
+
+
+async def _options(page: Page, _: Site) -> None:
+    await page.get_by_label("What is to be done").fill("Members of the library get a day more before a fee is due")
+    await page.get_by_role("button", name="Options").click()
+
+
+async def _phone(page: Page, _: Site) -> None:
+    await page.get_by_role("button", name="Options").click()
+
+
+PICTURES: list[Picture] = [
+    Picture("sign-in", _nothing),
+    Picture("first-start", _first),
+    Picture("tasks", _listed),
+    Picture("composer", _options, dark=True),
+    Picture("phone", _phone, phone=True),
+]
+
+
+async def _made(target: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with site(Path(folder)) as where, browser() as chromium, tab(chromium, where.url) as found:
+            for picture in PICTURES:
+                await found.page.set_viewport_size(PHONE if picture.phone else SIZE)  # type: ignore[arg-type]
+                await found.page.emulate_media(
+                    color_scheme="dark" if picture.dark else "light", reduced_motion="reduce"
+                )
+                await picture.way(found.page, where)
+                path = target / f"{picture.name}.png"
+                await found.page.screenshot(path=path)
+                print(f"{picture.name}: {path.stat().st_size >> 10} KiB")
+            await found.require_clean()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--target", type=Path, default=TARGET)
+    given = parser.parse_args()
+    given.target.mkdir(parents=True, exist_ok=True)
+    asyncio.run(_made(given.target))
