@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from midwatch import wiring
-from tests.support.api import Api, messages
+from midwatch.engine.database.address import VARIABLE
+from tests.support.api import Api, messages, serving
 from tests.support.place import make_repository
 from tests.support.repositories import git
+from tests.support.sittings import said, until, worker
 
 RECIPE = """\
 checks = ["test -e build/made"]

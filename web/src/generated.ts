@@ -350,7 +350,8 @@ export interface ExampleAnswer {
 }
 
 export interface Failing {
-  list: "setup" | "maintenance";
+  /** The list of commands. */
+  what: "setup" | "maintenance";
   number: number;
   /** Of the recipe that was built; 0 where it is not known. */
   line: number;
