@@ -32,6 +32,8 @@ TABLES = {
     "McpSettings": "mcp.",
     "ServerSettings": "mcp.servers.NAME.",
     "SecretSettings": "environments.secrets.NAME.",
+    "CommitSettings": "commits.",
+    "ForgeSettings": "forges.NAME.",
     "AgentSettings": "agent.",
     "BudgetSettings": "budgets.",
     "HookSettings": "hooks.",
@@ -98,7 +100,8 @@ def test_a_setting_has_its_heading_and_there_is_none_without_a_setting() -> None
         h
         for h in sections("settings.md")
         if re.fullmatch(
-            r"model|fallback|(providers|prices|sandbox|limits|environments|agent|budgets|hooks|mcp|server|telemetry|retention)\..+",
+            r"model|fallback|(providers|prices|sandbox|limits|environments|commits|forges|agent|budgets|hooks|mcp|server|"
+            r"telemetry|retention)\..+",
             h,
         )
     }

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from midwatch.answering import Ended, answers
 from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.carrying import Carrier
 from midwatch.engine.effects.ledger import Effects
-from midwatch.engine.effects.occasions import occasions, settle
+from midwatch.engine.effects.occasions import ENDINGS, occasions, settle
 from midwatch.engine.sittings import KIND as KIND_OF_SITTINGS
 from midwatch.engine.turns import Turns
+from midwatch.forges.outgoing import KINDS, Outgoing
 from midwatch.webhooks.registered import KIND, Webhooks
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from midwatch.domain.pull_request import PullRequest
     from midwatch.domain.task import Task
     from midwatch.engine.accounts.repositories import Registered
+    from midwatch.engine.effects.base import Doer
     from midwatch.engine.effects.occasions import Occasion
     from midwatch.engine.turns import Turn
     from midwatch.webhooks.registered import Event as Name
@@ -43,6 +46,9 @@ _SKEW = 60.0
 """Seconds that the clocks of two machines may be apart."""
 _PATIENCE = 3600.0
 """Seconds that a log which cannot be read is tried for."""
+_BECAME: Mapping[str, Name] = {
+    "merged": "pull_request.merged", "closed": "pull_request.closed", "reopened": "pull_request.reopened",
+}  # fmt: skip
 _PROMPT = 1000
 """Characters of a prompt that are told."""
 
@@ -86,7 +92,9 @@ def carrier_of(home: Home) -> Carrier:
 
     database = home.store.database
     allowed = Allowed(home.settings.server.webhook_networks, SystemResolve())
-    return Carrier(Effects(database), {KIND: Sender(Webhooks(database), allowed)})
+    effects = Effects(database)
+    doers: dict[str, Doer] = {kind: Outgoing(kind, home.forge, effects) for kind in KINDS}
+    return Carrier(effects, {**doers, KIND: Sender(Webhooks(database, home.connected.vault), allowed)})
 
 
 async def gather(home: Home) -> int:
@@ -107,9 +115,7 @@ async def gather(home: Home) -> int:
 
 async def _effects(home: Home, occasion: Occasion) -> list[Wanted]:
     database = home.store.database
-    hooks = [hook for hook in await Webhooks(database).all() if hook.active]
-    if not hooks:
-        return []
+    hooks = [hook for hook in await Webhooks(database, home.connected.vault).all() if hook.active]
     try:
         told = await _read(home, occasion)
     except InputError:  # the task was deleted meanwhile
@@ -118,10 +124,14 @@ async def _effects(home: Home, occasion: Occasion) -> list[Wanted]:
         return []
     repository = await Repositories(database).at(told.task.repository)
     where, url = repository.id if repository else "", home.settings.server.public_url
-    return [
+    said: list[Wanted] = []
+    if occasion.what in ENDINGS:
+        ended = Ended(told.task, told.turn, occasion.what, told.chosen, told.request)
+        said = await answers(home, ended)
+    return said + [
         _wanted(hook, news, told.body(news, repository, url))
         for hook in hooks
-        for news in (told.ended(), *told.proposed(max(hook.created, told.turn.created) - _SKEW))
+        for news in told.news(max(hook.created, told.turn.created) - _SKEW)
         if hook.wants(news.event, where)
     ]
 
@@ -155,6 +165,13 @@ class Told:
     offers: Sequence[Event]
     """When its pull request was made and brought up to date."""
     request: PullRequest | None
+
+    def news(self, since: float) -> Sequence[News]:
+        """All there is to tell; `since`: when it was offered is told from then on."""
+        became = _BECAME.get(self.occasion.what)
+        if became is not None:
+            return [News(self.occasion.id, became)]
+        return [self.ended(), *self.proposed(since)]
 
     def ended(self) -> News:
         """How the turn ended, in one of four ways."""

@@ -192,9 +192,7 @@ class _Typing:
 
 
 async def _repository(home: Home, task: Task) -> Repository:
-    from midwatch.workspace.repository import Repository
-
-    return await Repository.open(home.state, task.repository, commit=task.base.commit)
+    return await home.repository(task.repository, task.base.commit)
 
 
 async def _parts(home: Home, task: Task, repository: Repository, observer: Silent) -> EnvironmentParts:
@@ -203,7 +201,7 @@ async def _parts(home: Home, task: Task, repository: Repository, observer: Silen
 
     sandbox = drivers.shared(task.sandbox, home.sandboxes)
     overlay = (await sandbox.probe()).overlay
-    return EnvironmentParts(home.settings.means(home.state, home.environ), repository, sandbox, overlay, observer)
+    return EnvironmentParts(await home.means(task.repository), repository, sandbox, overlay, observer)
 
 
 class _Lines(Silent):

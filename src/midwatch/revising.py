@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from midwatch import __version__
 from midwatch.domain.errors import InputError
 from midwatch.domain.observer import Silent
+from midwatch.reviewing import review as review
+from midwatch.talking import converse
 from midwatch.tools.approval import Nobody
-from midwatch.wiring import DEFAULT_MODEL, converse, named_model, parts_of
+from midwatch.wiring import DEFAULT_MODEL, named_model
 
 if TYPE_CHECKING:
-    from midwatch.domain.events import Event, Stopped
-    from midwatch.domain.interventions import Reviewed
-    from midwatch.domain.observer import Observer
+    from midwatch.domain.events import Event
     from midwatch.domain.task import Task
     from midwatch.wiring import Home
     from midwatch.workflows.reopening import Shelf
@@ -65,7 +65,6 @@ async def start_review(home: Home, wish: Wish, model: str | None, limits: Mappin
     cannot."""
     from midwatch.models.providers import BUILT_IN
     from midwatch.workflows.reviewed import make_review
-    from midwatch.workspace.repository import Repository
 
     settings = home.settings
     name = model or settings.models.model
@@ -75,19 +74,11 @@ async def start_review(home: Home, wish: Wish, model: str | None, limits: Mappin
             f"name a language model: --model PROVIDER/MODEL; providers are {', '.join(BUILT_IN)}",
         )
     await (await named_model(home, name)).close()
-    repository = await Repository.open(home.state, wish.repository)
+    repository = await home.repository(wish.repository)
     around = settings.surroundings(home.state, home.environ, name, wish.sandbox, settings.limits.fill(limits))
     task = await make_review(wish, repository, around)
     await home.store.create(task)
     return task
-
-
-async def review(home: Home, task: Task, observer: Observer) -> Reviewed | Stopped:
-    """Begin a review or go on with it; a finished one answers at once. `Stopped` when it came to no result."""
-    from midwatch.workflows.review import review as work_on
-
-    async with parts_of(home, task, task.model, observer) as parts:
-        return await work_on(task, parts)
 
 
 async def fork(home: Home, name: str, at: str, message: str) -> Task:

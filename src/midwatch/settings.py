@@ -14,6 +14,7 @@ from midwatch.domain.errors import InputError
 from midwatch.engine.budgets.config import BudgetSettings
 from midwatch.engine.config import ServingSettings
 from midwatch.engine.retention.config import RetentionSettings
+from midwatch.forges.config import ForgeSettings, read_forges
 from midwatch.models.config import ModelSettings, load_models, read_settings_file, settings_path
 from midwatch.sandbox.config import SandboxSettings
 from midwatch.telemetry.config import TelemetrySettings
@@ -21,7 +22,7 @@ from midwatch.telemetry.config import check as check_telemetry
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.mcp.config import check as check_mcp
 from midwatch.workflows.config import LimitSettings
-from midwatch.workspace.config import EnvironmentSettings
+from midwatch.workspace.config import CommitSettings, EnvironmentSettings
 
 if TYPE_CHECKING:
     from midwatch.domain.guard import Hook
@@ -55,6 +56,8 @@ class Settings:
     """Whose a task is, where there are accounts (a server); None on a person's own machine."""
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    forges: Mapping[str, ForgeSettings] = field(default_factory=dict)
+    commits: CommitSettings = field(default_factory=CommitSettings)
 
     def surroundings(
         self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
@@ -74,6 +77,7 @@ class Settings:
             hooks=self.hooks,
             prompts=self.folder / "prompts",
             mcp=self.mcp,
+            server=self.server.public_url,
         )
 
     def rules(self) -> Rules:
@@ -134,6 +138,8 @@ def load(environ: Mapping[str, str]) -> Settings:
     budgets = _table(BudgetSettings, "budgets", values.pop("budgets", None), path)
     retention = _table(RetentionSettings, "retention", values.pop("retention", None), path)
     telemetry = check_telemetry(_table(TelemetrySettings, "telemetry", values.pop("telemetry", None), path), str(path))
+    forges = read_forges(values.pop("forges", None), str(path))
+    commits = _table(CommitSettings, "commits", values.pop("commits", None), path)
     models = load_models(values, environ, str(path))
     return Settings(
         path.parent,
@@ -148,6 +154,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         budgets,
         telemetry=telemetry,
         retention=retention,
+        forges=forges,
+        commits=commits,
     )
 
 

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from midwatch.domain.observer import Observer
     from midwatch.domain.task import Task
     from midwatch.engine.blobs import Blobs
-    from midwatch.forges.local import LocalForge
+    from midwatch.forges.connected import Connected
+    from midwatch.forges.several import Forges
     from midwatch.models.base import Model
     from midwatch.sandbox.base import Sandbox
     from midwatch.settings import Settings
     from midwatch.tools.approval import Approver
-    from midwatch.workflows.conversation import Conversation
     from midwatch.workflows.parts import Inbox, Parts
+    from midwatch.workflows.plan import Means
     from midwatch.workflows.report import Report
     from midwatch.workflows.start import Request
     from midwatch.workspace.repository import Repository
@@ -58,11 +59,30 @@ class Home:
         return blobs.Blobs(self.state / "blobs")
 
     @cached_property
-    def forge(self) -> LocalForge:
-        """The local forge."""
+    def forge(self) -> Forges:
+        """All forges: the local one, and those of connections."""
         from midwatch.forges.local import LocalForge
+        from midwatch.forges.several import Forges
 
-        return LocalForge(self.state)
+        return Forges(LocalForge(self.state), self.connected.adapter)
+
+    @cached_property
+    def connected(self) -> Connected:
+        """The connections to forges, and the vault with what they are let in by."""
+        from midwatch.forges.connected import Connected
+
+        return Connected(self.state, self.store.database, lambda: self.settings.forges, self.environ)
+
+    async def repository(self, location: str, commit: str = "", *, plain: bool = False) -> Repository:
+        """See `Repository.open`; where a connection has the location, it is fetched with what that lends."""
+        from midwatch.workspace.repository import Repository
+
+        return await Repository.open(self.state, location, commit=commit, plain=plain, lend=self.connected.lend)
+
+    async def means(self, location: str) -> Means:
+        """What environments of the repository at a location are made with."""
+        own, kept = self.settings.means(self.state, self.environ), self.connected.beside
+        return replace(own, given=await kept.values_at(location), variables=await kept.variables_at(location))
 
     @cached_property
     def settings(self) -> Settings:
@@ -87,13 +107,12 @@ async def home(environ: Mapping[str, str] | None = None, adjust: Adjust | None =
 async def start(home: Home, request: Request, keep: Callable[[Task], Awaitable[None]] | None = None) -> Task:
     """Make a task, durable when this returns (`keep`: instead of the store). Raises InputError for what cannot be."""
     from midwatch.workflows.kept import make_task
-    from midwatch.workspace.repository import Repository
 
-    own = home.settings
-    name = request.model or own.models.model
+    own, name = home.settings, request.model or home.settings.models.model
     await (await named_model(home, name)).close()  # an unknown model or a missing key is said before anything is made
-    repository = await Repository.open(home.state, request.repository, plain=request.kind == "conversation")
+    repository = await home.repository(request.repository, plain=request.kind == "conversation")
     around = own.surroundings(home.state, home.environ, name, request.sandbox, own.limits.fill(request.limits))
+    around = replace(around, means=await home.means(repository.location))
     await (keep or home.store.create)(task := await make_task(request, repository, around, home.store.database))
     home.opened[task.id] = repository
     return task
@@ -115,24 +134,6 @@ async def run(home: Home, task_id: str, observer: Observer, inbox: Inbox | None 
 
 
 @asynccontextmanager
-async def converse(
-    home: Home, task_id: str, observer: Observer, approver: Approver, mode: str = "", model: str = ""
-) -> AsyncIterator[Conversation]:
-    """A conversation, open while the context lasts, in this `mode` and with this `model` from now on (empty: as they
-    were last). Raises as `workflows.conversation.converse`."""
-    from midwatch.agent.log import History
-    from midwatch.workflows import conversation as talks
-
-    row = await home.store.find(task_id)
-    history = History(await home.store.read(row.attempts[0].attempt))
-    task = talks.as_chosen(row.task, history, home.settings.sandbox.driver, mode)
-    name = model or history.model or task.model
-    async with parts_of(home, task, name, observer, approver) as parts, talks.converse(task, parts) as talk:
-        await talk.settle_on(task.mode, name, parts.model)
-        yield talk
-
-
-@asynccontextmanager
 async def parts_of(
     home: Home, task: Task, model_name: str, observer: Observer, approver: Approver | None = None
 ) -> AsyncIterator[Parts]:
@@ -141,7 +142,6 @@ async def parts_of(
     from midwatch.tools.approval import Nobody
     from midwatch.tools.toolset import default_tools
     from midwatch.workflows.parts import Parts
-    from midwatch.workspace.repository import Repository
 
     if (model := await named_model(home, model_name)).wire not in ("repair", "replay"):
         from midwatch.models.transport import preload
@@ -153,7 +153,7 @@ async def parts_of(
             state=home.state,
             store=home.store,
             blobs=home.blobs,
-            repository=made or await Repository.open(home.state, task.repository, commit=task.base.commit, plain=plain),
+            repository=made or await home.repository(task.repository, task.base.commit, plain=plain),
             sandbox=drivers.shared(task.sandbox, home.sandboxes),
             model=model,
             tools=default_tools(home.settings.rules().beside(task.guard.rules)),
@@ -161,11 +161,12 @@ async def parts_of(
             observer=observer,
             support=Path(__file__).parent / "models/repair/box" if model_name == DEFAULT_MODEL else None,
             harness=f"midwatch {__version__}",
-            means=home.settings.means(home.state, home.environ),
+            means=await home.means(task.repository),
             personal=home.settings.instructions(),
             mcp=home.settings.mcp,
             approver=approver or Nobody(),
             purse=home.settings.purse(task, home.store.database),
+            authorship=home.settings.commits.authorship(home.environ),
         )
     finally:
         await model.close()
@@ -196,5 +197,4 @@ async def _replay(home: Home, wanted: str) -> Model:
 
     attempts = [state.attempt for state in (await home.store.find(wanted)).attempts]
     attempt = wanted if wanted in attempts else attempts[0]
-    replies = [e.body for e in await home.store.read(attempt) if e.kind == "model_replied"]
-    return ReplayModel(replies, attempt)
+    return ReplayModel([e.body for e in await home.store.read(attempt) if e.kind == "model_replied"], attempt)

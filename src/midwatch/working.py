@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from midwatch import __version__, wiring
 from midwatch.announcing import announce
+from midwatch.arriving.taking import arrive
 from midwatch.domain.errors import InputError, MidwatchError, NewerLog, OperationError, StaleEpoch, StoreError
 from midwatch.domain.ids import task_of
 from midwatch.domain.labels import joined
@@ -26,6 +27,7 @@ from midwatch.engine.workers import Lease, Terms, new_id
 from midwatch.equipping import sit
 from midwatch.leaving import Going, handed_over, let_go
 from midwatch.reconciling import reconcile
+from midwatch.reviewing import review
 from midwatch.sandbox import drivers
 from midwatch.workflows.postbox import Postbox
 from midwatch.workflows.reopening import Shelf
@@ -92,7 +94,8 @@ async def work(home: Home, engine: Engine, options: Options, stop: asyncio.Event
     worker. Raises StoreError when the database cannot be used at the start."""
     worker = _Worker(home, engine, options)
     await worker.start()
-    loops = [asyncio.create_task(loop) for loop in (worker.watch(), worker.sweep(), reconcile(home), announce(home))]
+    doing = (worker.watch(), worker.sweep(), reconcile(home), announce(home), arrive(home))
+    loops = [asyncio.create_task(loop) for loop in doing]
     stopped = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([*loops, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -284,6 +287,9 @@ class _Worker:
             await recall(self._shelf, task.id, begun=turn.kind == "retry")
         if letters:
             await self._reopen(task, await postbox.read(self._home.store))
+        if task.kind == "review":
+            await review(self._home, task, postbox)
+            return
         done = await wiring.run(self._home, task.id, postbox, postbox.take)
         await self._shift.delivered(postbox.arrived)
         await self._shift.settle(task.id, but=done.chosen.attempt)

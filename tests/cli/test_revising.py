@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from midwatch import wiring
+from midwatch import talking, wiring
 from midwatch.domain.observer import Silent
 from midwatch.tools.approval import Nobody
 from midwatch.workflows.start import Request
@@ -83,7 +83,7 @@ def test_in_a_conversation_the_folder_goes_back_and_a_fork_waits(program: Progra
                 "talk", str(program.repo), model="openai/scripted", sandbox="process", kind="conversation"
             )
             task = await wiring.start(home, request)
-            async with wiring.converse(home, task.id, Silent(), Nobody()) as conversation:
+            async with talking.converse(home, task.id, Silent(), Nobody()) as conversation:
                 await conversation.turn("add a remark")
             return task.id
 

@@ -36,6 +36,11 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/tasks/{task}/effects/{effect}/retry"): None,
     ("PATCH", "/webhooks/{webhook_id}"): {"active": False},
     ("POST", "/webhooks/{webhook_id}/ping"): None,
+    ("PATCH", "/forges/{forge_id}"): {"name": "taken"},
+    ("POST", "/forges/{forge_id}/check"): None,
+    ("PUT", "/repositories/{repository_id}/forge"): {},
+    ("PUT", "/repositories/{repository_id}/secrets/{name}"): {"value": "taken"},
+    ("PUT", "/repositories/{repository_id}/variables/{name}"): {"value": "taken"},
     ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"): None,
     ("PUT", "/repositories/{repository_id}/recipe"): {"text": ""},
     ("POST", "/repositories/{repository_id}/recipe/check"): {"text": ""},
@@ -48,10 +53,11 @@ BODIES: dict[tuple[str, str], object] = {
 """What a route takes that changes something. A new route with an id in it fails here until it is in this table."""
 ABSENT = {
     "task": "0" * 12, "attempt": "0" * 12 + ".1", "number": "1", "digest": "0" * 64, "build": "0" * 12,
-    "terminal": "0" * 12,
+    "terminal": "0" * 12, "name": "NONE",
 }  # fmt: skip
 NONE_YET = {"/tasks/{task}/pull-request", "/attempts/{attempt}/logs/{number}", "/attempts/{attempt}/outputs/{digest}"}
-"""What its owner has not either, because no work has been done."""
+NONE_YET.add("/forges/{forge_id}")
+"""What its owner has not either, because no work has been done, or it is for administrators."""
 
 
 async def effects(api: Api, ada: httpx2.AsyncClient, repository: str, task: str) -> dict[str, str]:
@@ -70,6 +76,15 @@ async def sittings(ada: httpx2.AsyncClient, repository: str) -> dict[str, str]:
     return {kind: (await ada.post(f"{top}/{kind}s", json={})).json()["id"] for kind in ("build", "terminal")}
 
 
+async def beside(root: httpx2.AsyncClient, ada: httpx2.AsyncClient, repository: str) -> dict[str, str]:
+    """A connection to a forge, and a secret and a variable of hers."""
+    asked = {"name": "hub", "kind": "github", "token": "ghp_x"}
+    forge = (await root.post("/api/v1/forges", json=asked)).json()["id"]
+    for kind in ("secrets", "variables"):
+        await ada.put(f"/api/v1/repositories/{repository}/{kind}/TIGER", json={"value": "stripes"})
+    return {"forge_id": forge, "name": "TIGER"}
+
+
 async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_id_in_it(
     api: Api, tmp_path: Path
 ) -> None:
@@ -86,6 +101,7 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
         assert made.status_code == 201, made.text
         task = made.json()["id"]
         hers = {"user_id": user, "token_id": token, "repository_id": repository, "organisation_id": works}
+        hers |= await beside(root, ada, repository)
         hers |= {"task": task, "attempt": f"{task}.1", "number": "1", "digest": "0" * 64}
         hers |= (outside := await effects(api, ada, repository, task) | await sittings(ada, repository))
 

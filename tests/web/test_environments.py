@@ -50,6 +50,20 @@ async def build(page: Page) -> None:
     await expect(page.get_by_text("built and kept", exact=True)).to_be_visible()
 
 
+async def keep_secrets(page: Page) -> None:
+    """What was typed is seen no more; a variable is."""
+    await page.get_by_role("tab", name="Secrets and variables").click()
+    for title, value in (("Secrets", "hunter-two"), ("Variables", "verbose")):
+        section = page.locator("section", has=page.get_by_role("heading", name=title))
+        await section.get_by_label("Name").fill("npm_token")
+        await section.get_by_label("Value").fill(value)
+        await section.get_by_role("button", name="Set").click()
+        row = section.get_by_role("row", name="NPM_TOKEN")
+        await expect(row).to_contain_text("mai")
+        await expect(row).to_contain_text("•••" if title == "Secrets" else value)
+    await expect(page.locator("body")).not_to_contain_text("hunter-two")
+
+
 async def look_around(page: Page) -> None:
     """In a terminal, with colours, what looks like HTML, a program that fills the screen, and Ctrl-C."""
     await page.get_by_role("tab", name="Terminal").click()
@@ -64,7 +78,8 @@ async def look_around(page: Page) -> None:
     await expect(glass).to_contain_text("whole")
     await expect(glass).not_to_contain_text("<b>no</b>")
     await page.keyboard.press("Control+c")
-    await page.keyboard.type("printf '\\033[?1049l'\n")
+    await page.keyboard.type("printf '\\033[?1049l'; echo $NPM_TOKEN\n")
+    await expect(glass).to_contain_text("\nverbose\n")
     await expect(glass).to_contain_text("<b>no</b>")
     await page.keyboard.type("exit 5\n")
     await expect(page.get_by_text("The terminal is closed: the shell has ended (exit 5)")).to_be_visible()
@@ -90,5 +105,6 @@ async def one_person(api: Api, folder: Path) -> None:
         await seen.page.get_by_role("link", name="one", exact=True).click()
         await write_recipe(seen.page)
         await build(seen.page)
+        await keep_secrets(seen.page)
         await look_around(seen.page)
         await seen.require_clean()

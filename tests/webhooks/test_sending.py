@@ -45,7 +45,7 @@ class Desk:
 
     @property
     def webhooks(self) -> Webhooks:
-        return Webhooks(self.home.store.database)
+        return Webhooks(self.home.store.database, self.home.connected.vault)
 
     async def hook(self, url: str, repository: str = "", events: str = " ".join(EVENTS)) -> Webhook:
         hook = Webhook(new_id(), repository, url, SECRET, events, 1, "", None, 0.0)

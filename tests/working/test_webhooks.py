@@ -41,7 +41,7 @@ async def test_a_worker_that_is_killed_while_it_tells_leaves_one_row_and_one_id_
     try:
         async with office.home() as home:
             database = home.store.database
-            await Webhooks(database).add(hook, Deed(SERVER, "webhook.create", hook.id))
+            await Webhooks(database, home.connected.vault).add(hook, Deed(SERVER, "webhook.create", hook.id))
             await office.submit()
             receiver.silent.set()
             killed = office.worker()

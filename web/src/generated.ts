@@ -376,6 +376,64 @@ export interface FaultAnswer {
   mend: string;
 }
 
+export interface ForgeAnswer {
+  id: string;
+  name: string;
+  kind: "github" | "gitlab" | "forgejo";
+  web: string;
+  api: string;
+  auth: "token" | "app";
+  app_id: string;
+  /** Whom the forge takes us for; empty when it was not asked yet. */
+  login: string;
+  /** Whether there is a secret for its webhooks, so that they are taken. */
+  webhooks: boolean;
+  /** Where the forge's webhooks go, below the server's address. */
+  hook_path: string;
+  /** Whether it comes from the settings file, and cannot be changed here. */
+  settings: boolean;
+  created: string;
+}
+
+export interface ForgeAsked {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null | undefined;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null | undefined;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null | undefined;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null | undefined;
+  /** What it is called here: letters, digits and . _ - */
+  name: string;
+  /** `github` is Enterprise too, `forgejo` is Gitea too. */
+  kind: "github" | "gitlab" | "forgejo";
+  /** The address its repositories are below; empty for github.com and gitlab.com. */
+  web?: string | undefined;
+  /** Where its API begins; empty for where it usually does. */
+  api?: string | undefined;
+}
+
+export interface ForgeChange {
+  /** Of a user of the forge. Never answered. */
+  token?: string | null | undefined;
+  /** Of a GitHub App: its id or client id. */
+  app_id?: string | null | undefined;
+  /** Of that App, as PEM. Never answered. */
+  private_key?: string | null | undefined;
+  /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
+  webhook_secret?: string | null | undefined;
+  name?: string | null | undefined;
+  /** A new one needs the credential anew. */
+  web?: string | null | undefined;
+  /** A new one needs the credential anew. */
+  api?: string | null | undefined;
+}
+
+export interface Forges {
+  forges: ForgeAnswer[];
+}
+
 export interface ForkAsked {
   /** `start`, `cmd:7` (command 7 has ended) or an event's number; empty for where it is now. */
   step?: string | undefined;
@@ -590,6 +648,11 @@ export interface PullRequests {
   pull_requests: PullRequestAnswer[];
 }
 
+export interface Received {
+  /** How many things were new that are of use here. They are acted on later. */
+  kept: number;
+}
+
 export interface RecipeAnswer {
   faults: FaultAnswer[];
   /** Null where there are faults. */
@@ -690,6 +753,48 @@ export interface RepositoryChange {
   organisation?: string | null | undefined;
 }
 
+export interface RepositoryForgeAnswer {
+  /** Put on every pull request of ours. */
+  labels?: string[] | undefined;
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[] | undefined;
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean | undefined;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string | undefined;
+  /** The name by which it is called, without the `@`. */
+  mention?: string | undefined;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean | undefined;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean | undefined;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number | undefined;
+  /** The name of the connection that its location belongs to; empty for none. */
+  connection: string;
+  /** What it is called there. */
+  slug: string;
+}
+
+export interface RepositoryForgeAsked {
+  /** Put on every pull request of ours. */
+  labels?: string[] | undefined;
+  /** Asked for on every one: logins, `team:NAME`. */
+  reviewers?: string[] | undefined;
+  /** Whether anybody to whom the forge grants `write` may start work, without being a user here. */
+  write_may_start?: boolean | undefined;
+  /** An issue that gets this label becomes a task; empty for none. */
+  trigger_label?: string | undefined;
+  /** The name by which it is called, without the `@`. */
+  mention?: string | undefined;
+  /** Whether every pull request is reviewed when it is opened. */
+  auto_review?: boolean | undefined;
+  /** Whether such a review tells of everything, not only P0 and P1. */
+  review_all?: boolean | undefined;
+  /** How many failed CI runs on one pull request of ours are taken up. */
+  fix_runs?: number | undefined;
+}
+
 export interface RoleAnswer {
   user: string;
   /** The user's name. */
@@ -707,11 +812,26 @@ export interface Roles {
   roles: RoleAnswer[];
 }
 
+export interface SecretAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+}
+
+export interface SecretAsked {
+  /** Never answered. */
+  value: string;
+}
+
 export interface SecretOf {
   name: string;
   host: string;
   header: string;
   format: string;
+}
+
+export interface Secrets {
+  secrets: SecretAnswer[];
 }
 
 export interface SignIn {
@@ -750,6 +870,16 @@ export interface SittingAnswer {
 export interface Standing {
   status: string;
   version: string;
+}
+
+export interface StandingAnswer {
+  login: string;
+  /** What it may, as the forge calls it; empty where the forge does not say. */
+  scopes: string[];
+  /** What it must be given besides. */
+  missing: string[];
+  /** What could not be found out. */
+  note: string;
 }
 
 export interface SuggestionAnswer {
@@ -1009,6 +1139,21 @@ export interface Users {
   next: string | null;
 }
 
+export interface VariableAnswer {
+  name: string;
+  changed: string;
+  changed_by: string;
+  value: string;
+}
+
+export interface VariableAsked {
+  value: string;
+}
+
+export interface Variables {
+  variables: VariableAnswer[];
+}
+
 export interface Ways {
   password: boolean;
   /** With the OpenID Connect provider: `GET session/oidc`. */
@@ -1035,12 +1180,12 @@ export interface WebhookAsked {
   /** Its id or its name, for its maintainers; null: all, for administrators. */
   repository?: string | null | undefined;
   /** What it is told of. */
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated" | "pull_request.merged" | "pull_request.closed" | "pull_request.reopened")[] | undefined;
 }
 
 export interface WebhookChange {
   url?: string | null | undefined;
-  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated")[] | null | undefined;
+  events?: ("task.finished" | "task.needs_attention" | "task.failed" | "task.cancelled" | "pull_request.opened" | "pull_request.updated" | "pull_request.merged" | "pull_request.closed" | "pull_request.reopened")[] | null | undefined;
   /** Whether anything is sent to it. */
   active?: boolean | null | undefined;
 }
@@ -1119,6 +1264,18 @@ export interface Paths {
   "/environments/repositories": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: EnvironmentLines };
   };
+  "/forges": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Forges };
+    POST: { path: Nothing; query: Nothing; body: ForgeAsked; answer: ForgeAnswer };
+  };
+  "/forges/{forge_id}": {
+    GET: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: ForgeAnswer };
+    PATCH: { path: { "forge_id": string }; query: Nothing; body: ForgeChange; answer: ForgeAnswer };
+    DELETE: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/forges/{forge_id}/check": {
+    POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
+  };
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
     PUT: { path: Nothing; query: Nothing; body: LimitAsked; answer: LimitAnswer };
@@ -1188,6 +1345,10 @@ export interface Paths {
   "/repositories/{repository_id}/environment/terminals/{terminal}/output": {
     GET: { path: { "repository_id": string; "terminal": string }; query: { "after"?: number | undefined }; body: undefined; answer: OutputAnswer };
   };
+  "/repositories/{repository_id}/forge": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryForgeAnswer };
+    PUT: { path: { "repository_id": string }; query: Nothing; body: RepositoryForgeAsked; answer: RepositoryForgeAnswer };
+  };
   "/repositories/{repository_id}/recipe": {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RecipeAnswer };
     PUT: { path: { "repository_id": string }; query: Nothing; body: RecipeAsked; answer: RecipeAnswer };
@@ -1208,6 +1369,22 @@ export interface Paths {
   "/repositories/{repository_id}/roles/{user_id}": {
     PUT: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "repository_id": string; "user_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/secrets": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Secrets };
+  };
+  "/repositories/{repository_id}/secrets/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: SecretAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: SecretAsked; answer: SecretAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/variables": {
+    GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: Variables };
+  };
+  "/repositories/{repository_id}/variables/{name}": {
+    GET: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: VariableAnswer };
+    PUT: { path: { "repository_id": string; "name": string }; query: Nothing; body: VariableAsked; answer: VariableAnswer };
+    DELETE: { path: { "repository_id": string; "name": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/roles": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Roles };

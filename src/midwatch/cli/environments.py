@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from midwatch import wiring
 from midwatch.cli import arguments, words
@@ -51,15 +51,16 @@ class Subject:
         """As `environment_layers` takes it."""
         plan = self.resolved.plan
         tools = plan.tools
-        variables = (*tools.variables, *plan.recipe.variables)
+        variables = (*tools.variables, *plan.variables, *plan.recipe.variables)
         given = Toolchain(tools.read_only, tools.masked, tools.path, variables, tools.notes)
         return Wanted(terms(plan, self.kept), self.resolved.base, given)
 
 
 async def subject(home: wiring.Home, options: Namespace, driver: str | None = None) -> Subject:
     """Find out about the repository of the options. Runs nothing of it. Raises InputError."""
-    repository = await Repository.open(home.state, options.repo)
+    repository = await home.repository(options.repo)
     around = home.settings.surroundings(home.state, home.environ, "", driver, Limits())
+    around = replace(around, means=await home.means(repository.location))
     request = await with_kept(Request("", options.repo, options.base), repository, home.store.database)
     resolved = await resolve(request, repository, around)
     return Subject(repository, around.means, resolved, around.sandbox, request.recipe)

@@ -45,6 +45,8 @@ COMMANDS: dict[str, str] = {
     "admin roles": "who may what at a server: list, give, take",
     "admin tokens": "a server's tokens: list, add, revoke",
     "admin budgets": "a server's budgets: list, set, remove",
+    "admin forges": "a server's connections to GitHub, GitLab, Forgejo: list, add, change, check, remove",
+    "admin vault": "the keys that a server's secrets are sealed with: show, rotate",
     "admin password": "a new password for a user of the server, when theirs is lost",
     "acp": "an agent for editors (Zed, JetBrains, Neovim), over the Agent Client Protocol",
     "mcp": "a server for other agents: they submit tasks, follow them and read what came of them",

@@ -51,6 +51,8 @@ class Terms:
     disk_mib: int | None = None
     submodules: bool = False
     lfs: bool = False
+    variables: tuple[tuple[str, str], ...] = ()
+    """What the server keeps for the repository; in the box from the setup on. Those of the recipe come before them."""
     recipe: str = ""
     """The text of the recipe that the server kept for the repository, instead of the one in the commit; empty for that
     one."""
@@ -63,6 +65,18 @@ class McpUse:
     server: str
     tools: tuple[str, ...] = ()
     """Those of its tools that were asked for by name; empty for all that the settings let through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What its pull request says beside the work itself, as of the making of the task."""
+
+    closes: str = ""
+    """The issue that it settles, as the forge names it: `#12`; empty for none."""
+    template: str = ""
+    """The repository's template for pull requests, of the base commit; empty where there is none."""
+    server: str = ""
+    """The address of the server where its task can be looked at; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +129,4 @@ class Task:
     each of them)."""
     labels: tuple[str, ...] = ()
     """Only a worker that has all of them takes it; see `domain.labels`. On a person's own machine they say nothing."""
+    words: Words = field(default_factory=Words)

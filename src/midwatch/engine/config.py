@@ -49,6 +49,8 @@ class ServingSettings:
     """Of one caller, before the limit by the second holds."""
     webhook_networks: tuple[str, ...] = ()
     """Networks beside the public internet that webhooks may lead to."""
+    forge_poll_seconds: Annotated[float, Ge(0)] = 60
+    """How long a forge may be silent before workers look there by themselves; 0 for never."""
     streams: Count = 1000
     """Attempts that all clients of a process together may follow live at once."""
     streams_per_user: Count = 100

@@ -1,48 +1,23 @@
-"""The local forge's records: one SQLite file, made when the first pull request is."""
+"""The pull requests that were proposed, at whichever forge: written down here, so that listing asks nobody."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
 
 from midwatch.domain.codec import from_json, to_json
-from midwatch.domain.errors import StoreError
 from midwatch.domain.pull_request import Proposal, PullRequest
-from midwatch.engine.disk import full_or_broken
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS pull_requests (
-    repository TEXT NOT NULL, number INTEGER NOT NULL, branch TEXT NOT NULL, task TEXT NOT NULL,
-    state TEXT NOT NULL, created TEXT NOT NULL, record TEXT NOT NULL,
-    PRIMARY KEY (repository, number), UNIQUE (repository, branch)
-);
-CREATE TABLE IF NOT EXISTS offers (
-    repository TEXT NOT NULL, branch TEXT NOT NULL, offered TEXT NOT NULL,
-    PRIMARY KEY (repository, branch, offered)
-);
-CREATE INDEX IF NOT EXISTS by_task ON pull_requests (task);
-"""
-_WAIT_SECONDS = 20.0
+from midwatch.forges.kept import Kept, now, plain
 
 
-class Book:
+class Book(Kept):
     """Safe to use from several processes at once; each call is one transaction of well under a millisecond."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._file = (0, 0)
-        self._closing: weakref.finalize[..., Book] | None = None
 
     def find(self, key: str, branch: str) -> PullRequest | None:
         """The pull request of a branch."""
-        rows = self._select("WHERE repository = ? AND branch = ?", (key, _plain(branch)))
+        rows = self._select("WHERE repository = ? AND branch = ?", (key, plain(branch)))
         return rows[0] if rows else None
 
     def get(self, key: str, number: int) -> PullRequest | None:
@@ -68,7 +43,7 @@ class Book:
             return set()
         with self._open() as db:
             found = db.execute(
-                "SELECT offered FROM offers WHERE repository = ? AND branch = ?", (key, _plain(branch))
+                "SELECT offered FROM offers WHERE repository = ? AND branch = ?", (key, plain(branch))
             ).fetchall()
         return {row[0] for row in found}
 
@@ -77,7 +52,7 @@ class Book:
         with self._open() as db:
             db.execute(
                 "INSERT OR IGNORE INTO offers (repository, branch, offered) VALUES (?, ?, ?)",
-                (key, _plain(branch), commit),
+                (key, plain(branch), commit),
             )
 
     def put(self, key: str, proposal: Proposal) -> PullRequest:
@@ -86,17 +61,28 @@ class Book:
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
             where = "WHERE repository = ? AND branch = ?"
-            before = _pull_requests(db, where, (key, _plain(proposal.branch)))
+            before = _pull_requests(db, where, (key, plain(proposal.branch)))
             if before and before[0].state == "open" and before[0].proposal == proposal:
                 return before[0]
             if before:
-                taken = replace(before[0], proposal=proposal, state="open", updated=_now())
+                taken = replace(before[0], proposal=proposal, state="open", updated=now())
             else:
                 highest = db.execute("SELECT max(number) FROM pull_requests WHERE repository = ?", (key,)).fetchone()[0]
-                now, number = _now(), (highest or 0) + 1
-                taken = PullRequest(number, proposal, "open", f"local:{proposal.repository}#{number}", now, now)
+                made, number = now(), (highest or 0) + 1
+                taken = PullRequest(number, proposal, "open", f"local:{proposal.repository}#{number}", made, made)
             _write(db, key, taken)
         return taken
+
+    def record(self, key: str, pr: PullRequest) -> PullRequest:
+        """Write down a pull request as its forge has it, number and all; the same one when nothing differs. It takes
+        the place of another one of its branch."""
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")
+            before = _pull_requests(db, "WHERE repository = ? AND number = ?", (key, pr.number))
+            if before and before[0] == pr:
+                return pr
+            _write(db, key, pr)
+        return pr
 
     def settle(self, key: str, number: int, state: str, merge_commit: str = "") -> PullRequest | None:
         """Write down how a pull request ended; what is merged stays merged."""
@@ -105,7 +91,7 @@ class Book:
             found = _pull_requests(db, "WHERE repository = ? AND number = ?", (key, number))
             if not found or found[0].state in (state, "merged"):
                 return found[0] if found else None
-            settled = replace(found[0], state=state, merge_commit=merge_commit, updated=_now())
+            settled = replace(found[0], state=state, merge_commit=merge_commit, updated=now())
             _write(db, key, settled)
         return settled
 
@@ -115,53 +101,6 @@ class Book:
         with self._open() as db:
             return _pull_requests(db, where, values)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise full_or_broken(self._path.parent, error) from error
-        db: sqlite3.Connection | None = None
-        try:
-            db = self._connected()
-            yield db
-            if db.in_transaction:
-                db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise _trouble(self._path, error) from error
-        except (ValueError, UnicodeError) as error:
-            raise _damaged(self._path, str(error)) from error
-        finally:
-            if db is not None and db.in_transaction:
-                db.rollback()
-
-    def _connected(self) -> sqlite3.Connection:
-        """The connection, which stays open as long as the file is the same. Raises sqlite3.Error."""
-        if self._connection is not None and self._same():
-            return self._connection
-        self.close()
-        db = sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
-        self._closing = weakref.finalize(self, db.close)
-        if db.execute("PRAGMA user_version").fetchone()[0] == 0:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(_SCHEMA + "PRAGMA user_version = 1;")
-        status = self._path.stat()
-        self._connection, self._file = db, (status.st_dev, status.st_ino)
-        return db
-
-    def _same(self) -> bool:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return False
-        return self._file == (status.st_dev, status.st_ino)
-
-    def close(self) -> None:
-        """Let go of the file. May be called twice; what is asked afterwards opens it again."""
-        self._connection = None
-        if self._closing is not None:
-            self._closing()
-
 
 def _pull_requests(db: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[PullRequest]:
     rows = db.execute(f"SELECT record FROM pull_requests {where}", values).fetchall()  # noqa: S608  our own words
@@ -170,32 +109,6 @@ def _pull_requests(db: sqlite3.Connection, where: str, values: tuple[object, ...
 
 def _write(db: sqlite3.Connection, key: str, pr: PullRequest) -> None:
     record = json.dumps(to_json(pr))  # ASCII, so that names which are not UTF-8 come back as they were
-    row = (key, pr.number, _plain(pr.proposal.branch), pr.proposal.task_id, pr.state, pr.created, record)
+    row = (key, pr.number, plain(pr.proposal.branch), pr.proposal.task_id, pr.state, pr.created, record)
     names = "repository, number, branch, task, state, created, record"
     db.execute(f"INSERT OR REPLACE INTO pull_requests ({names}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
-
-
-def _plain(name: str) -> str:
-    return name.encode("utf-8", "backslashreplace").decode()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _trouble(path: Path, error: sqlite3.Error) -> StoreError:
-    text = str(error)
-    if "malformed" in text or "not a database" in text or "no such column" in text:
-        return _damaged(path, text)
-    if "full" in text:
-        return StoreError(f"the disk that holds {path} is full", "free some space, then `midwatch resume`")
-    if "locked" in text:
-        return StoreError(f"{path} is in use by another process", "try again")
-    return StoreError(f"{path} cannot be used: {text}", "check its owner and mode, or set XDG_STATE_HOME")
-
-
-def _damaged(path: Path, why: str) -> StoreError:
-    return StoreError(
-        f"the list of pull requests in {path} is damaged: {why}",
-        "move that file away: the branches are in their repositories, and `midwatch resume ID` lists a task's again",
-    )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.forge import Access, Issue, Judgement, Reaction, Remark, Status
 from midwatch.domain.pull_request import Proposal, PullRequest
 from midwatch.forges.base import has_base_branch, settled
 
@@ -14,13 +15,20 @@ _TIME = "2026-01-01T00:00:00.000Z"
 
 
 class FakeForge:
-    """As the contract. `branches` are what a repository has; `conflicts` names the files on which merging fails."""
+    """As the contract. `branches` are what a repository has; `conflicts` names the files on which merging fails;
+    `issues`, `logins`, `reactions`, `reviews` and `statuses` are what a test sets and looks at."""
 
     name = "fake"
 
     def __init__(self) -> None:
         self.branches: dict[tuple[str, str], str] = {}
         self.conflicts: tuple[str, ...] = ()
+        self.issues: dict[tuple[str, int], Issue] = {}
+        self.logins: dict[tuple[str, str], Access] = {}
+        self.reactions: set[tuple[str, int, str, Reaction]] = set()
+        self.reviews: dict[tuple[str, int, str], Judgement] = {}
+        self.statuses: dict[tuple[str, str, str], Status] = {}
+        self._remarks: dict[tuple[str, int, str], Remark] = {}
         self._pull_requests: MutableSequence[PullRequest] = []
         self._ours: set[str] = set()
 
@@ -88,6 +96,56 @@ class FakeForge:
         if pr.state == "merged":
             raise InputError(f"pull request {number} is merged")
         return self._replace(pr, replace(pr, state="closed"))
+
+    async def comment(self, repository: str, number: int, body: str, marker: str) -> Remark:
+        """As the contract."""
+        place = (repository, number, marker)
+        await self._require(repository, number)
+        return self._keep(place, Remark("", "midwatch", body, _TIME, ""))
+
+    async def remarks(self, repository: str, number: int) -> Sequence[Remark]:
+        """As the contract."""
+        await self._require(repository, number)
+        return [remark for place, remark in self._remarks.items() if place[:2] == (repository, number)]
+
+    async def react(self, repository: str, number: int, remark: str, reaction: Reaction) -> None:
+        """As the contract."""
+        if remark and remark not in {one.id for one in await self.remarks(repository, number)}:
+            raise InputError(f"there is no remark {remark} below {number}")
+        self.reactions.add((repository, number, remark, reaction))
+
+    async def review(self, repository: str, number: int, judgement: Judgement, marker: str) -> str:
+        """As the contract."""
+        await self.get(repository, number)
+        if self.reviews.setdefault((repository, number, marker), judgement) is judgement:
+            for place, (path, line, body) in enumerate([("", 0, judgement.body), *judgement.remarks]):
+                remark = Remark("", "midwatch", body, _TIME, "", path, line)
+                self._keep((repository, number, f"{marker}/{place}"), remark)
+        return self._remarks[repository, number, f"{marker}/0"].url
+
+    async def report(self, repository: str, commit: str, status: Status) -> None:
+        """As the contract."""
+        self.statuses[repository, commit, status.name] = status
+
+    async def issue(self, repository: str, number: int) -> Issue:
+        """As the contract."""
+        if (repository, number) not in self.issues:
+            raise InputError(f"there is no issue {number} for {repository}")
+        return self.issues[repository, number]
+
+    async def access(self, repository: str, login: str) -> Access:
+        """As the contract."""
+        return self.logins.get((repository, login), "none")
+
+    async def _require(self, repository: str, number: int) -> None:
+        if (repository, number) not in self.issues:
+            await self.get(repository, number)
+
+    def _keep(self, place: tuple[str, int, str], remark: Remark) -> Remark:
+        known = self._remarks.get(place)
+        name = known.id if known else str(len(self._remarks) + 1)
+        self._remarks[place] = replace(remark, id=name, url=f"fake:{place[0]}#{place[1]}-{name}")
+        return self._remarks[place]
 
     def _of(self, repository: str) -> Sequence[PullRequest]:
         return [pr for pr in self._pull_requests if pr.proposal.repository == repository]

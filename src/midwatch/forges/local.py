@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from midwatch.domain.errors import InputError
+from midwatch.domain.forge import Access, Issue, Judgement, Reaction, Remark, Status
 from midwatch.domain.pull_request import Proposal, PullRequest
 from midwatch.forges.base import has_base_branch, settled
 from midwatch.forges.book import Book
+from midwatch.forges.notes import Notes
 
 
 class LocalForge:
@@ -21,6 +23,7 @@ class LocalForge:
 
     def __init__(self, state: Path) -> None:
         self._book = Book(state / "forge.db")
+        self._notes = Notes(state / "forge.db")
 
     async def propose(self, proposal: Proposal, store: Path) -> PullRequest:
         """As the contract; the commit may come from a store that borrows from the user's repository. A merged pull
@@ -117,3 +120,50 @@ class LocalForge:
         if pr.state == "merged":
             raise InputError(f"pull request {number} is merged", "revert the merge commit with `git revert` if need be")
         return self._book.settle(repository_key(repository), number, "closed") or pr
+
+    async def comment(self, repository: str, number: int, body: str, marker: str) -> Remark:
+        """As the contract; below pull requests alone."""
+        key, where = await self._below(repository, number)
+        return self._notes.say(key, number, where, body, marker)
+
+    async def remarks(self, repository: str, number: int) -> Sequence[Remark]:
+        """As the contract."""
+        key, where = await self._below(repository, number)
+        return self._notes.remarks(key, number, where)
+
+    async def react(self, repository: str, number: int, remark: str, reaction: Reaction) -> None:
+        """As the contract."""
+        key, where = await self._below(repository, number)
+        if remark and remark not in {one.id for one in self._notes.remarks(key, number, where)}:
+            raise InputError(f"there is no remark {remark} below pull request {number}", "it may have been deleted")
+        self._notes.react(key, number, remark, reaction)
+
+    async def review(self, repository: str, number: int, judgement: Judgement, marker: str) -> str:
+        """As the contract; every line is taken."""
+        key, where = await self._below(repository, number)
+        return self._notes.judge(key, number, where, marker, [("", 0, judgement.body), *judgement.remarks])
+
+    async def report(self, repository: str, commit: str, status: Status) -> None:
+        """As the contract."""
+        from midwatch.workspace.location import repository_key
+
+        self._notes.report(repository_key(repository), commit, status)
+
+    async def issue(self, repository: str, number: int) -> Issue:
+        """Raises InputError: there are none."""
+        from midwatch.workspace.names import without_secret
+
+        raise InputError(
+            f"{without_secret(repository)} has no issues: it belongs to no forge that is connected",
+            "put what the issue says into the task itself",
+        )
+
+    async def access(self, repository: str, login: str) -> Access:
+        """None: it has no users."""
+        return "none"
+
+    async def _below(self, repository: str, number: int) -> tuple[str, str]:
+        """The key of the repository and the address of what is said there. Raises InputError for an unknown number."""
+        from midwatch.workspace.location import repository_key
+
+        return repository_key(repository), (await self.get(repository, number)).url

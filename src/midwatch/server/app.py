@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from midwatch import __version__
 from midwatch.engine.turns import Turns
+from midwatch.hearing import listening_of
 from midwatch.server import problems
 from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
@@ -20,11 +21,14 @@ from midwatch.server.problems import ProblemDetails, answers
 from midwatch.server.routes import (
     archives,
     attempts,
+    beside,
     budgets,
     choices,
     effects,
     environments,
+    forges,
     health,
+    hooks,
     importing,
     kept,
     limits,
@@ -84,7 +88,8 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for module in _ROUTES:
+    app.include_router(hooks.router)
+    for module in (*_ROUTES, forges, beside):
         app.include_router(module.router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
     app.add_middleware(Pages)
@@ -101,6 +106,7 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         aside=aside,
         sums=sums,
         rows=Rows(home.store, turns, desk.repositories, sums),
+        listening=listening_of(home),
     )
     app.openapi = _document(app)  # type: ignore[method-assign]  # how FastAPI has it replaced
     return app

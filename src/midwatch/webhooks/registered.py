@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 
 from midwatch.engine.accounts.audit import Deed, write
 from midwatch.engine.database.base import Connection, Database
+from midwatch.engine.sealed import place
+from midwatch.engine.vault import Vault, is_sealed, steady
 
 Event = Literal[
     "task.finished", "task.needs_attention", "task.failed", "task.cancelled",
-    "pull_request.opened", "pull_request.updated",
+    "pull_request.opened", "pull_request.updated", "pull_request.merged", "pull_request.closed",
+    "pull_request.reopened",
 ]  # fmt: skip
 EVENTS: tuple[Event, ...] = get_args(Event)
 PING = "ping"
@@ -34,6 +37,7 @@ class Webhook:
     """The id of the one whose tasks it is told of; empty for all there are."""
     url: str
     secret: str = field(repr=False)
+    """As it is kept: sealed. `Webhooks.secret` opens it."""
     events: str
     """Separated by spaces."""
     active: int
@@ -56,17 +60,19 @@ def signature(secret: str, body: bytes) -> str:
 class Webhooks:
     """The webhooks in a database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database, self._vault = database, vault
 
     async def add(self, hook: Webhook, deed: Deed) -> Webhook:
-        """Keep a new one; its times are not looked at."""
+        """Keep a new one, whose secret is plain here; its times are not looked at."""
 
         def work(db: Connection) -> Webhook:
+            steady(db)
+            secret = self._vault.seal(hook.secret, _place(hook))
             db.execute(
                 "INSERT INTO webhook (id, repository, url, secret, events, created) "  # noqa: S608 - our own words
                 f"VALUES (?, ?, ?, ?, ?, {db.clock}) ON CONFLICT DO NOTHING",
-                (hook.id, hook.repository, hook.url, hook.secret, hook.events),
+                (hook.id, hook.repository, hook.url, secret, hook.events),
             )
             write(db, deed, became=_told(hook))
             made = _one(db, hook.id)
@@ -84,6 +90,20 @@ class Webhooks:
     async def find(self, hook_id: str) -> Webhook | None:
         """The one with that id."""
         return await self._database.read(lambda db: _one(db, hook_id))
+
+    async def secret(self, hook: Webhook) -> str:
+        """What signs its deliveries. One that an earlier release has kept in clear is sealed now. Raises InputError
+        where no key opens it."""
+        if is_sealed(hook.secret):
+            return self._vault.open(hook.secret, _place(hook), f"the secret of the webhook {hook.id}")
+
+        def work(db: Connection) -> None:
+            steady(db)
+            query = "UPDATE webhook SET secret = ? WHERE id = ? AND secret = ?"
+            db.execute(query, (self._vault.seal(hook.secret, _place(hook)), hook.id, hook.secret))
+
+        await self._database.write(work)
+        return hook.secret
 
     async def change(self, hook: Webhook, deed: Deed) -> Webhook | None:
         """Set its address, events and whether it is active; None when it is not there. One that is switched on again
@@ -135,6 +155,10 @@ class Webhooks:
             db.execute(query, (why, hook_id, int(gone)))
 
         await self._database.write(work)
+
+
+def _place(hook: Webhook) -> str:
+    return place("webhook", "secret", hook.id)
 
 
 def _one(db: Connection, hook_id: str) -> Webhook | None:

@@ -42,7 +42,7 @@ class Sender:
         if hook is None or not hook.active:
             raise InputError("the webhook is switched off", "switch it on, then try again")
         try:
-            status, answer, seconds = await self._post(hook, effect)
+            status, answer, seconds = await self._post(hook, effect, await self._webhooks.secret(hook))
         except (InputError, OperationError):
             await self._webhooks.missed(hook.id)
             raise
@@ -57,7 +57,7 @@ class Sender:
         moved = "; redirects are not followed" if status // 100 == 3 else ""
         raise OperationError(f"it answered {status}{moved}{': ' if answer else ''}{answer[:200]}")
 
-    async def _post(self, hook: Webhook, effect: Effect) -> tuple[int, str, float]:
+    async def _post(self, hook: Webhook, effect: Effect, secret: str) -> tuple[int, str, float]:
         """Status, the beginning of the answer, and how long it took."""
         proxy = proxy_for(hook.url)
         if proxy:  # it connects, and what it lets through is its owner's to say; what is ours is refused here
@@ -67,7 +67,7 @@ class Sender:
         begun, body = time.monotonic(), effect.request.encode()
         try:
             async with open_pool(hook.url, direct=not proxy, backend=backend) as pool:
-                headers = list(_headers(hook, effect, body).items())
+                headers = list(_headers(hook, effect, body, secret).items())
                 async with pool.stream(
                     "POST", hook.url, headers=headers, content=body, extensions={"timeout": SECONDS}
                 ) as response:
@@ -79,7 +79,7 @@ class Sender:
         return response.status, answer, time.monotonic() - begun
 
 
-def _headers(hook: Webhook, effect: Effect, body: bytes) -> Mapping[bytes | str, bytes | str]:
+def _headers(hook: Webhook, effect: Effect, body: bytes, secret: str) -> Mapping[bytes | str, bytes | str]:
     return {
         "Host": urlsplit(hook.url).netloc,
         "User-Agent": f"midwatch/{__version__}",
@@ -87,7 +87,7 @@ def _headers(hook: Webhook, effect: Effect, body: bytes) -> Mapping[bytes | str,
         "X-Midwatch-Event": effect.name,
         "X-Midwatch-Delivery": effect.id,
         "X-Midwatch-Timestamp": str(int(time.time())),
-        "X-Midwatch-Signature-256": signature(hook.secret, body),
+        "X-Midwatch-Signature-256": signature(secret, body),
     }
 
 

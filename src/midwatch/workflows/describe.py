@@ -12,6 +12,7 @@ from midwatch.domain.events import Checked
 from midwatch.domain.evidence import CheckRun, Evidence, FileChange
 from midwatch.domain.pull_request import Proposal
 from midwatch.domain.task import Task
+from midwatch.workflows import template
 
 TITLE_LENGTH = 72
 MOST_FILES = 50
@@ -28,14 +29,15 @@ def title(task: Task, history: History, evidence: Evidence) -> str:
 
 def body(task: Task, history: History, evidence: Evidence, changes: Sequence[FileChange]) -> str:
     """Markdown: what was asked, what was done, what changed, the evidence, and how to check all of it."""
-    parts = [
-        _summary(task, history),
-        _changes(changes),
-        _evidence(task, evidence),
-        _commands(task, history),
-        _provenance(task, history),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    parts = {
+        "closes": f"Closes {task.words.closes}" if task.words.closes else "",
+        "summary": _summary(task, history),
+        "changes": _changes(changes),
+        "evidence": _evidence(task, evidence),
+        "commands": _commands(task, history),
+        "provenance": _provenance(task, history),
+    }
+    return template.filled(task.words.template, parts) + "\n"
 
 
 def proposal(task: Task, history: History, changes: Sequence[FileChange]) -> Proposal:
@@ -137,6 +139,8 @@ def _evidence(task: Task, evidence: Evidence) -> str:
 
 def _check_row(task: Task, number: int, run: CheckRun) -> str:
     log = f"`midwatch log {task.id} --check {number}` ({run.lines} lines, sha256 `{run.digest[:16]}`)"
+    if task.words.server:
+        log = f"[{run.lines} lines]({task.words.server}/tasks/{task.id}#check-{number}): {log}"
     return f"| `{_code(run.command)}` | {run.ended} | {run.duration_ms / 1000:.2f} s | {log} |"
 
 
@@ -159,8 +163,9 @@ def _provenance(task: Task, history: History) -> str:
     reply = history.last_reply
     model = reply.model if reply else task.model
     head = _head(history)
+    name = f"[`{task.id}`]({task.words.server}/tasks/{task.id})" if task.words.server else f"`{task.id}`"
     return (
-        f"---\nTask `{task.id}`, model `{model}`, {history.turns} turns, {history.usage.total} tokens, {cost}. "
+        f"---\nTask {name}, model `{model}`, {history.turns} turns, {history.usage.total} tokens, {cost}. "
         f"Log: {head[0]} events up to the evidence, chained by SHA-256, head `{head[1]}`; "
         f"`midwatch verify {task.id}` re-computes it."
     )

@@ -175,7 +175,7 @@ def network_of(hosts: tuple[str, ...], terms: Terms, means: Means) -> Network | 
 
     allowed = rules(hosts)
     needed = [secret for secret in terms.secrets if any(names_host(rule, secret.host) for rule in allowed)]
-    headers = secrets.headers(needed, means.settings, means.environ)
+    headers = secrets.headers(needed, means.settings, means.environ, means.given)
     return Network(allowed, headers, pinned=means.settings.addresses)
 
 
@@ -268,7 +268,8 @@ async def _plan(making: _Making) -> Plan:
     """The plan again, from the commit. Raises InputError when what decides about the layers has changed since."""
     repository = making.parts.repository
     recipe = await recipe_of(repository, making.wanted.base.commit, making.wanted.terms.recipe)
-    plan = await make_plan(repository, making.wanted.base, recipe, making.wanted.tools, making.parts.means)
+    means = replace(making.parts.means, variables=dict(making.wanted.terms.variables))  # as they were
+    plan = await make_plan(repository, making.wanted.base, recipe, making.wanted.tools, means)
     if plan.key != making.wanted.terms.layers:
         raise InputError(
             "the environment of the task can no longer be made as it was: the machine's system, its toolchain or the "

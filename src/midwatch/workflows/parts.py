@@ -25,6 +25,7 @@ from midwatch.workflows.plan import Means
 from midwatch.workflows.servers import ServerParts
 from midwatch.workflows.site import SiteParts
 from midwatch.workspace import objects
+from midwatch.workspace.authorship import OURS, Authorship
 from midwatch.workspace.repository import Repository
 
 Inbox = Callable[[str], Sequence[Message]]
@@ -63,6 +64,8 @@ class Parts:
     purse: Purse | None = None
     """The budgets that the task shares with others; None: there are none."""
     inbox: Inbox = _nothing_said
+    authorship: Authorship = OURS
+    """Whose the commit is that is offered."""
 
     @property
     def late(self) -> bool:

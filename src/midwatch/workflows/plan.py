@@ -30,6 +30,10 @@ class Means:
     settings: EnvironmentSettings = field(default_factory=EnvironmentSettings)
     limits: BoxLimits = field(default_factory=BoxLimits)
     """Caps of a box, before a recipe lowers them."""
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Secrets of the repository that a server keeps, by name; they come before what the environment has."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the repository that a server keeps; those of the recipe come before them."""
 
     @property
     def home(self) -> str:
@@ -51,6 +55,8 @@ class Plan:
     """What the key is made of."""
     key: str
     """Of the layers that the setup leaves; empty when there is no setup."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Of the server, for the repository."""
 
 
 async def read_recipe(repository: Repository, commit: str) -> Recipe | None:
@@ -71,16 +77,18 @@ async def make_plan(repository: Repository, base: Base, recipe: Recipe, tools: T
     root = await root_of(recipe.base, means.settings.bases, means.state, means.home)
     if recipe.base != HOST:
         tools = Toolchain(variables=tools.variables)  # programs of the host do not run on another system
+    variables = tuple(sorted(means.variables.items()))
     if not recipe.setup:
-        return Plan(recipe, base, tools, root, keys.Tracked({}, {}, frozenset()), {}, "")
+        return Plan(recipe, base, tools, root, keys.Tracked({}, {}, frozenset()), {}, "", variables)
     held = await keys.tracked(repository.git, base.commit, base.tree)
     around = {
         "repository": repository_key(repository.location),
         "base": root.identity,
         "toolchain": keys.toolchain_identity([str(mount) for mount in tools.read_only], tools.path),
     }
+    around |= {"variables of the server": repr(variables)} if variables else {}
     inputs = keys.inputs(recipe, held, base.commit, around)
-    return Plan(recipe, base, tools, root, held, inputs, keys.digest(inputs))
+    return Plan(recipe, base, tools, root, held, inputs, keys.digest(inputs), variables)
 
 
 def terms(plan: Plan, kept: str = "") -> Terms:
@@ -100,6 +108,7 @@ def terms(plan: Plan, kept: str = "") -> Terms:
         submodules=recipe.repository.submodules,
         lfs=recipe.repository.lfs,
         recipe=kept,
+        variables=plan.variables,
     )
 
 

@@ -35,6 +35,8 @@ class Wish:
     """All that the current branch has and this one has not."""
     commit: str = ""
     """What this one changes."""
+    head: str = ""
+    """The commit that is reviewed in place of what is checked out, with `base`; it need be on no branch."""
     focus: str = ""
     """What to look at, in the person's words."""
     repository: str = "."
@@ -126,6 +128,9 @@ async def _change(wish: Wish, repository: Repository) -> tuple[Base, str]:
     """The change as a commit on its base, and what it is, in words."""
     if wish.commit:
         return await _of_commit(wish.commit, repository)
+    if wish.head:
+        await repository.obtain(wish.head)
+        return await _since(wish.base, await repository.resolve(wish.head), repository)
     head = await repository.resolve(None)
     place = repository.place
     if wish.uncommitted or (not wish.base and place is not None and place.top and await bases.uncommitted(place)):

@@ -176,5 +176,5 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
         raise
     when = log.events[-1].time
     message = describe.commit_message(task, log, evidence)
-    commit = await parts.repository.commit(final.tree, task.base.commit, message, when)
+    commit = await parts.repository.commit(final.tree, task.base.commit, message, when, parts.authorship)
     await log.append(*requests.take(), Checked(evidence, commit))

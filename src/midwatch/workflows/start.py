@@ -13,14 +13,14 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.guard import MODES, Context, Hook
 from midwatch.domain.ids import branch_name, new_task_id
 from midwatch.domain.limits import Limits
-from midwatch.domain.task import Base, Task
+from midwatch.domain.task import Base, Task, Words
 from midwatch.engine.store.records import now
 from midwatch.models.config import EMBEDDED
 from midwatch.tools.mcp.choice import chosen
 from midwatch.tools.mcp.choice import note as mcp_note
 from midwatch.tools.mcp.config import McpSettings
 from midwatch.tools.rules import Rules
-from midwatch.workflows import prompts
+from midwatch.workflows import prompts, template
 from midwatch.workflows.plan import Means, Plan, lowered, make_plan, notes, terms
 from midwatch.workflows.project import Project, read_project, trusts
 from midwatch.workspace import bases, objects
@@ -83,6 +83,8 @@ class Request:
     """As in `Task`, besides the recipe's."""
     recipe: str = ""
     """Of `Terms`: set by who may say that it is to be trusted."""
+    words: Words = field(default_factory=Words)
+    """As in `Task`; the template is read from the base commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class Surroundings:
     """The folder of the person's own prompts."""
     mcp: McpSettings = field(default_factory=McpSettings)
     """The MCP servers that there are."""
+    server: str = ""
+    """The address by which tasks can be looked at; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +174,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         limits=project.limits.lower(lowered(around.limits, recipe)),
         attempts=request.attempts,
         sandbox="process" if mode == "full" else around.sandbox,
-        environment=(*tools.variables, *recipe.variables),
+        environment=(*tools.variables, *found.plan.variables, *recipe.variables),
         mounts=tuple(map(str, tools.read_only)),
         masked=tuple(map(str, tools.masked)),
         path=tools.path,
@@ -187,7 +191,12 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         context=request.context,
         select=request.select or SELECTORS[0],
         labels=labels.parse((*request.labels, *recipe.labels)),
+        words=await template.found(repository, found.base.commit, found.files, _words(request, around)),
     )
+
+
+def _words(request: Request, around: Surroundings) -> Words:
+    return replace(request.words, server=around.server.rstrip("/"))
 
 
 def _require_selector(request: Request, around: Surroundings) -> None:
@@ -244,7 +253,7 @@ def require_allowed(recipe: Recipe, location: str, means: Means, *, trusted: boo
     when a secret is missing."""
     if not trusted and not is_trusted(location, means.settings.trusted, means.home):
         require_trust(recipe, location)
-    headers(recipe.secrets, means.settings, means.environ)
+    headers(recipe.secrets, means.settings, means.environ, means.given)
 
 
 def _tools(

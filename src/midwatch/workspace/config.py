@@ -5,11 +5,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt
 
+from midwatch.domain.errors import InputError
+from midwatch.workspace.authorship import OURS, Authorship, require_person
+
 Positive = Annotated[int, Gt(0)]
+
+
+@dataclass(frozen=True)
+class CommitSettings:
+    """Whose the commits are that are offered: the table `[commits]` of the settings file."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    author: str = OURS.author
+    """Author and committer: `Name <address>`."""
+    co_author: tuple[str, ...] = ()
+    """Named in the message as co-authors, likewise."""
+    signing_key: str = ""
+    """The file of an ssh key, or the id of an OpenPGP key; empty for no signature."""
+    signing_format: Literal["ssh", "openpgp"] = "ssh"
+
+    def authorship(self, environ: Mapping[str, str]) -> Authorship:
+        """As workflows take it. Raises InputError for what is no author, and for a key whose file is not there."""
+        author = require_person(self.author, "commits.author")
+        others = tuple(require_person(who, "commits.co_author") for who in self.co_author)
+        key = self.signing_key
+        if key and self.signing_format == "ssh" and not key.startswith("key::"):
+            path = Path(environ.get("HOME", "/"), key[2:]) if key.startswith("~/") else Path(key)
+            if not path.is_file():
+                raise InputError(f"commits.signing_key: there is no file {path}", "name the file of an ssh key")
+            key = str(path)
+        return Authorship(author, others, key, self.signing_format)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class Git:
         if self.trusted:
             env = {
                 k: v for k, v in os.environb.items()
-                if not k.startswith(b"GIT_") or os.fsdecode(k).startswith(_KEPT_OF_THE_USER)
+                if not k.startswith((b"GIT_", b"MIDWATCH_")) or os.fsdecode(k).startswith(_KEPT_OF_THE_USER)
             }  # fmt: skip
         else:
             env = {k.encode(): os.environb[k.encode()] for k in _PASSED_ON if k in os.environ}

@@ -98,7 +98,7 @@ async def gather(repository: Repository, commit: str) -> tuple[Content, ...]:
         endpoint = await endpoint_of(repository, commit)
         own = repository.git_dir / "lfs" / "objects"
         try:
-            await Transfer(endpoint).download(lacking, own)
+            await Transfer(endpoint, await repository.lend(repository.location)).download(lacking, own)
         except OSError as error:
             raise full_or_broken(own, error) from error
         found |= {oid: place(own, oid) for oid in lacking}

@@ -39,6 +39,8 @@ class Transfer:
     """Downloads from one server. For one use."""
 
     endpoint: str
+    lent: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What git's environment has in addition: a token that a connection gives."""
     _login: str = ""
     """The value of the Authorization header; only ever sent to the endpoint's own host."""
     _asked: bytes = b""
@@ -77,7 +79,8 @@ class Transfer:
         status, answer = await self._ask_for_places(body)
         if status == 401 and await self._log_in():
             status, answer = await self._ask_for_places(body)
-            await self._credential("approve" if status == 200 else "reject", self._asked)
+            if not self.lent:  # else it is not theirs to keep
+                await self._credential("approve" if status == 200 else "reject", self._asked)
         if status != 200:
             raise self._failed(f"it answered {status}" + (", so it wants to know who asks" if status == 401 else ""))
         try:
@@ -147,7 +150,7 @@ class Transfer:
         raise self._failed(f"object {oid[:12]} is led from address to address")
 
     async def _log_in(self) -> bool:
-        """Ask the person's credential helpers; whether they know the server."""
+        """Ask the credential helpers; whether they know the server."""
         parts = urlsplit(self.endpoint)
         asked = f"protocol={parts.scheme}\nhost={parts.netloc}\npath={parts.path.lstrip('/')}\n\n".encode()
         found = await self._credential("fill", asked)
@@ -159,7 +162,8 @@ class Transfer:
         return True
 
     async def _credential(self, what: str, about: bytes) -> bytes:
-        return (await Git(cwd=Path("/"), trusted=True).ask("credential", what, stdin=about)).stdout
+        git = Git(cwd=Path("/"), trusted=True, environment=self.lent)
+        return (await git.ask("credential", what, stdin=about)).stdout
 
     async def _connected(self) -> httpcore2.AsyncConnectionPool:
         import httpcore2

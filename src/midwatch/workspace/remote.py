@@ -12,13 +12,14 @@ import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace.git import Answer, Git, last_words
 from midwatch.workspace.history import DEPTH
 from midwatch.workspace.leftovers import FETCHING, sweep
+from midwatch.workspace.lent import Lend, nobody
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown, without_secret
 
@@ -68,12 +69,15 @@ class Remote:
 
     store: Path
     url: str
+    lend: Lend = nobody
+    """Gives git a token where a connection has this address."""
 
     async def heads(self) -> Heads:
         """Ask the server. Blocks on the network; the store need not exist. Raises OperationError."""
-        answer = await self._git(outside=True).ask("ls-remote", "--symref", "--", self.url, "HEAD", "refs/heads/*")
+        git = await self._git(outside=True)
+        answer = await git.ask("ls-remote", "--symref", "--", self.url, "HEAD", "refs/heads/*")
         if answer.code != 0:
-            raise unreachable(self.url, answer)
+            raise unreachable(self.url, answer, lent=bool(git.environment))
         head, width = "", 40
         for line in answer.stdout.decode("utf-8", "surrogateescape").split("\n"):
             if line.startswith("ref: refs/heads/") and line.endswith("\tHEAD"):
@@ -96,8 +100,8 @@ class Remote:
             await self._fetch_refs()
             if heads.head and heads.head != "refs/heads/HEAD":
                 target = ORIGIN + heads.head.removeprefix("refs/heads/")
-                await self._git().run("symbolic-ref", f"{ORIGIN}HEAD", target)
-            if not await self._git().run("for-each-ref", "--count=1", ORIGIN):
+                await self._local().run("symbolic-ref", f"{ORIGIN}HEAD", target)
+            if not await self._local().run("for-each-ref", "--count=1", ORIGIN):
                 raise InputError(f"{without_secret(self.url)} has no commit yet", "push a first commit there")
             (self.store / "fetched").write_text(str(began))
 
@@ -129,12 +133,13 @@ class Remote:
     async def _fetch_refs(self) -> None:
         first = self._fetched() == 0
         filtered = (f"--filter={_FILTER}",) if first or self._partial() else ()
-        answer = await self._git().ask(
+        git = await self._git()
+        answer = await git.ask(
             "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *filtered,
             _NAME, f"+refs/heads/*:{ORIGIN}*", "^refs/heads/HEAD", "+refs/tags/*:refs/tags/*",
         )  # fmt: skip
         if answer.code != 0:
-            raise unreachable(self.url, answer)
+            raise unreachable(self.url, answer, lent=bool(git.environment))
         if first and b"filtering not recognized by server" in answer.stderr:
             # all came, so nothing may be missing: git shall complain when it is
             await self._local().ask(
@@ -147,9 +152,10 @@ class Remote:
         filtered = (f"--filter={_FILTER}",) if self._partial() else ()
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", *filtered)
         wanted = "".join(f"{name}\n" for name in objects).encode()
-        answer = await self._git(quick=quick).ask(*fetch, "--stdin", _NAME, stdin=wanted)
+        git = await self._git(quick=quick)
+        answer = await git.ask(*fetch, "--stdin", _NAME, stdin=wanted)
         if answer.code != 0:
-            raise unreachable(self.url, answer)
+            raise unreachable(self.url, answer, lent=bool(git.environment))
 
     def _partial(self) -> bool:
         try:
@@ -166,14 +172,15 @@ class Remote:
     def _local(self) -> Git:
         return Git(git_dir=self.store, cwd=self.store)
 
-    def _git(self, *, outside: bool = False, quick: bool = False) -> Git:
-        """git with the person's credentials, for this address alone."""
+    async def _git(self, *, outside: bool = False, quick: bool = False) -> Git:
+        """git with the person's credentials or those of a connection, for this address alone."""
         settings = (*protocols(self.url), f"remote.{_NAME}.url={self.url}")
         if quick:  # nothing to agree on: what is wanted is known, and not there
             settings += ("fetch.negotiationAlgorithm=noop",)
+        git = Git(trusted=True, environment=await self.lend(self.url), settings=settings)
         if outside:
-            return Git(cwd=Path("/"), trusted=True, settings=settings)
-        return Git(git_dir=self.store, cwd=self.store, trusted=True, settings=settings, largest_file=LARGEST_PACK)
+            return replace(git, cwd=Path("/"))
+        return replace(git, git_dir=self.store, cwd=self.store, largest_file=LARGEST_PACK)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -290,10 +297,12 @@ def _promisors(config: Answer) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def unreachable(url: str, answer: Answer) -> OperationError:
-    """Why an address cannot be fetched, without the secrets that git may repeat."""
+def unreachable(url: str, answer: Answer, *, lent: bool = False) -> OperationError:
+    """Why an address cannot be fetched, without the secrets that git may repeat. `lent`: with a connection's token."""
     said = answer.stderr.decode("utf-8", "replace")
     mend = next((mend for words, mend in _MENDS if words in said), "")
+    if lent and mend == _ASK:
+        mend = "its connection's credential does not open it: see `midwatch admin forges check`"
     words = next((words for words, _ in _MENDS[:2] if words in said), "")
     line = next((line for line in said.split("\n") if words and words in line), last_words(answer.stderr))
     return OperationError(

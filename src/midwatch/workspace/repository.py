@@ -21,8 +21,10 @@ from midwatch.domain.evidence import Checkpoint, FileChange
 from midwatch.domain.task import Base
 from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import bases, diff, durable, mirror, withheld, writing
+from midwatch.workspace.authorship import OURS, Authorship, signed
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
+from midwatch.workspace.lent import Lend, nobody
 from midwatch.workspace.location import Place, is_url, locate, repository_key
 from midwatch.workspace.loose import beside, find
 from midwatch.workspace.names import quoted, shown, without_secret
@@ -45,11 +47,14 @@ class Repository:
     place: Place | None
     """The user's repository; None for a URL, and when opened without asking git (`refresh=False`)."""
     url: bool
+    lend: Lend = nobody
+    """Gives git a token for addresses that a connection has."""
 
     @classmethod
     async def open(
-        cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False
-    ) -> Repository:
+        cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False,
+        lend: Lend = nobody,
+    ) -> Repository:  # fmt: skip
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
         writable, not trusted by git, git too old), OperationError when a URL cannot be fetched.
@@ -58,7 +63,7 @@ class Repository:
         gone; it raises InputError when there is no store.
 
         `commit` is what a task is known to start from: a URL whose store has it is not fetched again. With `plain` a
-        folder that is no repository is one without history."""
+        folder that is no repository is one without history. `lend`: see the field."""
         url = is_url(location)
         if not refresh:
             store = store_of(state, location)
@@ -71,7 +76,7 @@ class Repository:
         if place is not None:
             place = await _begun(place, state, plain=plain)
             _require_writable(place)
-        remote = Remote(store, location)
+        remote = Remote(store, location, lend)
         heads = await remote.heads() if url and not _made(store) else None
         sha256 = place.sha256 if place is not None else heads is not None and heads.sha256
         try:
@@ -90,7 +95,7 @@ class Repository:
                 raise
             if commit:
                 await remote.complete(commit)
-        return cls(location if place is None else place.name, store, place, url)
+        return cls(location if place is None else place.name, store, place, url, lend)
 
     @property
     def git(self) -> Git:
@@ -107,8 +112,14 @@ class Repository:
             return base
         base = await mirror.resolve(self.git, ref)
         if self.url:
-            await Remote(self.git_dir, self.location).complete(base.commit)
+            await Remote(self.git_dir, self.location, self.lend).complete(base.commit)
         return base
+
+    async def obtain(self, commit: str) -> None:
+        """Have a commit of a URL that no branch may lead to: the head of a change that somebody offers from elsewhere.
+        May block on the network. Raises OperationError when it cannot be had."""
+        if self.url:
+            await Remote(self.git_dir, self.location).complete(commit)
 
     async def include_uncommitted(self, base: Base) -> Base:
         """The base with the working tree's present state on top (tracked and untracked, not ignored), as a commit in
@@ -149,13 +160,17 @@ class Repository:
         await asyncio.to_thread(durable.written, self.git_dir, began)
         return Checkpoint(tree, commit)
 
-    async def commit(self, tree: str, parent: str, message: str, when: str) -> str:
-        """A commit in the store by Midwatch; the same arguments give the same id. `when` is ISO 8601."""
-        moment = datetime.fromisoformat(when)
-        seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-        who = f"{NAME} <{EMAIL}> {seconds} +0000".encode()
+    async def commit(self, tree: str, parent: str, message: str, when: str, by: Authorship = OURS) -> str:
+        """A commit in the store; the same arguments give the same id, but for a signature. `when` is ISO 8601. Raises
+        InputError when it cannot be signed."""
+        message = by.message(message)
+        if by.key:
+            began = durable.now()
+            made = await signed(self.git_dir, tree, parent, message, when, by)
+            await asyncio.to_thread(durable.written, self.git_dir, began)
+            return made
         text = message.replace("\0", "").encode("utf-8", "replace")
-        return await asyncio.to_thread(writing.commit, self.git_dir, tree, parent, who, text or b"\n")
+        return await asyncio.to_thread(writing.commit, self.git_dir, tree, parent, by.who(when), text or b"\n")
 
     async def keep(self, name: str, commit: str) -> None:
         """Hold on to a commit under refs/midwatch/`name`. May be called again with another commit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import NeededSecret
@@ -14,21 +15,26 @@ LONGEST = 8192
 """Bytes of a secret; longer headers are refused by servers."""
 
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
 def headers(
-    needed: Sequence[NeededSecret], settings: EnvironmentSettings, environ: Mapping[str, str]
+    needed: Sequence[NeededSecret],
+    settings: EnvironmentSettings,
+    environ: Mapping[str, str],
+    given: Mapping[str, str] = _NONE,
 ) -> tuple[InjectedHeader, ...]:
-    """The headers that the proxy adds. Raises InputError that names the secret that is missing, cannot be read, or may
+    """The headers that the proxy adds. `given` are secrets that a server keeps for the repository; they come before
+    what settings and environment have. Raises InputError that names the secret that is missing, cannot be read, or may
     not be sent to the host that the recipe names. Reads small files."""
-    return tuple(
-        InjectedHeader(secret.host, secret.header, secret.format.replace("{}", _value(secret, settings, environ)))
-        for secret in needed
-    )
+    values = [(one, _value(one, settings, environ, given)) for one in needed]
+    return tuple(InjectedHeader(one.host, one.header, one.format.replace("{}", value)) for one, value in values)
 
 
 def source(secret: NeededSecret, settings: EnvironmentSettings, environ: Mapping[str, str]) -> str:
     """Where the value comes from, in words; empty when it is missing. Never the value."""
     try:
-        _value(secret, settings, environ)
+        _value(secret, settings, environ, _NONE)
     except InputError:
         return ""
     own = settings.secrets.get(secret.name)
@@ -37,10 +43,14 @@ def source(secret: NeededSecret, settings: EnvironmentSettings, environ: Mapping
     return f"the variable {own.env}" if own.env else f"the file {own.file}"
 
 
-def _value(secret: NeededSecret, settings: EnvironmentSettings, environ: Mapping[str, str]) -> str:
+def _value(
+    secret: NeededSecret, settings: EnvironmentSettings, environ: Mapping[str, str], given: Mapping[str, str]
+) -> str:
     own = settings.secrets.get(secret.name)
     where = f"the secret {secret.name}, which the recipe sends to {secret.host},"
-    if own is None:
+    if secret.name in given:
+        value, mend = given[secret.name], "give it anew"
+    elif own is None:
         value = environ.get(_variable(secret.name), "")
         mend = (
             f"set {_variable(secret.name)}, or say where it is in [environments.secrets.{secret.name}] of the settings"

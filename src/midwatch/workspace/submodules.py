@@ -140,7 +140,7 @@ async def _one(parent: Repository, path: str, commit: str, declared: tuple[str, 
     for location in [*_cloned(parent, name), ""]:
         try:
             address = location or await _address(parent, given)
-            repository = await Repository.open(state, address, commit=commit)
+            repository = await Repository.open(state, address, commit=commit, lend=parent.lend)
             base = await repository.resolve(commit)
         except MidwatchError as error:
             problem = error

@@ -10,7 +10,7 @@ from pathlib import Path
 from acp.interfaces import Client
 from acp.schema import Cost, CurrentModeUpdate, PromptResponse, SessionInfoUpdate, StopReason, Usage, UsageUpdate
 
-from midwatch import wiring
+from midwatch import talking, wiring
 from midwatch.cli import words
 from midwatch.cli.acp import orders
 from midwatch.cli.acp.asking import EditorApprover
@@ -173,7 +173,7 @@ class Session:
 
     async def _hold(self, opened: asyncio.Event) -> None:
         """Have the conversation open until `close`."""
-        async with wiring.converse(self.home, self.id, self.outbox, self._approver) as conversation:
+        async with talking.converse(self.home, self.id, self.outbox, self._approver) as conversation:
             self._conversation = conversation
             self.outbox.opening = False
             opened.set()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midwatch import wiring
+from midwatch import talking, wiring
 from midwatch.cli.codex import prompt as prompts
 from midwatch.cli.codex import stream as streams
 from midwatch.cli.codex import values
@@ -134,7 +134,7 @@ class Turning:
         pictures, faults = prompts.images(order.images, home.blobs)
         model = values.model_name(order.values, home.settings.models) if order.resume is not None else ""
         await _released(home, task)
-        async with wiring.converse(home, task.id, self.stream, Nobody(), order.mode, model) as talk:
+        async with talking.converse(home, task.id, self.stream, Nobody(), order.mode, model) as talk:
             self._begin(home, talk)
             for fault in (*faults, *_unusable(talk), *_cut(text)):
                 self.stream.note(fault)

@@ -13,7 +13,6 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.workflows.start import clues
 from midwatch.workspace import objects
 from midwatch.workspace.recipe import FILE
-from midwatch.workspace.repository import Repository
 from midwatch.workspace.suggest import Suggestion, suggest, wanted
 
 USAGE = "midwatch env init [--repo PATH] [--force] [--json]"
@@ -28,7 +27,7 @@ def add_arguments(parser: arguments.Parser) -> None:
 async def execute(options: Namespace, screen: Screen) -> int:
     """Look at the commit that is checked out, write the recipe, say what was found."""
     async with wiring.home(screen.environ) as home:
-        repository = await Repository.open(home.state, options.repo)
+        repository = await home.repository(options.repo)
         if repository.place is None or repository.place.top is None:
             raise InputError("a recipe is written into a working tree, and there is none", "clone the repository first")
         path = repository.place.top / FILE

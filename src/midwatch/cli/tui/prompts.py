@@ -11,7 +11,6 @@ from midwatch.cli.tui.slash import SLASHES
 from midwatch.domain.errors import InputError
 from midwatch.workflows.project import offered_prompts, trusts
 from midwatch.workflows.prompts import Prompt, called, fill, listed, personal
-from midwatch.workspace.repository import Repository
 
 
 def folder(home: wiring.Home) -> Path:
@@ -53,7 +52,7 @@ async def _of_repository(home: wiring.Home, where: str) -> tuple[Prompt, ...]:
     if not means.settings.trusted:
         return ()
     try:
-        repository = await Repository.open(home.state, where)
+        repository = await home.repository(where)
         base = await repository.resolve(None)
     except InputError:
         return ()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from midwatch import wiring
+from midwatch import talking, wiring
 from midwatch.domain.evidence import FileChange
 from midwatch.domain.observer import Observer
 from midwatch.domain.task import Task
@@ -73,7 +73,7 @@ class Session:
 
     async def _hold(self, task_id: str, ready: asyncio.Future[Conversation], end: asyncio.Event) -> None:
         try:
-            async with wiring.converse(self.home, task_id, self._observer, self._approver) as talk:
+            async with talking.converse(self.home, task_id, self._observer, self._approver) as talk:
                 if not ready.done():
                     ready.set_result(talk)
                     await end.wait()

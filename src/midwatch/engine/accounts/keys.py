@@ -157,10 +157,11 @@ def _known(db: Connection, row: Any) -> Known | None:
         return None
     account, name, admin, scope, token, stale = row
     organisations = roles_of(db, account)
-    return Known(account, name, bool(admin), scope, token, _roles(db, account), organisations, bool(stale))
+    return Known(account, name, bool(admin), scope, token, roles_on(db, account), organisations, bool(stale))
 
 
-def _roles(db: Connection, account: str) -> dict[str, Role]:
+def roles_on(db: Connection, account: str) -> dict[str, Role]:
+    """By the repository's id: the highest of what was given to an account on it, on its organisation and on all."""
     found: dict[str, Role] = dict(
         db.execute(
             "SELECT repository, role FROM repository_role "

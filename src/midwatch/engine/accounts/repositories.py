@@ -105,8 +105,8 @@ class Repositories:
         return await self._database.write(work)
 
     async def remove(self, repository: str, deed: Deed) -> bool:
-        """Take it from the list, with the roles on it and its webhooks; its files and its tasks stay. False when there
-        is none."""
+        """Take it from the list, with the roles on it and what is kept beside it; its files and its tasks stay. False
+        when there is none."""
 
         def work(db: Connection) -> bool:
             before = _find(db, "id", repository)
@@ -116,7 +116,8 @@ class Repositories:
             db.execute("DELETE FROM organisation_repository WHERE repository = ?", (repository,))
             query = "DELETE FROM effect WHERE subject IN (SELECT id FROM webhook WHERE repository = ?)"
             db.execute(query, (repository,))
-            db.execute("DELETE FROM webhook WHERE repository = ?", (repository,))
+            for table in ("webhook", "secret", "variable"):
+                db.execute(f"DELETE FROM {table} WHERE repository = ?", (repository,))  # noqa: S608 - our own words
             db.execute("DELETE FROM repository WHERE id = ?", (repository,))
             write(db, deed, was={"name": before.name, "location": before.location})
             return True

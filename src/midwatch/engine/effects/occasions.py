@@ -10,6 +10,8 @@ from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import want
 
+ENDINGS = ("done", "failed", "cancelled")
+"""How a turn ends."""
 _FIELDS = "id, task, turn, what, time"
 
 
@@ -21,18 +23,32 @@ class Occasion:
     task: str
     turn: str
     what: str
-    """How it has ended: `done`, `failed` or `cancelled`."""
+    """How it has ended: `done`, `failed` or `cancelled`; or what has become of its pull request: `merged`, `closed` or
+    `reopened`."""
     time: float
     """Seconds since 1970 by the database's clock."""
 
 
 def note(db: Connection, turn_id: str, what: str) -> None:
-    """Write down that a turn has ended, where anybody wants to hear of it. Twice is once."""
+    """Write down that a turn has ended, where anybody wants to hear of it: a webhook, or the forge of
+    a repository that is not a folder of this machine. Twice is once."""
+    query = (
+        f"INSERT INTO occasion ({_FIELDS}) SELECT ?, ?, ?, ?, {db.clock} "  # noqa: S608 - our own words
+        "WHERE EXISTS (SELECT 1 FROM webhook WHERE active = 1) "
+        "OR EXISTS (SELECT 1 FROM task WHERE id = ? AND substr(place, 1, 1) <> '/') ON CONFLICT DO NOTHING"
+    )
+    task = turn_id.partition(":")[0]
+    db.execute(query, (f"{turn_id} {what}", task, turn_id, what, task))
+
+
+def happened(db: Connection, turn_id: str, what: str, name: str) -> None:
+    """Write down what has become of the pull request of a turn's task, where anybody wants to hear of it: `merged`,
+    `closed` or `reopened`. `name` says which time it was. Twice is once."""
     query = (
         f"INSERT INTO occasion ({_FIELDS}) SELECT ?, ?, ?, ?, {db.clock} "  # noqa: S608 - our own words
         "WHERE EXISTS (SELECT 1 FROM webhook WHERE active = 1) ON CONFLICT DO NOTHING"
     )
-    db.execute(query, (f"{turn_id} {what}", turn_id.partition(":")[0], turn_id, what))
+    db.execute(query, (f"{turn_id} {what} {name}", turn_id.partition(":")[0], turn_id, what))
 
 
 async def occasions(database: Database, limit: int = 100) -> Sequence[Occasion]:

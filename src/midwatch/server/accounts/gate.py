@@ -29,6 +29,8 @@ SIGN_IN = frozenset(
     }
 )
 """What a person who is not known yet can reach: it refuses all that is not right, and counts what is wrong."""
+HOOKS = "/hooks/"
+"""Below it forges tell of themselves: what they send is signed, and looked at by the route."""
 _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -49,7 +51,9 @@ class Gate:
             return
         connection, app = HTTPConnection(scope), self.app
         try:
-            if (scope["method"], scope["path"]) in SIGN_IN:
+            if scope["method"] == "POST" and scope["path"].startswith(HOOKS):
+                self._in_time(f"hooks {neighbourhood(address_of(connection))}")
+            elif (scope["method"], scope["path"]) in SIGN_IN:
                 self._in_time(f"address {neighbourhood(address_of(connection))}")
                 app = Bounded(app, SMALL)
             else:

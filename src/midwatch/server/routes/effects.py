@@ -57,7 +57,8 @@ async def _told(visiting: Visit, repository: Registered | None, found: Sequence[
         own, where = set[str](), repository.id if repository else ""
         known = may(visiting.who, where, "maintainer")
         if known:
-            own = {hook.id for hook in await Webhooks(visiting.service.home.store.database).all([where])}
+            home = visiting.service.home
+            own = {hook.id for hook in await Webhooks(home.store.database, home.connected.vault).all([where])}
         found = [
             effect if known and (effect.kind != KIND or effect.subject in own) else replace(effect, error="", mend="")
             for effect in found

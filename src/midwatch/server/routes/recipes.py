@@ -30,7 +30,6 @@ from midwatch.workspace import objects
 from midwatch.workspace.recipe import FILE
 from midwatch.workspace.recipe_edit import edited
 from midwatch.workspace.recipe_lines import checked
-from midwatch.workspace.repository import Repository
 from midwatch.workspace.suggest import Suggestion, suggest, wanted
 
 if TYPE_CHECKING:
@@ -133,14 +132,14 @@ async def _told(visit: Visit, repository: Registered) -> RecipeAnswer:
 
 async def _own(home: Home, location: str) -> tuple[str, str | None]:
     """The commit that a task would start from, and its recipe."""
-    repository = await Repository.open(home.state, location)
+    repository = await home.repository(location)
     base = await repository.resolve(None)
     content = await objects.read_files(repository.git, base.commit, [FILE])
     return base.commit, content[FILE].decode("utf-8", "replace") if FILE in content else None
 
 
 async def _suggested(home: Home, location: str) -> Suggestion:
-    repository = await Repository.open(home.state, location)
+    repository = await home.repository(location)
     base = await repository.resolve(None)
     files = await objects.files(repository.git, base.commit)
     content = await objects.read_files(repository.git, base.commit, [*clues(files), *wanted(files)])

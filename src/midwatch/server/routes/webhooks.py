@@ -184,7 +184,8 @@ async def _delivery(visiting: Visit, hook: Webhook, delivery_id: str) -> Effect:
 
 
 def _kept(visiting: Visit) -> Webhooks:
-    return Webhooks(visiting.service.home.store.database)
+    home = visiting.service.home
+    return Webhooks(home.store.database, home.connected.vault)
 
 
 def _allowed(visiting: Visit, url: str) -> str:

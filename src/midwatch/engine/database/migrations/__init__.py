@@ -10,10 +10,12 @@ from __future__ import annotations
 from midwatch.engine.database.migrations import (
     accounts,
     archives,
+    arrivals,
     budgets,
     changes,
     effects,
     environments,
+    forges,
     newer,
     organisations,
     places,
@@ -70,6 +72,10 @@ STEPS: tuple[str, ...] = (
     places.STEP,
     # what has changed lately
     changes.STEP,
+    # forges on the network, secrets and variables of repositories
+    forges.STEP,
+    # what comes in from forges
+    arrivals.STEP,
     # recipes that the server keeps, builds and terminals
     environments.STEP,
 )

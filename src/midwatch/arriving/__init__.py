@@ -1,0 +1,1 @@
+"""Acting on what has come in from forges: by workers, each thing once."""

@@ -1,0 +1,130 @@
+"""Looking at forges that do not tell: where no delivery has come for a while, the open pull requests of ours and what
+is said below them are read. What is found becomes arrivals with the same keys as deliveries have."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from midwatch.arriving.asking import asked
+from midwatch.domain.codec import to_json
+from midwatch.domain.errors import MidwatchError
+from midwatch.engine.accounts.repositories import Repositories
+from midwatch.engine.forges.arrivals import LOOKED, Arrivals, Delivery, named
+from midwatch.engine.forges.origins import Origins
+from midwatch.engine.turns import OPEN, Turns
+from midwatch.forges.address import slug_below
+from midwatch.forges.arrived.base import MARK, Arrived
+from midwatch.hearing import listening_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from midwatch.domain.forge import Remark
+    from midwatch.domain.pull_request import PullRequest
+    from midwatch.engine.accounts.repositories import Registered
+    from midwatch.forges.listening import Heard
+    from midwatch.wiring import Home
+
+log = logging.getLogger("midwatch.hooks")
+
+
+class Watch:
+    """Looks now and then, one look at a time, beside what else is done."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._looked = time.monotonic()
+        self._looking: asyncio.Task[int] | None = None
+
+    async def look(self) -> None:
+        """Begin another look where it is time for one."""
+        every = self._home.settings.server.forge_poll_seconds
+        if not every or time.monotonic() - self._looked < every:
+            return
+        if self._looking is not None and not self._looking.done():
+            return
+        self._looked = time.monotonic()
+        self._looking = asyncio.create_task(look(self._home, every))
+
+    async def stop(self) -> None:
+        """End a look that goes on; the next one finds the same."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
+
+
+async def look(home: Home, quiet: float) -> int:
+    """Look once at every connection that has been quiet for so many seconds; how much was new. What cannot be read is
+    logged, and the rest is read all the same."""
+    found = 0
+    try:
+        arrivals, listening = Arrivals(home.store.database), listening_of(home)
+        for heard in await listening.all():
+            if await arrivals.heard(heard.id) < quiet:
+                continue
+            for repository in await Repositories(home.store.database).everything():
+                slug = slug_below(heard.web, repository.location)
+                if slug is not None:
+                    found += await _repository(home, heard, repository, slug)
+    except MidwatchError as error:
+        log.warning("could not look at the forges", extra={"error": error.message})
+    return found
+
+
+async def _repository(home: Home, heard: Heard, repository: Registered, slug: str) -> int:
+    mention = (await listening_of(home).rules(repository.id)).mention
+    found: list[Arrived] = []
+    try:
+        pulls = await home.forge.list(repository.location, "open")
+        numbers = {one.number: True for one in pulls}
+        numbers.update(dict.fromkeys(await _issues(home, heard, slug), False))
+        for one in pulls:
+            found += await _pull(home, repository, slug, one)
+        for number, pull in numbers.items():
+            for remark in await home.forge.remarks(repository.location, number):
+                found += _remark(remark, slug, number, mention, pull=pull)
+    except MidwatchError as error:
+        log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})
+    arrivals = Arrivals(home.store.database)
+    return sum([await arrivals.keep(_delivery(heard, one)) for one in found])
+
+
+async def _pull(home: Home, repository: Registered, slug: str, before: PullRequest) -> Sequence[Arrived]:
+    """What has become of a pull request that the book has as open. The book is brought up to date by the arrival."""
+    now = await home.forge.get(repository.location, before.number)
+    if now.state == before.state:
+        return ()
+    return [Arrived("changed", slug, before.number, pull=True, actor="", subject=now.state, commit=now.updated)]
+
+
+async def _issues(home: Home, heard: Heard, slug: str) -> list[int]:
+    """The issues whose tasks are worked on."""
+    turns, found = Turns(home.store.database), []
+    for origin in await Origins(home.store.database).of_repository(heard.id, slug):
+        last = await turns.newest(origin.task)
+        if not origin.pull and last is not None and last.status in OPEN:
+            found.append(origin.number)
+    return found
+
+
+def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool) -> Sequence[Arrived]:
+    if MARK in remark.body or asked(remark.body, mention) is None:
+        return ()
+    return [
+        Arrived(
+            "remark", slug, number, pull=pull, actor=remark.author, bot=remark.author.endswith("[bot]"),
+            subject=remark.id, text=remark.body, url=remark.url,
+        )
+    ]  # fmt: skip
+
+
+def _delivery(heard: Heard, told: Arrived) -> Delivery:
+    key = told.key or f"{told.what} {told.slug.lower()}#{told.number} {told.subject} {told.commit}"
+    meaning = json.dumps(to_json(told))
+    return Delivery(
+        heard.id, named(f"{LOOKED}{key}"), told.what, named(told.slug), told.number, named(told.key), meaning
+    )

@@ -1,0 +1,173 @@
+"""Taking what has come in, one thing after the other, by any number of workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from midwatch.arriving import looking, remarking, running, starting, states, words
+from midwatch.arriving.case import Case
+from midwatch.arriving.who import person
+from midwatch.domain.codec import from_json
+from midwatch.domain.errors import InputError, MidwatchError
+from midwatch.engine.accounts.repositories import Repositories
+from midwatch.engine.forges.arrivals import Arrival, Arrivals, End, Taken, settle
+from midwatch.forges.address import slug_below
+from midwatch.forges.arrived.base import Arrived
+from midwatch.hearing import listening_of
+
+if TYPE_CHECKING:
+    from midwatch.engine.accounts.repositories import Registered
+    from midwatch.forges.listening import Heard, Listening
+    from midwatch.wiring import Home
+
+EVERY = 1.0
+"""Seconds between two looks at what has come in."""
+KEPT = 30 * 86400.0
+"""Seconds after which an arrival that is settled is forgotten."""
+_A_DAY = 86400.0
+_LONGEST = 240.0
+"""Seconds for one arrival, less than it is held."""
+
+log = logging.getLogger("midwatch.hooks")
+
+
+async def arrive(home: Home, every: float = EVERY) -> None:
+    """Act on what comes in, and look where nothing can come in by itself, until cancelled. What goes wrong is logged,
+    and tried again."""
+    arrivals, tidied = Arrivals(home.store.database), -_A_DAY
+    watch = looking.Watch(home)
+    try:
+        while True:
+            try:
+                if await arrivals.waiting():
+                    await gather(home)
+                await watch.look()
+                if time.monotonic() - tidied > _A_DAY:
+                    await arrivals.forget(KEPT)
+                    tidied = time.monotonic()
+            except MidwatchError as error:
+                log.warning("could not act on what has come in", extra={"error": error.message})
+            await asyncio.sleep(every)
+    finally:
+        await watch.stop()
+
+
+async def gather(home: Home) -> int:
+    """Act on all that waits; on how much. Raises StoreError."""
+    done, arrivals, listening = 0, Arrivals(home.store.database), listening_of(home)
+    while taken := await arrivals.take(1):
+        for arrival in taken:
+            await _act(home, arrivals, listening, arrival)
+            done += 1
+    return done
+
+
+async def _act(home: Home, arrivals: Arrivals, listening: Listening, arrival: Arrival) -> None:
+    """Settle one. What may pass is tried again, what a person must change is said to them where they may ask."""
+    about = {"arrival": arrival.id, "event": arrival.event, "slug": arrival.slug, "number": arrival.number}
+    case: Case | None = None
+    try:
+        async with asyncio.timeout(_LONGEST):
+            case = await _case(home, listening, arrival)
+            if case is not None:
+                await _HANDLERS[case.told.what](case)
+                return
+        await _settle(home, arrival, End("ignored", "no repository of this server"))
+    except Taken:
+        log.info("another worker has taken it up", extra=about)
+    except InputError as error:
+        await _refuse(home, case, arrival, error)
+    except TimeoutError:
+        await arrivals.put_off(arrival, f"it took longer than {_LONGEST:.0f} s")
+    except MidwatchError as error:
+        again = await arrivals.put_off(arrival, error.message)
+        log.warning("tried again later" if again else "given up", extra={**about, "error": error.message})
+    except Exception as error:
+        log.exception("a bug in Midwatch: what has come in could not be acted on", extra=about)
+        await arrivals.put_off(arrival, f"a bug in Midwatch: {type(error).__name__}")
+
+
+async def _case(home: Home, listening: Listening, arrival: Arrival) -> Case | None:
+    """None for what belongs to no connection, or to no registered repository."""
+    heard = await listening.named(arrival.connection)
+    if heard is None:
+        return None
+    told = from_json(Arrived, json.loads(arrival.meaning))
+    repository = repository_of(await Repositories(home.store.database).everything(), heard, told.slug)
+    if repository is None:
+        return None
+    return Case(home, heard, await listening.rules(repository.id), repository, arrival, told)
+
+
+def repository_of(registered: list[Registered], heard: Heard, slug: str) -> Registered | None:
+    """The one that a connection calls so."""
+    for one in registered:
+        found = slug_below(heard.web, one.location)
+        if found is not None and found.lower() == slug.lower():
+            return one
+    return None
+
+
+async def _refuse(home: Home, case: Case | None, arrival: Arrival, error: InputError) -> None:
+    """What cannot be done is said to whoever may ask for it, and to nobody else."""
+    end, said = End("failed", "it cannot be done", error=error.message), []
+    if case is not None and case.told.number and case.told.what != "run":
+        try:
+            said = [words.refused(case, error)] if await person(case) is not None else []
+        except MidwatchError:  # the forge cannot be asked who that is
+            said = []
+    await _settle(home, arrival, end, said)
+
+
+async def _settle(home: Home, arrival: Arrival, end: End, said: object = ()) -> None:
+    from midwatch.engine.effects.ledger import want
+
+    def work(db: object) -> None:
+        for effect in said:  # type: ignore[attr-defined]
+            want(db, effect)  # type: ignore[arg-type]
+        settle(db, arrival, end)  # type: ignore[arg-type]
+
+    try:
+        await home.store.database.write(work)
+    except Taken:
+        log.info("another worker has taken it up", extra={"arrival": arrival.id})
+
+
+async def _labelled(case: Case) -> None:
+    wanted = case.rules.trigger_label
+    if not wanted or case.told.subject.lower() != wanted.lower():
+        await case.ignore("it is another label")
+        return
+    await _triggered(case)
+
+
+async def _assigned(case: Case) -> None:
+    if not case.heard.login or case.told.subject.lower() != case.heard.login.lower():
+        await case.ignore("it was assigned to somebody else")
+        return
+    await _triggered(case)
+
+
+async def _triggered(case: Case) -> None:
+    who = await person(case)
+    if who is None:
+        await case.ignore("by somebody who may not")
+        return
+    await starting.on_issue(case, who, "")
+
+
+_HANDLERS: Mapping[str, Callable[[Case], Awaitable[None]]] = {
+    "labelled": _labelled,
+    "assigned": _assigned,
+    "remark": remarking.remark,
+    "review": remarking.review,
+    "opened": states.opened,
+    "ready": states.opened,
+    "changed": states.changed,
+    "run": running.ended,
+}

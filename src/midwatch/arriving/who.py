@@ -1,0 +1,49 @@
+"""Who may have work done: known users of this server by their roles, and, where a repository wants it, whoever may
+write to it at the forge. Never a program, and never ourselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from midwatch.engine.accounts.logins import Logins
+from midwatch.engine.accounts.words import includes
+from midwatch.forges.arrived.base import MARK
+
+if TYPE_CHECKING:
+    from midwatch.arriving.case import Case
+
+_MAY = ("write", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may."""
+
+    name: str
+    """Whose the turns are: a user of this server, else `@CONNECTION/LOGIN`, which no user is called."""
+    login: str
+    maintainer: bool
+    """May steer what only a maintainer could have submitted."""
+
+
+async def person(case: Case) -> Person | None:
+    """Whoever did this; None for all who may not. Raises MidwatchError when that cannot be told."""
+    told = case.told
+    if told.bot or not told.actor or ourselves(case):
+        return None
+    known = await Logins(case.home.store.database).find(case.heard.id, told.actor)
+    if known is not None and known.disabled:
+        return None
+    if known is not None:
+        role = "admin" if known.admin else known.roles.get(case.repository.id)
+        if role is not None and includes(role, "member"):
+            return Person(known.name, told.actor, includes(role, "maintainer"))
+    if case.rules.write_may_start and await case.home.forge.access(case.location, told.actor) in _MAY:
+        return Person(known.name if known else f"@{case.heard.name}/{told.actor}", told.actor, maintainer=False)
+    return None
+
+
+def ourselves(case: Case) -> bool:
+    """Whether it was this server that wrote or did it: such a thing must never be answered."""
+    return bool(case.heard.login and case.told.actor.lower() == case.heard.login.lower()) or MARK in case.told.text

@@ -1,0 +1,1 @@
+"""What forges tell of themselves: is it theirs, and what does it mean here."""

@@ -1,0 +1,16 @@
+"""Reading what a forge sends, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from midwatch.forges.arrived import forgejo, github, gitlab
+from midwatch.forges.arrived.base import Arrived
+from midwatch.forges.arrived.signatures import Kind
+
+_READERS = {"github": github.read, "gitlab": gitlab.read, "forgejo": forgejo.read}
+
+
+def read(kind: Kind, event: str, body: bytes) -> Sequence[Arrived]:
+    """What a delivery means here; nothing for what is of no use. Only of a body that is genuine. Raises Unreadable."""
+    return _READERS[kind](event, body)

@@ -1,0 +1,1 @@
+"""Forgejo and Gitea, whose API is one. `site.py` is the way in."""

@@ -1,0 +1,1 @@
+"""GitHub and GitHub Enterprise. `site.py` is the way in."""

@@ -1,0 +1,1 @@
+"""GitLab, its own or one that somebody runs. `site.py` is the way in."""

@@ -1,0 +1,66 @@
+"""A private repository of a connection, with a private submodule and LFS: fetched with a token that stays nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from midwatch.domain.errors import OperationError
+from midwatch.workspace import lfs, submodules
+from midwatch.workspace.lent import Lend, environment
+from midwatch.workspace.repository import Repository
+from tests.support.git_servers import https_server, put_lfs_object
+from tests.support.repositories import UserRepository, git
+
+TOKEN = "planted-token-41"
+PICTURE = b"\x89picture " * 100
+
+
+def lender(web: str, token: str) -> tuple[Lend, list[str]]:
+    asked: list[str] = []
+
+    async def lend(location: str) -> Mapping[str, str]:
+        asked.append(location)
+        return environment(web, "x-access-token", token)
+
+    return lend, asked
+
+
+async def test_all_of_it_comes_with_the_token_of_the_connection_and_none_of_it_keeps_the_token(
+    user: UserRepository, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = UserRepository.make(tmp_path / "library", lib__txt="one\n")
+    user.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library.path), "lib")
+    user.write(".gitmodules", '[submodule "lib"]\n\tpath = lib\n\turl = ../library\n')
+    user.write(".gitattributes", "*.png filter=lfs diff=lfs merge=lfs -text\n")
+    user.write("p.png", put_lfs_object(user.path / ".git/elsewhere", PICTURE))
+    user.commit("with a library and a picture")
+    git(tmp_path, "clone", "-q", "--bare", str(user.path), "bare.git")
+    git(tmp_path, "config", "--global", "credential.helper", f"store --file={home}/passwords")
+    with https_server(tmp_path, tmp_path, ("x-access-token", TOKEN)) as server:
+        monkeypatch.setenv("GIT_SSL_CAINFO", str(server.certificate))
+        server_oid = next((user.path / ".git/elsewhere/lfs/objects").rglob("*/*/*")).name
+        file = server.object_file("bare.git", server_oid)
+        file.parent.mkdir(parents=True)
+        file.write_bytes(PICTURE)
+        web, state = f"https://localhost:{server.port}", tmp_path / "state"
+        wrong, _ = lender(web, "wrong-token-41")
+        with pytest.raises(OperationError) as refused:
+            await Repository.open(state, server.url("bare.git"), lend=wrong)
+        assert "admin forges check" in refused.value.mend
+        assert "wrong-token-41" not in f"{refused.value}{refused.value.detail}"
+
+        lend, asked = lender(web, TOKEN)
+        repository = await Repository.open(state, server.url("bare.git"), lend=lend)
+        commit = (await repository.resolve(None)).commit
+        (picture,) = await lfs.gather(repository, commit)
+        (module,) = await submodules.gather(repository, commit, state)
+        assert picture.file.read_bytes() == PICTURE
+        assert module.repository.location == server.url("library")
+        assert set(asked) == {server.url("bare.git"), server.url("library")}
+        assert not (home / "passwords").exists(), "the person's own helper was told"
+        kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.is_relative_to(state)]
+        assert len(kept) > 10
+        assert [path for path in kept if b"token-41" in path.read_bytes()] == []
