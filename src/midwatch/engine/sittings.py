@@ -56,7 +56,7 @@ class Sitting:
     begun: float = 0.0
     ended: float = 0.0
     turn: str = ""
-    """How its turn stands; empty for none."""
+    """How its turn stands; empty where it is kept no more."""
     error: str = ""
     mend: str = ""
     """Why that failed."""
@@ -64,7 +64,7 @@ class Sitting:
     @property
     def over(self) -> bool:
         """Nothing more comes of it."""
-        return self.ended > 0 or self.turn in ENDED
+        return self.ended > 0 or self.turn in ("", *ENDED)
 
 
 class Sittings:
@@ -169,7 +169,7 @@ class Sittings:
         await self._database.write(lambda db: db.execute("DELETE FROM piece WHERE task = ?", (task,)).rowcount)
 
     async def tidy(self, repository: str) -> None:
-        """Let go of what closed terminals have left, and of what builds but the newest have said."""
+        """Let go of what closed terminals have left, and of all but the newest that are over."""
 
         def work(db: Connection) -> None:
             db.execute(

@@ -104,13 +104,14 @@ async def cancel(visit: Visit, repository: Registered, sitting: Sitting) -> None
                 raise
 
 
-async def follow(sittings: Sittings, name: str, after: int, may: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+async def follow(visit: Visit, name: str, after: int, may: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
     """Its output in the form of `text/event-stream`, until it is over: messages `piece` with their numbers, `state`
-    when that has changed, and `end`. Ends also when `may` says so."""
+    when that has changed, and `end`. Ends also when `may` says so, and when the server is being stopped."""
+    sittings, streams = Sittings(visit.service.home.store.database), visit.service.streams
     yield b"retry: 1000\n\n"
     at, pause, told = after, QUICK, ""
     looked = spoken = time.monotonic()
-    while True:
+    while not streams.closing:
         if time.monotonic() > looked + RIGHTS:
             looked = time.monotonic()
             if not await may():

@@ -157,8 +157,7 @@ async def output(
 
 def followed(visit: Visit, name: str, after: int, may: Callable[[], Awaitable[bool]]) -> Response:
     """The output as a stream."""
-    rows = Sittings(visit.service.home.store.database)
-    stream = sitting.follow(rows, name, after, may)
+    stream = sitting.follow(visit, name, after, may)
     return Seated(stream, STREAM, visit.service.seats, visit.who.user_id)
 
 
