@@ -45,6 +45,7 @@ async def test_no_request_is_answered_with_a_fault_or_in_a_way_that_is_not_docum
             "--header", f"Authorization: Bearer {token}", "--checks", ",".join(CHECKS), "--seed", "1",
             "--phases", "examples,coverage,fuzzing" if EXAMPLES else "fuzzing", "--max-examples", EXAMPLES or "2",
             "--exclude-path", "/api/v1/tasks/import",  # whose lines it cannot make
+            "--exclude-path", "/api/v1/stream",  # which does not end
             "--suppress-health-check", "all", "--no-color",
         ]  # fmt: skip
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=tmp_path)

@@ -13,13 +13,20 @@ import httpx2
 import pytest
 
 from midwatch.domain.events import Message
+from midwatch.engine.database.address import VARIABLE, opened
 from tests.support.api import Api, serving
 from tests.support.place import make_repository
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    async with serving(tmp_path, {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state")}) as found:
+async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
+    environ = {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state")}
+    if getattr(request, "param", "sqlite") == "postgresql":
+        environ[VARIABLE] = request.getfixturevalue("postgresql_server").database()
+        database = opened(environ[VARIABLE], tmp_path)
+        await database.migrate()
+        await database.close()
+    async with serving(tmp_path, environ) as found:
         yield found
 
 
@@ -67,6 +74,7 @@ async def submitted(client: httpx2.AsyncClient, prompt: str, repository: str = "
     return str(answer.json()["id"])
 
 
+@pytest.mark.parametrize("api", ["sqlite", "postgresql"], indirect=True)
 async def test_whatever_changes_how_a_task_stands_comes_as_its_row(api: Api, tmp_path: Path) -> None:
     calc = await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
     async with api.as_user("ada", {calc: "maintainer"}) as ada, following(ada, "tasks") as heard:

@@ -39,6 +39,7 @@ async def test_the_first_click_of_a_new_server_yields_a_pull_request_and_every_t
 async def test_a_list_goes_on_over_a_dropped_connection(site: Site, chromium: Browser) -> None:
     async with tab(chromium, site.url) as found:
         page = await signed_in(found, site)
+        await page.get_by_label("What is to be done").wait_for()
         await page.keyboard.press("n")
         await page.keyboard.type("Count the books")
         await page.get_by_role("radio", name="Ask").check(force=True)

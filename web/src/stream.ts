@@ -16,6 +16,8 @@ export type Message =
   | { kind: "event"; event: EventAnswer }
   /** Nobody works on the attempt and nothing is queued; the topic stays, and goes on when somebody does. */
   | { kind: "end"; attempt: string; status: string }
+  /** There is no such attempt, or it is not for this person. */
+  | { kind: "gone"; name: string }
   /** What came before is not known to the server any more: ask the API for all of it. */
   | { kind: "reset"; topic: string };
 
@@ -29,12 +31,16 @@ interface Topic {
 
 const SLOWEST = 15_000;
 const SILENT = 40_000;
+/** Milliseconds after which a tab that nobody looks at lets its connection go: browsers have six for all tabs together. */
+const UNSEEN = 60_000;
 const topics = new Map<string, Topic>();
 const onlineListeners = new Set<(online: boolean) => void>();
 let online = true;
 let running: AbortController | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let failures = 0;
+let unseen: ReturnType<typeof setTimeout> | undefined;
+let resting = false;
 
 /** Hear of a topic until the returned function is called. `at`: for `attempt:ID` the number of the last event that is
  * known, so that only later ones come; empty for all of an attempt, and for `tasks` from now on. */
@@ -99,7 +105,7 @@ function soon(milliseconds = 30): void {
 
 async function connect(): Promise<void> {
   running?.abort();
-  if (!topics.size) return;
+  if (!topics.size || resting) return;
   const mine = new AbortController();
   running = mine;
   const wanted = [...topics].map(([name, { at }]) => (at ? `${name}@${at}` : name)).join(",");
@@ -161,4 +167,18 @@ function hear(frame: string): void {
   for (const listener of [...topic.listeners]) listener(message);
 }
 
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(unseen);
+  if (document.hidden) {
+    unseen = setTimeout(() => {
+      resting = true;
+      const mine = running;
+      running = undefined;
+      mine?.abort();
+    }, UNSEEN);
+  } else if (resting) {
+    resting = false;
+    soon(0); // what happened meanwhile comes after the place of each topic
+  }
+});
 window.addEventListener("online", () => topics.size && soon(0));

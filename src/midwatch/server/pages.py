@@ -53,6 +53,7 @@ _KINDS = {
     ".json": "application/json",
     ".woff2": "font/woff2",
 }
+_REFUSED = re.compile(r";q=0(\.0*)?$")
 _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 _UNBUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Midwatch</title>
@@ -106,7 +107,8 @@ class Pages:
 def _sent(file: Path, headers: Headers, kind: str, cache: str) -> Response:
     """The file, as it was compressed when it was built where the browser takes that."""
     more = {**HEADERS, "Cache-Control": cache, "Vary": "Accept-Encoding"}
-    taken = {part.split(";")[0].strip() for part in headers.get("accept-encoding", "").split(",") if "q=0" not in part}
+    parts = [part.replace(" ", "") for part in headers.get("accept-encoding", "").split(",")]
+    taken = {part.partition(";")[0] for part in parts if not _REFUSED.search(part)}
     for encoding, ending in _ENCODINGS:
         if encoding in taken and (smaller := file.with_name(file.name + ending)).is_file():
             return FileResponse(smaller, media_type=kind, headers={**more, "Content-Encoding": encoding})

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST = 5000
 """Tasks whose numbers are kept."""
+AFTER_TROUBLE = 60.0
+"""Seconds after which what could not be read is tried again."""
 REST = 20
 """What changes all the time is not read again before so many times as long as its reading took have passed."""
 
@@ -78,13 +80,19 @@ class Sums:
         return _answer(found, request)
 
     async def look(self) -> Sequence[str]:
-        """Read the pull requests where they have changed; the tasks whose one did. Raises MidwatchError."""
+        """Read the pull requests where they have changed; the tasks whose one did. A forge that cannot be read has
+        none that are new."""
         if (began := time.monotonic()) < self._again:
             return []
         stamp = await asyncio.to_thread(_stamp, self._home.state / "forge.db")
         if stamp == self._stamp:
             return []
-        found = await self._aside.do(self._home.forge.list())
+        try:
+            found = await self._aside.do(self._home.forge.list())
+        except MidwatchError as error:
+            log.warning("the pull requests cannot be read: %s", error.message)
+            self._again = began + AFTER_TROUBLE
+            return []
         self._again = time.monotonic() + REST * (time.monotonic() - began)
         newest: dict[str, PullRequest] = {}
         for one in reversed(found):
@@ -103,14 +111,14 @@ class Sums:
             now = time.monotonic()
             due = [name for name in self._wanted if name not in self._known or self._known[name].again <= now]
             if not due:
-                await asyncio.sleep(max(0.05, min(self._known[name].again for name in self._wanted) - now))
+                await asyncio.sleep(0.5)
                 continue
             heads = self._wanted.pop(due[0])
             try:
                 report = await self._aside.do(wiring.report(self._home, due[0]))
             except MidwatchError as error:  # a damaged log, a repository that is gone: it has no numbers
                 log.debug("task %s cannot be summed up: %s", due[0], error.message)
-                self._keep(due[0], Sum(heads, None, None, 0, None, 0, "none", time.monotonic() + 60))
+                self._keep(due[0], Sum(heads, None, None, 0, None, 0, "none", now + AFTER_TROUBLE))
                 continue
             self._keep(due[0], _sum(heads, report, time.monotonic() - now))
 

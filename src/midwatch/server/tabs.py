@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 TASKS = "tasks"
 MOST = 20
 """Topics of one stream."""
+_TOPIC = r"(tasks(@[0-9a-f]{1,16}\.[0-9]{1,15})?|attempt:[0-9a-z]{12}\.[1-9](@[0-9]{1,15})?)"
+TOPICS = rf"^{_TOPIC}(,{_TOPIC}){{0,{MOST - 1}}}$"
+_TOPICS = re.compile(TOPICS)
 
 
 @dataclass
@@ -41,8 +45,9 @@ class Topic:
 
 
 def topics_of(asked: str, again: str = "") -> list[Topic]:
-    """`tasks,attempt:ID@12`; `again` is of the same form, and says where a stream broke off."""
-    further = dict(_parts(again))
+    """`tasks,attempt:ID@12`, which TOPICS fits; `again` is of the same form, and says where a stream broke off. What
+    is not of that form is passed over."""
+    further = dict(_parts(again)) if _TOPICS.fullmatch(again) else {}
     return [Topic(name, further.get(name, at)) for name, at in dict(_parts(asked)).items()][:MOST]
 
 

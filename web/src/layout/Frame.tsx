@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../api";
 import { useKeys } from "../keys";
+import { keep } from "../load";
 import { attempt, Menu, Plain, Toasts } from "../parts";
 import { type Entry, PAGES } from "../pages";
 import { go, Link, usePlace } from "../router";
@@ -108,6 +109,7 @@ function Person({ onKeys, onSignedOut }: { onKeys: () => void; onSignedOut: () =
   const leave = async () => {
     if (await attempt(() => call("DELETE", "/session"))) {
       endStream();
+      keep("draft", ""); // the next one at this browser may be another person
       onSignedOut();
     }
   };

@@ -12,6 +12,8 @@ from midwatch.engine.database.migrations.places import LONGEST
 
 MOST_LOOKED_AT = 1000
 """Tasks of one look, where not every one is wanted."""
+_BODIES = 25
+"""Records in memory at once: one may have megabytes."""
 AFTER_ALL = "~"
 """Comes after every id."""
 _NEWEST = "LEFT JOIN turn t ON t.task = k.id AND t.number = (SELECT max(n.number) FROM turn n WHERE n.task = k.id)"
@@ -75,8 +77,8 @@ def _with(db: Connection, ids: Sequence[str], text: str) -> list[str]:
     """Those of the tasks that have the text in their id or prompt."""
     found: set[str] = set()
     low = text.casefold()
-    for at in range(0, len(ids), 500):
-        part = ids[at : at + 500]
+    for at in range(0, len(ids), _BODIES):
+        part = ids[at : at + _BODIES]
         query = f"SELECT id, body FROM task WHERE id IN ({', '.join('?' for _ in part)})"  # noqa: S608 - our own words
         for name, body in db.execute(query, part):
             if low in name or low in _prompt(body).casefold():

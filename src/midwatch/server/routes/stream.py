@@ -9,18 +9,24 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from midwatch.server.problems import answers
 from midwatch.server.seats import Seated
 from midwatch.server.service import Visiting
-from midwatch.server.tabs import MOST, Tab, topics_of
+from midwatch.server.tabs import TOPICS, Tab, topics_of
 
 STREAM = "text/event-stream"
-_TOPIC = r"(tasks(@[0-9a-f]{1,16}\.[0-9]{1,15})?|attempt:[0-9a-z]{12}\.[1-9](@[0-9]{1,15})?)"
-_TOPICS = rf"^{_TOPIC}(,{_TOPIC}){{0,{MOST - 1}}}$"
+_MESSAGE = {
+    "type": "object",
+    "properties": {
+        "event": {"type": "string", "enum": ["task", "away", "event", "end", "reset", "gone"]},
+        "data": {"type": "string", "description": "JSON: `topic`, `at`, and the message's own fields."},
+        "id": {"type": "string", "description": "The places of all topics: what `Last-Event-ID` takes."},
+    },
+}
 _MESSAGES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Messages, each with the `topic` it is of and `at`, the place after it: `task` (a row that has "
         "changed or is new), `away` (the `id` of a task that is archived), `event` (of an attempt), `end` (nobody "
         "works on the attempt any more; when somebody does again it goes on), `reset` (what came before is not known "
         "any more: ask for all of it), `gone` (there is no such attempt, or you may not see it).",
-        "content": {STREAM: {"schema": {"type": "string"}}},
+        "content": {STREAM: {"schema": _MESSAGE}},
     }
 }
 
@@ -34,7 +40,7 @@ async def stream(
     topics: Annotated[
         str,
         Query(
-            pattern=_TOPICS,
+            pattern=TOPICS,
             max_length=2000,
             description="`tasks` and `attempt:ID`, separated by commas; each with `@` and its place to go on after it.",
             examples=["tasks,attempt:01m5x3q9k2ab.1@12"],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from midwatch import reading, wiring
 from midwatch.engine.retention.archived import is_archived
@@ -36,30 +37,48 @@ async def submit(visiting: Visiting, asked: TaskAsked, wanted: Wanted, response:
     return views.task_answer(row, turn, repository.id, None, await visiting.waits(turn))
 
 
-@router.get("")
-async def listed(
-    visiting: Visiting,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    before: Annotated[str, Query(pattern=r"^([0-9a-z]{12})?$", description="The `next` of the page before.")] = "",
+@dataclass(frozen=True, slots=True)
+class _Only:
+    """Which tasks are asked for; empty fields take all."""
+
+    repository: str
+    status: Status | None
+    archived: bool
+    mine: bool
+    text: str
+
+
+# A coroutine only so that the framework starts no thread for it.
+async def _only(
     repository: Annotated[Word, Query(description="Only of this one: its id or its name.")] = "",
     status: Annotated[Status | None, Query(description="Only these, as `status` of a task says it.")] = None,
     archived: Annotated[bool, Query(description="Those that are archived, which are not listed else.")] = False,
     mine: Annotated[bool, Query(description="Only those that you wanted last.")] = False,
     text: Annotated[Word, Query(max_length=200, description="Only those with this in their prompt or id.")] = "",
+) -> _Only:
+    return _Only(repository, status, archived, mine, text.strip())
+
+
+@router.get("")
+async def listed(
+    visiting: Visiting,
+    only: Annotated[_Only, Depends(_only)],
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[str, Query(pattern=r"^([0-9a-z]{12})?$", description="The `next` of the page before.")] = "",
 ) -> Tasks:
     """The newest tasks that you may see. A page may hold fewer than `limit`; `next` says whether there are more."""
     known = await visiting.visible()
     ids = {one.location: one.id for one in known}
     among = None if visiting.who.everywhere else list(ids)
-    if repository:
-        among = [(await visiting.repository(repository, "viewer")).location]
+    if only.repository:
+        among = [(await visiting.repository(only.repository, "viewer")).location]
     found: list[TaskLine] = []
+    turn, owner = _BY_TURN.get(only.status, "done") if only.status else "", visiting.who.name if only.mine else ""
     for _ in range(MOST_LOOKS):
-        turn = _BY_TURN.get(status, "done") if status else ""
-        page = listing.Wanted(before, among, turn, archived, visiting.who.name if mine else "", text.strip())
+        page = listing.Wanted(before, among, turn, only.archived, owner, only.text)
         rows, before = await visiting.service.home.store.listed(page, limit - len(found))
         lines = await _lines(visiting, rows, ids)
-        found += [line for line in lines if status in (None, line.status)]
+        found += [line for line in lines if only.status in (None, line.status)]
         if len(found) >= limit or not before:
             break
     return Tasks(tasks=found, next=before or None)
