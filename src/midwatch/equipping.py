@@ -124,27 +124,34 @@ async def _where(sentence: str, task: Task, repository: Repository) -> Mapping[s
 
 
 async def _terminal(home: Home, task: Task, sitting: Sitting, leaving: Callable[[], bool]) -> None:
+    """From its opening to its end, however it ends; nothing of what went to and fro stays."""
+    sittings = Sittings(home.store.database)
+    try:
+        try:
+            result = {"why": await _opened(home, task, sitting, leaving)}
+        except (InputError, OperationError) as error:
+            result = {"why": error.message, "mend": error.mend, "tail": error.detail}
+        await sittings.end(task.id, "closed", result)
+        await asyncio.sleep(_LAST)
+    finally:
+        await sittings.forget(task.id)
+
+
+async def _opened(home: Home, task: Task, sitting: Sitting, leaving: Callable[[], bool]) -> str:
+    """Keep it open; why it was closed."""
     from midwatch.workflows.environment import Wanted
     from midwatch.workflows.shell import looking_around, start_shell
 
-    sittings = Sittings(home.store.database)
+    sittings, screen = Sittings(home.store.database), _Screen()
     rows, columns = int(sitting.options.get("rows", 24)), int(sitting.options.get("columns", 80))
-    try:
-        repository = await _repository(home, task)
-        screen = _Screen()
-        async with _flushing(screen, sittings, task.id, BACK):
-            parts = await _parts(home, task, repository, screen)
-            async with looking_around(Wanted.by(task), parts) as (box, notes):
-                for note in notes:
-                    screen.phase(note)
-                session = await start_shell(box, rows, columns, screen.output)
-                why = await _Typing(sittings, task.id, box, session, screen, leaving).until_closed()
-        result = {"why": why}
-    except (InputError, OperationError) as error:
-        result = {"why": error.message, "mend": error.mend, "tail": error.detail}
-    await sittings.end(task.id, "closed", result)
-    await asyncio.sleep(_LAST)
-    await sittings.forget(task.id)
+    repository = await _repository(home, task)
+    async with _flushing(screen, sittings, task.id, BACK):
+        parts = await _parts(home, task, repository, screen)
+        async with looking_around(Wanted.by(task), parts) as (box, notes):
+            for note in notes:
+                screen.phase(note)
+            session = await start_shell(box, rows, columns, screen.output)
+            return await _Typing(sittings, task.id, box, session, screen, leaving).until_closed()
 
 
 @dataclass(frozen=True, slots=True)

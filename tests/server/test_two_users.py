@@ -107,6 +107,8 @@ async def test_every_object_of_one_is_404_for_the_other_on_every_route_with_an_i
 
         walked = []
         for method, path in routes(api.app):
+            if path.startswith("/hooks/"):  # known by signatures: see test_hooks
+                continue
             path = path.removeprefix(top)
             names = re.findall(r"\{(\w+)(?::\w+)?\}", path)
             unknown = [name for name in names if name not in hers]

@@ -307,8 +307,8 @@ def sitting_of(sitting: Sitting) -> SittingAnswer:
     result = sitting.result
     state = sitting.state
     if not sitting.ended:
-        words = {"queued": WAITING, "done": "failed"}
-        state = words.get(sitting.turn, sitting.turn) or WAITING
+        words = {"queued": WAITING, "done": "failed", "": "cancelled"}
+        state = words.get(sitting.turn, sitting.turn)
     return SittingAnswer(
         id=sitting.task,
         kind="build" if sitting.kind == "build" else "terminal",

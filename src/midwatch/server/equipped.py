@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from midwatch.domain.errors import InputError
 from midwatch.server.environment_forms import EnvironmentState
 from midwatch.server.routes.kept import environment_answer
 from midwatch.server.views import text
@@ -74,12 +75,17 @@ async def state(home: Home, repository: Registered, base: str | None) -> Environ
 
 async def reset(home: Home, location: str) -> int:
     """Delete all layers of the repository at that place; the bytes that they took. Raises InputError while somebody
-    uses some of them."""
+    uses some of them; the others are gone then."""
     cache = Cache(home.state)
     kept = [layers.record for layers, _ in cache.kept() if layers.record.repository == location]
-    taken = 0
+    taken, refused = 0, list[InputError]()
     for record in sorted(kept, key=lambda one: not one.parent):  # those that stand on others first
-        taken += await cache.drop(record.key)
+        try:
+            taken += await cache.drop(record.key)
+        except InputError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
     return taken
 
 
