@@ -98,7 +98,8 @@ function Glass({ screen, over, onKeys, onSize }: GlassProps) {
   };
   const onPaste = (event: ClipboardEvent) => {
     event.preventDefault();
-    onKeys((event.clipboardData?.getData("text/plain") ?? "").replace(/\r?\n/g, "\r"));
+    const text = (event.clipboardData?.getData("text/plain") ?? "").replace(/\r?\n/g, "\r").replaceAll("\x1b", "");
+    onKeys(screen.marksPastes ? `\x1b[200~${text}\x1b[201~` : text);
   };
   const click = () => getSelection()?.isCollapsed && field.current?.focus();
   return (
