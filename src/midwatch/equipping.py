@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -151,7 +151,7 @@ async def _opened(home: Home, task: Task, sitting: Sitting, leaving: Callable[[]
             for note in notes:
                 screen.phase(note)
             session = await start_shell(box, rows, columns, screen.output)
-            return await _Typing(sittings, task.id, box, session, screen, leaving).until_closed()
+            return await _Typing(sittings, task.id, box, session, leaving).until_closed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,6 @@ class _Typing:
     task: str
     box: Box
     session: Session
-    screen: _Screen
     leaving: Callable[[], bool]
 
     async def until_closed(self) -> str:
@@ -268,16 +267,16 @@ async def _flushing(lines: _Lines, sittings: Sittings, task: str, keep: int) -> 
     async def always() -> None:
         while True:
             await asyncio.sleep(FAST if keep else _FLUSH)
-            await flush()
+            with contextlib.suppress(
+                OperationError
+            ):  # it is only shown; whoever keeps the result hears of the database
+                await flush()
 
     flusher = asyncio.create_task(always())
     try:
         yield
     finally:
         flusher.cancel()
-        results: Sequence[object] = await asyncio.gather(flusher, return_exceptions=True)
+        await asyncio.gather(flusher, return_exceptions=True)
         with contextlib.suppress(OperationError):
             await flush()
-    for result in results:
-        if isinstance(result, OperationError):
-            raise result
