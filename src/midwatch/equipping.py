@@ -269,7 +269,7 @@ async def _flushing(lines: _Lines, sittings: Sittings, task: str, keep: int) -> 
             await asyncio.sleep(FAST if keep else _FLUSH)
             with contextlib.suppress(
                 OperationError
-            ):  # it is only shown; whoever keeps the result hears of the database
+            ):  # it is only shown; the result says it
                 await flush()
 
     flusher = asyncio.create_task(always())
