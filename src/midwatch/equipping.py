@@ -267,9 +267,7 @@ async def _flushing(lines: _Lines, sittings: Sittings, task: str, keep: int) -> 
     async def always() -> None:
         while True:
             await asyncio.sleep(FAST if keep else _FLUSH)
-            with contextlib.suppress(
-                OperationError
-            ):  # it is only shown; the result says it
+            with contextlib.suppress(OperationError):  # it is only shown; the result says it
                 await flush()
 
     flusher = asyncio.create_task(always())
