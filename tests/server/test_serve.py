@@ -39,7 +39,7 @@ class Served:
         self.office = office
         self.password = ""
         self.process: subprocess.Popen[bytes] | None = None
-        self.url = ""
+        self.url = self.link = ""
 
     async def start(self, *more: str) -> None:
         """Until it listens."""
@@ -55,6 +55,7 @@ class Served:
         assert line, self.office.words
         said = json.loads(line)
         self.url, self.password = said["url"], said.get("password", self.password)
+        self.link = said.get("link", "")
 
     def end(self, number: signal.Signals) -> int:
         """Send it a signal; how it ended."""
@@ -105,11 +106,15 @@ async def followed(client: httpx2.AsyncClient, attempt: str, after: int = 0, mos
 async def test_a_server_that_is_killed_goes_on_when_it_is_started_again(served: Served) -> None:
     office = served.office
     await served.start()
+    code = served.link.removeprefix(f"{served.url}/#code=")
     async with served.client() as admin:
+        assert (await admin.post("/session/code", json={"code": code})).json()["name"] == "admin"
+        assert (await admin.get("/choices")).json()["example"]["model"] == "repair"
         name = await submitted(admin, office)
         seen = await followed(admin, f"{name}.1", most=8)
     served.end(signal.SIGKILL)
     await served.start()
+    assert served.link == ""
     async with served.client() as admin:
         rest = await followed(admin, f"{name}.1", after=seen[-1][1])
         assert rest[-1][2] == {"attempt": f"{name}.1", "status": "done"}, office.words

@@ -14,6 +14,7 @@ import pytest
 
 from midwatch.domain.events import Message
 from midwatch.engine.database.address import VARIABLE, opened
+from midwatch.server import rows
 from tests.support.api import Api, serving
 from tests.support.place import make_repository
 
@@ -88,6 +89,21 @@ async def test_whatever_changes_how_a_task_stands_comes_as_its_row(api: Api, tmp
         await heard.until("away", id=task)
         await ada.post(f"/tasks/{task}/unarchive")
         await heard.until("task", id=task, status="cancelled")
+
+
+async def test_what_a_task_waits_for_comes_when_it_has_become_something_else(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "MOVED", 0.0)
+    await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
+    async with api.as_user("root", admin=True) as root, following(root, "tasks") as heard:
+        await heard.until("reset")
+        task = await submitted(root, "Mend it")
+        await heard.until("task", id=task, waits_for="no worker runs")
+        columns, values = "id, host, process, capacity, version, started, beat", "'w', 'h', 'p', 1, '1', 0"
+        begun = f"INSERT INTO worker ({columns}) SELECT {values}, "
+        await api.database.write(lambda db: db.execute(begun + db.clock).rowcount)
+        await heard.until("task", id=task, waits_for="")
 
 
 async def test_rows_and_events_go_on_after_the_place_where_a_stream_broke_off(api: Api, tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.support import browser
+from tests.support.drivers import ALL, CANNOT
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -21,5 +24,9 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[browse
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
     """Debian's."""
+    missing = "" if Path(browser.CHROMIUM).exists() else "it is not installed (Debian: apt-get install chromium)"
+    if missing and not os.environ.get(ALL):
+        pytest.skip(f"Chromium {CANNOT}: {missing}")
+    assert not missing, missing
     async with browser.browser() as found:
         yield found

@@ -16,7 +16,7 @@ async def signed_in(within: Tab, site: Site) -> Page:
     return within.page
 
 
-async def test_the_first_click_of_a_new_server_yields_a_pull_request_and_every_tab_sees_it_come(
+async def test_the_first_click_of_a_new_server_yields_a_pull_request_and_every_tab_sees_it_come_and_be_merged(
     site: Site, chromium: Browser
 ) -> None:
     async with tab(chromium, site.url) as one, tab(chromium, site.url) as other:
@@ -29,6 +29,10 @@ async def test_the_first_click_of_a_new_server_yields_a_pull_request_and_every_t
         await expect(shown.locator('[data-state="done"]')).to_be_visible(timeout=PATIENCE)
         await expect(shown.locator('.task-request [data-state="open"]')).to_be_visible(timeout=PATIENCE)
         await expect(shown.locator(".diffstat")).to_have_text("+1 −1", timeout=PATIENCE)
+        task = await shown.get_attribute("data-task")
+        merge = f"/api/v1/tasks/{task}/pull-request/merge"
+        assert (await page.request.post(merge, headers={"X-Midwatch": "1"})).ok
+        await expect(shown.locator('.task-request [data-state="merged"]')).to_be_visible(timeout=PATIENCE)
         # a tab that comes back to the list has what happened meanwhile
         await page.get_by_role("link", name="Tasks").first.click()
         await expect(page.locator('.task-row [data-state="done"]')).to_be_visible(timeout=PATIENCE)

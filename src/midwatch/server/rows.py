@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.domain.errors import MidwatchError
 from midwatch.engine.database.base import Connection
+from midwatch.engine.turns import Filter
 from midwatch.engine.waits import Wait, waits
 from midwatch.server import views
 
@@ -39,6 +40,8 @@ MOVED = 5.0
 """Seconds after which a row is sent again for nothing but further events of its task: its numbers may be others."""
 MOVED_A_SECOND = 20
 """Of such rows, over all tasks: what changes how a task stands waits for none of them."""
+MOST_WAITING = 200
+"""Newest tasks that wait of which it is looked again what for."""
 SLACK = 10.0
 """Seconds that a transaction may take between the time it writes down and its end."""
 _AT_ONCE = 500
@@ -86,6 +89,8 @@ class Rows:
         self._since = 0.0
         self._summed: set[str] = set()
         self._moved: dict[str, tuple[int, float]] = {}
+        self._waits: dict[str, str] = {}
+        self._waited = 0.0
         self.sums.told = self._summed.add
 
     async def join(self, bell: asyncio.Event) -> None:
@@ -158,7 +163,7 @@ class Rows:
         looked = await self.store.database.read(self._look)
         changed = {name for name, mark in looked.marks.items() if self._seen.get(name) != mark}
         self._seen = looked.marks
-        changed |= looked.new | self._further(looked)
+        changed |= looked.new | self._further(looked) | await self._waiting(looked.now)
         self._newest = looked.newest
         self._since = looked.now - SLACK
         away: list[str] = []
@@ -183,6 +188,16 @@ class Rows:
             moved[task] = (before, when)
         self._moved = moved
         return found
+
+    async def _waiting(self, now: float) -> set[str]:
+        """Tasks that wait for something else than they did: a limit, a worker with a label; looked at now and then."""
+        if now < self._waited + MOVED:
+            return set()
+        queued = await self.turns.page(Filter(status="queued"), limit=MOST_WAITING)
+        told = await waits(self.store.database, queued)
+        found = {turn.task: told[turn.id].why if turn.id in told else "" for turn in queued}
+        before, self._waits, self._waited = self._waits, found, now
+        return {task for task, why in found.items() if before.get(task, why) != why}
 
     def _look(self, db: Connection) -> _Looked:
         now = float(db.execute(f"SELECT {db.clock}").fetchone()[0])

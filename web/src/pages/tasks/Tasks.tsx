@@ -23,6 +23,7 @@ export default function Tasks() {
   const repositories = useLoad((signal) => call("GET", "/repositories", { query: { limit: REPOSITORIES }, signal }), []);
   const choices = useLoad((signal) => call("GET", "/choices", { signal }), []);
   const known = repositories.value?.repositories ?? [];
+  const mine = known.filter((one) => me.admin || one.role !== "viewer");
   const made = (task: TaskLine) => {
     list.put(task);
     toast("The task is queued");
@@ -30,10 +31,10 @@ export default function Tasks() {
   return (
     <>
       <h1 class="unseen">Tasks</h1>
-      {repositories.value && !known.length ? (
-        <NoRepository />
+      {repositories.value && !mine.length ? (
+        <NoRepository some={known.length > 0} />
       ) : (
-        <Composer repositories={known.filter((one) => one.role !== "viewer")} choices={choices.value} onMade={made} />
+        <Composer repositories={mine} choices={choices.value} onMade={made} />
       )}
       <Filters filter={filter} repositories={known} />
       {list.error && <Trouble problem={list.error} onAgain={list.again} />}
@@ -134,8 +135,9 @@ function First({ choices }: { choices: ChoicesAnswer | undefined }) {
   );
 }
 
-function NoRepository() {
+function NoRepository({ some }: { some: boolean }) {
   const me = useMe();
+  if (some) return <p class="faint">You may look at these tasks. A member of a repository writes them.</p>;
   return (
     <Empty title="There is no repository yet">
       {me.admin ? "Register one under Repositories, then write the first task." : "An administrator gives you a role on one."}
