@@ -93,6 +93,46 @@ async def _one_repository(page: Page, _: Site) -> None:
     await page.get_by_role("link", name="example").first.click()
     await page.get_by_role("tab", name="People").click()
     await page.get_by_role("button", name="Give the role").wait_for()
+_RECIPE = """\
+# what the shelf needs
+setup = [
+  "python3 -m venv .venv",
+  "python3 -c 'import sys; print(sys.version)'",
+  "test -e requirements.lock",
+]
+
+[network]
+setup = ["preset:common"]
+"""
+
+
+async def _recipe(page: Page, where: Site) -> None:
+    await page.goto("/environments")
+    await page.get_by_role("link", name="example", exact=True).click()
+    await page.get_by_label("Text of the recipe").fill(_RECIPE)
+    await page.get_by_role("button", name="Keep this recipe here").click()
+    await page.get_by_text("Version 1").wait_for()
+    await page.locator(".toast").first.wait_for(state="detached", timeout=PATIENCE)
+
+
+async def _build(page: Page, _: Site) -> None:
+    await page.get_by_role("tab", name="Build and cache").click()
+    await page.get_by_role("button", name="Run the setup").click()
+    await page.get_by_text("Command 3 of setup failed").wait_for(timeout=PATIENCE)
+
+
+async def _terminal(page: Page, _: Site) -> None:
+    await page.get_by_role("tab", name="Recipe").click()
+    await page.get_by_label("Text of the recipe").fill('checks = ["python3 -m unittest discover -s tests -t ."]\n')
+    await page.get_by_role("button", name="Keep this recipe here").click()
+    await page.get_by_text("Version 2").wait_for()
+    await page.get_by_role("tab", name="Terminal").click()
+    await page.get_by_role("button", name="Open a terminal").click()
+    glass = page.locator(".environments-terminal pre")
+    await glass.get_by_text("$ ").first.wait_for(timeout=PATIENCE)
+    await page.keyboard.type("ls --color=always; python3 -m unittest discover -s tests -t . 2>&1 | tail -3\n")
+    await glass.get_by_text("FAILED").first.wait_for(timeout=PATIENCE)
+    await page.locator(".toast").first.wait_for(state="detached", timeout=PATIENCE)
 
 
 PICTURES: list[Picture] = [
@@ -109,12 +149,19 @@ PICTURES: list[Picture] = [
     Picture("people", _at("/admin/people", "People")),
     Picture("workers", _at("/admin/workers", "Workers"), dark=True),
     Picture("settings", _at("/admin/settings", "Settings")),
+    Picture("recipe", _recipe),
+    Picture("build", _build),
+    Picture("terminal", _terminal, dark=True),
 ]
 
 
 async def _made(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with site(Path(folder)) as where, browser() as chromium, tab(chromium, where.url) as found:
+        async with (
+            site(Path(folder), {"MIDWATCH_SANDBOX": "bubblewrap"}) as where,
+            browser() as chromium,
+            tab(chromium, where.url) as found,
+        ):
             for picture in PICTURES:
                 await found.page.set_viewport_size(PHONE if picture.phone else SIZE)  # type: ignore[arg-type]
                 await found.page.emulate_media(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -119,32 +119,39 @@ async def _where(sentence: str, task: Task, repository: Repository) -> Mapping[s
     line = line_of(text, found.what, found.number - 1)
     first = max(1, line - _AROUND)
     around = text.splitlines()[first - 1 : line + _AROUND] if line else []
-    place = {"list": found.what, "number": found.number, "line": line, "ended": found.ended}
+    place = {"what": found.what, "number": found.number, "line": line, "ended": found.ended}
     return {"failing": {**place, "first": first, "around": around}}
 
 
 async def _terminal(home: Home, task: Task, sitting: Sitting, leaving: Callable[[], bool]) -> None:
+    """From its opening to its end, however it ends; nothing of what went to and fro stays."""
+    sittings = Sittings(home.store.database)
+    try:
+        try:
+            result = {"why": await _opened(home, task, sitting, leaving)}
+        except (InputError, OperationError) as error:
+            result = {"why": error.message, "mend": error.mend, "tail": error.detail}
+        await sittings.end(task.id, "closed", result)
+        await asyncio.sleep(_LAST)
+    finally:
+        await sittings.forget(task.id)
+
+
+async def _opened(home: Home, task: Task, sitting: Sitting, leaving: Callable[[], bool]) -> str:
+    """Keep it open; why it was closed."""
     from midwatch.workflows.environment import Wanted
     from midwatch.workflows.shell import looking_around, start_shell
 
-    sittings = Sittings(home.store.database)
+    sittings, screen = Sittings(home.store.database), _Screen()
     rows, columns = int(sitting.options.get("rows", 24)), int(sitting.options.get("columns", 80))
-    try:
-        repository = await _repository(home, task)
-        screen = _Screen()
-        async with _flushing(screen, sittings, task.id, BACK):
-            parts = await _parts(home, task, repository, screen)
-            async with looking_around(Wanted.by(task), parts) as (box, notes):
-                for note in notes:
-                    screen.phase(note)
-                session = await start_shell(box, rows, columns, screen.output)
-                why = await _Typing(sittings, task.id, box, session, screen, leaving).until_closed()
-        result = {"why": why}
-    except (InputError, OperationError) as error:
-        result = {"why": error.message, "mend": error.mend, "tail": error.detail}
-    await sittings.end(task.id, "closed", result)
-    await asyncio.sleep(_LAST)
-    await sittings.forget(task.id)
+    repository = await _repository(home, task)
+    async with _flushing(screen, sittings, task.id, BACK):
+        parts = await _parts(home, task, repository, screen)
+        async with looking_around(Wanted.by(task), parts) as (box, notes):
+            for note in notes:
+                screen.phase(note)
+            session = await start_shell(box, rows, columns, screen.output)
+            return await _Typing(sittings, task.id, box, session, leaving).until_closed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +162,6 @@ class _Typing:
     task: str
     box: Box
     session: Session
-    screen: _Screen
     leaving: Callable[[], bool]
 
     async def until_closed(self) -> str:
@@ -192,9 +198,7 @@ class _Typing:
 
 
 async def _repository(home: Home, task: Task) -> Repository:
-    from midwatch.workspace.repository import Repository
-
-    return await Repository.open(home.state, task.repository, commit=task.base.commit)
+    return await home.repository(task.repository, task.base.commit)
 
 
 async def _parts(home: Home, task: Task, repository: Repository, observer: Silent) -> EnvironmentParts:
@@ -203,7 +207,7 @@ async def _parts(home: Home, task: Task, repository: Repository, observer: Silen
 
     sandbox = drivers.shared(task.sandbox, home.sandboxes)
     overlay = (await sandbox.probe()).overlay
-    return EnvironmentParts(home.settings.means(home.state, home.environ), repository, sandbox, overlay, observer)
+    return EnvironmentParts(await home.means(task.repository), repository, sandbox, overlay, observer)
 
 
 class _Lines(Silent):
@@ -263,16 +267,14 @@ async def _flushing(lines: _Lines, sittings: Sittings, task: str, keep: int) -> 
     async def always() -> None:
         while True:
             await asyncio.sleep(FAST if keep else _FLUSH)
-            await flush()
+            with contextlib.suppress(OperationError):  # it is only shown; the result says it
+                await flush()
 
     flusher = asyncio.create_task(always())
     try:
         yield
     finally:
         flusher.cancel()
-        results: Sequence[object] = await asyncio.gather(flusher, return_exceptions=True)
+        await asyncio.gather(flusher, return_exceptions=True)
         with contextlib.suppress(OperationError):
             await flush()
-    for result in results:
-        if isinstance(result, OperationError):
-            raise result

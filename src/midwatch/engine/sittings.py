@@ -22,7 +22,7 @@ WAITING, RUNNING = "waiting", "running"
 MOST_WAITING = 256
 """Pieces that wait for the worker to take them in."""
 MOST_KEPT = 20
-"""Builds of a repository whose output is kept."""
+"""Builds of a repository that are kept with what they have said, and terminals."""
 LINGERS = 60.0
 """Seconds that what a closed terminal said last stays for those who still read it."""
 _SELECT = (
@@ -33,6 +33,7 @@ _SELECT = (
     "AND turn.number = (SELECT max(n.number) FROM turn n WHERE n.task = sitting.task)"
 )
 _ENDED = ", ".join(f"'{word}'" for word in ENDED)
+_UNDER_WAY = f"SELECT 1 FROM turn WHERE turn.task = sitting.task AND turn.status NOT IN ({_ENDED})"  # noqa: S608 - ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Sitting:
     begun: float = 0.0
     ended: float = 0.0
     turn: str = ""
-    """How its turn stands; empty for none."""
+    """How its turn stands; empty where it is kept no more."""
     error: str = ""
     mend: str = ""
     """Why that failed."""
@@ -64,7 +65,7 @@ class Sitting:
     @property
     def over(self) -> bool:
         """Nothing more comes of it."""
-        return self.ended > 0 or self.turn in ENDED
+        return self.ended > 0 or self.turn in ("", *ENDED)
 
 
 class Sittings:
@@ -169,7 +170,7 @@ class Sittings:
         await self._database.write(lambda db: db.execute("DELETE FROM piece WHERE task = ?", (task,)).rowcount)
 
     async def tidy(self, repository: str) -> None:
-        """Let go of what closed terminals have left, and of what builds but the newest have said."""
+        """Let go of what closed terminals have left, and of all but the newest that are over."""
 
         def work(db: Connection) -> None:
             db.execute(
@@ -178,12 +179,14 @@ class Sittings:
                 f"AND turn.status IN ({_ENDED}) AND turn.changed < {db.clock} - ?)))",
                 (LINGERS, LINGERS),
             )
-            query = (
-                "SELECT task FROM sitting WHERE repository = ? AND kind = 'build' AND ended > 0 ORDER BY created DESC"
-            )
-            old = [row[0] for row in db.execute(query, (repository,)).fetchall()][MOST_KEPT:]
-            db.executemany("DELETE FROM piece WHERE task = ?", [(task,) for task in old])
-            db.executemany("DELETE FROM sitting WHERE task = ?", [(task,) for task in old])
+            for kind in ("build", "terminal"):
+                query = (
+                    f"SELECT task FROM sitting WHERE repository = ? AND kind = ? AND NOT EXISTS ({_UNDER_WAY}) "  # noqa: S608
+                    "ORDER BY created DESC"
+                )
+                old = [row[0] for row in db.execute(query, (repository, kind)).fetchall()][MOST_KEPT:]
+                db.executemany("DELETE FROM piece WHERE task = ?", [(task,) for task in old])
+                db.executemany("DELETE FROM sitting WHERE task = ?", [(task,) for task in old])
 
         await self._database.write(work)
 
@@ -199,10 +202,7 @@ def add(db: Connection, sitting: Sitting) -> None:
 
 def open_of(db: Connection, kind: str, account: str = "") -> int:
     """How many of that kind are not over whose turns are still to be worked on; of one user, or of all."""
-    query = (
-        "SELECT count(*) FROM sitting WHERE kind = ? AND ended = 0 AND EXISTS (SELECT 1 FROM turn "
-        "WHERE turn.task = sitting.task AND turn.status IN ('queued', 'running', 'paused'))"
-    )
+    query = f"SELECT count(*) FROM sitting WHERE kind = ? AND ended = 0 AND EXISTS ({_UNDER_WAY})"  # noqa: S608
     values: tuple[str, ...] = (kind,)
     if account:
         query, values = f"{query} AND account = ?", (kind, account)
@@ -215,5 +215,9 @@ def _find(db: Connection, task: str) -> Sitting | None:
 
 
 def _read(row: Sequence[Any]) -> Sitting:
-    *first, options, result, created, begun, ended, turn, error, mend = row
-    return Sitting(*first, json.loads(options), json.loads(result), created, begun, ended, turn, error, mend)
+    task, repository, kind, account, name, state, options, result, *times, turn, error, mend = row
+    created, begun, ended = times
+    given, became = json.loads(options), json.loads(result)
+    return Sitting(
+        task, repository, kind, account, name, state, given, became, created, begun, ended, turn, error, mend
+    )

@@ -178,7 +178,7 @@ class Presets(BaseModel):
 class Failing(BaseModel):
     """The command that failed."""
 
-    list: Literal["setup", "maintenance"]
+    what: Literal["setup", "maintenance"] = Field(description="The list of commands.")
     number: int
     line: int = Field(description="Of the recipe that was built; 0 where it is not known.")
     ended: str
@@ -307,8 +307,8 @@ def sitting_of(sitting: Sitting) -> SittingAnswer:
     result = sitting.result
     state = sitting.state
     if not sitting.ended:
-        words = {"queued": WAITING, "done": "failed"}
-        state = words.get(sitting.turn, sitting.turn) or WAITING
+        words = {"queued": WAITING, "done": "failed", "": "cancelled"}
+        state = words.get(sitting.turn, sitting.turn)
     return SittingAnswer(
         id=sitting.task,
         kind="build" if sitting.kind == "build" else "terminal",

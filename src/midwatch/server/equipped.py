@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from midwatch.domain.errors import InputError
 from midwatch.server.environment_forms import EnvironmentState
 from midwatch.server.routes.kept import environment_answer
 from midwatch.server.views import text
@@ -14,17 +16,20 @@ from midwatch.workflows.start import Request, resolve
 from midwatch.workspace import secrets
 from midwatch.workspace.layers.cache import Cache, Layers
 from midwatch.workspace.recipe import Recipe
-from midwatch.workspace.repository import Repository
 from midwatch.workspace.trust import is_trusted, wishes
 
 if TYPE_CHECKING:
+    from midwatch.domain.task import NeededSecret
     from midwatch.engine.accounts.repositories import Registered
     from midwatch.wiring import Home
+    from midwatch.workflows.plan import Means
     from midwatch.workflows.start import Resolved, Surroundings
+    from midwatch.workspace.repository import Repository
 
 _SAME = {
     "setup": "the commands of the setup have changed",
     "variables": "the variables have changed",
+    "variables of the server": "the variables that the server keeps have changed",
     "hosts": "the hosts of the setup have changed",
     "secrets": "the secrets have changed",
     "base": "the base is another, or its files have changed",
@@ -38,8 +43,9 @@ _SAME = {
 async def state(home: Home, repository: Registered, base: str | None) -> EnvironmentState:
     """As a task would have it. Reads git objects; runs nothing of the repository. Raises InputError for a recipe that
     cannot be used, or a base that there is not."""
-    opened = await Repository.open(home.state, repository.location)
+    opened = await home.repository(repository.location)
     around = home.settings.surroundings(home.state, home.environ, "", None, home.settings.limits.fill({}))
+    around = replace(around, means=await home.means(opened.location))
     request = await with_kept(Request("", repository.location, base), opened, home.store.database)
     found = await resolve(request, opened, around)
     recipe, cache = found.plan.recipe, Cache(home.state)
@@ -50,8 +56,7 @@ async def state(home: Home, repository: Registered, base: str | None) -> Environ
     if found.plan.key and cached is None:
         whole = [layers for layers, _ in kept if not layers.record.parent]
         rebuild = await _why(opened, request, found, around, whole)
-    settings, environ = around.means.settings, around.means.environ
-    trusted = bool(request.recipe) or is_trusted(opened.location, settings.trusted, around.means.home)
+    trusted = bool(request.recipe) or is_trusted(opened.location, around.means.settings.trusted, around.means.home)
     return EnvironmentState(
         source="server" if request.recipe else "none" if recipe == Recipe() else "repository",
         commit=found.base.commit,
@@ -63,19 +68,24 @@ async def state(home: Home, repository: Registered, base: str | None) -> Environ
         kept=told,
         wishes=[text(wish) for wish in wishes(recipe)],
         trusted=trusted or not wishes(recipe),
-        missing=[one.name for one in recipe.secrets if not secrets.source(one, settings, environ)],
+        missing=[one.name for one in recipe.secrets if not _has(one, around.means)],
         terminals=[],
     )
 
 
 async def reset(home: Home, location: str) -> int:
     """Delete all layers of the repository at that place; the bytes that they took. Raises InputError while somebody
-    uses some of them."""
+    uses some of them; the others are gone then."""
     cache = Cache(home.state)
     kept = [layers.record for layers, _ in cache.kept() if layers.record.repository == location]
-    taken = 0
+    taken, refused = 0, list[InputError]()
     for record in sorted(kept, key=lambda one: not one.parent):  # those that stand on others first
-        taken += await cache.drop(record.key)
+        try:
+            taken += await cache.drop(record.key)
+        except InputError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
     return taken
 
 
@@ -92,6 +102,11 @@ async def _why(
     recipe = await recipe_of(repository, newest.commit, request.recipe)
     plan = await make_plan(repository, before, recipe, found.plan.tools, around.means)
     return _changed(plan.inputs, found.plan.inputs) or ["the machine or the recipe is not what it was then"]
+
+
+def _has(secret: NeededSecret, means: Means) -> bool:
+    """Whether there is a value for it; which one is nobody's to know here."""
+    return secret.name in means.given or bool(secrets.source(secret, means.settings, means.environ))
 
 
 def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -51,9 +51,9 @@ class Service:
     seats: Seats
     aside: Aside
     counts: Counts
-    listening: Listening
     sums: Sums
     rows: Rows
+    listening: Listening
 
     async def close(self) -> None:
         """End what goes on by itself; those who follow are let go. May be called twice."""

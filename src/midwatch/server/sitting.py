@@ -7,7 +7,7 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from midwatch.domain.errors import MidwatchError
@@ -21,7 +21,6 @@ from midwatch.server.recorded import Recorded
 from midwatch.server.streams import HEARTBEAT, RIGHTS
 from midwatch.workflows.kept import make_task
 from midwatch.workflows.start import Request
-from midwatch.workspace.repository import Repository
 
 if TYPE_CHECKING:
     from midwatch.domain.task import Task
@@ -105,13 +104,14 @@ async def cancel(visit: Visit, repository: Registered, sitting: Sitting) -> None
                 raise
 
 
-async def follow(sittings: Sittings, name: str, after: int, may: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+async def follow(visit: Visit, name: str, after: int, may: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
     """Its output in the form of `text/event-stream`, until it is over: messages `piece` with their numbers, `state`
-    when that has changed, and `end`. Ends also when `may` says so."""
+    when that has changed, and `end`. Ends also when `may` says so, and when the server is being stopped."""
+    sittings, streams = Sittings(visit.service.home.store.database), visit.service.streams
     yield b"retry: 1000\n\n"
     at, pause, told = after, QUICK, ""
     looked = spoken = time.monotonic()
-    while True:
+    while not streams.closing:
         if time.monotonic() > looked + RIGHTS:
             looked = time.monotonic()
             if not await may():
@@ -142,9 +142,10 @@ async def follow(sittings: Sittings, name: str, after: int, may: Callable[[], Aw
 
 
 async def _task(home: Home, location: str, wish: Wish, name: str) -> Task:
-    repository = await Repository.open(home.state, location)
+    repository = await home.repository(location)
     limits = home.settings.limits.fill({})
     around = home.settings.surroundings(home.state, home.environ, "", None, limits)
+    around = replace(around, means=await home.means(repository.location))
     request = Request(
         _TITLES[wish.kind], location, wish.base, kind=KIND, mode="workspace", trust_recipe=wish.trust_recipe, id=name
     )

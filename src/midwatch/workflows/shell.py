@@ -21,6 +21,7 @@ _UNLIMITED = 1 << 40
 _SHELL = """\
 tty >"$HOME/.midwatch-terminal"
 stty rows "$1" cols "$2" 2>/dev/null
+export TERM=xterm-256color
 if command -v bash >/dev/null; then exec bash -i; else exec sh -i; fi"""
 _RESIZE = 'stty -F "$(cat "$HOME/.midwatch-terminal")" rows "$1" cols "$2"'
 

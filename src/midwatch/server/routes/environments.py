@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from midwatch.domain.errors import InputError
+from midwatch.engine.accounts.words import Role
 from midwatch.engine.recipes import Recipes
 from midwatch.engine.sittings import Sittings
 from midwatch.server import equipped, sitting
@@ -107,7 +109,7 @@ async def build(
     visiting: Visiting, repository_id: RepositoryName, asked: BuildAsked, wanted: Wanted, response: Response
 ) -> SittingAnswer:
     """Have a worker run the setup, so that it is there for all tasks; what is kept already is left as it is."""
-    role = "maintainer" if asked.fresh or asked.trust_recipe else "member"
+    role: Role = "maintainer" if asked.fresh or asked.trust_recipe else "member"
     repository = await visiting.repository(repository_id, role)
     wish = sitting.Wish("build", asked.base, asked.trust_recipe, {"fresh": asked.fresh})
     made = await sitting.begin(visiting, repository, wish, wanted)
@@ -153,10 +155,9 @@ async def output(
     return await page(visiting, build, first)
 
 
-def followed(visit: Visit, name: str, after: int, may: partial[object]) -> Response:
+def followed(visit: Visit, name: str, after: int, may: Callable[[], Awaitable[bool]]) -> Response:
     """The output as a stream."""
-    rows = Sittings(visit.service.home.store.database)
-    stream = sitting.follow(rows, name, after, may)  # type: ignore[arg-type]  # a partial of a coroutine function
+    stream = sitting.follow(visit, name, after, may)
     return Seated(stream, STREAM, visit.service.seats, visit.who.user_id)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter
 
@@ -30,7 +30,6 @@ from midwatch.workspace import objects
 from midwatch.workspace.recipe import FILE
 from midwatch.workspace.recipe_edit import edited
 from midwatch.workspace.recipe_lines import checked
-from midwatch.workspace.repository import Repository
 from midwatch.workspace.suggest import Suggestion, suggest, wanted
 
 if TYPE_CHECKING:
@@ -58,6 +57,8 @@ async def keep(visiting: Visiting, repository_id: RepositoryName, asked: RecipeA
     """Keep a recipe here, which counts for new tasks in place of the repository's own. For maintainers: what it names
     of hosts and secrets is trusted then, whoever submits the task. Refused (422) where something is wrong in it."""
     repository = await visiting.repository(repository_id, "maintainer")
+    if not asked.text.strip():
+        raise Problem(422, "the text is empty", "write what is needed; taking the recipe away is DELETE")
     fault = checked(asked.text)[1]
     if fault is not None:
         where = f"line {fault.line}: " if fault.line else ""
@@ -114,7 +115,9 @@ async def _told(visit: Visit, repository: Registered) -> RecipeAnswer:
     kept = await recipes.newest(repository.id)
     commit, own = await visit.service.aside.do(_own(visit.service.home, repository.location))
     counts = kept.body if kept is not None and kept.body is not None else None
-    source = "server" if counts is not None else "none" if own is None else "repository"
+    source: Literal["server", "repository", "none"] = (
+        "server" if counts is not None else "none" if own is None else "repository"
+    )
     shown = counts if counts is not None else own or ""
     return RecipeAnswer(
         **checked_answer(*checked(shown)),
@@ -129,14 +132,14 @@ async def _told(visit: Visit, repository: Registered) -> RecipeAnswer:
 
 async def _own(home: Home, location: str) -> tuple[str, str | None]:
     """The commit that a task would start from, and its recipe."""
-    repository = await Repository.open(home.state, location)
+    repository = await home.repository(location)
     base = await repository.resolve(None)
     content = await objects.read_files(repository.git, base.commit, [FILE])
     return base.commit, content[FILE].decode("utf-8", "replace") if FILE in content else None
 
 
 async def _suggested(home: Home, location: str) -> Suggestion:
-    repository = await Repository.open(home.state, location)
+    repository = await home.repository(location)
     base = await repository.resolve(None)
     files = await objects.files(repository.git, base.commit)
     content = await objects.read_files(repository.git, base.commit, [*clues(files), *wanted(files)])

@@ -96,7 +96,7 @@ function FailingLine({ state }: { state: SittingAnswer }) {
   return (
     <div class="trouble" role="alert">
       <strong>
-        Command {failing.number} of {failing.list} failed{failing.line ? `, at line ${failing.line} of the recipe` : ""}:{" "}
+        Command {failing.number} of {failing.what} failed{failing.line ? `, at line ${failing.line} of the recipe` : ""}:{" "}
         <Plain text={failing.ended} />
       </strong>
       <ol class="environments-failing" start={first}>

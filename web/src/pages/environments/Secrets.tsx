@@ -1,17 +1,11 @@
 /** Secrets, whose values nobody is ever shown, and variables of the boxes. */
 import { useState } from "preact/hooks";
-import { ask } from "../../api";
+import { ask, type SecretAnswer, type VariableAnswer } from "../../api";
 import { useDoing, useLoad } from "../../load";
 import { Button, confirm, Empty, Field, Plain, Shown, Table, Time, Trouble, toast } from "../../parts";
 import { may, useMe } from "../../session";
 
-interface Kept {
-  name: string;
-  changed: string;
-  changed_by: string;
-  value?: string;
-}
-
+type Kept = SecretAnswer & Partial<VariableAnswer>;
 type Kind = "secrets" | "variables";
 
 const ABOUT = {

@@ -1,5 +1,5 @@
 /** A terminal in a box: what it shows, and keys for it. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { call, type SittingAnswer } from "../../api";
 import { AnsiLine, attempt, Button, Plain, State } from "../../parts";
 import { useFollowed } from "./follow";
@@ -98,7 +98,8 @@ function Glass({ screen, over, onKeys, onSize }: GlassProps) {
   };
   const onPaste = (event: ClipboardEvent) => {
     event.preventDefault();
-    onKeys((event.clipboardData?.getData("text/plain") ?? "").replace(/\r?\n/g, "\r"));
+    const text = (event.clipboardData?.getData("text/plain") ?? "").replace(/\r?\n/g, "\r").replaceAll("\x1b", "");
+    onKeys(screen.marksPastes ? `\x1b[200~${text}\x1b[201~` : text);
   };
   const click = () => getSelection()?.isCollapsed && field.current?.focus();
   return (
@@ -122,15 +123,21 @@ function Glass({ screen, over, onKeys, onSize }: GlassProps) {
 }
 
 function Drawn({ screen, over }: { screen: Screen; over: boolean }) {
+  const last = screen.above.at(-1);
+  const above = useMemo(
+    () =>
+      screen.drawn(screen.above).map((spans, at) => (
+        <div key={at}>
+          <AnsiLine spans={spans} />{"\n"}
+        </div>
+      )),
+    [screen, screen.above.length, last],
+  );
   const lines = screen.drawn();
   const cursor = screen.cursorShown && !over ? screen.row : -1;
   return (
     <pre aria-live="off">
-      {screen.drawn(screen.above).map((spans, at) => (
-        <div key={`above ${at}`}>
-          <AnsiLine spans={spans} />{"\n"}
-        </div>
-      ))}
+      <div>{above}</div>
       {lines.map((spans, at) => (
         <div key={at}>
           {at === cursor ? <WithCursor spans={spans} column={screen.column} /> : <AnsiLine spans={spans} />}
@@ -162,7 +169,9 @@ function WithCursor({ spans, column }: { spans: ReturnType<Screen["drawn"]>[numb
     <>
       <AnsiLine spans={before.filter((one) => one.text)} />
       {" ".repeat(Math.max(0, column - at))}
-      <span class="environments-cursor">{under}</span>
+      <span class="environments-cursor">
+        <Plain text={under} />
+      </span>
       <AnsiLine spans={after.filter((one) => one.text)} />
     </>
   );

@@ -22,6 +22,8 @@ export class Screen {
   cursorShown = true;
   /** Arrow keys are sent otherwise. */
   applicationCursor = false;
+  /** What is pasted is marked as such, so that a shell does not run it at once. */
+  marksPastes = false;
   /** What the terminal answers to a question of a program. */
   reply: (text: string) => void = () => undefined;
 
@@ -204,6 +206,7 @@ export class Screen {
   private mode(mode: number, on: boolean): void {
     if (mode === 1) this.applicationCursor = on;
     else if (mode === 25) this.cursorShown = on;
+    else if (mode === 2004) this.marksPastes = on;
     else if (mode === 1049 || mode === 47 || mode === 1047) this.alternate(on);
   }
 
@@ -241,6 +244,7 @@ export class Screen {
     this.look = PLAIN;
     this.cursorShown = true;
     this.applicationCursor = false;
+    this.marksPastes = false;
     this.eraseScreen(2);
     this.to(0, 0);
   }
