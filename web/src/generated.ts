@@ -7,6 +7,35 @@ export interface Archived {
   archived: boolean;
 }
 
+export interface ArrivalLine {
+  id: string;
+  /** Its id as the forge gave it; begins with `look` for what was found by looking. */
+  delivery: string;
+  /** What it is: `labelled`, `remark`, `changed`, `run`, … */
+  event: string;
+  /** The repository, as the forge calls it. */
+  slug: string;
+  /** Of the issue or the pull request; 0 for none. */
+  number: number;
+  /** `waiting`, `done`, `ignored` or `failed`. */
+  state: string;
+  /** What came of it. */
+  outcome: string;
+  /** Why the last try came to nothing. */
+  error: string;
+  /** The id of the task that it was about, or that came of it. */
+  task: string | null;
+  /** Whether it was found by looking, and not told. */
+  looked: boolean;
+  created: string;
+}
+
+export interface ArrivalPage {
+  arrivals: ArrivalLine[];
+  /** What `before` takes for the next page; null at the end. */
+  next: string | null;
+}
+
 export interface AttemptAnswer {
   id: string;
   /** How many there are; also the number of the last one. */
@@ -104,6 +133,13 @@ export interface CapAsked {
   tokens?: number | null | undefined;
 }
 
+export interface CauseAnswer {
+  cause: string;
+  tasks: number;
+  /** What was said of one of them. */
+  example: string;
+}
+
 export interface Change {
   path: string;
   old_path: string;
@@ -131,6 +167,12 @@ export interface ChoiceAsked {
   attempt: number;
 }
 
+export interface Choices {
+  models: string[];
+  people: string[];
+  labels: string[];
+}
+
 export interface ChoicesAnswer {
   /** Those that the settings name, the default first; others work where their provider has a key. */
   models: string[];
@@ -148,6 +190,14 @@ export interface ContextAsked {
   /** Where it comes from, in a word or two. */
   source: string;
   text: string;
+}
+
+export interface DayAnswer {
+  day: string;
+  opened: number;
+  merged: number;
+  /** Without being merged. */
+  closed: number;
 }
 
 export interface Deliveries {
@@ -442,6 +492,33 @@ export interface ForkAsked {
   attempt?: number | undefined;
 }
 
+export interface GroupAnswer {
+  /** Of what they have in common; empty for those that have nothing of the kind. */
+  name: string;
+  /** Of a registered repository; empty for all else. */
+  id: string;
+  tasks: number;
+  /** Pull requests of theirs. */
+  opened: number;
+  merged: number;
+  closed: number;
+  /** merged / opened; null where none was opened. */
+  merge_rate: number | null;
+  /** Of all these tasks, as far as it is known. */
+  cost_microusd: number;
+  /** Tasks whose cost is not known. */
+  unpriced: number;
+  /** cost_microusd / merged; null where none was merged, or the cost of a task is not known. */
+  cost_per_merged_microusd: number | null;
+}
+
+export interface Head {
+  attempt: string;
+  events: number;
+  /** Of the last event; it stands for the whole log. */
+  hash: string;
+}
+
 export interface Import {
   tasks: Imported[];
   made: number;
@@ -455,6 +532,36 @@ export interface Imported {
   /** Why it was refused. */
   detail?: string | undefined;
   mend?: string | undefined;
+}
+
+export interface Insight {
+  /** The first day of the span. */
+  first: string;
+  last: string;
+  zone: string;
+  by: string;
+  days: DayAnswer[];
+  total: GroupAnswer;
+  /** Those with the most tasks first. */
+  groups: GroupAnswer[];
+  /** Groups that are left out. */
+  more: number;
+  /** From when the work could begin until it did. */
+  queue: LapseAnswer;
+  /** From the submission. */
+  to_pull_request: LapseAnswer;
+  /** From the pull request. */
+  to_merge: LapseAnswer;
+  causes: CauseAnswer[];
+  now: NowAnswer;
+}
+
+export interface LapseAnswer {
+  /** Tasks that it is known of. */
+  count: number;
+  /** null where count is 0. */
+  median: number | null;
+  p90: number | null;
 }
 
 export interface LimitAnswer {
@@ -491,6 +598,21 @@ export interface LimitsAsked {
   cost_microusd?: number | null | undefined;
   /** Of work. */
   seconds?: number | null | undefined;
+}
+
+export interface Login {
+  /** The connection's id or name; answered with its id. */
+  forge: string;
+  /** What they are called there, in whatever case. */
+  login: string;
+}
+
+export interface LoginsAnswer {
+  logins: Login[];
+}
+
+export interface LoginsAsked {
+  logins: Login[];
 }
 
 export interface Me {
@@ -554,6 +676,13 @@ export interface NewUser {
   /** At least 12 characters; null for one who uses tokens only. */
   password?: string | null | undefined;
   admin?: boolean | undefined;
+}
+
+export interface NowAnswer {
+  queued: number;
+  running: number;
+  /** That the longest of the queued ones waits; null for none. */
+  longest_seconds: number | null;
 }
 
 export interface OrganisationAnswer {
@@ -812,6 +941,23 @@ export interface Roles {
   roles: RoleAnswer[];
 }
 
+export interface Running {
+  version: string;
+  python: string;
+  system: string;
+  /** `SQLite` or `PostgreSQL`. */
+  database: string;
+  /** Of the database, without a password. */
+  place: string;
+  /** The state folder. */
+  state: string;
+  /** Where the settings are read from, when the server starts. */
+  settings_file: string;
+  /** Whether there is such a file. */
+  there: boolean;
+  settings: SettingAnswer[];
+}
+
 export interface SecretAnswer {
   name: string;
   changed: string;
@@ -832,6 +978,27 @@ export interface SecretOf {
 
 export interface Secrets {
   secrets: SecretAnswer[];
+}
+
+export interface SessionAnswer {
+  id: string;
+  created: string;
+  expires: string;
+  /** Whether the request came with it. */
+  current: boolean;
+}
+
+export interface Sessions {
+  sessions: SessionAnswer[];
+}
+
+export interface SettingAnswer {
+  /** As in the settings file: `server.session_hours`. */
+  key: string;
+  /** As JSON; of what may hold a secret whether it is set. */
+  value: string;
+  /** It differs from the default. */
+  own: boolean;
 }
 
 export interface SignIn {
@@ -1154,6 +1321,30 @@ export interface Variables {
   variables: VariableAnswer[];
 }
 
+export interface VerificationAnswer {
+  task: string;
+  ok: boolean;
+  /** Chained and as they were written. */
+  events: number;
+  /** That match their SHA-256. */
+  outputs: number;
+  /** That hold exactly the tree that was checked. */
+  commits: number;
+  heads: Head[];
+  /** A sentence each; empty when all is as it was written. */
+  faults: string[];
+}
+
+export interface WaitAnswer {
+  /** As `waits_for` of a turn; empty: for a worker to have room. */
+  why: string;
+  turns: number;
+  /** Not before then for the first of them; null for what is not known. */
+  until: string | null;
+  /** When the one that waits longest was queued. */
+  since: string;
+}
+
 export interface Ways {
   password: boolean;
   /** With the OpenID Connect provider: `GET session/oidc`. */
@@ -1223,20 +1414,30 @@ export interface WorkerAnswer {
   beat: string;
   /** It has said so within its lease. */
   fresh: boolean;
+  /** That it works on now. */
+  turns: number;
 }
 
 export interface Workers {
   workers: WorkerAnswer[];
   /** How many there are, by their state. */
   turns: Record<string, number>;
+  /** What the next 1,000 of the queued ones wait for, most of them first. */
+  waiting: WaitAnswer[];
 }
 
 export interface Paths {
   "/attempts/{attempt}": {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
   };
+  "/attempts/{attempt}/diff": {
+    GET: { path: { "attempt": string }; query: { "from"?: number | undefined; "to"?: number | undefined }; body: undefined; answer: string };
+  };
   "/attempts/{attempt}/events": {
     GET: { path: { "attempt": string }; query: { "after"?: number | undefined; "limit"?: number | undefined }; body: undefined; answer: Events };
+  };
+  "/attempts/{attempt}/evidence": {
+    GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: EvidenceAnswer };
   };
   "/attempts/{attempt}/logs/{number}": {
     GET: { path: { "attempt": string; "number": number }; query: { "of"?: "command" | "check" | "hook" | undefined; "from"?: number | undefined; "to"?: number | null | undefined }; body: undefined; answer: Output };
@@ -1245,7 +1446,10 @@ export interface Paths {
     GET: { path: { "attempt": string; "digest": string }; query: Nothing; body: undefined; answer: string };
   };
   "/audit": {
-    GET: { path: Nothing; query: { "before"?: string | undefined; "about"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Audit };
+  };
+  "/audit.csv": {
+    GET: { path: Nothing; query: { "about"?: string | undefined; "user"?: string | undefined; "action"?: string | undefined; "repository"?: string | undefined; "since"?: string | null | undefined; "until"?: string | null | undefined; "before"?: string | undefined }; body: undefined; answer: string };
   };
   "/budgets": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Budgets };
@@ -1273,8 +1477,20 @@ export interface Paths {
     PATCH: { path: { "forge_id": string }; query: Nothing; body: ForgeChange; answer: ForgeAnswer };
     DELETE: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/forges/{forge_id}/arrivals": {
+    GET: { path: { "forge_id": string }; query: { "before"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: ArrivalPage };
+  };
   "/forges/{forge_id}/check": {
     POST: { path: { "forge_id": string }; query: Nothing; body: undefined; answer: StandingAnswer };
+  };
+  "/insight": {
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined }; body: undefined; answer: Insight };
+  };
+  "/insight.csv": {
+    GET: { path: Nothing; query: { "from"?: string | null | undefined; "to"?: string | null | undefined; "zone"?: string | undefined; "by"?: "repository" | "model" | "label" | "person" | undefined; "repository"?: string | undefined; "model"?: string | undefined; "person"?: string | undefined; "label"?: string | undefined; "table"?: "days" | "groups" | "causes" | "times" | undefined }; body: undefined; answer: string };
+  };
+  "/insight/choices": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Choices };
   };
   "/limits": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Limits };
@@ -1286,6 +1502,12 @@ export interface Paths {
   };
   "/me/password": {
     PUT: { path: Nothing; query: Nothing; body: NewPassword; answer: undefined };
+  };
+  "/me/sessions": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Sessions };
+  };
+  "/me/sessions/{session_id}": {
+    DELETE: { path: { "session_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
   "/organisations": {
     GET: { path: Nothing; query: { "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: OrganisationsAnswer };
@@ -1393,6 +1615,9 @@ export interface Paths {
     PUT: { path: { "user_id": string }; query: Nothing; body: RoleGiven; answer: RoleAnswer };
     DELETE: { path: { "user_id": string }; query: Nothing; body: undefined; answer: undefined };
   };
+  "/server": {
+    GET: { path: Nothing; query: Nothing; body: undefined; answer: Running };
+  };
   "/session": {
     POST: { path: Nothing; query: Nothing; body: SignIn; answer: UserAnswer };
     DELETE: { path: Nothing; query: Nothing; body: undefined; answer: undefined };
@@ -1473,6 +1698,9 @@ export interface Paths {
   "/tasks/{task}/undo": {
     POST: { path: { "task": string }; query: Nothing; body: UndoAsked; answer: UndoneAnswer };
   };
+  "/tasks/{task}/verify": {
+    POST: { path: { "task": string }; query: Nothing; body: undefined; answer: VerificationAnswer };
+  };
   "/tokens": {
     GET: { path: Nothing; query: { "user"?: string | undefined; "after"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: Tokens };
     POST: { path: Nothing; query: Nothing; body: NewToken; answer: TokenMade };
@@ -1488,6 +1716,10 @@ export interface Paths {
   "/users/{user_id}": {
     GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: UserAnswer };
     PATCH: { path: { "user_id": string }; query: Nothing; body: UserChange; answer: UserAnswer };
+  };
+  "/users/{user_id}/logins": {
+    GET: { path: { "user_id": string }; query: Nothing; body: undefined; answer: LoginsAnswer };
+    PUT: { path: { "user_id": string }; query: Nothing; body: LoginsAsked; answer: LoginsAnswer };
   };
   "/webhooks": {
     GET: { path: Nothing; query: Nothing; body: undefined; answer: Webhooks };
