@@ -93,6 +93,8 @@ async def _one_repository(page: Page, _: Site) -> None:
     await page.get_by_role("link", name="example").first.click()
     await page.get_by_role("tab", name="People").click()
     await page.get_by_role("button", name="Give the role").wait_for()
+
+
 _RECIPE = """\
 # what the shelf needs
 setup = [
