@@ -182,6 +182,19 @@ async def test_the_location_says_the_connection_and_git_is_lent_its_token(enviro
         assert (await home.forge.of("/srv/o/r")).name != "hub"
 
 
+async def test_a_token_does_not_cross_the_network_in_the_clear_unless_that_is_wanted(environ: dict[str, str]) -> None:
+    plain = '[forges.hub]\nkind = "forgejo"\nweb = "http://hub.example"\ntoken_env = "HUB_TOKEN"\n'
+    for more, lent in (("", 0), ("insecure = true", 1)):
+        Path(environ["XDG_CONFIG_HOME"], "midwatch/config.toml").write_text(plain + more)
+        async with wiring.home(environ) as home:
+            await home.store.database.migrate()
+            if lent:
+                assert "ghp_tiger" in (await home.connected.lend("http://hub.example/o/r")).values()
+            else:
+                with pytest.raises(InputError, match="in the clear"):
+                    await home.connected.lend("http://hub.example/o/r")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
