@@ -124,6 +124,9 @@ async def test_an_app_has_a_token_for_each_repository_alone_and_a_new_one_before
         assert host.asked[-1][1] == {"repository_ids": [5]}, "one that was renamed is asked for by its number"
         host.now = 1_003_100.0  # the first ends at 1,003,600
         assert await credential.token("ann/shelf") != first
+        newer = await credential.token("ann/shelf")
+        credential.forget("ann/shelf")
+        assert await credential.token("ann/shelf") != newer, "the App may have got more rights since"
         with pytest.raises(InputError, match="is not installed on eve/other"):
             await credential.token("eve/other")
         one = Connection("1", "hub", "github", host.url, host.url, "app", "77")

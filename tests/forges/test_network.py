@@ -17,7 +17,7 @@ from midwatch.forges.address import canonical, slug_below
 from midwatch.forges.base import Forge
 from midwatch.forges.book import Book
 from midwatch.forges.fake import FakeForge
-from midwatch.forges.limited import wait_of
+from midwatch.forges.limited import wait_of, when
 from midwatch.forges.notes import Notes
 from midwatch.forges.several import Forges
 
@@ -67,7 +67,8 @@ def test_a_rate_limit_is_told_from_another_refusal() -> None:
     assert wait_of(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time()) - 5)}) == 1
     assert wait_of(429, {"ratelimit-remaining": "0", "ratelimit-reset": "30"}) == 30
     assert wait_of(403, {}, {"message": "You have exceeded a secondary rate limit"}) == 60
-    assert wait_of(429, {"retry-after": "soon"}) == 60
+    assert wait_of(429, {"retry-after": "soon"}) == wait_of(429, {"retry-after": "\xb2"}) == 60
+    assert when(wait_of(429, {"ratelimit-remaining": "0", "ratelimit-reset": "1" * 400}) or 0).endswith("UTC")
     for status, headers in ((403, {"x-ratelimit-remaining": "7"}), (403, {}), (503, {}), (200, {"retry-after": "1"})):
         assert wait_of(status, headers, {"message": "no"}) is None
 

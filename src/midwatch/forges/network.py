@@ -99,7 +99,11 @@ class NetworkForge:
             self._book.offer(key, proposal.branch, commit)  # first, so that a crash leaves no branch we do not know
             token = await self.site.http.credential.token(slug)
             to = Destination(self.name, place.git, self.site.web, self.site.git_user, token, branch.tip)
-            await push(store, proposal, to)
+            try:
+                await push(store, proposal, to)
+            except InputError:
+                self.site.http.credential.forget(slug)
+                raise
         return seen
 
     async def _open(self, place: Place, proposal: Proposal) -> Seen:
