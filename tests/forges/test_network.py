@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from time import time
@@ -98,6 +99,9 @@ def test_the_book_takes_the_numbers_of_a_forge_and_has_one_for_each_branch(tmp_p
     book.record("k", second)
     assert [pr.number for pr in book.list("k", None)] == [71, 5]
     assert book.find("k", "midwatch/a") == second
+    merged = book.record("k", replace(second, state="merged", updated="2027"))
+    assert book.record("k", second) == merged, "asked before the merge, and answered late"
+    assert book.record("k", _pull(71, "midwatch/c")).state == "open", "of a repository that was made anew"
 
 
 def test_a_file_of_an_older_version_takes_remarks_and_keeps_what_it_has(tmp_path: Path) -> None:
