@@ -145,7 +145,10 @@ class Vault:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise InputError(f"{self.file}, which has the keys of secrets, cannot be read: {error.strerror}") from None
+            raise InputError(
+                f"{self.file}, which has the keys of secrets, cannot be read: {error.strerror}",
+                "it must be a file of the user that Midwatch runs as, with the mode 600",
+            ) from None
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
