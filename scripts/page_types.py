@@ -1,6 +1,6 @@
 """The API's types for the web page, made from the server's own OpenAPI document: `web/src/generated.ts`.
 
-python -m scripts.page_types writes the file; `tests/web/test_types.py` says when it is stale.
+python -m scripts.page_types writes the file; `tests/web/test_pages.py` says when it is stale.
 """
 
 from __future__ import annotations

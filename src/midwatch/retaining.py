@@ -22,7 +22,7 @@ from midwatch.engine.retention import outputs, rows
 from midwatch.engine.retention.ended import ended
 from midwatch.engine.retention.rows import Retired, Rows
 from midwatch.workflows.archives import commits, reading, writing
-from midwatch.workspace.repository import Repository, store_of
+from midwatch.workspace.repository import store_of
 
 if TYPE_CHECKING:
     from midwatch.wiring import Home
@@ -177,12 +177,8 @@ async def restore(home: Home, path: Path) -> tuple[str, str]:
         await asyncio.to_thread(_put, home, found)
         trouble = ""
         try:
-            repository = await Repository.open(
-                home.state,
-                found.task.repository,
-                commit=found.task.base.commit,
-                plain=found.task.kind == "conversation",
-            )
+            plain = found.task.kind == "conversation"
+            repository = await home.repository(found.task.repository, found.task.base.commit, plain=plain)
             names = commits.refs(home.state, found.rows.names)
             known = {name: commit for name, commit in found.commits.items() if commits.place_of(names, name)}
             await commits.unpack(repository.git_dir, found.pack, names, known)

@@ -17,6 +17,7 @@ from midwatch.engine.effects import ledger
 from midwatch.engine.effects.base import Effect, Unsure, Wanted
 from midwatch.engine.effects.carrying import Carrier
 from midwatch.engine.effects.ledger import PAUSES, Effects, want
+from midwatch.forges import once
 
 
 @dataclass
@@ -114,7 +115,13 @@ async def test_what_was_done_by_one_who_died_before_saying_so_is_found_and_not_d
 
 
 async def test_a_try_that_was_cut_off_is_looked_for_first_and_one_that_was_refused_is_not(desk: Desk) -> None:
-    outside = Outside(trouble=lambda effect: Unsure("cut off") if effect.key == "cut" else OperationError("refused"))
+    cuts = {"cut": Unsure("cut off"), "forge": once.Unsure("no answer")}
+    outside = Outside(trouble=lambda effect: cuts.get(effect.key) or OperationError("refused"))
+    (silent,) = await desk.want("forge")
+    await desk.carry(outside)
+    assert (await desk.one(silent)).unsure == 1
+    await desk.effects.fail(await desk.one(silent), "given up", "", unsure=True)
+    outside.done.clear()
     cut, refused = await desk.want("cut", "refused")
     await desk.carry(outside)
     assert [((await desk.one(name)).state, (await desk.one(name)).unsure) for name in (cut, refused)] == [

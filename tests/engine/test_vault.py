@@ -121,6 +121,41 @@ async def test_rotation_may_die_after_any_step_and_loses_nothing(database: Datab
         await database.close()
 
 
+class _Hurried(Vault):
+    """Another process adds a key just before this one drops the old ones."""
+
+    def keep_newest(self, *newest: str) -> int:
+        Vault(self.file.parent, {}).add_key()
+        return super().keep_newest(*newest)
+
+
+async def test_a_key_that_is_added_while_old_ones_are_dropped_is_not_the_only_one_left(
+    database: Database, tmp_path: Path
+) -> None:
+    vault = _Hurried(tmp_path, {})
+    try:
+        kept = await filled(database, vault)
+        vault.add_key()
+        await sealed.seal_anew(database, vault)
+        with pytest.raises(InputError, match="another process"):
+            await sealed.drop_old(database, vault)
+        assert (await values(kept, database, vault))[0] == "tiger"
+    finally:
+        await database.close()
+
+
+async def test_two_who_connect_to_one_forge_at_once_get_one_connection(database: Database, tmp_path: Path) -> None:
+    kept = Connections(database, Vault(tmp_path, {}))
+    made = [Connection(str(n) * 20, f"hub{n}", "github", "https://a.b", "https://a.b/api", "token") for n in range(8)]
+    try:
+        found = await asyncio.gather(*(kept.add(m, Secrets("t"), DEED) for m in made), return_exceptions=True)
+        assert len(await kept.all()) == 1
+        others = [one for one in found if isinstance(one, BaseException)]
+        assert [type(one) for one in others] == [InputError] * 7, others
+    finally:
+        await database.close()
+
+
 async def test_what_is_sealed_while_keys_are_dropped_is_not_lost(database: Database, tmp_path: Path) -> None:
     vault, other = Vault(tmp_path, {}), Vault(tmp_path, {})
     try:

@@ -124,6 +124,9 @@ async def test_an_app_has_a_token_for_each_repository_alone_and_a_new_one_before
         assert host.asked[-1][1] == {"repository_ids": [5]}, "one that was renamed is asked for by its number"
         host.now = 1_003_100.0  # the first ends at 1,003,600
         assert await credential.token("ann/shelf") != first
+        newer = await credential.token("ann/shelf")
+        credential.forget("ann/shelf")
+        assert await credential.token("ann/shelf") != newer, "the App may have got more rights since"
         with pytest.raises(InputError, match="is not installed on eve/other"):
             await credential.token("eve/other")
         one = Connection("1", "hub", "github", host.url, host.url, "app", "77")
@@ -180,6 +183,19 @@ async def test_the_location_says_the_connection_and_git_is_lent_its_token(enviro
         assert forge is await home.connected.adapter("git@github.com:o/other"), "one for each connection"
         assert (await home.forge.of("https://github.com/o/r")).name == "hub"
         assert (await home.forge.of("/srv/o/r")).name != "hub"
+
+
+async def test_a_token_does_not_cross_the_network_in_the_clear_unless_that_is_wanted(environ: dict[str, str]) -> None:
+    plain = '[forges.hub]\nkind = "forgejo"\nweb = "http://hub.example"\ntoken_env = "HUB_TOKEN"\n'
+    for more, lent in (("", 0), ("insecure = true", 1)):
+        Path(environ["XDG_CONFIG_HOME"], "midwatch/config.toml").write_text(plain + more)
+        async with wiring.home(environ) as home:
+            await home.store.database.migrate()
+            if lent:
+                assert "ghp_tiger" in (await home.connected.lend("http://hub.example/o/r")).values()
+            else:
+                with pytest.raises(InputError, match="in the clear"):
+                    await home.connected.lend("http://hub.example/o/r")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ import pytest
 
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.domain.forge import Judgement
+from midwatch.forges.credentials import FixedToken
 from midwatch.forges.once import Unsure
 from midwatch.forges.pushing import Destination, push
-from tests.support.forge_scenes import BRANCH, NETWORK, WAITED, NetworkWorld, Scene, network_world, scene_in
+from tests.support.forge_scenes import BRANCH, NETWORK, SLUG, WAITED, NetworkWorld, Scene, network_world, scene_in
 
 
 @pytest.fixture(params=list(NETWORK))
@@ -96,11 +97,16 @@ NOES = (
 )
 
 
-async def test_a_no_is_said_with_what_to_do(scene: Scene) -> None:
+async def test_a_no_is_said_with_what_to_do(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     world: NetworkWorld = scene.world
+    forgotten: list[str] = []
+    monkeypatch.setattr(FixedToken, "forget", lambda _, slug: forgotten.append(slug))
+    world.server.fail("POST", r"\.git/git-receive-pack$", 403)
+    await _refused(scene, InputError, "cannot be pushed", "right to write contents")
     for status, words, mend in NOES:
         world.server.fail("POST", world.kind.creates, status, data={"message": f"so it is \x1b[31m {world.bot.token}"})
         await _refused(scene, InputError, rf"{words}.*so it is \\x1b\[31m \[hidden\]", mend)
+    assert forgotten == [SLUG] * 3, "the push, 401 and 403: a token that we make is made anew after the mend"
     assert (await scene.propose()).number == 1
 
 

@@ -111,6 +111,17 @@ async def test_the_pull_request_of_a_branch_is_found_among_many(scene: Scene) ->
         assert fault.times == 0
 
 
+async def test_one_that_was_merged_long_ago_is_not_made_again(scene: Scene) -> None:
+    made = await scene.propose()
+    await scene.forge.merge(scene.where, made.number)
+    forge, hosted = scene.world.server.forge, scene.world.hosted
+    for _ in range(50):  # as many as are looked through
+        forge.settle(hosted, forge.open(hosted, "ann", "Other", "", head="main", base="main"), "closed", "ann")
+    again = await scene.propose(1)
+    assert (again.number, again.state, again.proposal.commit) == (made.number, "merged", scene.commits[0])
+    assert len(scene.world.pulls) == 51
+
+
 async def test_labels_that_cannot_be_given_are_said_and_keep_nothing_else_away(scene: Scene) -> None:
     scene.world.wanted = Extras(("midwatch",), ())
     scene.world.server.fail("POST", "/labels$", 403, data={"message": "no"}, times=2)

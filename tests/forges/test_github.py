@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.domain.errors import InputError
+from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.domain.forge import Extras, Judgement, Status
 from midwatch.forges.github.asking import graph_address
 from midwatch.forges.github.site import api_of
 from midwatch.forges.github.talk import shown_lines
+from midwatch.forges.once import Unsure
 from tests.forges.openapi.extract import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_github_shapes import DESCRIPTION
@@ -155,6 +156,21 @@ async def test_a_status_that_says_the_same_is_not_written_again(world: NetworkWo
         await scene.forge.report(scene.where, scene.commits[0], Status("midwatch", state, "line " * 60))
     assert [one["state"] for one in world.hosted.statuses] == ["pending", "success"]
     assert len(world.hosted.statuses[1]["summary"]) == 140
+
+
+async def test_what_graphql_says_in_an_answer_is_told_from_a_no(world: NetworkWorld, tmp_path: Path) -> None:
+    scene = await scene_in(world, tmp_path)
+    await scene.propose()
+    for error, kind in (
+        ({"type": "RATE_LIMITED", "message": "API rate limit exceeded"}, OperationError),
+        ({"message": "Something went wrong while executing your query."}, Unsure),
+        ({"type": "FORBIDDEN", "message": "no"}, InputError),
+    ):
+        world.server.fail("POST", "/graphql$", 200, data={"errors": [error]})
+        with pytest.raises(MidwatchError) as caught:
+            await scene.forge.comment(scene.where, 1, "Checked.", "evidence")
+        assert type(caught.value) is kind
+        assert caught.value.mend
 
 
 async def test_the_api_is_where_github_has_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 from time import time
@@ -17,7 +18,7 @@ from midwatch.forges.address import canonical, slug_below
 from midwatch.forges.base import Forge
 from midwatch.forges.book import Book
 from midwatch.forges.fake import FakeForge
-from midwatch.forges.limited import wait_of
+from midwatch.forges.limited import wait_of, when
 from midwatch.forges.notes import Notes
 from midwatch.forges.several import Forges
 
@@ -67,7 +68,8 @@ def test_a_rate_limit_is_told_from_another_refusal() -> None:
     assert wait_of(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time()) - 5)}) == 1
     assert wait_of(429, {"ratelimit-remaining": "0", "ratelimit-reset": "30"}) == 30
     assert wait_of(403, {}, {"message": "You have exceeded a secondary rate limit"}) == 60
-    assert wait_of(429, {"retry-after": "soon"}) == 60
+    assert wait_of(429, {"retry-after": "soon"}) == wait_of(429, {"retry-after": "\xb2"}) == 60
+    assert when(wait_of(429, {"ratelimit-remaining": "0", "ratelimit-reset": "1" * 400}) or 0).endswith("UTC")
     for status, headers in ((403, {"x-ratelimit-remaining": "7"}), (403, {}), (503, {}), (200, {"retry-after": "1"})):
         assert wait_of(status, headers, {"message": "no"}) is None
 
@@ -97,6 +99,9 @@ def test_the_book_takes_the_numbers_of_a_forge_and_has_one_for_each_branch(tmp_p
     book.record("k", second)
     assert [pr.number for pr in book.list("k", None)] == [71, 5]
     assert book.find("k", "midwatch/a") == second
+    merged = book.record("k", replace(second, state="merged", updated="2027"))
+    assert book.record("k", second) == merged, "asked before the merge, and answered late"
+    assert book.record("k", _pull(71, "midwatch/c")).state == "open", "of a repository that was made anew"
 
 
 def test_a_file_of_an_older_version_takes_remarks_and_keeps_what_it_has(tmp_path: Path) -> None:

@@ -64,6 +64,8 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"web": "https://user:tiger@hub.example"}, "no web address"),
     ({"web": "https://hub.example", "api": "https://elsewhere.example"}, "another host"),
     ({"web": "https://hub.example", "api": "http://hub.example"}, "not encrypted"),
+    ({"web": "http://hub.example"}, "in the clear"),
+    ({"web": "http://10.0.0.1:3000"}, "in the clear"),
     ({"name": "a/b"}, "letters, digits"),
     ({"webhook_secret": "short"}, "webhook_secret"),
 ]
@@ -76,6 +78,13 @@ async def test_what_cannot_be_connected_is_refused_in_words_that_repeat_no_secre
             assert answer.status_code == 422, answer.text
             assert words in answer.json()["detail"]
             assert "tiger" not in answer.text
+        plain = {**HUB, "web": "http://hub.example", "insecure": True}
+        assert (await root.post("/forges", json=plain)).json()["api"] == "http://hub.example/api/v3"
+        assert (await root.patch("/forges/hub", json={"name": "hub2"})).status_code == 200
+        moved = await root.patch("/forges/hub2", json={"web": "http://hub3.example", "token": "ghp_tiger"})
+        assert (moved.status_code, "in the clear" in moved.text) == (422, True)
+        here = {**HUB, "name": "here", "web": "http://127.0.0.1:3000"}
+        assert (await root.post("/forges", json=here)).status_code == 201
 
 
 async def test_maintainers_keep_secrets_and_variables_of_a_repository(api: Api, calc: str, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(worked: Desk) ->
     assert [one.task for one in again.kept] == [name]
 
 
-async def test_what_comes_back_is_listed_where_it_was(desk: Desk) -> None:
+async def test_what_comes_back_is_listed_where_it_was(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     store = desk.home.store
     review = replace(samples.task("Review"), kind="review", parent=f"{desk.task.id}.1", attempts=1)
     await store.create(review)
@@ -156,7 +156,15 @@ async def test_what_comes_back_is_listed_where_it_was(desk: Desk) -> None:
     before = await store.listed(among, 9), await store.listed(Wanted(), 9)
     (kept,) = (await desk.retain()).kept
     assert (await store.listed(Wanted(), 9))[0] == []
+    fetched, real = [], wiring.Home.repository
+
+    async def repository(home: wiring.Home, location: str, *how: str, plain: bool = False) -> Repository:
+        fetched.append(location)
+        return await real(home, location, *how, plain=plain)
+
+    monkeypatch.setattr(wiring.Home, "repository", repository)
     await retaining.restore(desk.home, kept.path)
+    assert fetched == [desk.task.repository], "as when it was made: with what a connection lends"
     assert [row.task for row in before[0][0]] == [desk.task]
     assert (await store.listed(among, 9), await store.listed(Wanted(), 9)) == before
 

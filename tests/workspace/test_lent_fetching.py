@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from midwatch.domain.errors import OperationError
+from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace import lfs, submodules
 from midwatch.workspace.lent import Lend, environment
 from midwatch.workspace.repository import Repository
@@ -64,3 +64,29 @@ async def test_all_of_it_comes_with_the_token_of_the_connection_and_none_of_it_k
         kept = [path for path in tmp_path.rglob("*") if path.is_file() and path.is_relative_to(state)]
         assert len(kept) > 10
         assert [path for path in kept if b"token-41" in path.read_bytes()] == []
+
+
+async def test_a_submodule_that_the_connection_has_no_token_for_comes_without_or_says_why(
+    user: UserRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = UserRepository.make(tmp_path / "library", lib__txt="one\n")
+    user.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library.path), "lib")
+    user.write(".gitmodules", '[submodule "lib"]\n\tpath = lib\n\turl = ../library\n')
+    user.commit("with a library")
+    git(tmp_path, "clone", "-q", "--bare", str(user.path), "bare.git")
+    with https_server(tmp_path, tmp_path) as server:
+        monkeypatch.setenv("GIT_SSL_CAINFO", str(server.certificate))
+
+        async def lend(location: str) -> Mapping[str, str]:
+            if location == server.url("bare.git"):
+                return {}
+            raise InputError("the App is not installed on it", "install it there")
+
+        repository = await Repository.open(tmp_path / "state", server.url("bare.git"), lend=lend)
+        commit = (await repository.resolve(None)).commit
+        (module,) = await submodules.gather(repository, commit, tmp_path / "state")
+        assert module.repository.location == server.url("library")
+        library.path.rename(tmp_path / "hidden")
+        with pytest.raises(InputError, match="the App is not installed"):
+            await submodules.gather(await Repository.open(tmp_path / "new", repository.location, lend=lend), commit,
+                                    tmp_path / "new")  # fmt: skip

@@ -454,6 +454,8 @@ export interface ForgeAsked {
   private_key?: string | null | undefined;
   /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
   webhook_secret?: string | null | undefined;
+  /** Whether an address given here may begin with http:// on another machine: the credential then crosses the network in the clear. */
+  insecure?: boolean | undefined;
   /** What it is called here: letters, digits and . _ - */
   name: string;
   /** `github` is Enterprise too, `forgejo` is Gitea too. */
@@ -473,6 +475,8 @@ export interface ForgeChange {
   private_key?: string | null | undefined;
   /** What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered. */
   webhook_secret?: string | null | undefined;
+  /** Whether an address given here may begin with http:// on another machine: the credential then crosses the network in the clear. */
+  insecure?: boolean | undefined;
   name?: string | null | undefined;
   /** A new one needs the credential anew. */
   web?: string | null | undefined;

@@ -102,9 +102,10 @@ async def drop_old(database: Database, vault: Vault) -> int:
         found, keys = _state(_entries(db), vault), vault.all_keys()
         if found.lost:
             raise Sealed(f"{found.lost[0]}, so no key is dropped", "mend that first")
-        if any(name not in (keys[0].id if keys else "", "") for name in found.by_key):
+        newest = keys[0].id if keys else ""
+        if any(name not in (newest, "") for name in found.by_key):
             raise InputError("something is still sealed with an older key", "`midwatch admin vault rotate` first")
-        return vault.keep_newest()
+        return vault.keep_newest(newest)
 
     return await database.write(work)
 

@@ -128,10 +128,13 @@ class Vault:
             _write(self.file, (made, *self._filed()))
         return made
 
-    def keep_newest(self) -> int:
-        """Forget all keys but the newest; how many that were. Called when nothing is sealed with them any more."""
+    def keep_newest(self, newest: str) -> int:
+        """Forget all keys but the newest, the one of that id, with which all is sealed; how many that were. Raises
+        InputError when another process has put a new key before it since: that one has sealed nothing yet."""
         with self._alone():
             keys = self._filed()
+            if len(keys) > 1 and keys[0].id != newest:
+                raise InputError("the keys are changed by another process just now", "`midwatch admin vault rotate`")
             if len(keys) > 1:
                 _write(self.file, keys[:1])
             return max(len(keys) - 1, 0)
@@ -142,7 +145,10 @@ class Vault:
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise InputError(f"{self.file}, which has the keys of secrets, cannot be read: {error.strerror}") from None
+            raise InputError(
+                f"{self.file}, which has the keys of secrets, cannot be read: {error.strerror}",
+                "it must be a file of the user that Midwatch runs as, with the mode 600",
+            ) from None
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:

@@ -52,6 +52,9 @@ class AppKey:
                 "give it the file that GitHub made for the App, as it is",
             ) from None
 
+    def forget(self, slug: str) -> None:
+        """As the contract: each is made anew."""
+
 
 class AppCredential:
     """As `Credential`: installation tokens, each for one repository alone, kept in memory until they end. May be used
@@ -70,6 +73,10 @@ class AppCredential:
         if kept is None or kept[1] - EARLY < self.key.clock():
             kept = self._tokens[slug] = await self._made(slug)
         return kept[0]
+
+    def forget(self, slug: str) -> None:
+        """See `Credential`: one has the rights of the App from when it was made, and ends when the App is taken out."""
+        self._tokens.pop(slug, None)
 
     async def _made(self, slug: str) -> tuple[str, float]:
         try:

@@ -75,12 +75,15 @@ class Book(Kept):
 
     def record(self, key: str, pr: PullRequest) -> PullRequest:
         """Write down a pull request as its forge has it, number and all; the same one when nothing differs. It takes
-        the place of another one of its branch."""
+        the place of another one of its branch. What is merged stays merged: whoever asked before that and was answered
+        late says nothing else."""
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
             before = _pull_requests(db, "WHERE repository = ? AND number = ?", (key, pr.number))
             if before and before[0] == pr:
                 return pr
+            if before and before[0].state == "merged" != pr.state and _same_branch(before[0], pr):
+                return before[0]
             _write(db, key, pr)
         return pr
 
@@ -100,6 +103,11 @@ class Book(Kept):
             return []
         with self._open() as db:
             return _pull_requests(db, where, values)
+
+
+def _same_branch(one: PullRequest, other: PullRequest) -> bool:
+    """Else it is one of a repository that was made anew."""
+    return one.proposal.branch == other.proposal.branch
 
 
 def _pull_requests(db: sqlite3.Connection, where: str, values: tuple[object, ...]) -> list[PullRequest]:

@@ -27,6 +27,9 @@ class ForgeSettings:
     """The address that its repositories are below; empty for https://github.com and https://gitlab.com."""
     api: str = ""
     """Where its API begins; empty for where it usually does."""
+    insecure: bool = False
+    """Whether its addresses may begin with http:// on another machine, so that the token crosses the network in the
+    clear."""
     token_env: str = ""
     """The variable that holds a token; or:"""
     app_id: str = ""

@@ -164,6 +164,7 @@ class Connected:
 
 
 def _own(name: str, one: ForgeSettings) -> Connection:
-    web = web_of(one.kind, one.web)
-    made = Connection(f"{_OWN}{name}", name, one.kind, web, api_of(one.kind, web, one.api), "token")
+    web = web_of(one.kind, one.web, insecure=one.insecure)
+    api = api_of(one.kind, web, one.api, insecure=one.insecure)
+    made = Connection(f"{_OWN}{name}", name, one.kind, web, api, "token")
     return replace(made, auth="app", app=one.app_id) if one.app_id else made

@@ -18,6 +18,9 @@ class Credential(Protocol):
         forge for a new one. Raises InputError when there is none for that repository, OperationError when the forge
         cannot be asked."""
 
+    def forget(self, slug: str) -> None:
+        """The forge has refused what was asked with that token: the next one is made anew, where we make them."""
+
 
 @dataclass(frozen=True, slots=True)
 class FixedToken:
@@ -29,3 +32,6 @@ class FixedToken:
     async def token(self, slug: str) -> str:
         """As the contract; never raises."""
         return self.value
+
+    def forget(self, slug: str) -> None:
+        """As the contract: it stays, as a person has made it."""

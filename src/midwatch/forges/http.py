@@ -116,6 +116,8 @@ class Http:
                     await self.pause(wait)
                     continue
                 if reply.status < 500:
+                    if reply.status in (401, 403):
+                        self.credential.forget(slug)
                     raise self._refused(reply, slug)
                 if not tries_left:
                     raise self._unsure(f"answered {reply.status}{_said(reply.data)}")

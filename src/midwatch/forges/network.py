@@ -57,7 +57,7 @@ class NetworkForge:
         slug, key = self._where(proposal.repository)
         before = self._book.find(key, proposal.branch)
         place = await self._place(slug)
-        seen = await self.site.find(place.slug, proposal.branch)
+        seen = await self._found(place.slug, proposal.branch, before)
         if seen is not None and _settled(seen, before, proposal):
             return self._book.record(
                 key, _taken(seen, before.proposal if before else replace(proposal, commit=seen.commit))
@@ -72,6 +72,13 @@ class NetworkForge:
         if before is None or before.number != seen.number:
             await self._adorn(place.slug, seen, await self._extras(proposal.repository))
         return self._book.record(key, _taken(seen, proposal))
+
+    async def _found(self, slug: str, branch: str, before: PullRequest | None) -> Seen | None:
+        """The pull request of the branch; by its number where a forge's list does not go back to one that we know."""
+        seen = await self.site.find(slug, branch)
+        if seen is None and before is not None:
+            seen = await self.site.read(slug, before.number)
+        return seen if seen is not None and seen.branch == branch else None
 
     async def _bring(self, place: Place, key: str, proposal: Proposal, store: Path, seen: Seen | None) -> Seen | None:
         """Have the commit on its branch; the open pull request of it, if there is one. A closed one is opened before
@@ -92,7 +99,11 @@ class NetworkForge:
             self._book.offer(key, proposal.branch, commit)  # first, so that a crash leaves no branch we do not know
             token = await self.site.http.credential.token(slug)
             to = Destination(self.name, place.git, self.site.web, self.site.git_user, token, branch.tip)
-            await push(store, proposal, to)
+            try:
+                await push(store, proposal, to)
+            except InputError:
+                self.site.http.credential.forget(slug)
+                raise
         return seen
 
     async def _open(self, place: Place, proposal: Proposal) -> Seen:

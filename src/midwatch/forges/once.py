@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from midwatch.domain.errors import OperationError
+from midwatch.engine.effects import base
 
 T = TypeVar("T")
 Pause = Callable[[float], Awaitable[None]]
@@ -15,8 +15,9 @@ _PAUSES = (1.0, 3.0)
 """Seconds before looking again: a forge that broke off may still be at it."""
 
 
-class Unsure(OperationError):
-    """The forge was asked to change something, and its answer did not come: it may have been done."""
+class Unsure(base.Unsure):
+    """The forge was asked to change something, and its answer did not come: it may have been done. As an effect, such a
+    try was cut off."""
 
 
 async def once(

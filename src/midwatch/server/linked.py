@@ -35,6 +35,11 @@ class _Credentials(Form):
         None,
         description="What the forge signs its webhooks with, at least 16 characters; empty for none. Never answered.",
     )
+    insecure: bool = Field(
+        False,
+        description="Whether an address given here may begin with http:// on another machine: the credential then "
+        "crosses the network in the clear.",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> _Credentials:

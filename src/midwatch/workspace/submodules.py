@@ -11,12 +11,13 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.workspace.git import Git, GitError, last_words
+from midwatch.workspace.lent import Lend
 from midwatch.workspace.location import is_url
 from midwatch.workspace.mirror import require_fetchable
 from midwatch.workspace.names import refused, shown, without_secret
@@ -136,14 +137,15 @@ async def _one(parent: Repository, path: str, commit: str, declared: tuple[str, 
     if declared is None:
         raise InputError(f".gitmodules says no address for the submodule {shown(path)}", f"add one, {_LEAVE}")
     name, given = declared
+    lend = _OrNothing(parent.lend)
     problem: MidwatchError | None = None
     for location in [*_cloned(parent, name), ""]:
         try:
             address = location or await _address(parent, given)
-            repository = await Repository.open(state, address, commit=commit, lend=parent.lend)
+            repository = await Repository.open(state, address, commit=commit, lend=lend)
             base = await repository.resolve(commit)
         except MidwatchError as error:
-            problem = error
+            problem = lend.refusal or error
             continue
         return Submodule(path, repository, base.commit, base.tree)
     assert problem is not None
@@ -153,6 +155,22 @@ async def _one(parent: Repository, path: str, commit: str, declared: tuple[str, 
         if not isinstance(problem, GitError)
         else OperationError(words, _LEAVE)
     )
+
+
+@dataclass(slots=True)
+class _OrNothing:
+    """Lends nothing where a connection has no credential for an address: an App is not installed on libraries that
+    all can read, and they come without."""
+
+    lend: Lend
+    refusal: InputError | None = None
+
+    async def __call__(self, location: str) -> Mapping[str, str]:
+        try:
+            return await self.lend(location)
+        except InputError as error:
+            self.refusal = error
+            return {}
 
 
 def _cloned(parent: Repository, name: str) -> Iterator[str]:

@@ -17,9 +17,9 @@ from midwatch.domain.errors import InputError
 
 USAGE = (
     "midwatch admin forges [list | add NAME KIND | change FORGE | check FORGE | remove FORGE] [--web URL] [--api URL] "
-    "[--app-id ID] [--credential-file FILE] [--webhook-secret-file FILE] [--server URL] [--json]"
+    "[--insecure] [--app-id ID] [--credential-file FILE] [--webhook-secret-file FILE] [--server URL] [--json]"
 )
-_GIVEN = ("web", "api", "app_id", "credential_file", "webhook_secret_file")
+_GIVEN = ("web", "api", "insecure", "app_id", "credential_file", "webhook_secret_file")
 ACTIONS = {
     "list": Action(),
     "add": Action(("NAME", "KIND"), _GIVEN),
@@ -37,6 +37,9 @@ def add_arguments(parser: arguments.Parser) -> None:
     parser.add_argument("--name", metavar="NAME", help="its new name")
     parser.add_argument("--web", metavar="URL", help="the address that its repositories are below")
     parser.add_argument("--api", metavar="URL", help="where its API begins (default: where it usually does)")
+    parser.add_argument(
+        "--insecure", action="store_true", help="let its credential cross the network in the clear, by http://"
+    )
     parser.add_argument("--app-id", metavar="ID", help="of a GitHub App, whose private key is then the credential")
     parser.add_argument(
         "--credential-file", metavar="FILE", help="the token or the App's private key (default: it is asked for)"
@@ -79,6 +82,8 @@ async def execute(options: Namespace, screen: Screen) -> int:
 async def _value(options: Namespace, *, asked: bool) -> dict[str, Any]:
     """What a request holds; `asked`: the credential must be given somehow."""
     value = {name: given for name in ("web", "api", "app_id") if (given := getattr(options, name)) is not None}
+    if options.insecure:
+        value["insecure"] = True
     credential = ""
     if options.credential_file is not None:
         credential = _read(options.credential_file)

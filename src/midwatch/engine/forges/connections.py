@@ -73,8 +73,8 @@ class Connections:
         organisation_name(wanted.name)
 
         def work(db: Db) -> Connection:
+            steady(db)  # first: what another transaction adds beside this one is seen by the next look
             _require_free(db, wanted)
-            steady(db)
             credential, secret = self._sealed(wanted.id, secrets)
             db.execute(
                 f"INSERT INTO forge ({_FIELDS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {db.clock}) "  # noqa: S608

@@ -8,6 +8,7 @@ from typing import Any
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.forges.http import Http
+from midwatch.forges.once import Unsure
 from midwatch.workspace.names import shown
 
 _VERSION = "2022-11-28"
@@ -29,14 +30,25 @@ def graph_address(api: str) -> str:
 
 
 async def graph(http: Http, slug: str, question: str, **variables: Any) -> Mapping[str, Any]:
-    """The `data` of an answer. Raises InputError with GitHub's words when it refuses."""
+    """The `data` of an answer. Raises InputError with GitHub's words when it refuses, OperationError for a rate limit,
+    Unsure where it broke off: both come as answers there."""
     body = {"query": question, "variables": variables}
     reply = await http.request("POST", graph_address(http.api), slug=slug, json=body)
     answer = reply.data if isinstance(reply.data, dict) else {}
     if answer.get("errors"):
         first = answer["errors"][0]
-        words = first.get("message") if isinstance(first, dict) else None
-        raise InputError(f"the forge {http.name} refuses that for {slug}: {shown(str(words or first))[:400]}", "")
+        told = first if isinstance(first, dict) else {}
+        words = shown(str(told.get("message") or first))[:400]
+        if told.get("type") == "RATE_LIMITED":
+            raise OperationError(
+                f"the forge {http.name} takes no more requests from us now: {words}", "try again later"
+            )
+        if "omething went wrong" in words:
+            raise Unsure(f"the forge {http.name} broke off: {words}", "try again; what was done already is found")
+        raise InputError(
+            f"the forge {http.name} refuses that for {slug}: {words}",
+            f"look at it there; docs/forges.md lists the rights that the token of the connection {http.name} needs",
+        )
     if not isinstance(answer.get("data"), dict):
         said = shown(json.dumps(reply.data))[:200]
         raise OperationError(f"the forge {http.name} gives no answer to a question of GraphQL: {said}", "try again")

@@ -34,9 +34,9 @@ async def listed(visiting: Visiting) -> Forges:
 async def make(visiting: Visiting, asked: ForgeAsked, operation: Wanted) -> ForgeAnswer:
     """Connect to a forge. The credential is sealed before it is kept."""
     require_admin(visiting.who)
-    web, name = web_of(asked.kind, asked.web), operation.entry_id()
+    web, name = web_of(asked.kind, asked.web, insecure=asked.insecure), operation.entry_id()
     wanted = Connection(
-        name, asked.name, asked.kind, web, api_of(asked.kind, web, asked.api),
+        name, asked.name, asked.kind, web, api_of(asked.kind, web, asked.api, insecure=asked.insecure),
         "token" if asked.token is not None else "app", asked.app_id or "",
     )  # fmt: skip
     told = deed(visiting.who, "forge.create", name, entry=name)
@@ -81,9 +81,9 @@ async def check(visiting: Visiting, forge_id: ForgeId) -> StandingAnswer:
 
 
 def _changed(before: Connection, asked: ForgeChange) -> Connection:
-    web = before.web if asked.web is None else web_of(before.kind, asked.web)
+    web = before.web if asked.web is None else web_of(before.kind, asked.web, insecure=asked.insecure)
     if asked.api is not None:
-        api = api_of(before.kind, web, asked.api)
+        api = api_of(before.kind, web, asked.api, insecure=asked.insecure)
     else:
         api = before.api if web == before.web else api_of(before.kind, web, "")
     wanted = replace(before, name=asked.name or before.name, web=web, api=api)
