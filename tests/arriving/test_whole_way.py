@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from midwatch import revising
+from midwatch.domain.errors import InputError
 from midwatch.engine.turns import Turns
+from midwatch.succeeding import require_latest, successor
 from tests.support.model_server import ModelServer, calls, says
 from tests.support.model_server import serving as serving_model
 from tests.support.receiver import Receiver, receiving
@@ -45,7 +48,7 @@ async def place(tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPa
 
 
 async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_conflicts_resolved_on_the_same_branch(
-    place: Town, blobs: Receiver
+    place: Town, blobs: Receiver, tmp_path: Path
 ) -> None:
     forge, hosted, api = place.server.forge, place.hosted, place.api
     await place.user("ada", "ann")
@@ -55,6 +58,8 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
     await place.came()
     (task,), (pull,) = await place.tasks(), place.pulls
     old, url = pull.head_commit, f"https://mw.example/tasks/{task.id}"
+    first = await api.home.forge.of_task(task.id)
+    assert first is not None
 
     await place.run_ended(pull, "unit", 1, failed=True, commit=hosted.tip("main"))
     await place.run_ended(pull, "midwatch", 2, failed=True)
@@ -78,7 +83,16 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
     forge.write(hosted, "main", {"a.txt": "one\ntwo\nthree\ntheirs\n", "b.txt": "b\n"})
     assert hosted.conflicts(pull) == ["a.txt"]
     forge.say(hosted, pull, "ann", "@midwatch please resolve the conflicts")
-    await place.came()
+    await place.deliver()
+
+    async def begun() -> bool:
+        return len(await place.tasks()) == 2
+
+    await place.until(begun)
+    _, later = await place.tasks()
+    assert await successor(api.home, task) == later.id  # before it is pushed, and after it
+    await place.quiet()
+    assert await successor(api.home, task) == later.id
     assert hosted.conflicts(pull) == []
     assert [one.number for one in place.pulls] == [2]
     kept = hosted.git("show", f"{pull.head}:a.txt")
@@ -89,6 +103,11 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
     request = await api.home.forge.of_task(later.id)
     assert request is not None
     assert request.number == 2
+    for again in (require_latest(api.home, task), api.home.forge.propose(first.proposal, tmp_path)):
+        with pytest.raises(InputError, match=f"task {later.id}'s now"):
+            await again
+    with pytest.raises(InputError, match=f"is task {later.id}'s now"):
+        await revising.tell(api.home, task.id, "one more")
     assert not [row for row in await place.arrivals() if row.state == "failed"]
 
 

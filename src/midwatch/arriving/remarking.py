@@ -11,6 +11,7 @@ from midwatch.arriving.following import follow
 from midwatch.arriving.who import person
 from midwatch.engine.forges.arrivals import Arrivals
 from midwatch.forges.arrived.base import is_ours
+from midwatch.succeeding import successor
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
@@ -81,6 +82,8 @@ async def _on_pull(case: Case, who: Person, wanted: Asked, *, handed: bool = Fal
     text = "\n\n".join(part for part in (wanted.text, *lines) if part)
     if ours:
         task = (await case.home.store.find(ours)).task
+        if later := await successor(case.home, task):  # else what it pushes is pushed over
+            task = (await case.home.store.find(later)).task
         await follow(case, who, task, text or await _everything(case), along=along)
     else:
         await starting.on_pull(case, who, text, pull)
