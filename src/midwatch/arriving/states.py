@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from midwatch.arriving import judging
 from midwatch.arriving.who import ourselves
 from midwatch.domain.errors import InputError
+from midwatch.engine.effects.ledger import Effects
 from midwatch.engine.effects.occasions import happened
 from midwatch.engine.forges.arrivals import End
 from midwatch.engine.turns import OPEN, Turns
@@ -14,6 +15,7 @@ from midwatch.engine.turns import OPEN, Turns
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
     from midwatch.engine.database.base import Connection
+    from midwatch.engine.turns import Turn
 
 
 async def changed(case: Case) -> None:
@@ -25,15 +27,19 @@ async def changed(case: Case) -> None:
         return
     pull = await case.pull()
     task = pull.proposal.task_id
-    turns, was = Turns(case.home.store.database), before[case.told.number]
+    turns = Turns(case.home.store.database)
+    was = "open" if case.told.subject else before[case.told.number]  # a look has told the book already
     last = await turns.newest(task)
     words = f"it is {pull.state}" if was == pull.state else f"it was {was} and is {pull.state}"
 
     def tell(db: Connection) -> None:
-        if was != pull.state and last is not None:
+        if last is not None and pull.state == "merged":  # once for all, whoever has read it first
+            happened(db, last.id, "merged", "")
+        elif last is not None and was != pull.state:
             happened(db, last.id, "reopened" if pull.state == "open" else pull.state, case.arrival.id)
 
-    if pull.state != "open" and last is not None and last.status in OPEN and last.wish != "cancel":
+    going = last is not None and last.status in OPEN and last.wish != "cancel"
+    if pull.state != "open" and last is not None and going and not await _taken_up_since(case, last):
         end = End("done", f"{words}; the work on it is cancelled", task, last.id)
         try:
             by = f"@{case.heard.name}/{case.told.actor}"
@@ -42,6 +48,17 @@ async def changed(case: Case) -> None:
         except InputError:  # it has ended by itself meanwhile
             pass
     await case.settling(lambda _: End("done", words, task), also=tell).write(lambda _: None)
+
+
+async def _taken_up_since(case: Case, last: Turn) -> bool:
+    """Whether the work was taken up again after it was closed: what is told late of that ends nothing. The time is the
+    database's; of our own close, whose telling may come later than the next turn, the effect is asked."""
+    if last.created > case.arrival.created:
+        return True
+    if not ourselves(case):
+        return False
+    found = await Effects(case.home.store.database).of_task(last.task)
+    return any(one.kind == "close" and one.state == "done" and one.created < last.created for one in found)
 
 
 async def opened(case: Case) -> None:
