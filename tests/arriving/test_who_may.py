@@ -12,9 +12,12 @@ import pytest
 from midwatch.arriving import looking, taking
 from midwatch.domain.codec import to_json
 from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.accounts.people import Change
+from midwatch.engine.effects.occasions import occasions
 from midwatch.engine.forges.arrivals import Arrivals, Delivery, End, Taken, settle
 from midwatch.forges.arrived.base import Arrived
+from midwatch.webhooks.registered import Webhook, Webhooks
 from tests.support.model_server import ModelServer, calls, says
 from tests.support.model_server import serving as serving_model
 from tests.support.town import BOT, SLUG, Town, town
@@ -146,7 +149,12 @@ async def test_a_worker_that_has_lost_an_arrival_does_nothing_about_it_and_what_
     await taking.gather(place.api.home)
     (row,) = await place.arrivals()
     assert (row.state, row.outcome, row.tries) == ("done", "started", 3)
-    assert await arrivals.forget(0) in (0, 1)
+    place.server.forge.say(place.hosted, issue, "ann", "@midwatch and this")
+    await place.deliver()
+    await database.write(lambda db: db.execute("UPDATE arrival SET tries = 7 WHERE state = 'waiting'").rowcount)
+    await taking.gather(place.api.home)
+    assert (await place.arrivals())[-1].error == "whoever took it up died each time"
+    assert await arrivals.forget(0) in range(3)
 
 
 async def test_nothing_is_begun_on_a_fork_and_whoever_may_ask_is_told_what_cannot_be(place: Town) -> None:
@@ -197,9 +205,12 @@ async def test_where_nothing_is_told_a_look_finds_the_same_once(place: Town) -> 
     assert text == [("ada", "and a test")]
     await place.api.work(task.id)
     (pull,) = place.pulls
+    hook = Webhook(new_id(), "", "http://127.0.0.1:9/", "", "pull_request.closed", 1, "", None, 0.0)
+    await Webhooks(place.api.database, home.connected.vault).add(hook, Deed(SERVER, "webhook.create", hook.id))
     forge.settle(hosted, pull, "closed", "ann")
     assert await looking.look(home, quiet=0) == 1
     await taking.gather(home)
+    assert [one.what for one in await occasions(place.api.database)] == ["closed"]
     request = await home.forge.of_task(task.id)
     assert request is not None
     assert request.state == "closed"

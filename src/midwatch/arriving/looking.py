@@ -77,28 +77,30 @@ async def look(home: Home, quiet: float) -> int:
 
 async def _repository(home: Home, heard: Heard, repository: Registered, slug: str) -> int:
     mention = (await listening_of(home).rules(repository.id)).mention
-    found: list[Arrived] = []
+    found, settled = list[Arrived](), 0
     try:
         pulls = await home.forge.list(repository.location, "open")
         numbers = {one.number: True for one in pulls}
         numbers.update(dict.fromkeys(await _issues(home, heard, slug), False))
         for one in pulls:
-            found += await _pull(home, repository, slug, one)
+            settled += await _pull(home, heard, repository, slug, one)
         for number, pull in numbers.items():
             for remark in await home.forge.remarks(repository.location, heard.number(number, pull=pull)):
                 found += _remark(remark, slug, number, mention, pull=pull)
     except MidwatchError as error:
         log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})
     arrivals = Arrivals(home.store.database)
-    return sum([await arrivals.keep(_delivery(heard, one)) for one in found])
+    return settled + sum([await arrivals.keep(_delivery(heard, one)) for one in found])
 
 
-async def _pull(home: Home, repository: Registered, slug: str, before: PullRequest) -> Sequence[Arrived]:
-    """What has become of a pull request that the book has as open. The book is brought up to date by the arrival."""
+async def _pull(home: Home, heard: Heard, repository: Registered, slug: str, before: PullRequest) -> bool:
+    """What has become of a pull request that the book has as open; whether that is new. It is kept at once: the book
+    has it by now, so no later look would find it."""
     now = await home.forge.get(repository.location, before.number)
     if now.state == before.state:
-        return ()
-    return [Arrived("changed", slug, before.number, pull=True, actor="", subject=now.state, commit=now.updated)]
+        return False
+    told = Arrived("changed", slug, before.number, pull=True, actor="", subject=now.state, commit=now.updated)
+    return await Arrivals(home.store.database).keep(_delivery(heard, told))
 
 
 async def _issues(home: Home, heard: Heard, slug: str) -> list[int]:

@@ -18,7 +18,7 @@ from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import want
-from midwatch.engine.forges.arrivals import Arrival, Arrivals, End, Taken, settle
+from midwatch.engine.forges.arrivals import PAUSES, Arrival, Arrivals, End, Taken, settle
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
 from midwatch.hearing import listening_of
@@ -78,6 +78,9 @@ async def _act(home: Home, arrivals: Arrivals, listening: Listening, arrival: Ar
     """Settle one. What may pass is tried again, what a person must change is said to them where they may ask."""
     about = {"arrival": arrival.id, "event": arrival.event, "slug": arrival.slug, "number": arrival.number}
     case: Case | None = None
+    if arrival.tries > len(PAUSES) + 1:  # it may be what they died of
+        await _settle(home, arrival, End("failed", "given up", error="whoever took it up died each time"))
+        return
     try:
         async with asyncio.timeout(_LONGEST):
             case = await _case(home, listening, arrival)

@@ -134,8 +134,12 @@ class Arrivals:
         """Have it tried again later; False when it was tried often enough, and has failed."""
         last = arrival.tries > len(PAUSES)
         pause = 0.0 if last else PAUSES[arrival.tries - 1]
-        query = f"UPDATE arrival SET state = ?, error = ?, held = 0, due = {{0}} + ?, changed = {{0}} WHERE {_MINE}"  # noqa: S608
-        values = ("failed" if last else "waiting", error, pause, arrival.id, arrival.holder)
+        query = (
+            "UPDATE arrival SET state = ?, error = ?, held = 0, due = {0} + ?, "  # noqa: S608 - our own words
+            f"key = CASE WHEN {_AGAIN} THEN '' ELSE key END, changed = {{0}} WHERE {_MINE}"
+        )
+        state = "failed" if last else "waiting"
+        values = (state, error, pause, state, state, arrival.id, arrival.holder)
         await self.database.write(lambda db: db.execute(query.format(db.clock), values).rowcount)
         return not last
 
@@ -193,6 +197,7 @@ LONGEST = 300
 """Characters of a name."""
 LOOKED = "look "
 """How the delivery ids of what was found by looking begin."""
+_AGAIN = "CAST(? AS TEXT) = 'ignored' OR (CAST(? AS TEXT) = 'failed' AND event IN ('labelled', 'assigned'))"
 _MINE = "id = ? AND holder = ? AND state = 'waiting'"
 
 
@@ -229,12 +234,14 @@ def claim(db: Connection, done: Delivery) -> None:
 
 def settle(db: Connection, arrival: Arrival, end: End) -> None:
     """Write down what has come of one, inside the transaction that does it. Of one that is ignored the key is given
-    up: the same from somebody who may is heard. Raises Taken, so that nothing is done, where it is another's by now."""
+    up: the same from somebody who may is heard; so is a label that is put there again when what was in the way is
+    mended. Raises Taken, so that nothing is done, where it is another's by now."""
     query = (
         "UPDATE arrival SET state = ?, outcome = ?, task = ?, turn = ?, error = ?, "  # noqa: S608 - our own words
-        f"key = CASE WHEN ? = 'ignored' THEN '' ELSE key END, changed = {db.clock} WHERE {_MINE}"
+        f"key = CASE WHEN {_AGAIN} THEN '' ELSE key END, changed = {db.clock} WHERE {_MINE}"
     )
-    values = (end.state, end.outcome, end.task, end.turn, end.error, end.state, arrival.id, arrival.holder)
+    state = end.state
+    values = (state, end.outcome, end.task, end.turn, end.error, state, state, arrival.id, arrival.holder)
     if not db.execute(query, values).rowcount and not _settled(db, arrival, end):
         raise Taken("another worker has taken this up", "nothing is to be done")
 
@@ -243,6 +250,11 @@ def _settled(db: Connection, arrival: Arrival, end: End) -> bool:
     """It was this very call, of whose commit the answer was lost."""
     query = "SELECT 1 FROM arrival WHERE id = ? AND holder = ? AND state = ? AND outcome = ?"
     return db.execute(query, (arrival.id, arrival.holder, end.state, end.outcome)).fetchone() is not None
+
+
+def pass_on(db: Connection, turn: str, later: str, since: float) -> None:
+    """What was said to a turn since then is heard by a later one, inside the transaction that opens that."""
+    db.execute("UPDATE arrival SET turn = ? WHERE turn = ? AND changed >= ?", (later, turn, since))
 
 
 class Settling:
