@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from midwatch import revising
+from midwatch import counting, revising
 from midwatch.domain.errors import InputError
 from midwatch.engine.turns import Turns
 from midwatch.succeeding import require_latest, successor
@@ -108,6 +108,11 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
             await again
     with pytest.raises(InputError, match=f"is task {later.id}'s now"):
         await revising.tell(api.home, task.id, "one more")
+    while await counting.count(api.home):
+        pass
+    query = "SELECT task, state FROM outcome ORDER BY task"
+    counted = await api.database.read(lambda db: [tuple(row) for row in db.execute(query)])
+    assert counted == [(task.id, ""), (later.id, "open")]  # one pull request is not two
     assert not [row for row in await place.arrivals() if row.state == "failed"]
 
 

@@ -10,12 +10,17 @@ from midwatch.domain.errors import InputError
 from midwatch.engine.effects.ledger import Effects
 from midwatch.engine.effects.occasions import happened
 from midwatch.engine.forges.arrivals import End
+from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
     from midwatch.engine.database.base import Connection
     from midwatch.engine.turns import Turn
+
+
+MOST_REVIEWS = 5
+"""Of one pull request; after so many none begins by itself: whoever pushes and opens it again may be a stranger."""
 
 
 async def changed(case: Case) -> None:
@@ -69,5 +74,9 @@ async def opened(case: Case) -> None:
     pull = await case.pull()
     if pull.proposal.task_id or pull.proposal.draft or pull.state != "open":
         await case.ignore("it is ours, a draft, or not open")
+        return
+    known = await Origins(case.home.store.database).of_thing(case.heard.id, case.told.slug, case.told.number)
+    if sum(origin.purpose != "work" for origin in known) >= MOST_REVIEWS:
+        await case.ignore("it was reviewed often enough: somebody has to ask for another")
         return
     await judging.start(case, pull, "", case.told.actor, everything=case.rules.review_all)
