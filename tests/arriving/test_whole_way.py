@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from midwatch import counting, revising
+from midwatch.arriving import looking
 from midwatch.domain.errors import InputError
 from midwatch.engine.turns import Turns
 from midwatch.succeeding import require_latest, successor
@@ -190,6 +191,13 @@ async def test_the_same_on_the_other_forges(
         assert [one[1] for one in remark.reactions] == ["eyes"]
         assert hosted.git("show", f"{pull.head}:a.txt").endswith("mended\nmore")
         assert len(place.said(pull)) == 2
+        if kind == "forgejo":  # where a review has no name when it is told
+            forge.judge(hosted, pull, "ann", "@midwatch once more", [("a.txt", 4, "here")])
+            await place.came()
+            assert await looking.look(place.api.home, quiet=0) > 0
+            await place.quiet()
+            words = await place.api.database.read(lambda db: db.execute("SELECT text FROM message").fetchall())
+            assert [text.count("once more") for (text,) in words] == [0, 1]
         forge.settle(hosted, pull, "merged", "ann")
         await place.came()
         request = await place.api.home.forge.of_task(task.id)

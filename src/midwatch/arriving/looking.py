@@ -7,13 +7,14 @@ import asyncio
 import json
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from midwatch.arriving.asking import asked
-from midwatch.domain.codec import to_json
+from midwatch.domain.codec import from_json, to_json
 from midwatch.domain.errors import MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
-from midwatch.engine.forges.arrivals import LOOKED, Arrivals, Delivery, named
+from midwatch.engine.forges.arrivals import FORGOTTEN, LOOKED, Arrivals, Delivery, named
 from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
 from midwatch.forges.address import slug_below
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from midwatch.engine.accounts.repositories import Registered
     from midwatch.forges.listening import Heard
     from midwatch.wiring import Home
+
+_REVIEW = "review-"
+"""How the names of reviews begin that are read at Forgejo."""
 
 log = logging.getLogger("midwatch.hooks")
 
@@ -90,7 +94,25 @@ async def _repository(home: Home, heard: Heard, repository: Registered, slug: st
     except MidwatchError as error:
         log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})
     arrivals = Arrivals(home.store.database)
-    return settled + sum([await arrivals.keep(_delivery(heard, one)) for one in found])
+    for told in found:
+        made = _delivery(heard, told)
+        if await told_as(arrivals, heard, told, "review"):
+            made = replace(made, state="done", outcome="told as a review")
+        settled += await arrivals.keep(made)
+    return settled
+
+
+async def told_as(arrivals: Arrivals, heard: Heard, told: Arrived, event: str) -> bool:
+    """Whether a review has come in already by the other of the two ways, as a `review` or a `remark`. Forgejo does not
+    tell its name when it is handed in: there it is known by its words."""
+    if heard.kind != "forgejo" or not (told.what == "review" or told.subject.startswith(_REVIEW)):
+        return False
+    kept = [text for text in await arrivals.meanings(heard.id, event, named(told.slug)) if text != FORGOTTEN]
+    others = [from_json(Arrived, json.loads(text)) for text in kept]
+    same = [one for one in others if one.what == "review" or one.subject.startswith(_REVIEW)]
+    return (told.number, told.actor.lower(), told.text.strip()) in [
+        (one.number, one.actor.lower(), one.text.strip()) for one in same
+    ]
 
 
 async def _pull(home: Home, heard: Heard, repository: Registered, slug: str, before: PullRequest) -> bool:

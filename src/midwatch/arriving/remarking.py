@@ -8,8 +8,9 @@ from midwatch.agent.data import as_data
 from midwatch.arriving import judging, resolving, starting, words
 from midwatch.arriving.asking import Asked, asked
 from midwatch.arriving.following import follow
+from midwatch.arriving.looking import told_as
 from midwatch.arriving.who import person
-from midwatch.engine.forges.arrivals import Arrivals
+from midwatch.engine.forges.arrivals import Arrivals, End
 from midwatch.forges.arrived.base import is_ours
 from midwatch.succeeding import successor
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from midwatch.arriving.who import Person
     from midwatch.domain.forge import Remark
 
-REVIEW = "review/"
+REVIEW = ("review/", "review-")
 """How the names of remarks begin that are the words of a review."""
 _FEW = 4
 """Words; fewer say no more than that there shall be a review."""
@@ -52,6 +53,9 @@ async def review(case: Case) -> None:
     who = await person(case)
     if who is None:
         await case.ignore("by somebody who may not")
+        return
+    if await told_as(Arrivals(case.home.store.database), case.heard, told, "remark"):
+        await case.end(End("done", "a look has found it already"))
         return
     if wanted is None and not (await case.pull()).proposal.task_id:
         await case.ignore("it asks for changes to what is not ours")

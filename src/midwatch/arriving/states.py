@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from midwatch.arriving import judging
@@ -12,6 +13,7 @@ from midwatch.engine.effects.occasions import happened
 from midwatch.engine.forges.arrivals import End
 from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
+from midwatch.succeeding import successor
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
@@ -34,7 +36,7 @@ async def changed(case: Case) -> None:
     task = pull.proposal.task_id
     turns = Turns(case.home.store.database)
     was = "open" if case.told.subject else before[case.told.number]  # a look has told the book already
-    last = await turns.newest(task)
+    last = await turns.newest(await _worked_on(case, task))
     words = f"it is {pull.state}" if was == pull.state else f"it was {was} and is {pull.state}"
 
     def tell(db: Connection) -> None:
@@ -53,6 +55,13 @@ async def changed(case: Case) -> None:
         except InputError:  # it has ended by itself meanwhile
             pass
     await case.settling(lambda _: End("done", words, task), also=tell).write(lambda _: None)
+
+
+async def _worked_on(case: Case, task: str) -> str:
+    """The task that works on the pull request: a later one, while conflicts are being resolved."""
+    with suppress(InputError):  # it was taken out of the database
+        return await successor(case.home, (await case.home.store.find(task)).task) or task
+    return task
 
 
 async def _taken_up_since(case: Case, last: Turn) -> bool:

@@ -182,15 +182,23 @@ class Arrivals:
         return await self.database.read(lambda db: [Arrival(*row) for row in db.execute(query, values)])
 
     async def forget(self, seconds: float) -> int:
-        """Delete those that were settled so many seconds ago; how many. What a key tells of may then come in anew."""
+        """Delete those that were settled so many seconds ago; how many. Of remarks, which are found again as long as
+        they can be read at the forge, the name is known for a year, and their words are dropped."""
 
         def work(db: Connection) -> int:
-            query = f"DELETE FROM arrival WHERE state <> 'waiting' AND changed < {db.clock} - ?"  # noqa: S608 - our words
-            return db.execute(query, (seconds,)).rowcount
+            old = f"state <> 'waiting' AND changed < {db.clock} - ?"
+            found_again = "event IN ('remark', 'review') AND (key <> '' OR delivery LIKE ?)"
+            query = f"UPDATE arrival SET meaning = ? WHERE {old} AND {found_again} AND meaning <> ?"  # noqa: S608 - ours
+            db.execute(query, (FORGOTTEN, seconds, f"{LOOKED}%", FORGOTTEN))
+            query = f"DELETE FROM arrival WHERE {old} AND (NOT ({found_again}) OR changed < {db.clock} - ?)"  # noqa: S608
+            return db.execute(query, (seconds, f"{LOOKED}%", _A_YEAR)).rowcount
 
         return await self.database.write(work)
 
 
+FORGOTTEN = "{}"
+"""The meaning of one of which no more than its name is known."""
+_A_YEAR = 365 * 86400.0
 TOLD = "told"
 """The outcome of one that a task was told of."""
 LONGEST = 300
