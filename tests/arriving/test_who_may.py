@@ -91,6 +91,7 @@ async def test_strangers_programs_disabled_users_viewers_and_we_ourselves_start_
 async def test_one_issue_is_one_task_however_often_by_whom_and_in_which_order_it_is_told(place: Town) -> None:
     forge, hosted, database = place.server.forge, place.hosted, place.api.database
     await place.user("ada", "ann")
+    await place.api.home.connected.kept.known_as(place.connection, "")  # nobody has checked the connection
     issue = forge.open(hosted, "carl", "Short")
     forge.label(hosted, issue, "midwatch", "eve")
     forge.label(hosted, issue, "bug", "ann")

@@ -156,10 +156,19 @@ async def _labelled(case: Case) -> None:
 
 
 async def _assigned(case: Case) -> None:
-    if not case.heard.login or case.told.subject.lower() != case.heard.login.lower():
+    if case.told.subject.lower() != await _own_login(case):
         await case.ignore("it was assigned to somebody else")
         return
     await _triggered(case)
+
+
+async def _own_login(case: Case) -> str:
+    """Who we are there, in lower case; of a connection that was never checked the forge is asked, once for each
+    process."""
+    if case.heard.login:
+        return case.heard.login.lower()
+    forge = await case.home.connected.adapter(case.location)
+    return "" if forge is None else (await forge.site.me(case.told.slug)).lower()
 
 
 async def _triggered(case: Case) -> None:
