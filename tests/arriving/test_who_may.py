@@ -129,7 +129,7 @@ async def test_one_issue_is_one_task_however_often_by_whom_and_in_which_order_it
 
 
 async def test_a_worker_that_has_lost_an_arrival_does_nothing_about_it_and_what_may_pass_is_tried_again(
-    place: Town,
+    place: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrivals, database = Arrivals(place.api.database), place.api.database
     await place.user("ada", "ann")
@@ -156,6 +156,21 @@ async def test_a_worker_that_has_lost_an_arrival_does_nothing_about_it_and_what_
     await taking.gather(place.api.home)
     assert (await place.arrivals())[-1].error == "whoever took it up died each time"
     assert await arrivals.forget(0) in range(3)
+
+    async def hang(_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    begun = asyncio.Event()
+    monkeypatch.setattr(taking, "_HANDLERS", {"remark": hang})
+    place.server.forge.say(place.hosted, issue, "ann", "@midwatch and that")
+    await place.deliver()
+    stopped = asyncio.create_task(taking.gather(place.api.home))
+    await begun.wait()
+    stopped.cancel()
+    await asyncio.wait([stopped])
+    (row,) = await arrivals.take()
+    assert (row.state, row.tries) == ("waiting", 1)
 
 
 async def test_nothing_is_begun_on_a_fork_and_whoever_may_ask_is_told_what_cannot_be(place: Town) -> None:

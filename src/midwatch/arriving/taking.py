@@ -88,6 +88,10 @@ async def _act(home: Home, arrivals: Arrivals, listening: Listening, arrival: Ar
                 await _HANDLERS[case.told.what](case)
                 return
         await _settle(home, arrival, End("ignored", "no repository of this server"))
+    except asyncio.CancelledError:  # the worker is told to stop: the next one need not wait until it is held no more
+        with suppress(MidwatchError):
+            await arrivals.give_back(arrival)
+        raise
     except Taken:
         log.info("another worker has taken it up", extra=about)
     except InputError as error:

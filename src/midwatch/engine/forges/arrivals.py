@@ -121,6 +121,11 @@ class Arrivals:
 
         return await self.database.write(work)
 
+    async def give_back(self, arrival: Arrival) -> None:
+        """Hold it no more: this was no try. Nothing where it is settled, or somebody else's."""
+        query = f"UPDATE arrival SET held = 0, tries = tries - 1 WHERE {_MINE}"  # noqa: S608 - our own words
+        await self.database.write(lambda db: db.execute(query, (arrival.id, arrival.holder)).rowcount)
+
     async def waiting(self) -> bool:
         """Whether the time of any has come."""
 
