@@ -191,6 +191,17 @@ async def test_the_same_on_the_other_forges(
         assert [one[1] for one in remark.reactions] == ["eyes"]
         assert hosted.git("show", f"{pull.head}:a.txt").endswith("mended\nmore")
         assert len(place.said(pull)) == 2
+        if kind == "gitlab":  # which does not say in a remark who is a program
+            await place.rules(write_may_start=True)
+            forge.person("project_1_bot")
+            hosted.access["project_1_bot"] = "write"
+            forge.say(hosted, pull, "project_1_bot", "@midwatch and again")
+            await place.came()
+            assert await looking.look(place.api.home, quiet=0) > 0
+            await place.quiet()
+            heard = await Turns(place.api.database).newest(task.id)
+            assert heard is not None
+            assert heard.number == 2
         if kind == "forgejo":  # where a review has no name when it is told
             forge.judge(hosted, pull, "ann", "@midwatch once more", [("a.txt", 4, "here")])
             await place.came()

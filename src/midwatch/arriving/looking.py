@@ -19,6 +19,7 @@ from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived, is_ours
+from midwatch.forges.arrived.reading import is_program
 from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ async def _repository(home: Home, heard: Heard, repository: Registered, slug: st
             settled += await _pull(home, heard, repository, slug, one)
         for number, pull in numbers.items():
             for remark in await home.forge.remarks(repository.location, heard.number(number, pull=pull)):
-                found += _remark(remark, slug, number, mention, pull=pull)
+                bot = is_program(heard.kind, remark.author)
+                found += _remark(remark, slug, number, mention, pull=pull, bot=bot)
     except MidwatchError as error:
         log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})
     arrivals = Arrivals(home.store.database)
@@ -135,13 +137,13 @@ async def _issues(home: Home, heard: Heard, slug: str) -> list[int]:
     return found
 
 
-def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool) -> Sequence[Arrived]:
+def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool, bot: bool) -> Sequence[Arrived]:
     if is_ours(remark.body) or asked(remark.body, mention) is None:
         return ()
     return [
         Arrived(
-            "remark", slug, number, pull=pull, actor=remark.author, bot=remark.author.endswith("[bot]"),
-            subject=remark.id, text=remark.body, url=remark.url,
+            "remark", slug, number, pull=pull, actor=remark.author, bot=bot, subject=remark.id, text=remark.body,
+            url=remark.url,
         )
     ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from midwatch.arriving.who import person
 from midwatch.engine.forges.arrivals import Arrivals, End
 from midwatch.forges.arrived.base import is_ours
 from midwatch.succeeding import successor
+from midwatch.workspace.names import shown
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
@@ -103,7 +104,7 @@ async def _place(case: Case) -> list[str]:
     """Where a remark stands, when it is beside a line."""
     found = await case.home.forge.remarks(case.location, case.number)
     mine = next((one for one in found if one.id == case.told.subject and one.path), None)
-    return [] if mine is None else [f"(This is about {mine.path}, line {mine.line}.)"]
+    return [] if mine is None else [f"(This is about {shown(mine.path)}, line {mine.line}.)"]
 
 
 async def _lines(case: Case, who: Person) -> list[Remark]:
