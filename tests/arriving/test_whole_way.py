@@ -10,6 +10,8 @@ import pytest
 from midwatch import counting, revising
 from midwatch.arriving import looking
 from midwatch.domain.errors import InputError
+from midwatch.domain.pull_request import PullRequest
+from midwatch.domain.task import Task
 from midwatch.engine.turns import Turns
 from midwatch.succeeding import require_latest, successor
 from tests.support.model_server import ModelServer, calls, says
@@ -48,8 +50,37 @@ async def place(tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPa
         yield made
 
 
+async def later_begun(place: Town, task: Task) -> None:
+    """Until there is another task that has its branch: what is said is for that one, before it is pushed."""
+
+    async def begun() -> bool:
+        return len(await place.tasks()) == 2
+
+    await place.deliver()
+    await place.until(begun)
+    assert await successor(place.api.home, task) == (await place.tasks())[1].id
+
+
+async def gone_over(place: Town, first: PullRequest, later: Task) -> None:
+    """The earlier task puts nothing on the branch any more, and is counted without the pull request."""
+    home, earlier = place.api.home, first.proposal.task_id
+    task = (await home.store.find(earlier)).task
+    refused = (
+        require_latest(home, task), home.forge.propose(first.proposal, home.state),
+        revising.tell(home, earlier, "one more"),
+    )  # fmt: skip
+    for again in refused:
+        with pytest.raises(InputError, match=f"task {later.id}'s now"):
+            await again
+    while await counting.count(home):
+        pass
+    query = "SELECT task, state FROM outcome ORDER BY task"
+    counted = await place.api.database.read(lambda db: [tuple(row) for row in db.execute(query)])
+    assert counted == [(earlier, ""), (later.id, "open")]
+
+
 async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_conflicts_resolved_on_the_same_branch(
-    place: Town, blobs: Receiver, tmp_path: Path
+    place: Town, blobs: Receiver
 ) -> None:
     forge, hosted, api = place.server.forge, place.hosted, place.api
     await place.user("ada", "ann")
@@ -84,16 +115,8 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
     forge.write(hosted, "main", {"a.txt": "one\ntwo\nthree\ntheirs\n", "b.txt": "b\n"})
     assert hosted.conflicts(pull) == ["a.txt"]
     forge.say(hosted, pull, "ann", "@midwatch please resolve the conflicts")
-    await place.deliver()
-
-    async def begun() -> bool:
-        return len(await place.tasks()) == 2
-
-    await place.until(begun)
-    _, later = await place.tasks()
-    assert await successor(api.home, task) == later.id  # before it is pushed, and after it
+    await later_begun(place, task)
     await place.quiet()
-    assert await successor(api.home, task) == later.id
     assert hosted.conflicts(pull) == []
     assert [one.number for one in place.pulls] == [2]
     kept = hosted.git("show", f"{pull.head}:a.txt")
@@ -104,16 +127,7 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
     request = await api.home.forge.of_task(later.id)
     assert request is not None
     assert request.number == 2
-    for again in (require_latest(api.home, task), api.home.forge.propose(first.proposal, tmp_path)):
-        with pytest.raises(InputError, match=f"task {later.id}'s now"):
-            await again
-    with pytest.raises(InputError, match=f"is task {later.id}'s now"):
-        await revising.tell(api.home, task.id, "one more")
-    while await counting.count(api.home):
-        pass
-    query = "SELECT task, state FROM outcome ORDER BY task"
-    counted = await api.database.read(lambda db: [tuple(row) for row in db.execute(query)])
-    assert counted == [(task.id, ""), (later.id, "open")]  # one pull request is not two
+    await gone_over(place, first, later)
     assert not [row for row in await place.arrivals() if row.state == "failed"]
 
 

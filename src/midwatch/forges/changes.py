@@ -14,10 +14,10 @@ from midwatch.engine.accounts.identity import new_id
 
 _WAIT_SECONDS = 20.0
 _THIS = "repository = new.repository AND number = new.number"
-_NOTED = (
-    "INSERT INTO changed (repository, number, task) VALUES (new.repository, new.number, new.task); "
-    "INSERT INTO changed (repository, number, task) "  # a task that has it no more is counted without it
-    f"SELECT DISTINCT repository, number, task FROM changed WHERE {_THIS} AND task <> new.task; "
+_NOTED = (  # a task that has it no more is counted without it
+    "INSERT INTO changed (repository, number, task) VALUES (new.repository, new.number, new.task); "  # noqa: S608 - ours
+    "INSERT INTO changed (repository, number, task) SELECT DISTINCT repository, number, task FROM changed "
+    f"WHERE {_THIS} AND task <> new.task; "
     f"DELETE FROM changed WHERE {_THIS} AND at NOT IN (SELECT max(at) FROM changed WHERE {_THIS} GROUP BY task);"
 )
 _SCHEMA = (

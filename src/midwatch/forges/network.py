@@ -52,7 +52,8 @@ class NetworkForge:
     async def propose(self, proposal: Proposal, store: Path) -> PullRequest:
         """As the contract. A person's own title, text, base or draft state of the pull request stays, unless ours has
         changed since. Refused, beside what the contract says, when the branch is protected or none of Midwatch's, when
-        the repository is archived, when a later task has the pull request, and when the base branch no longer has the commit that the task began from."""
+        the repository is archived, when a later task has the pull request, and when the base branch no longer has the
+        commit that the task began from."""
         require_ours(proposal.branch)
         slug, key = self._where(proposal.repository)
         before = self._book.find(key, proposal.branch)

@@ -38,9 +38,7 @@ def require_latest(before: PullRequest | None, proposal: Proposal) -> None:
     tasks are in the order in which these were made."""
     if before is not None and before.proposal.task_id > proposal.task_id:
         later = before.proposal.task_id
-        raise InputError(
-            f"pull request {before.number} is task {later}'s now", f"go on there: `midwatch tell {later}`"
-        )
+        raise InputError(f"pull request {before.number} is task {later}'s now", f"go on there: `midwatch tell {later}`")
 
 
 def require_room(name: str, place: Place, proposal: Proposal, branch: Branch) -> None:
