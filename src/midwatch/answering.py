@@ -12,7 +12,7 @@ from midwatch.domain.codec import from_json
 from midwatch.domain.forge import Judgement, Status
 from midwatch.domain.ids import attempt_id
 from midwatch.engine.accounts.repositories import Repositories
-from midwatch.engine.forges.arrivals import TOLD, Arrivals
+from midwatch.engine.forges.arrivals import FORGOTTEN, TOLD, Arrivals
 from midwatch.engine.forges.origins import Origins
 from midwatch.forges import outgoing
 from midwatch.forges.arrived.base import Arrived
@@ -70,7 +70,7 @@ async def _asked_at(home: Home, ended: Ended, origin: Origin | None) -> list[tup
     """Where this turn was asked for, each with a name for the answer there."""
     found: dict[int, str] = {}
     for arrival in await Arrivals(home.store.database).heard_by(ended.turn.id):
-        if arrival.event in ("remark", "review") and arrival.outcome == TOLD:
+        if arrival.event in ("remark", "review") and arrival.outcome == TOLD and arrival.meaning != FORGOTTEN:
             heard = await listening_of(home).named(arrival.connection)
             told = from_json(Arrived, json.loads(arrival.meaning))
             if heard is not None:

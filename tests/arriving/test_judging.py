@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from midwatch.arriving import states
 from tests.support.model_server import ModelServer, calls, says
 from tests.support.model_server import serving as serving_model
 from tests.support.town import BOT, Town, town
@@ -40,7 +41,9 @@ async def place(tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPa
         yield made
 
 
-async def test_a_review_is_automatic_where_that_is_wanted_tells_the_urgent_and_on_request_all(place: Town) -> None:
+async def test_a_review_is_automatic_where_that_is_wanted_tells_the_urgent_and_on_request_all(
+    place: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forge, hosted = place.server.forge, place.hosted
     await place.user("ada", "ann")
     await place.rules(auto_review=True)
@@ -65,4 +68,10 @@ async def test_a_review_is_automatic_where_that_is_wanted_tells_the_urgent_and_o
     assert len(await place.tasks()) == 2
     lines = [one.body for one in pull.said if one.author == BOT and one.kind == "line"]
     assert [line.split("**")[1] for line in lines] == ["[P1] A fault", "[P1] A fault", "[P3] A nicety"]
+    monkeypatch.setattr(states, "MOST_REVIEWS", 2)
+    forge.write(hosted, "topic", {"a.txt": "one\ntwo\nthree\nfour\nfive\n"})
+    pull.head_commit = hosted.tip("topic")
+    forge.tell("opened", hosted, pull, sender="carl")  # pushed and opened again: nobody pays for that without end
+    await place.came()
+    assert len(await place.tasks()) == 2
     assert not [row for row in await place.arrivals() if row.state == "failed"]

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from midwatch import wiring
+from midwatch.announcing import carrier_of
+from midwatch.arriving import taking
+from midwatch.domain.observer import Silent
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
-from midwatch.engine.effects.ledger import Effects
+from midwatch.engine.effects.ledger import Effects, want
 from midwatch.engine.turns import Turns
+from midwatch.forges.outgoing import Thing, close
 from midwatch.webhooks.registered import Webhook, Webhooks
 from tests.support.model_server import calls, says, serving
 from tests.support.town import Town, town
@@ -73,3 +78,36 @@ async def test_closed_at_the_forge_the_work_is_cancelled_and_cancelled_here_it_i
             told = [one.name for one in await Effects(database).of_subject(hook.id)]
             assert set(told) == {"pull_request.closed"}
             assert not [row for row in await place.arrivals() if row.state == "failed"]
+
+
+async def test_a_close_that_comes_after_a_retry_closes_nothing_and_what_is_told_of_it_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as model:
+        async with town(tmp_path, model.script(*SCRIPT[:2]), monkeypatch, at_work=False) as place:
+            forge, hosted, home, database = place.server.forge, place.hosted, place.api.home, place.api.database
+            turns, carrier = Turns(database), carrier_of(home)
+            await place.user("ada", "ann")
+            forge.open(hosted, "ann", "One", labels=("midwatch",))
+            await place.deliver()
+            await taking.gather(home)
+            (task,) = await place.tasks()
+            await wiring.run(home, task.id, Silent())
+            (pull,) = place.pulls
+            first = await turns.wish(task.id, "cancel", "ada")
+            wanted = close(Thing(task.repository, pull.number), task.id, first.id)
+            await database.write(lambda db: want(db, wanted))
+            await carrier.begin()
+            await carrier.settle()
+            assert pull.state == "closed"
+            await turns.again(task, "retry")
+            await place.deliver()  # of our own close
+            await taking.gather(home)
+            last, told = await turns.newest(task.id), [(one.event, one.outcome) for one in await place.arrivals()]
+            assert last is not None
+            assert ("changed", "it is closed") in told
+            assert (last.number, last.status) == (2, "queued")
+            forge.settle(hosted, pull, "open", "ann")
+            (effect,) = [one for one in await Effects(database).of_task(task.id) if one.kind == "close"]
+            assert "outdone" in await carrier.doers["close"].do(effect)
+            assert {one.state for one in place.pulls} == {"open"}

@@ -12,9 +12,12 @@ import pytest
 from midwatch.arriving import looking, taking
 from midwatch.domain.codec import to_json
 from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.accounts.people import Change
+from midwatch.engine.effects.occasions import occasions
 from midwatch.engine.forges.arrivals import Arrivals, Delivery, End, Taken, settle
 from midwatch.forges.arrived.base import Arrived
+from midwatch.webhooks.registered import Webhook, Webhooks
 from tests.support.model_server import ModelServer, calls, says
 from tests.support.model_server import serving as serving_model
 from tests.support.town import BOT, SLUG, Town, town
@@ -88,6 +91,7 @@ async def test_strangers_programs_disabled_users_viewers_and_we_ourselves_start_
 async def test_one_issue_is_one_task_however_often_by_whom_and_in_which_order_it_is_told(place: Town) -> None:
     forge, hosted, database = place.server.forge, place.hosted, place.api.database
     await place.user("ada", "ann")
+    await place.api.home.connected.kept.known_as(place.connection, "")  # nobody has checked the connection
     issue = forge.open(hosted, "carl", "Short")
     forge.label(hosted, issue, "midwatch", "eve")
     forge.label(hosted, issue, "bug", "ann")
@@ -125,7 +129,7 @@ async def test_one_issue_is_one_task_however_often_by_whom_and_in_which_order_it
 
 
 async def test_a_worker_that_has_lost_an_arrival_does_nothing_about_it_and_what_may_pass_is_tried_again(
-    place: Town,
+    place: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrivals, database = Arrivals(place.api.database), place.api.database
     await place.user("ada", "ann")
@@ -146,7 +150,27 @@ async def test_a_worker_that_has_lost_an_arrival_does_nothing_about_it_and_what_
     await taking.gather(place.api.home)
     (row,) = await place.arrivals()
     assert (row.state, row.outcome, row.tries) == ("done", "started", 3)
-    assert await arrivals.forget(0) in (0, 1)
+    place.server.forge.say(place.hosted, issue, "ann", "@midwatch and this")
+    await place.deliver()
+    await database.write(lambda db: db.execute("UPDATE arrival SET tries = 7 WHERE state = 'waiting'").rowcount)
+    await taking.gather(place.api.home)
+    assert (await place.arrivals())[-1].error == "whoever took it up died each time"
+    assert await arrivals.forget(0) in range(3)
+
+    async def hang(_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    begun = asyncio.Event()
+    monkeypatch.setattr(taking, "_HANDLERS", {"remark": hang})
+    place.server.forge.say(place.hosted, issue, "ann", "@midwatch and that")
+    await place.deliver()
+    stopped = asyncio.create_task(taking.gather(place.api.home))
+    await begun.wait()
+    stopped.cancel()
+    await asyncio.wait([stopped])
+    (row,) = await arrivals.take()
+    assert (row.state, row.tries) == ("waiting", 1)
 
 
 async def test_nothing_is_begun_on_a_fork_and_whoever_may_ask_is_told_what_cannot_be(place: Town) -> None:
@@ -197,9 +221,12 @@ async def test_where_nothing_is_told_a_look_finds_the_same_once(place: Town) -> 
     assert text == [("ada", "and a test")]
     await place.api.work(task.id)
     (pull,) = place.pulls
+    hook = Webhook(new_id(), "", "http://127.0.0.1:9/", "", "pull_request.closed", 1, "", None, 0.0)
+    await Webhooks(place.api.database, home.connected.vault).add(hook, Deed(SERVER, "webhook.create", hook.id))
     forge.settle(hosted, pull, "closed", "ann")
     assert await looking.look(home, quiet=0) == 1
     await taking.gather(home)
+    assert [one.what for one in await occasions(place.api.database)] == ["closed"]
     request = await home.forge.of_task(task.id)
     assert request is not None
     assert request.state == "closed"

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from midwatch import counting, revising
+from midwatch.arriving import looking
+from midwatch.domain.errors import InputError
+from midwatch.domain.pull_request import PullRequest
+from midwatch.domain.task import Task
 from midwatch.engine.turns import Turns
+from midwatch.succeeding import require_latest, successor
 from tests.support.model_server import ModelServer, calls, says
 from tests.support.model_server import serving as serving_model
 from tests.support.receiver import Receiver, receiving
@@ -44,6 +50,35 @@ async def place(tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPa
         yield made
 
 
+async def later_begun(place: Town, task: Task) -> None:
+    """Until there is another task that has its branch: what is said is for that one, before it is pushed."""
+
+    async def begun() -> bool:
+        return len(await place.tasks()) == 2
+
+    await place.deliver()
+    await place.until(begun)
+    assert await successor(place.api.home, task) == (await place.tasks())[1].id
+
+
+async def gone_over(place: Town, first: PullRequest, later: Task) -> None:
+    """The earlier task puts nothing on the branch any more, and is counted without the pull request."""
+    home, earlier = place.api.home, first.proposal.task_id
+    task = (await home.store.find(earlier)).task
+    refused = (
+        require_latest(home, task), home.forge.propose(first.proposal, home.state),
+        revising.tell(home, earlier, "one more"),
+    )  # fmt: skip
+    for again in refused:
+        with pytest.raises(InputError, match=f"task {later.id}'s now"):
+            await again
+    while await counting.count(home):
+        pass
+    query = "SELECT task, state FROM outcome ORDER BY task"
+    counted = await place.api.database.read(lambda db: [tuple(row) for row in db.execute(query)])
+    assert counted == [(earlier, ""), (later.id, "open")]
+
+
 async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_conflicts_resolved_on_the_same_branch(
     place: Town, blobs: Receiver
 ) -> None:
@@ -55,6 +90,8 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
     await place.came()
     (task,), (pull,) = await place.tasks(), place.pulls
     old, url = pull.head_commit, f"https://mw.example/tasks/{task.id}"
+    first = await api.home.forge.of_task(task.id)
+    assert first is not None
 
     await place.run_ended(pull, "unit", 1, failed=True, commit=hosted.tip("main"))
     await place.run_ended(pull, "midwatch", 2, failed=True)
@@ -78,7 +115,8 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
     forge.write(hosted, "main", {"a.txt": "one\ntwo\nthree\ntheirs\n", "b.txt": "b\n"})
     assert hosted.conflicts(pull) == ["a.txt"]
     forge.say(hosted, pull, "ann", "@midwatch please resolve the conflicts")
-    await place.came()
+    await later_begun(place, task)
+    await place.quiet()
     assert hosted.conflicts(pull) == []
     assert [one.number for one in place.pulls] == [2]
     kept = hosted.git("show", f"{pull.head}:a.txt")
@@ -89,6 +127,7 @@ async def test_failed_runs_are_taken_up_a_few_times_flaky_ones_told_apart_and_co
     request = await api.home.forge.of_task(later.id)
     assert request is not None
     assert request.number == 2
+    await gone_over(place, first, later)
     assert not [row for row in await place.arrivals() if row.state == "failed"]
 
 
@@ -166,6 +205,24 @@ async def test_the_same_on_the_other_forges(
         assert [one[1] for one in remark.reactions] == ["eyes"]
         assert hosted.git("show", f"{pull.head}:a.txt").endswith("mended\nmore")
         assert len(place.said(pull)) == 2
+        if kind == "gitlab":  # which does not say in a remark who is a program
+            await place.rules(write_may_start=True)
+            forge.person("project_1_bot")
+            hosted.access["project_1_bot"] = "write"
+            forge.say(hosted, pull, "project_1_bot", "@midwatch and again")
+            await place.came()
+            assert await looking.look(place.api.home, quiet=0) > 0
+            await place.quiet()
+            heard = await Turns(place.api.database).newest(task.id)
+            assert heard is not None
+            assert heard.number == 2
+        if kind == "forgejo":  # where a review has no name when it is told
+            forge.judge(hosted, pull, "ann", "@midwatch once more", [("a.txt", 4, "here")])
+            await place.came()
+            assert await looking.look(place.api.home, quiet=0) > 0
+            await place.quiet()
+            words = await place.api.database.read(lambda db: db.execute("SELECT text FROM message").fetchall())
+            assert [text.count("once more") for (text,) in words] == [0, 1]
         forge.settle(hosted, pull, "merged", "ann")
         await place.came()
         request = await place.api.home.forge.of_task(task.id)

@@ -95,7 +95,12 @@ async def test_what_is_taken_is_settled_by_its_holder_alone_with_what_else_is_wr
     assert await arrivals.told("hub", "remark 2")
     assert not await arrivals.waiting()
     assert len(await arrivals.meanings("hub", "remark", "ann/shelf")) == 3
-    assert await arrivals.forget(-1) == 3
+    assert await arrivals.forget(-1) == 1
+    assert not await arrivals.keep(delivery("5", "remark 1"))  # it is read again as long as it stands there
+    assert [row.meaning for row in await arrivals.of("hub")] == ["{}", "{}"]
+    query = "UPDATE arrival SET changed = changed - 366 * 86400"
+    await database.write(lambda db: db.execute(query).rowcount)
+    assert await arrivals.forget(-1) == 2
 
 
 async def test_what_may_pass_is_tried_again_and_given_up_at_last(database: Database) -> None:
@@ -108,6 +113,12 @@ async def test_what_may_pass_is_tried_again_and_given_up_at_last(database: Datab
         assert again == (tries < 7)
     (row,) = await arrivals.of("hub")
     assert (row.state, row.tries, row.error) == ("failed", 7, "the forge is down")
+    label = replace(delivery("2", "labelled ann/shelf#3 midwatch ann"), event="labelled")
+    assert await arrivals.keep(label)
+    assert not await arrivals.keep(replace(label, delivery="3", id=""))
+    (taken_up,) = await arrivals.take()
+    await database.write(lambda db: settle(db, taken_up, End("failed", "it cannot be done")))
+    assert await arrivals.keep(replace(label, delivery="4", id="~"))  # put there again when that is mended
 
 
 async def test_a_thing_becomes_one_task_and_a_login_is_one_users(database: Database) -> None:

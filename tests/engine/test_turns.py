@@ -18,6 +18,7 @@ from midwatch.engine.database.base import Connection, Database, Rows
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.fake import FakeEngine
+from midwatch.engine.forges.arrivals import TOLD, Arrivals, Delivery, End, Settling, settle
 from midwatch.engine.handing import find_lost, hand_over, sweep
 from midwatch.engine.letters import Letter
 from midwatch.engine.places import SOON, ready
@@ -250,10 +251,19 @@ async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_op
     await shift.delivered([letter.key for letter in letters[:3]])
     await shift.settle(task.id, but=f"{task.id}.1")
     assert await shift.letters(task.id) == []
-    await desk.turns.say(task, "too late", "ada")
+    arrivals = Arrivals(desk.database)
+    for number in ("1", "2"):
+        await arrivals.keep(Delivery("hub", number, "remark", "ann/shelf", 3, "", "{}"))
+    heard, late = await arrivals.take()
+    end = End("done", TOLD, task.id, mine.id)
+    await desk.database.write(lambda db: settle(db, heard, end))
+    await asyncio.sleep(0.01)  # the clock of a database may have no more than milliseconds
+    await Turns(Settling(desk.database, lambda db, _: settle(db, late, end))).say(task, "too late", "ada")
     await shift.end(mine, "done")
     following = await desk.turns.newest(task.id)
     assert following is not None
+    told = [[one.delivery for one in await arrivals.heard_by(turn.id)] for turn in (mine, following)]
+    assert told == [["1"], ["2"]]  # so whoever said it is answered when it is done
     assert (following.number, following.kind, following.status) == (2, "message", "queued")
     with pytest.raises(InputError, match="queued already"):
         await desk.turns.again(task, "retry")

@@ -104,8 +104,11 @@ async def test_a_message_that_leads_to_no_further_change_is_checked_and_offered_
     task = await place.task([PASSES])
     await place.solve(task, FakeModel([ONE, says("Done.")]))
     await tell(place, task.id, "is that all?")
-    report = await place.solve(task, FakeModel([ONE, says("Done."), says("Yes.")]))
+    report = await place.solve(task, FakeModel([ONE, says("Done."), says("Yes.\n\nNothing is left.")]))
     assert (report.status, len(await place.forge.list())) == ("done", 1)
+    assert report.pull_request is not None
+    assert report.pull_request.proposal.title == "Done"  # the same files are the same change
+    assert "## What was done\n\nYes.\n\nNothing is left." in report.pull_request.proposal.body
     assert await faults(place, task) == ()
 
 

@@ -7,17 +7,19 @@ import asyncio
 import json
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from midwatch.arriving.asking import asked
-from midwatch.domain.codec import to_json
+from midwatch.domain.codec import from_json, to_json
 from midwatch.domain.errors import MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
-from midwatch.engine.forges.arrivals import LOOKED, Arrivals, Delivery, named
+from midwatch.engine.forges.arrivals import FORGOTTEN, LOOKED, Arrivals, Delivery, named
 from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived, is_ours
+from midwatch.forges.arrived.reading import is_program
 from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from midwatch.engine.accounts.repositories import Registered
     from midwatch.forges.listening import Heard
     from midwatch.wiring import Home
+
+_REVIEW = "review-"
+"""How the names of reviews begin that are read at Forgejo."""
 
 log = logging.getLogger("midwatch.hooks")
 
@@ -77,28 +82,49 @@ async def look(home: Home, quiet: float) -> int:
 
 async def _repository(home: Home, heard: Heard, repository: Registered, slug: str) -> int:
     mention = (await listening_of(home).rules(repository.id)).mention
-    found: list[Arrived] = []
+    found, settled = list[Arrived](), 0
     try:
         pulls = await home.forge.list(repository.location, "open")
         numbers = {one.number: True for one in pulls}
         numbers.update(dict.fromkeys(await _issues(home, heard, slug), False))
         for one in pulls:
-            found += await _pull(home, repository, slug, one)
+            settled += await _pull(home, heard, repository, slug, one)
         for number, pull in numbers.items():
             for remark in await home.forge.remarks(repository.location, heard.number(number, pull=pull)):
-                found += _remark(remark, slug, number, mention, pull=pull)
+                bot = is_program(heard.kind, remark.author)
+                found += _remark(remark, slug, number, mention, pull=pull, bot=bot)
     except MidwatchError as error:
         log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})
     arrivals = Arrivals(home.store.database)
-    return sum([await arrivals.keep(_delivery(heard, one)) for one in found])
+    for told in found:
+        made = _delivery(heard, told)
+        if await told_as(arrivals, heard, told, "review"):
+            made = replace(made, state="done", outcome="told as a review")
+        settled += await arrivals.keep(made)
+    return settled
 
 
-async def _pull(home: Home, repository: Registered, slug: str, before: PullRequest) -> Sequence[Arrived]:
-    """What has become of a pull request that the book has as open. The book is brought up to date by the arrival."""
+async def told_as(arrivals: Arrivals, heard: Heard, told: Arrived, event: str) -> bool:
+    """Whether a review has come in already by the other of the two ways, as a `review` or a `remark`. Forgejo does not
+    tell its name when it is handed in: there it is known by its words."""
+    if heard.kind != "forgejo" or not (told.what == "review" or told.subject.startswith(_REVIEW)):
+        return False
+    kept = [text for text in await arrivals.meanings(heard.id, event, named(told.slug)) if text != FORGOTTEN]
+    others = [from_json(Arrived, json.loads(text)) for text in kept]
+    same = [one for one in others if one.what == "review" or one.subject.startswith(_REVIEW)]
+    return (told.number, told.actor.lower(), told.text.strip()) in [
+        (one.number, one.actor.lower(), one.text.strip()) for one in same
+    ]
+
+
+async def _pull(home: Home, heard: Heard, repository: Registered, slug: str, before: PullRequest) -> bool:
+    """What has become of a pull request that the book has as open; whether that is new. It is kept at once: the book
+    has it by now, so no later look would find it."""
     now = await home.forge.get(repository.location, before.number)
     if now.state == before.state:
-        return ()
-    return [Arrived("changed", slug, before.number, pull=True, actor="", subject=now.state, commit=now.updated)]
+        return False
+    told = Arrived("changed", slug, before.number, pull=True, actor="", subject=now.state, commit=now.updated)
+    return await Arrivals(home.store.database).keep(_delivery(heard, told))
 
 
 async def _issues(home: Home, heard: Heard, slug: str) -> list[int]:
@@ -111,13 +137,13 @@ async def _issues(home: Home, heard: Heard, slug: str) -> list[int]:
     return found
 
 
-def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool) -> Sequence[Arrived]:
+def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool, bot: bool) -> Sequence[Arrived]:
     if is_ours(remark.body) or asked(remark.body, mention) is None:
         return ()
     return [
         Arrived(
-            "remark", slug, number, pull=pull, actor=remark.author, bot=remark.author.endswith("[bot]"),
-            subject=remark.id, text=remark.body, url=remark.url,
+            "remark", slug, number, pull=pull, actor=remark.author, bot=bot, subject=remark.id, text=remark.body,
+            url=remark.url,
         )
     ]  # fmt: skip
 

@@ -8,16 +8,19 @@ from midwatch.agent.data import as_data
 from midwatch.arriving import judging, resolving, starting, words
 from midwatch.arriving.asking import Asked, asked
 from midwatch.arriving.following import follow
+from midwatch.arriving.looking import told_as
 from midwatch.arriving.who import person
-from midwatch.engine.forges.arrivals import Arrivals
+from midwatch.engine.forges.arrivals import Arrivals, End
 from midwatch.forges.arrived.base import is_ours
+from midwatch.succeeding import successor
+from midwatch.workspace.names import shown
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
     from midwatch.arriving.who import Person
     from midwatch.domain.forge import Remark
 
-REVIEW = "review/"
+REVIEW = ("review/", "review-")
 """How the names of remarks begin that are the words of a review."""
 _FEW = 4
 """Words; fewer say no more than that there shall be a review."""
@@ -52,6 +55,9 @@ async def review(case: Case) -> None:
     if who is None:
         await case.ignore("by somebody who may not")
         return
+    if await told_as(Arrivals(case.home.store.database), case.heard, told, "remark"):
+        await case.end(End("done", "a look has found it already"))
+        return
     if wanted is None and not (await case.pull()).proposal.task_id:
         await case.ignore("it asks for changes to what is not ours")
         return
@@ -81,6 +87,8 @@ async def _on_pull(case: Case, who: Person, wanted: Asked, *, handed: bool = Fal
     text = "\n\n".join(part for part in (wanted.text, *lines) if part)
     if ours:
         task = (await case.home.store.find(ours)).task
+        if later := await successor(case.home, task):  # else what it pushes is pushed over
+            task = (await case.home.store.find(later)).task
         await follow(case, who, task, text or await _everything(case), along=along)
     else:
         await starting.on_pull(case, who, text, pull)
@@ -96,7 +104,7 @@ async def _place(case: Case) -> list[str]:
     """Where a remark stands, when it is beside a line."""
     found = await case.home.forge.remarks(case.location, case.number)
     mine = next((one for one in found if one.id == case.told.subject and one.path), None)
-    return [] if mine is None else [f"(This is about {mine.path}, line {mine.line}.)"]
+    return [] if mine is None else [f"(This is about {shown(mine.path)}, line {mine.line}.)"]
 
 
 async def _lines(case: Case, who: Person) -> list[Remark]:

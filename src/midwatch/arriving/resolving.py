@@ -18,8 +18,9 @@ from midwatch.domain.interventions import FilesImported
 from midwatch.engine.forges.arrivals import End
 from midwatch.engine.forges.origins import Origin
 from midwatch.engine.store.records import now
-from midwatch.engine.turns import INTERACTIVE, Asked, Turns
+from midwatch.engine.turns import INTERACTIVE, OPEN, Asked, Turns
 from midwatch.forges import outgoing
+from midwatch.succeeding import successor
 from midwatch.workflows.start import Request
 from midwatch.workspace.git import GitError
 from midwatch.workspace.names import shown
@@ -54,6 +55,12 @@ async def resolve(case: Case, person: Person, pull: PullRequest) -> None:
     await require_steerable(case, person, old)
     if pull.state != "open":
         raise InputError(f"this pull request is {pull.state}", "open it again first")
+    if await successor(case.home, old):
+        await case.end(End("done", "it is being done already", old.id), [words.seen(case, old.id)])
+        return
+    last = await Turns(case.home.store.database).newest(old.id)
+    if last is not None and last.status in OPEN:  # what it pushes later would be lost
+        raise InputError("the work on this pull request goes on", "ask again when it has ended")
     repository = await case.home.repository(case.location)
     base = await repository.resolve(pull.proposal.base)
     if base.commit == old.base.commit:

@@ -15,6 +15,7 @@ from midwatch.engine.turns import BATCH, Asked, Turns
 from midwatch.forges import outgoing
 from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.outgoing import Thing
+from midwatch.succeeding import successor
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
@@ -56,6 +57,9 @@ async def _take_up(case: Case, pull: PullRequest) -> None:
     task = (await case.home.store.find(pull.proposal.task_id)).task
     if case.rules.fix_runs == 0:
         await case.end(End("done", "failed runs are not taken up here", task.id))
+        return
+    if await successor(case.home, task):
+        await case.end(End("done", "a later task has the pull request", task.id))
         return
     taken = await Arrivals(case.home.store.database).count(task.id, "run", TOLD)
     if taken >= case.rules.fix_runs:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from midwatch.arriving import judging
 from midwatch.arriving.who import ourselves
 from midwatch.domain.errors import InputError
+from midwatch.engine.effects.ledger import Effects
 from midwatch.engine.effects.occasions import happened
 from midwatch.engine.forges.arrivals import End
+from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
+from midwatch.succeeding import successor
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
     from midwatch.engine.database.base import Connection
+    from midwatch.engine.turns import Turn
+
+
+MOST_REVIEWS = 5
+"""Of one pull request; after so many none begins by itself: whoever pushes and opens it again may be a stranger."""
 
 
 async def changed(case: Case) -> None:
@@ -25,15 +34,19 @@ async def changed(case: Case) -> None:
         return
     pull = await case.pull()
     task = pull.proposal.task_id
-    turns, was = Turns(case.home.store.database), before[case.told.number]
-    last = await turns.newest(task)
+    turns = Turns(case.home.store.database)
+    was = "open" if case.told.subject else before[case.told.number]  # a look has told the book already
+    last = await turns.newest(await _worked_on(case, task))
     words = f"it is {pull.state}" if was == pull.state else f"it was {was} and is {pull.state}"
 
     def tell(db: Connection) -> None:
-        if was != pull.state and last is not None:
+        if last is not None and pull.state == "merged":  # once for all, whoever has read it first
+            happened(db, last.id, "merged", "")
+        elif last is not None and was != pull.state:
             happened(db, last.id, "reopened" if pull.state == "open" else pull.state, case.arrival.id)
 
-    if pull.state != "open" and last is not None and last.status in OPEN and last.wish != "cancel":
+    going = last is not None and last.status in OPEN and last.wish != "cancel"
+    if pull.state != "open" and last is not None and going and not await _taken_up_since(case, last):
         end = End("done", f"{words}; the work on it is cancelled", task, last.id)
         try:
             by = f"@{case.heard.name}/{case.told.actor}"
@@ -44,6 +57,24 @@ async def changed(case: Case) -> None:
     await case.settling(lambda _: End("done", words, task), also=tell).write(lambda _: None)
 
 
+async def _worked_on(case: Case, task: str) -> str:
+    """The task that works on the pull request: a later one, while conflicts are being resolved."""
+    with suppress(InputError):  # it was taken out of the database
+        return await successor(case.home, (await case.home.store.find(task)).task) or task
+    return task
+
+
+async def _taken_up_since(case: Case, last: Turn) -> bool:
+    """Whether the work was taken up again after it was closed: what is told late of that ends nothing. The time is the
+    database's; of our own close, whose telling may come later than the next turn, the effect is asked."""
+    if last.created > case.arrival.created:
+        return True
+    if not ourselves(case):
+        return False
+    found = await Effects(case.home.store.database).of_task(last.task)
+    return any(one.kind == "close" and one.state == "done" and one.created < last.created for one in found)
+
+
 async def opened(case: Case) -> None:
     """A pull request of somebody: reviewed where the repository wants it."""
     if not case.rules.auto_review or ourselves(case):
@@ -52,5 +83,9 @@ async def opened(case: Case) -> None:
     pull = await case.pull()
     if pull.proposal.task_id or pull.proposal.draft or pull.state != "open":
         await case.ignore("it is ours, a draft, or not open")
+        return
+    known = await Origins(case.home.store.database).of_thing(case.heard.id, case.told.slug, case.told.number)
+    if sum(origin.purpose != "work" for origin in known) >= MOST_REVIEWS:
+        await case.ignore("it was reviewed often enough: somebody has to ask for another")
         return
     await judging.start(case, pull, "", case.told.actor, everything=case.rules.review_all)

@@ -18,7 +18,7 @@ from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import want
-from midwatch.engine.forges.arrivals import Arrival, Arrivals, End, Taken, settle
+from midwatch.engine.forges.arrivals import PAUSES, Arrival, Arrivals, End, Taken, settle
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
 from midwatch.hearing import listening_of
@@ -78,6 +78,9 @@ async def _act(home: Home, arrivals: Arrivals, listening: Listening, arrival: Ar
     """Settle one. What may pass is tried again, what a person must change is said to them where they may ask."""
     about = {"arrival": arrival.id, "event": arrival.event, "slug": arrival.slug, "number": arrival.number}
     case: Case | None = None
+    if arrival.tries > len(PAUSES) + 1:  # it may be what they died of
+        await _settle(home, arrival, End("failed", "given up", error="whoever took it up died each time"))
+        return
     try:
         async with asyncio.timeout(_LONGEST):
             case = await _case(home, listening, arrival)
@@ -85,6 +88,10 @@ async def _act(home: Home, arrivals: Arrivals, listening: Listening, arrival: Ar
                 await _HANDLERS[case.told.what](case)
                 return
         await _settle(home, arrival, End("ignored", "no repository of this server"))
+    except asyncio.CancelledError:  # the worker is told to stop: the next one need not wait until it is held no more
+        with suppress(MidwatchError):
+            await arrivals.give_back(arrival)
+        raise
     except Taken:
         log.info("another worker has taken it up", extra=about)
     except InputError as error:
@@ -153,10 +160,19 @@ async def _labelled(case: Case) -> None:
 
 
 async def _assigned(case: Case) -> None:
-    if not case.heard.login or case.told.subject.lower() != case.heard.login.lower():
+    if case.told.subject.lower() != await _own_login(case):
         await case.ignore("it was assigned to somebody else")
         return
     await _triggered(case)
+
+
+async def _own_login(case: Case) -> str:
+    """Who we are there, in lower case; of a connection that was never checked the forge is asked, once for each
+    process."""
+    if case.heard.login:
+        return case.heard.login.lower()
+    forge = await case.home.connected.adapter(case.location)
+    return "" if forge is None else (await forge.site.me(case.told.slug)).lower()
 
 
 async def _triggered(case: Case) -> None:

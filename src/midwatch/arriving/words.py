@@ -9,6 +9,7 @@ from midwatch.answering import link, public
 from midwatch.domain.guard import Context
 from midwatch.forges import outgoing
 from midwatch.forges.arrived.base import is_ours
+from midwatch.workspace.names import shown
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case
@@ -66,7 +67,7 @@ def beside(remark: Remark) -> str:
     """A remark on a line, in the words of whoever made it."""
     if not remark.path:
         return remark.body.strip()
-    place = f"{remark.path}, line {remark.line}" if remark.line else remark.path
+    place = f"{shown(remark.path)}, line {remark.line}" if remark.line else shown(remark.path)
     return f"On {place}:\n{remark.body.strip()}"
 
 

@@ -66,6 +66,12 @@ def undelivered(db: Connection, task_id: str) -> list[Letter]:
     return [Letter(*row) for row in db.execute(query, (task_id,))]
 
 
+def first_said(db: Connection, task_id: str) -> float:
+    """When the first of these was said, by the database's clock; there is one."""
+    query = f"SELECT min(created) FROM message WHERE task = ? AND delivered = {_WAITING}"  # noqa: S608 - our own words
+    return float(db.execute(query, (task_id,)).fetchone()[0])
+
+
 def to_find(db: Connection, task_id: str) -> list[Letter]:
     """The same, with what they have heard already in the same words: in the log, that is told from this only by the
     order in which it was said."""

@@ -8,6 +8,7 @@ from midwatch.engine import letters
 from midwatch.engine.budgets.ledger import forfeit
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.effects.occasions import note
+from midwatch.engine.forges.arrivals import pass_on
 from midwatch.engine.letters import Letter
 from midwatch.engine.turns import FIELDS, Turn, newest, next_turn
 
@@ -77,7 +78,8 @@ class Shift:
             if ended in ("done", "failed"):
                 note(db, turn.id, ended)
             if last is not None and said and not after_all:
-                next_turn(db, last, "message", paused=wish == "pause")
+                following = next_turn(db, last, "message", paused=wish == "pause")
+                pass_on(db, turn.id, following.id, letters.first_said(db, turn.task))
             return True
 
         return await self._database.write(work)

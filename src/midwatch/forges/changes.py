@@ -13,9 +13,12 @@ from midwatch.domain.errors import StoreError
 from midwatch.engine.accounts.identity import new_id
 
 _WAIT_SECONDS = 20.0
-_NOTED = (
-    "DELETE FROM changed WHERE repository = new.repository AND number = new.number; "
-    "INSERT INTO changed (repository, number, task) VALUES (new.repository, new.number, new.task);"
+_THIS = "repository = new.repository AND number = new.number"
+_NOTED = (  # a task that has it no more is counted without it
+    "INSERT INTO changed (repository, number, task) VALUES (new.repository, new.number, new.task); "  # noqa: S608 - ours
+    "INSERT INTO changed (repository, number, task) SELECT DISTINCT repository, number, task FROM changed "
+    f"WHERE {_THIS} AND task <> new.task; "
+    f"DELETE FROM changed WHERE {_THIS} AND at NOT IN (SELECT max(at) FROM changed WHERE {_THIS} GROUP BY task);"
 )
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS feed (id TEXT NOT NULL)",
@@ -56,7 +59,8 @@ class Changes:
                 raise self._trouble(error) from error
 
     def after(self, number: int, limit: int = 500) -> Changed:
-        """What comes after that number; every pull request stands in it once, where it changed last. Raises
+        """What comes after that number; every pull request stands in it once, where it changed last, for each task that
+        it has been the one of. Raises
         StoreError."""
         with closing(self._connected()) as db:
             try:

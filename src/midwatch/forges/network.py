@@ -19,7 +19,7 @@ from midwatch.forges.address import canonical, slug_below
 from midwatch.forges.base import has_base_branch
 from midwatch.forges.book import Book
 from midwatch.forges.once import once
-from midwatch.forges.proposing import base_of, changes, require_base, require_room, wanted
+from midwatch.forges.proposing import base_of, changes, require_base, require_latest, require_room, wanted
 from midwatch.forges.pushing import Destination, push, require_ours
 from midwatch.forges.site import Place, Seen, Site
 from midwatch.workspace.git import Git
@@ -52,10 +52,12 @@ class NetworkForge:
     async def propose(self, proposal: Proposal, store: Path) -> PullRequest:
         """As the contract. A person's own title, text, base or draft state of the pull request stays, unless ours has
         changed since. Refused, beside what the contract says, when the branch is protected or none of Midwatch's, when
-        the repository is archived, and when the base branch no longer has the commit that the task began from."""
+        the repository is archived, when a later task has the pull request, and when the base branch no longer has the
+        commit that the task began from."""
         require_ours(proposal.branch)
         slug, key = self._where(proposal.repository)
         before = self._book.find(key, proposal.branch)
+        require_latest(before, proposal)
         place = await self._place(slug)
         seen = await self._found(place.slug, proposal.branch, before)
         if seen is not None and _settled(seen, before, proposal):

@@ -16,10 +16,13 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Judgement, Status
 from midwatch.engine.effects.base import Effect, Wanted
 from midwatch.engine.effects.ledger import Effects
+from midwatch.engine.turns import Turns
 from midwatch.forges.base import Forge
 
 Kind = Literal["comment", "react", "review", "status", "close"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+OF_CANCELLED = ("cancelled", "close")
+"""What is said and done about a pull request because the work on it was cancelled."""
 MOST = 60_000
 """Characters of a remark: less than any forge refuses."""
 _CUT = "\n\n… (cut off here; the task has all of it)"
@@ -42,7 +45,7 @@ class Thing:
 def comment(thing: Thing, task: str, what: str, body: str, turn: str = "") -> Wanted:
     """A remark on it. `what` says which of the task's: the same with another `turn` gives it that body."""
     marker = _short(f"{thing.name} {task} {what}")
-    request = _request(thing, body=body if len(body) <= MOST else body[:MOST] + _CUT, marker=marker)
+    request = _request(thing, body=body if len(body) <= MOST else body[:MOST] + _CUT, marker=marker, turn=turn)
     key = f"comment {_short(thing.name)} {task} {what} {turn}".rstrip()
     return Wanted(key, "comment", what, request, task=task, subject=f"comment {marker}")
 
@@ -69,7 +72,7 @@ def status(repository: str, commit: str, said: Status, task: str, turn: str) -> 
 
 def close(thing: Thing, task: str, turn: str) -> Wanted:
     """End a pull request that is not wanted any more."""
-    return Wanted(f"close {_short(thing.name)} {turn}", "close", "close", _request(thing), task=task)
+    return Wanted(f"close {_short(thing.name)} {turn}", "close", "close", _request(thing, turn=turn), task=task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class Outgoing:
             return json.dumps({"outdone": True})
         asked = json.loads(effect.request)
         thing = Thing(asked["repository"], asked["number"])
+        if effect.name in OF_CANCELLED and await self._gone_on(effect.task, asked.get("turn", ""), thing):
+            return json.dumps({"outdone": True})
         match self.kind:
             case "comment":
                 made = await self.forge.comment(thing.repository, thing.number, asked["body"], asked["marker"])
@@ -109,6 +114,14 @@ class Outgoing:
     async def _outdone(self, effect: Effect) -> bool:
         newest = await self.effects.of_subject(effect.subject, limit=1)
         return bool(newest) and newest[0].id > effect.id
+
+    async def _gone_on(self, task: str, turn: str, thing: Thing) -> bool:
+        """Whether the cancelled task was taken up again since, or its pull request is another task's."""
+        last = await Turns(self.effects.database).newest(task)
+        if turn and last is not None and last.id != turn:
+            return True
+        request = await self.forge.of_task(task)
+        return request is None or request.number != thing.number
 
     async def _closed(self, thing: Thing) -> str:
         try:

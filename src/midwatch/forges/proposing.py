@@ -33,6 +33,14 @@ async def require_base(site: Site, place: Place, proposal: Proposal, *, known: b
         )
 
 
+def require_latest(before: PullRequest | None, proposal: Proposal) -> None:
+    """Raises InputError when a later task has taken the pull request over: its commit would be pushed over. Ids of
+    tasks are in the order in which these were made."""
+    if before is not None and before.proposal.task_id > proposal.task_id:
+        later = before.proposal.task_id
+        raise InputError(f"pull request {before.number} is task {later}'s now", f"go on there: `midwatch tell {later}`")
+
+
 def require_room(name: str, place: Place, proposal: Proposal, branch: Branch) -> None:
     """Raises InputError when nothing may be pushed to that branch."""
     if place.archived:

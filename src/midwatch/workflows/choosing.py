@@ -12,7 +12,7 @@ from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.workflows import describe
 from midwatch.workflows.offering import CHOSEN
-from midwatch.workflows.reopening import Shelf, another_kind, keep, meant
+from midwatch.workflows.reopening import Shelf, another_kind, keep, meant, require_own
 
 
 async def choose(shelf: Shelf, name: str) -> Task:
@@ -52,6 +52,8 @@ async def _require_choosable(shelf: Shelf, task: Task, log: Log) -> None:
             f"`midwatch show {task.id}` says how it ended; `midwatch fork {log.attempt}` goes on from there",
         )
     request = await shelf.forge.of_task(task.id)
+    if request is None:
+        await require_own(shelf.forge, task)
     if request is None or request.state == "open":
         return
     if request.state == "merged" or request.proposal.commit == log.checked.commit:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from midwatch.agent import hooks
 from midwatch.agent.course import follow_ups
 from midwatch.agent.log import History
-from midwatch.domain.events import Checked
+from midwatch.domain.events import Checked, Proposing
 from midwatch.domain.evidence import CheckRun, Evidence, FileChange
 from midwatch.domain.pull_request import Proposal
 from midwatch.domain.task import Task
@@ -18,20 +18,21 @@ TITLE_LENGTH = 72
 MOST_FILES = 50
 MOST_COMMANDS = 40
 SUMMARY_LENGTH = 8000
+_FAILING = "[checks failing] "
 
 
 def title(task: Task, history: History, evidence: Evidence) -> str:
-    """One line: the model's own title where it gave one, else the start of the prompt; failing checks come first."""
-    offered = _offered_title(history) or _first_line(task.prompt)
-    words = _cut(re.sub(r"\s+", " ", offered).strip().rstrip("."), TITLE_LENGTH)
-    return f"[checks failing] {words}" if evidence.verdict == "failed" else words
+    """One line: what these very files were offered as before, for a last message may only answer a question; else the
+    model's own title where it gave one, else the start of the prompt. Failing checks come first."""
+    words = _kept_title(history, evidence) or _one_line(_offered_title(history) or _first_line(task.prompt))
+    return f"{_FAILING}{words}" if evidence.verdict == "failed" else words
 
 
 def body(task: Task, history: History, evidence: Evidence, changes: Sequence[FileChange]) -> str:
     """Markdown: what was asked, what was done, what changed, the evidence, and how to check all of it."""
     parts = {
         "closes": f"Closes {task.words.closes}" if task.words.closes else "",
-        "summary": _summary(task, history),
+        "summary": _summary(task, history, evidence),
         "changes": _changes(changes),
         "evidence": _evidence(task, evidence),
         "commands": _commands(task, history),
@@ -74,6 +75,20 @@ def from_prompt(prompt: str) -> str:
     return _cut(_first_line(prompt), TITLE_LENGTH)
 
 
+def _kept_title(history: History, evidence: Evidence) -> str:
+    """Of the last offer, where the files are the same; empty for none."""
+    offer = next((e.body for e in reversed(history.events) if isinstance(e.body, Proposing)), None)
+    checks = (e.body for e in reversed(history.events) if isinstance(e.body, Checked))
+    checked = next((one for one in checks if offer is not None and one.commit == offer.commit), None)
+    if offer is None or checked is None or checked.evidence.tree != evidence.tree:
+        return ""
+    return offer.title.removeprefix(_FAILING)
+
+
+def _one_line(text: str) -> str:
+    return _cut(re.sub(r"\s+", " ", text).strip().rstrip("."), TITLE_LENGTH)
+
+
 def _offered_title(history: History) -> str:
     reply = history.last_reply
     if reply is None or reply.calls:
@@ -97,7 +112,7 @@ def _quote(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
 
 
-def _summary(task: Task, history: History) -> str:
+def _summary(task: Task, history: History, evidence: Evidence) -> str:
     beneath = ""
     if "uncommitted changes included" in task.base.note:
         beneath = "\n\n**It stands on a commit of your uncommitted changes; merging it merges them as well.**"
@@ -105,7 +120,8 @@ def _summary(task: Task, history: History) -> str:
     for message in follow_ups(history.events):
         asked += f"\n\nAnd then:\n\n{_quote(_cut(message.text, 2000))}"
     text = history.last_reply.text.strip() if history.last_reply else ""
-    if _first_line(text) == _offered_title(history):
+    first = _offered_title(history)
+    if _first_line(text) == first and _kept_title(history, evidence) in ("", _one_line(first)):
         text = text.partition("\n")[2].strip() or text  # it is the pull request's title already
     done = _cut(text, SUMMARY_LENGTH) if text else "The model ended without a summary."
     limit = history.outcome.text if history.outcome and history.outcome.kind == "limit" else ""

@@ -16,11 +16,13 @@ from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.ids import task_of
 from midwatch.domain.interventions import Interrupted
 from midwatch.domain.observer import Silent
+from midwatch.domain.pull_request import PullRequest
 from midwatch.domain.task import Task
 from midwatch.engine.lease import hold
 from midwatch.engine.store.base import Store, TaskRow
 from midwatch.forges.base import Forge
 from midwatch.workflows.read import make_report
+from midwatch.workspace.location import is_url
 from midwatch.workspace.repository import Repository
 
 TOLD = "a person said something else"
@@ -85,7 +87,7 @@ async def reopened(shelf: Shelf, name: str) -> AsyncIterator[Reopened]:
         log = await Log.open(shelf.store, attempt, Silent())
         require_begun(log, attempt)
         await _require_chosen(shelf, row, log)
-        await _require_unsettled(shelf, task)
+        await _require_unsettled(shelf, task, log)
         await keep(await shelf.repository(task), attempt, log)
         yield Reopened(task, log)
 
@@ -130,8 +132,28 @@ def _offers(events: Sequence[Event]) -> bool:
     return history.proposing is not None or (history.proposed is not None and not passed_over)
 
 
-async def _require_unsettled(shelf: Shelf, task: Task) -> None:
+async def taken_over(forge: Forge, task: Task) -> PullRequest | None:
+    """The pull request of this task's branch, where it is a later task's by now; asks no forge."""
+    if not is_url(task.repository):
+        return None
+    found = (one for one in await forge.list(task.repository) if one.proposal.branch == task.branch)
+    return next((one for one in found if one.proposal.task_id != task.id), None)
+
+
+async def require_own(forge: Forge, task: Task) -> None:
+    """Raises InputError where that is so: this one's commit would be pushed over that of the later task."""
+    if (taken := await taken_over(forge, task)) is not None:
+        later = taken.proposal.task_id
+        raise InputError(
+            f"pull request {taken.number} of task {task.id} is task {later}'s now",
+            f"say it to that one: midwatch tell {later}",
+        )
+
+
+async def _require_unsettled(shelf: Shelf, task: Task, history: History) -> None:
     request = await shelf.forge.of_task(task.id)
+    if request is None and history.proposed is not None:
+        await require_own(shelf.forge, task)
     if request is not None and request.state != "open":
         raise InputError(
             f"pull request {request.number} of task {task.id} is {request.state} already",

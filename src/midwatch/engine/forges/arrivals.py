@@ -121,6 +121,11 @@ class Arrivals:
 
         return await self.database.write(work)
 
+    async def give_back(self, arrival: Arrival) -> None:
+        """Hold it no more: this was no try. Nothing where it is settled, or somebody else's."""
+        query = f"UPDATE arrival SET held = 0, tries = tries - 1 WHERE {_MINE}"  # noqa: S608 - our own words
+        await self.database.write(lambda db: db.execute(query, (arrival.id, arrival.holder)).rowcount)
+
     async def waiting(self) -> bool:
         """Whether the time of any has come."""
 
@@ -134,8 +139,12 @@ class Arrivals:
         """Have it tried again later; False when it was tried often enough, and has failed."""
         last = arrival.tries > len(PAUSES)
         pause = 0.0 if last else PAUSES[arrival.tries - 1]
-        query = f"UPDATE arrival SET state = ?, error = ?, held = 0, due = {{0}} + ?, changed = {{0}} WHERE {_MINE}"  # noqa: S608
-        values = ("failed" if last else "waiting", error, pause, arrival.id, arrival.holder)
+        query = (
+            "UPDATE arrival SET state = ?, error = ?, held = 0, due = {0} + ?, "  # noqa: S608 - our own words
+            f"key = CASE WHEN {_AGAIN} THEN '' ELSE key END, changed = {{0}} WHERE {_MINE}"
+        )
+        state = "failed" if last else "waiting"
+        values = (state, error, pause, state, state, arrival.id, arrival.holder)
         await self.database.write(lambda db: db.execute(query.format(db.clock), values).rowcount)
         return not last
 
@@ -178,21 +187,30 @@ class Arrivals:
         return await self.database.read(lambda db: [Arrival(*row) for row in db.execute(query, values)])
 
     async def forget(self, seconds: float) -> int:
-        """Delete those that were settled so many seconds ago; how many. What a key tells of may then come in anew."""
+        """Delete those that were settled so many seconds ago; how many. Of remarks, which are found again as long as
+        they can be read at the forge, the name is known for a year, and their words are dropped."""
 
         def work(db: Connection) -> int:
-            query = f"DELETE FROM arrival WHERE state <> 'waiting' AND changed < {db.clock} - ?"  # noqa: S608 - our words
-            return db.execute(query, (seconds,)).rowcount
+            old = f"state <> 'waiting' AND changed < {db.clock} - ?"
+            found_again = "event IN ('remark', 'review') AND (key <> '' OR delivery LIKE ?)"
+            query = f"UPDATE arrival SET meaning = ? WHERE {old} AND {found_again} AND meaning <> ?"  # noqa: S608 - ours
+            db.execute(query, (FORGOTTEN, seconds, f"{LOOKED}%", FORGOTTEN))
+            query = f"DELETE FROM arrival WHERE {old} AND (NOT ({found_again}) OR changed < {db.clock} - ?)"  # noqa: S608
+            return db.execute(query, (seconds, f"{LOOKED}%", _A_YEAR)).rowcount
 
         return await self.database.write(work)
 
 
+FORGOTTEN = "{}"
+"""The meaning of one of which no more than its name is known."""
+_A_YEAR = 365 * 86400.0
 TOLD = "told"
 """The outcome of one that a task was told of."""
 LONGEST = 300
 """Characters of a name."""
 LOOKED = "look "
 """How the delivery ids of what was found by looking begin."""
+_AGAIN = "CAST(? AS TEXT) = 'ignored' OR (CAST(? AS TEXT) = 'failed' AND event IN ('labelled', 'assigned'))"
 _MINE = "id = ? AND holder = ? AND state = 'waiting'"
 
 
@@ -229,12 +247,14 @@ def claim(db: Connection, done: Delivery) -> None:
 
 def settle(db: Connection, arrival: Arrival, end: End) -> None:
     """Write down what has come of one, inside the transaction that does it. Of one that is ignored the key is given
-    up: the same from somebody who may is heard. Raises Taken, so that nothing is done, where it is another's by now."""
+    up: the same from somebody who may is heard; so is a label that is put there again when what was in the way is
+    mended. Raises Taken, so that nothing is done, where it is another's by now."""
     query = (
         "UPDATE arrival SET state = ?, outcome = ?, task = ?, turn = ?, error = ?, "  # noqa: S608 - our own words
-        f"key = CASE WHEN ? = 'ignored' THEN '' ELSE key END, changed = {db.clock} WHERE {_MINE}"
+        f"key = CASE WHEN {_AGAIN} THEN '' ELSE key END, changed = {db.clock} WHERE {_MINE}"
     )
-    values = (end.state, end.outcome, end.task, end.turn, end.error, end.state, arrival.id, arrival.holder)
+    state = end.state
+    values = (state, end.outcome, end.task, end.turn, end.error, state, state, arrival.id, arrival.holder)
     if not db.execute(query, values).rowcount and not _settled(db, arrival, end):
         raise Taken("another worker has taken this up", "nothing is to be done")
 
@@ -243,6 +263,11 @@ def _settled(db: Connection, arrival: Arrival, end: End) -> bool:
     """It was this very call, of whose commit the answer was lost."""
     query = "SELECT 1 FROM arrival WHERE id = ? AND holder = ? AND state = ? AND outcome = ?"
     return db.execute(query, (arrival.id, arrival.holder, end.state, end.outcome)).fetchone() is not None
+
+
+def pass_on(db: Connection, turn: str, later: str, since: float) -> None:
+    """What was said to a turn since then is heard by a later one, inside the transaction that opens that."""
+    db.execute("UPDATE arrival SET turn = ? WHERE turn = ? AND changed >= ?", (later, turn, since))
 
 
 class Settling:

@@ -106,6 +106,11 @@ def read(event: str, body: bytes) -> Sequence[Arrived]:
         raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+def is_program(login: str) -> bool:
+    """Whether that is one of the forge's own programs; of others it does not say."""
+    return login.lower() in _BOTS or login.endswith("[bot]")
+
+
 def _issues(body: bytes) -> Sequence[Arrived]:
     """Which label was added it does not say: all that are there are told, and those that were told are known."""
     told = _Issues.model_validate_json(body)
@@ -196,5 +201,5 @@ def _head(told: _Pulls) -> dict[str, Any]:
 
 def _of(told: _Any, what: str, number: int, **more: Any) -> Arrived:
     actor = str(more.pop("actor", told.sender.login))
-    fields = {"pull": False, "actor": actor, "bot": actor.lower() in _BOTS or actor.endswith("[bot]"), **more}
+    fields = {"pull": False, "actor": actor, "bot": is_program(actor), **more}
     return Arrived(what, told.repository.full_name, number, **fields)  # type: ignore[arg-type]

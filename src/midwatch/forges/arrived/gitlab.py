@@ -144,6 +144,11 @@ def read(event: str, body: bytes) -> Sequence[Arrived]:
         raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+def is_program(login: str) -> bool:
+    """Whether that is the name of a program."""
+    return _BOT.fullmatch(login) is not None
+
+
 def _issue(body: bytes) -> Sequence[Arrived]:
     told = _Issues.model_validate_json(body)
     number, found = told.object_attributes.iid, []
@@ -216,5 +221,5 @@ _READERS: Mapping[str, Callable[[bytes], Sequence[Arrived]]] = {
 
 def _of(told: _Any, what: str, number: int, **more: Any) -> Arrived:
     actor = told.user.username
-    fields = {"pull": False, "actor": actor, "bot": _BOT.fullmatch(actor) is not None, **more}
+    fields = {"pull": False, "actor": actor, "bot": is_program(actor), **more}
     return Arrived(what, told.project.path_with_namespace, number, **fields)  # type: ignore[arg-type]

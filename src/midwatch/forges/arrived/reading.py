@@ -11,6 +11,15 @@ from midwatch.forges.arrived.signatures import Kind
 _READERS = {"github": github.read, "gitlab": gitlab.read, "forgejo": forgejo.read}
 
 
+def is_program(kind: Kind, login: str) -> bool:
+    """Whether a login is a program's, as far as its name says; for what is read at the forge."""
+    return {"gitlab": gitlab.is_program, "forgejo": forgejo.is_program}.get(kind, _is_app)(login)
+
+
+def _is_app(login: str) -> bool:
+    return login.endswith("[bot]")
+
+
 def read(kind: Kind, event: str, body: bytes) -> Sequence[Arrived]:
     """What a delivery means here; nothing for what is of no use. Only of a body that is genuine. Raises Unreadable."""
     return _READERS[kind](event, body)

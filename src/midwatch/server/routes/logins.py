@@ -100,7 +100,8 @@ async def arrivals(
     before: Annotated[str, Query(pattern=r"^[0-9a-f]{0,20}$", description="`next` of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ArrivalPage:
-    """Of the last 30 days, with what was made of it: also of what was ignored, and why. For administrators."""
+    """Of the last 30 days (remarks of a year), with what was made of it: also of what was ignored, and why. For
+    administrators."""
     require_admin(visiting.who, "forge")
     found = await visiting.service.home.connected.find(forge_id)
     if found is None:

@@ -19,6 +19,7 @@ from midwatch.server.asked import ChoiceAsked, ForkAsked, MessageAsked, TaskId, 
 from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting, Wanted
 from midwatch.server.trusted import require_steerable
+from midwatch.succeeding import require_latest
 from midwatch.workflows.reopening import another_kind
 
 _ENDING = ("cancel", "pause")
@@ -147,6 +148,8 @@ async def _steer(
         if verb not in _ENDING:
             submitting.require_contained(visiting, row.task)
             await require_steerable(visiting, row.task, repository)
+        if verb == "message":
+            await visiting.service.aside.do(require_latest(visiting.service.home, row.task))
         turns, entry = visiting.service.turns, wanted.entry_id()
         done = await turns.newest(task_id) if await stands(turns.database, entry) else None  # its answer was lost
         turn = done or await do(visiting.turns(f"task.{verb}", task_id, repository, entry), row.task)
