@@ -18,7 +18,7 @@ from midwatch.server.accounts.desk import deed
 from midwatch.server.environment_forms import sitting_of
 from midwatch.server.problems import Problem, missing
 from midwatch.server.recorded import Recorded
-from midwatch.server.streams import HEARTBEAT, RIGHTS
+from midwatch.server.streams import HEARTBEAT, RIGHTS, still
 from midwatch.workflows.kept import make_task
 from midwatch.workflows.start import Request
 
@@ -114,7 +114,7 @@ async def follow(visit: Visit, name: str, after: int, may: Callable[[], Awaitabl
     while not streams.closing:
         if time.monotonic() > looked + RIGHTS:
             looked = time.monotonic()
-            if not await may():
+            if not await still(may):
                 return
         try:
             sitting, pieces = await sittings.pieces(name, at)
