@@ -277,3 +277,17 @@ async def test_a_terminal_whose_program_takes_no_keys_is_closed_in_its_time(
             await mem.post(f"{path}/input", json={"data": "\u20ac" * 8192})
         monkeypatch.setattr(equipping, "IDLE", 0.5)
         assert "nobody has typed" in (await until(mem, path, lambda found: found["over"]))["text"]
+
+
+async def test_who_is_no_maintainer_any_more_types_nothing_into_what_only_one_could_open(
+    api: Api, tmp_path: Path
+) -> None:
+    one = await with_own_recipe(api, tmp_path / "one")
+    top = f"/repositories/{one}/environment/terminals"
+    async with api.as_user("mai", {one: "maintainer"}) as mai:
+        paths = [(await mai.post(top, json={"trust_recipe": trust})).headers["location"] for trust in (True, False)]
+        keys = {"data": "curl"}
+        assert [(await mai.post(f"{api.url}{path}/input", json=keys)).status_code for path in paths] == [202, 202]
+        account = (await mai.get("/me")).json()["id"]
+        await api.desk.repositories.give(account, one, "member", Deed(SERVER, "role.give", account))
+        assert [(await mai.post(f"{api.url}{path}/input", json=keys)).status_code for path in paths] == [403, 202]
