@@ -15,6 +15,7 @@ from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.sittings import AGAIN, Sitting, Sittings, add
+from midwatch.server.environment_forms import sitting_of
 from tests.support.api import Api, messages, serving
 from tests.support.place import make_repository
 from tests.support.repositories import git
@@ -255,6 +256,11 @@ async def test_a_build_that_another_worker_takes_up_is_heard_by_who_has_followed
     await sittings.put(sitting.task, "out", [b"1 again"])
     assert (await sittings.pieces(sitting.task, 2))[1] == [(3, AGAIN), (4, b"1 again")]
     assert len((await sittings.pieces(sitting.task, 0))[1]) == 2
+    named = "no UTF-8: \udcff"  # a file's name
+    await sittings.end(sitting.task, "failed", {"message": named, "mend": named, "tail": named, "notes": [named]})
+    ended, _ = await sittings.pieces(sitting.task, 0)
+    assert ended is not None
+    assert "no UTF-8: \ufffd" in sitting_of(ended).model_dump_json()
     await stored.desk.repositories.register(Registered("1", "one", "/one", 0.0), Deed(SERVER, "a", "1"))
     await stored.desk.repositories.remove("1", Deed(SERVER, "b", "1"))
     assert not await sittings.put(sitting.task, "out", [b"too late"])
