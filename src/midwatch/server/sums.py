@@ -11,7 +11,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,13 +44,14 @@ class Sum:
     """The numbers of a task, as they were when its attempts had so many events."""
 
     heads: Heads
+    """Empty for what could not be read."""
     added: int | None
     removed: int | None
     files: int
     cost_microusd: int | None
     tokens: int
     verdict: str
-    again: float
+    again: float = field(compare=False)
     """By the monotonic clock: not read again before."""
 
 
@@ -120,16 +121,17 @@ class Sums:
                 report = await self._aside.do(wiring.report(self._home, due[0]))
             except MidwatchError as error:  # a damaged log, a repository that is gone: it has no numbers
                 log.debug("task %s cannot be summed up: %s", due[0], error.message)
-                self._keep(due[0], Sum(heads, None, None, 0, None, 0, "none", now + AFTER_TROUBLE))
+                self._keep(due[0], Sum((), None, None, 0, None, 0, "none", now + AFTER_TROUBLE))
                 continue
             self._keep(due[0], _sum(heads, report, time.monotonic() - now))
 
     def _keep(self, name: str, found: Sum) -> None:
-        self._known.pop(name, None)
+        before = self._known.pop(name, None)
         self._known[name] = found
         if len(self._known) > MOST:
             self._known.popitem(last=False)
-        self.told(name)
+        if before != found:
+            self.told(name)
 
 
 def _sum(heads: Heads, report: Report, took: float) -> Sum:
