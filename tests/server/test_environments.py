@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -297,3 +298,11 @@ async def test_who_is_no_maintainer_any_more_types_nothing_into_what_only_one_co
         account = (await mai.get("/me")).json()["id"]
         await api.desk.repositories.give(account, one, "member", Deed(SERVER, "role.give", account))
         assert [(await mai.post(f"{api.url}{path}/input", json=keys)).status_code for path in paths] == [403, 202]
+
+
+async def test_terminals_that_are_opened_at_once_are_no_more_than_a_user_may_have(stored: Api, tmp_path: Path) -> None:
+    one = await with_own_recipe(stored, tmp_path / "one")
+    path = f"/repositories/{one}/environment/terminals"
+    async with stored.as_user("mem", {one: "member"}) as mem:
+        answers = await asyncio.gather(*(mem.post(path, json={}) for _ in range(9)))
+        assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 6
