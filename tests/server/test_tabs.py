@@ -12,9 +12,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from midwatch import wiring
+from midwatch.domain.errors import StoreError
 from midwatch.domain.events import Message
+from midwatch.domain.pull_request import Proposal, PullRequest
 from midwatch.engine.database.address import VARIABLE, opened
-from midwatch.server import rows
+from midwatch.server import rows, sums
 from tests.support.api import Api, serving
 from tests.support.place import make_repository
 
@@ -169,3 +172,68 @@ async def test_lists_are_narrowed_by_who_wanted_a_task_and_by_its_words(api: Api
         assert await found(ada, text=second) == [second]
         assert await found(bob, text="prompt") == []
         assert await found(bob, mine="true", status="waiting") == [second]
+
+
+async def test_who_follows_begins_anew_after_a_look_that_failed_halfway(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
+    real, failing = api.desk.repositories.everything, [True]
+
+    async def everything() -> Any:
+        if failing and failing.pop():
+            raise StoreError("the database is gone for a moment", "")
+        return await real()
+
+    async with api.as_user("root", admin=True) as root, following(root, "tasks") as heard:
+        await heard.until("reset")
+        monkeypatch.setattr(api.desk.repositories, "everything", everything)
+        task = await submitted(root, "Mend it")  # seen by the look that fails, and by no other
+        await heard.until("reset")
+        assert not failing
+        await root.post(f"/tasks/{task}/cancel")
+        await heard.until("task", id=task, status="cancelled")
+        monkeypatch.setattr(rows, "MOST_AT_ONCE", 0)
+        await root.post(f"/tasks/{task}/archive")
+        await heard.until("reset")
+
+
+async def test_a_pull_request_that_a_list_has_noticed_is_told_to_who_follows(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calc = await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
+    summed = api.app.state.service.sums
+    async with api.as_user("ada", {calc: "member"}) as ada, following(ada, "tasks") as heard:
+        await heard.until("reset")
+        task = await submitted(ada, "Mend it")
+        await heard.until("task", id=task)
+        proposal = Proposal(task, str(tmp_path / "calc"), "midwatch/x", "main", "1", "2", "", "", False, "none")
+
+        async def listed() -> Any:
+            return [PullRequest(7, proposal, "open", "", "", "")]
+
+        monkeypatch.setattr(api.home.forge, "list", listed)
+        monkeypatch.setattr(summed, "_stamp", ("the book has changed since",))
+        await summed.look()  # as a request for a list does
+        assert (await heard.until("task", id=task))["task"]["sum"]["pull_request"] == 7
+
+
+async def test_numbers_that_could_not_be_read_are_read_again(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calc = await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
+    monkeypatch.setattr(sums, "AFTER_TROUBLE", 0.0)
+    tried = asyncio.Event()
+
+    async def report(*_: object) -> Any:
+        tried.set()
+        raise StoreError("the database is gone for a moment", "")
+
+    monkeypatch.setattr(wiring, "report", report)
+    async with api.as_user("ada", {calc: "member"}) as ada:
+        task = await submitted(ada, "Mend it")
+        await api.home.store.append(f"{task}.1", await api.home.store.take(f"{task}.1"), [Message("person", "one")])
+        for _ in range(2):
+            tried.clear()
+            assert (await ada.get("/tasks")).status_code == 200
+            await asyncio.wait_for(tried.wait(), 30)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import hatch_build
 import httpx2
 import pytest
 from starlette.responses import PlainTextResponse
@@ -72,6 +75,22 @@ async def test_without_a_build_the_command_that_makes_it_is_named(tmp_path: Path
         answer = await asking.get("/")
         assert answer.status_code == 503
         assert "scripts/setup --page" in answer.text
+
+
+def test_what_a_killed_build_has_left_is_gone_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def tools() -> Iterator[dict[str, str]]:
+        yield {}
+
+    def run(_: list[str], environ: dict[str, str], mend: str) -> None:
+        Path(environ["MIDWATCH_WEB_OUT"]).mkdir()
+
+    (tmp_path / ".web-killed" / "web").mkdir(parents=True)
+    target = tmp_path / "web"
+    for name, value in (("TARGET", target), ("STAMP", target / "built-from"), ("tools", tools), ("_run", run)):
+        monkeypatch.setattr(hatch_build, name, value)
+    assert hatch_build.build()
+    assert [path.name for path in tmp_path.iterdir()] == ["web"]
 
 
 def test_the_server_knows_every_address_that_the_pages_have() -> None:

@@ -7,7 +7,8 @@ import pytest
 from midwatch.domain.errors import InputError
 from midwatch.workspace.recipe import parse
 from midwatch.workspace.recipe_edit import edited
-from midwatch.workspace.recipe_lines import line_of
+from midwatch.workspace.recipe_lines import checked, line_of
+from midwatch.workspace.recipe_text import DEEPEST, scanned
 
 TEXT = """\
 # what it needs
@@ -92,3 +93,20 @@ def test_keys_and_entries_have_lines(place: tuple[str | int, ...], line: int) ->
 )
 def test_no_text_is_too_broken_to_look_for_a_line(text: str) -> None:
     assert line_of(text, "z") == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["a=" + "[" * 9000, "a={" * 9000, f"b = 1\n{'a.' * 9000}a = 1", f"[{'a.' * 9000}a]", f"#{'x' * (128 << 10)}"]
+)
+def test_a_text_that_is_meant_to_take_long_is_refused_at_once(text: str) -> None:
+    assert all(len(place) <= DEEPEST + 3 for place in scanned(text).lines)
+    recipe, fault = checked(text)
+    assert recipe is None
+    assert fault is not None
+    assert fault.line == (2 if text.startswith("b") else fault.line)
+    assert fault.text.startswith(("is not valid TOML", "has more than 500 dots", "is larger than"))
+
+
+def test_a_text_that_has_become_too_large_is_changed_no_further() -> None:
+    with pytest.raises(InputError, match="is larger than 128 KiB"):
+        edited("a = {b = 1}\n", {("setup",): ["x" * (200 << 10)], ("a", "c"): 2})  # the second one would be another fault

@@ -23,6 +23,8 @@ MOST_WAITING = 256
 """Pieces that wait for the worker to take them in."""
 MOST_KEPT = 20
 """Builds of a repository that are kept with what they have said, and terminals."""
+AGAIN = b"\n# the worker that did this has stopped: once more from the beginning\n"
+"""Said in the output of a build that another worker takes up."""
 LINGERS = 60.0
 """Seconds that what a closed terminal said last stays for those who still read it."""
 _SELECT = (
@@ -98,7 +100,7 @@ class Sittings:
 
     async def begin(self, task: str) -> tuple[Sitting | None, bool]:
         """A worker takes it up: the sitting (None when there is none), and whether a worker had begun it before. What
-        that one has told is gone."""
+        that one has told of a build is gone."""
 
         def work(db: Connection) -> tuple[Sitting | None, bool]:
             before = _find(db, task)
@@ -110,7 +112,7 @@ class Sittings:
                 (task,),
             )
             if before.kind == "build":
-                db.execute("DELETE FROM piece WHERE task = ?", (task,))
+                _forgotten(db, task)
             return _find(db, task), before.state == RUNNING
 
         return await self._database.write(work)
@@ -122,10 +124,13 @@ class Sittings:
         await self._database.write(lambda db: db.execute(query.format(clock=db.clock), values).rowcount)
 
     async def put(self, task: str, way: Way, pieces: Sequence[bytes], keep: int = 0) -> bool:
-        """Add pieces, in their order; `keep`: only so many of that way stay. False when as many wait as may."""
+        """Add pieces, in their order; `keep`: only so many of that way stay. False when as many wait as may, and
+        when there is no such sitting any more."""
 
         def work(db: Connection) -> bool:
-            db.execute(f"SELECT task FROM sitting WHERE task = ?{db.for_update}", (task,)).fetchone()  # noqa: S608
+            query = f"SELECT task FROM sitting WHERE task = ?{db.for_update}"  # noqa: S608 - our own words
+            if db.execute(query, (task,)).fetchone() is None:
+                return False
             query = "SELECT coalesce(max(number), 0), count(*) FROM piece WHERE task = ? AND way = ?"
             last, count = db.execute(query, (task, way)).fetchone()
             if way == "in" and count + len(pieces) > MOST_WAITING:
@@ -207,6 +212,14 @@ def open_of(db: Connection, kind: str, account: str = "") -> int:
     if account:
         query, values = f"{query} AND account = ?", (kind, account)
     return int(db.execute(query, values).fetchone()[0])
+
+
+def _forgotten(db: Connection, task: str) -> None:
+    """In place of what was told stands that it is; numbers go on, so that whoever follows hears what comes next."""
+    last = db.execute("SELECT max(number) FROM piece WHERE task = ? AND way = 'out'", (task,)).fetchone()[0]
+    if last is not None:
+        db.execute("DELETE FROM piece WHERE task = ?", (task,))
+        db.execute("INSERT INTO piece (task, way, number, data) VALUES (?, 'out', ?, ?)", (task, last + 1, AGAIN))
 
 
 def _find(db: Connection, task: str) -> Sitting | None:

@@ -99,8 +99,8 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
     for router in (insight.router, insight.csv_router, running.router):
         app.include_router(router, prefix=PREFIX, responses=answers(*_EVERY))
     desk = admit(app, home.store.database, home.settings.server, home.environ)
+    app.add_middleware(Bounded)  # before all that reads: nobody reads what is too large
     app.add_middleware(Pages)
-    app.add_middleware(Bounded)  # before all others: nobody reads what is too large
     turns, aside = Turns(home.store.database), Aside()
     sums = Sums(home, aside)
     app.state.service = Service(

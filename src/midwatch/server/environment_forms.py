@@ -13,6 +13,7 @@ from midwatch.server.accounts.forms import time_of
 from midwatch.server.answers import EnvironmentAnswer
 from midwatch.server.asked import Word
 from midwatch.server.bodies import Form
+from midwatch.server.views import text
 from midwatch.workspace.recipe import Recipe
 from midwatch.workspace.recipe_lines import Fault
 from midwatch.workspace.trust import wishes
@@ -318,13 +319,13 @@ def sitting_of(sitting: Sitting) -> SittingAnswer:
         created=time_of(sitting.created),
         begun=time_of(sitting.begun) if sitting.begun else None,
         ended=time_of(sitting.ended) if sitting.ended else None,
-        text=str(result.get("message") or result.get("why") or sitting.error),
-        mend=str(result.get("mend") or sitting.mend),
-        tail=str(result.get("tail", "")),
+        text=text(str(result.get("message") or result.get("why") or sitting.error)),
+        mend=text(str(result.get("mend") or sitting.mend)),
+        tail=text(str(result.get("tail", ""))),
         failing=Failing(**result["failing"]) if result.get("failing") else None,
         key=str(result.get("key", "")),
         seconds=float(result.get("seconds", 0.0)),
         size=int(result.get("size", 0)),
         files=int(result.get("files", 0)),
-        notes=[str(note) for note in result.get("notes", ())],
+        notes=[text(str(note)) for note in result.get("notes", ())],
     )

@@ -98,9 +98,12 @@ async def _why(
     newest = max(kept, key=lambda layers: layers.record.created).record
     if newest.commands != found.plan.recipe.setup:
         return [_SAME["setup"]]
-    before = await repository.resolve(newest.commit)
-    recipe = await recipe_of(repository, newest.commit, request.recipe)
-    plan = await make_plan(repository, before, recipe, found.plan.tools, around.means)
+    try:
+        before = await repository.resolve(newest.commit)
+        recipe = await recipe_of(repository, newest.commit, request.recipe)
+        plan = await make_plan(repository, before, recipe, found.plan.tools, around.means)
+    except InputError:  # a base that was rewritten, and what it replaced is gone
+        return ["what was built last was of a commit that cannot be read any more"]
     return _changed(plan.inputs, found.plan.inputs) or ["the machine or the recipe is not what it was then"]
 
 

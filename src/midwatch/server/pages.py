@@ -7,13 +7,14 @@ nothing but the program.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from midwatch.server import problems
 from midwatch.server.bodies import App, Receive, Scope, Send
 from midwatch.server.problems import answer, missing
 
@@ -77,7 +78,7 @@ class Pages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Files, or what comes after."""
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _guarded(send))
             return
         path, headers = scope["path"], Headers(scope=scope)
         found: Response
@@ -86,7 +87,7 @@ class Pages:
         elif path == "/" or _first(path) in PLACES:
             found = self._index(headers)
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _guarded(send))
             return
         await found(scope, receive, send)
 
@@ -100,8 +101,23 @@ class Pages:
         named = _ASSET.fullmatch(path)
         file = self._folder / "assets" / named[1] if named else None
         if file is None or file.suffix not in _KINDS or not file.is_file():
-            return answer(missing("file"))
+            refused = answer(missing("file"))
+            refused.headers.update(problems.HEADERS)
+            return refused
         return _sent(file, headers, _KINDS[file.suffix], _FOREVER)
+
+
+def _guarded(send: Send) -> Send:
+    """The same for what is no page."""
+
+    async def sent(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in problems.HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sent
 
 
 def _sent(file: Path, headers: Headers, kind: str, cache: str) -> Response:

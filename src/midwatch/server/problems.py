@@ -20,6 +20,17 @@ MEDIA_TYPE = "application/problem+json"
 AGAIN_AFTER = 5
 """Seconds after which what the machine is at fault for may be tried again."""
 
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Of every answer that is no file of the page, where it does not say otherwise: nothing in it is run, shown within
+another page, or kept by who stands between."""
+
 log = logging.getLogger("midwatch.server")
 
 
@@ -170,4 +181,4 @@ async def _of_http(_: Request, error: Exception) -> Response:
 async def _of_bug(request: Request, error: Exception) -> Response:
     log.error("%s %s: a bug in Midwatch", request.method, request.url.path, exc_info=error)
     mend = "the server's log has the lines to report"
-    return _response(ProblemDetails(title=_title(500), status=500, detail="this is a bug in Midwatch", mend=mend))
+    return _response(ProblemDetails(title=_title(500), status=500, detail="this is a bug in Midwatch", mend=mend), HEADERS)

@@ -45,6 +45,8 @@ MOST_WAITING = 200
 SLACK = 10.0
 """Seconds that a transaction may take between the time it writes down and its end."""
 _AT_ONCE = 500
+MOST_AT_ONCE = 1000
+"""Changes of one look of which rows are made: with more all begin anew, which asks for a page of them."""
 
 log = logging.getLogger("midwatch.server")
 _Mark = tuple[object, ...]
@@ -82,6 +84,8 @@ class Rows:
         self._kept: deque[Row] = deque(maxlen=KEPT)
         self._poller: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
+        self._lost = True
+        """Something may have been seen that nobody was told: all begin anew with the next look."""
         self._seen: dict[str, _Mark] = {}
         self._archived: frozenset[str] = frozenset()
         self._stamp: _Mark = ()
@@ -97,7 +101,7 @@ class Rows:
         """Have the bell rung when there is news, until `leave`. What changes after this returns is a change."""
         self.bells.add(bell)
         if self._poller is None or self._poller.done():
-            self._begun = asyncio.Event()
+            self._begun, self._lost = asyncio.Event(), True
             self._poller = asyncio.create_task(self._poll())
         await self._begun.wait()
 
@@ -138,23 +142,34 @@ class Rows:
         pause = BATCH
         while self.bells:
             try:
-                changed, away = await self._changed()
-                if self._begun.is_set():
-                    await self._add(changed, away)
-                else:  # how all of it stood before anybody looked
-                    changed, away = set(), []
-                self._begun.set()
+                news = await self._told()
             except MidwatchError as error:  # a database that is gone for a while
                 log.warning("the tasks that are followed cannot be read: %s", error.message)
-                changed, away = set(), []
-            if changed or away:
+                news, self._lost = False, True
+                self._begun.set()  # who waits for it begins anew with all others
+            if news:
                 pause = BATCH
                 for bell in self.bells:
                     bell.set()
             else:
                 pause = min(QUIET, pause * 1.5)
             await asyncio.sleep(pause)
-        # whoever comes next begins anew: nobody has looked meanwhile
+        self._anew()  # nobody looks meanwhile
+
+    async def _told(self) -> bool:
+        """Keep what has changed since the last look; whether there was anything."""
+        changed, away = await self._changed()
+        lost = self._lost
+        if lost or len(changed) + len(away) > MOST_AT_ONCE:
+            self._anew()
+        else:
+            await self._add(changed, away)
+        self._lost = False
+        self._begun.set()
+        return bool(lost or changed or away)
+
+    def _anew(self) -> None:
+        """What came before any place is not known any more."""
         self.process, self.number = secrets.token_hex(4), 0
         self._kept.clear()
 
@@ -171,7 +186,7 @@ class Rows:
             away = sorted(looked.archived - self._archived)
             changed |= self._archived - looked.archived
             self._archived, self._stamp = looked.archived, looked.stamp
-        changed |= set(await self.sums.look())
+        await self.sums.look()
         changed |= self._summed
         self._summed.clear()
         return changed - self._archived, away

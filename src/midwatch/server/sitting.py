@@ -18,7 +18,7 @@ from midwatch.server.accounts.desk import deed
 from midwatch.server.environment_forms import sitting_of
 from midwatch.server.problems import Problem, missing
 from midwatch.server.recorded import Recorded
-from midwatch.server.streams import HEARTBEAT, RIGHTS
+from midwatch.server.streams import HEARTBEAT, RIGHTS, still
 from midwatch.workflows.kept import make_task
 from midwatch.workflows.start import Request
 
@@ -114,7 +114,7 @@ async def follow(visit: Visit, name: str, after: int, may: Callable[[], Awaitabl
     while not streams.closing:
         if time.monotonic() > looked + RIGHTS:
             looked = time.monotonic()
-            if not await may():
+            if not await still(may):
                 return
         try:
             sitting, pieces = await sittings.pieces(name, at)
@@ -156,6 +156,8 @@ def _require_room(db: Connection, sitting: Sitting) -> None:
     known = db.execute("SELECT 1 FROM sitting WHERE task = ?", (sitting.task,)).fetchone()
     if known is not None:
         return
+    # another one that the same user opens waits here, else both would find room
+    db.execute(f"SELECT id FROM account WHERE id = ?{db.for_update}", (sitting.account,)).fetchone()  # noqa: S608 - ours
     if open_of(db, "terminal", sitting.account) >= MOST_OF_USER:
         raise Problem(429, f"you have {MOST_OF_USER} terminals open", "close one of them")
     if open_of(db, "terminal") >= MOST_OPEN:

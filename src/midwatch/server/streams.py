@@ -85,7 +85,7 @@ class Streams:
             while not self._closing:
                 if time.monotonic() >= looked + RIGHTS:
                     looked = time.monotonic()
-                    if not await _may(may):
+                    if not await still(may):
                         return
                 news, ended = feed.news, feed.ended
                 frames, at = await self.after(feed, at)
@@ -194,7 +194,8 @@ class Streams:
         feed.head = max(seq, first)
 
 
-async def _may(may: Callable[[], Awaitable[bool]]) -> bool:
+async def still(may: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether the client may; also where the database does not say."""
     try:
         return await may()
     except MidwatchError:  # a database that is gone has no events to show either

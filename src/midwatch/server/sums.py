@@ -10,8 +10,8 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,13 +44,14 @@ class Sum:
     """The numbers of a task, as they were when its attempts had so many events."""
 
     heads: Heads
+    """Empty for what could not be read."""
     added: int | None
     removed: int | None
     files: int
     cost_microusd: int | None
     tokens: int
     verdict: str
-    again: float
+    again: float = field(compare=False)
     """By the monotonic clock: not read again before."""
 
 
@@ -58,7 +59,7 @@ class Sums:
     """Of one process. Used from the loop that serves; `close` is called on it."""
 
     def __init__(self, home: Home, aside: Aside, told: Callable[[str], None] = lambda _: None) -> None:
-        """`told`: of the task whose numbers have become others."""
+        """`told`: of the task whose numbers have become others, or its pull request."""
         self._home, self._aside, self.told = home, aside, told
         self._known: OrderedDict[str, Sum] = OrderedDict()
         self._wanted: dict[str, Heads] = {}
@@ -79,26 +80,28 @@ class Sums:
             return None
         return _answer(found, request)
 
-    async def look(self) -> Sequence[str]:
-        """Read the pull requests where they have changed; the tasks whose one did. A forge that cannot be read has
-        none that are new."""
+    async def look(self) -> None:
+        """Read the pull requests where they have changed, and tell of the tasks whose one did. A forge that cannot be
+        read has none that are new."""
         if (began := time.monotonic()) < self._again:
-            return []
+            return
         stamp = await asyncio.to_thread(_stamp, self._home.state / "forge.db")
         if stamp == self._stamp:
-            return []
+            return
         try:
             found = await self._aside.do(self._home.forge.list())
         except MidwatchError as error:
             log.warning("the pull requests cannot be read: %s", error.message)
             self._again = began + AFTER_TROUBLE
-            return []
+            return
         self._again = time.monotonic() + REST * (time.monotonic() - began)
         newest: dict[str, PullRequest] = {}
         for one in reversed(found):
             newest[one.proposal.task_id] = one
         before, self._requests, self._stamp = self._requests, newest, stamp
-        return [name for name, one in newest.items() if before.get(name) != one]
+        for name, one in newest.items():
+            if before.get(name) != one:
+                self.told(name)
 
     async def close(self) -> None:
         """Read nothing more."""
@@ -118,16 +121,17 @@ class Sums:
                 report = await self._aside.do(wiring.report(self._home, due[0]))
             except MidwatchError as error:  # a damaged log, a repository that is gone: it has no numbers
                 log.debug("task %s cannot be summed up: %s", due[0], error.message)
-                self._keep(due[0], Sum(heads, None, None, 0, None, 0, "none", now + AFTER_TROUBLE))
+                self._keep(due[0], Sum((), None, None, 0, None, 0, "none", now + AFTER_TROUBLE))
                 continue
             self._keep(due[0], _sum(heads, report, time.monotonic() - now))
 
     def _keep(self, name: str, found: Sum) -> None:
-        self._known.pop(name, None)
+        before = self._known.pop(name, None)
         self._known[name] = found
         if len(self._known) > MOST:
             self._known.popitem(last=False)
-        self.told(name)
+        if before != found:
+            self.told(name)
 
 
 def _sum(heads: Heads, report: Report, took: float) -> Sum:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,9 @@ class _Look:
         except MidwatchError as error:
             return [*faults, error.message], set()
         named = sorted(set(digests(log)))
-        faults += [fault for digest in named if (fault := self._blobs.verify(digest))]
+        for digest in named:  # gigabytes, perhaps, while the loop has others to serve
+            if fault := await asyncio.to_thread(self._blobs.verify, digest):
+                faults.append(fault)
         tree_faults, count = await _trees(task, self._state, log)
         faults += [*tree_faults, *await forking.faults(self._store, log)]
         self.offers += offered(log)

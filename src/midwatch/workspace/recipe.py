@@ -16,6 +16,10 @@ from midwatch.workspace.recipe_faults import fault, name_of_variable
 
 HOST = "host"
 """The base that every machine has: its own system, read-only."""
+LARGEST = 128 << 10
+"""Bytes of a recipe."""
+MOST_DOTS = 500
+"""On one line."""
 
 _BASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
@@ -88,6 +92,7 @@ class Recipe:
 
 def parse(data: bytes) -> Recipe:
     """The recipe in the file's bytes. Raises InputError that names the file, the key and the fix."""
+    _require_readable(data)
     try:
         values = tomllib.loads(data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -105,6 +110,18 @@ def parse(data: bytes) -> Recipe:
     _check_lock_files(recipe.lock_files)
     _check_network(recipe)
     return recipe
+
+
+def _require_readable(data: bytes) -> None:
+    """Anybody may hand one in, and the time that TOML takes grows with the square of a key's parts."""
+    if len(data) > LARGEST:
+        raise InputError(f"{FILE} is larger than {LARGEST >> 10} KiB", "put what is long into a script of the repository")
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.count(b".") > MOST_DOTS:
+            raise InputError(
+                f"{FILE} has more than {MOST_DOTS} dots on a line (at line {number}, column 1)",
+                "write it on several lines, or into a script of the repository",
+            )
 
 
 def _validated(values: dict[str, Any]) -> Recipe:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from midwatch.domain.errors import InputError
-from midwatch.workspace.recipe import FILE, parse
+from midwatch.workspace.recipe import FILE, LARGEST, parse
 from midwatch.workspace.recipe_text import Scan, scanned
 
 Value = str | bool | int | float | Sequence[str] | None
@@ -22,6 +22,8 @@ def edited(text: str, changes: Mapping[tuple[str, ...], Value]) -> str:
     no TOML, or in which a key cannot be changed by itself."""
     for place, value in changes.items():
         text = _changed(text, place, value)
+        if len(text) > LARGEST:  # the next change would read all of it
+            break
     parse(text.encode("utf-8", "surrogatepass"))
     return text
 

@@ -71,9 +71,10 @@ def _line_of(text: str, message: str) -> int:
 
 def _of_value(text: str, known: Mapping[Place, int], place: Place, message: str) -> int:
     """The line of the entry that the message repeats, where there is one in what stands at that place."""
+    written = text.split("\n")
     for quoted in re.findall(r"'([^'\n]+)'", message):
         for found, line in known.items():
             in_it = found[: len(place)] == place and isinstance(found[-1], int)
-            if in_it and quoted in text.splitlines()[line - 1]:
+            if in_it and quoted in written[line - 1]:
                 return line
     return known[place]

@@ -11,6 +11,8 @@ from typing import NamedTuple
 Place = tuple[str | int, ...]
 """Keys, and numbers of entries (counted from 0): `("setup", 2)`, `("network", "agent", 0)`."""
 
+DEEPEST = 40
+"""Parts of a place: no recipe has as many, and what lies deeper is not looked at."""
 _TOKEN = re.compile(
     r'(?P<text>"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\')'
     r"|(?P<comment>\#[^\n]*)|(?P<newline>\n)|(?P<mark>[\[\]{}=,.])|(?P<word>[^\s\[\]{}=,.\#\"']+)|(?P<space>[ \t\r]+)",
@@ -85,7 +87,7 @@ class _Reader:
         if self._found.first_table is None:
             self._found.first_table = first.start
         while at < len(self._tokens) and self._tokens[at].kind != "newline":
-            if self._tokens[at].kind in ("word", "text"):
+            if self._tokens[at].kind in ("word", "text") and len(parts) <= DEEPEST:
                 parts.append(_plain(self._tokens[at]))
             at += 1
         table = tuple(parts)
@@ -99,7 +101,7 @@ class _Reader:
         """Past `key = value`."""
         first, parts = self._tokens[at], list(table)
         while at < len(self._tokens) and self._tokens[at].value != "=" and self._tokens[at].kind != "newline":
-            if self._tokens[at].kind in ("word", "text"):
+            if self._tokens[at].kind in ("word", "text") and len(parts) <= DEEPEST:
                 parts.append(_plain(self._tokens[at]))
             at += 1
         place = tuple(parts)
@@ -118,8 +120,8 @@ class _Reader:
 
     def _value(self, at: int, place: Place) -> int:
         """Past a value; the entries of a list and the keys of an inline table are noted."""
-        if at >= len(self._tokens):
-            return at
+        if at >= len(self._tokens) or len(place) > DEEPEST:
+            return len(self._tokens)
         if self._tokens[at].value == "{" and self._tokens[at].kind == "mark":
             return self._table(at + 1, place)
         if self._tokens[at].value != "[" or self._tokens[at].kind != "mark":

@@ -116,7 +116,8 @@ class Repositories:
             db.execute("DELETE FROM organisation_repository WHERE repository = ?", (repository,))
             query = "DELETE FROM effect WHERE subject IN (SELECT id FROM webhook WHERE repository = ?)"
             db.execute(query, (repository,))
-            for table in ("webhook", "secret", "variable"):
+            db.execute("DELETE FROM piece WHERE task IN (SELECT task FROM sitting WHERE repository = ?)", (repository,))
+            for table in ("webhook", "secret", "variable", "recipe", "sitting"):
                 db.execute(f"DELETE FROM {table} WHERE repository = ?", (repository,))  # noqa: S608 - our own words
             db.execute("DELETE FROM repository WHERE id = ?", (repository,))
             write(db, deed, was={"name": before.name, "location": before.location})

@@ -80,7 +80,7 @@ async def delete(database: Database, rows: Rows, retired: Retired) -> bool:
             for table in ("event", "reservation"):
                 db.execute(f"DELETE FROM {table} WHERE attempt = ?", (name,))  # noqa: S608 - our own words
         for name in reversed([row[0] for row in rows.tasks]):
-            for table in ("attempt", "message", "turn", "effect", "occasion", "archived"):
+            for table in ("attempt", "message", "turn", "effect", "occasion", "archived", "sitting", "piece"):
                 db.execute(f"DELETE FROM {table} WHERE task = ?", (name,))  # noqa: S608 - our own words
             db.execute("DELETE FROM task WHERE id = ?", (name,))
         values = (retired.task, retired.repository, retired.place, retired.digest, retired.parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter
@@ -59,7 +60,7 @@ async def keep(visiting: Visiting, repository_id: RepositoryName, asked: RecipeA
     repository = await visiting.repository(repository_id, "maintainer")
     if not asked.text.strip():
         raise Problem(422, "the text is empty", "write what is needed; taking the recipe away is DELETE")
-    fault = checked(asked.text)[1]
+    fault = (await asyncio.to_thread(checked, asked.text))[1]
     if fault is not None:
         where = f"line {fault.line}: " if fault.line else ""
         raise Problem(422, f"{where}{fault.text}", fault.mend)
@@ -80,15 +81,16 @@ async def forget(visiting: Visiting, repository_id: RepositoryName) -> None:
 async def check(visiting: Visiting, repository_id: RepositoryName, asked: RecipeAsked) -> RecipeChecked:
     """What there is to say about a text, without keeping it."""
     await visiting.repository(repository_id, "viewer")
-    return RecipeChecked(**checked_answer(*checked(asked.text)))
+    return RecipeChecked(**checked_answer(*await asyncio.to_thread(checked, asked.text)))
 
 
 @router.post(f"{_ONE}/edit")
 async def edit(visiting: Visiting, repository_id: RepositoryName, asked: EditAsked) -> RecipeEdited:
     """A text with other values, and otherwise as it was written. Nothing is kept."""
     await visiting.repository(repository_id, "viewer")
-    changed = edited(asked.text, {tuple(change.place): change.value for change in asked.changes})
-    return RecipeEdited(text=changed, **checked_answer(*checked(changed)))
+    changes = {tuple(change.place): change.value for change in asked.changes}
+    changed = await asyncio.to_thread(edited, asked.text, changes)
+    return RecipeEdited(text=changed, **checked_answer(*await asyncio.to_thread(checked, changed)))
 
 
 @router.post(f"{_ONE}/suggest")
@@ -120,7 +122,7 @@ async def _told(visit: Visit, repository: Registered) -> RecipeAnswer:
     )
     shown = counts if counts is not None else own or ""
     return RecipeAnswer(
-        **checked_answer(*checked(shown)),
+        **checked_answer(*await asyncio.to_thread(checked, shown)),
         source=source,
         text=shown,
         version=kept.version if kept else 0,

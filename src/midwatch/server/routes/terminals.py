@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from midwatch.engine.sittings import Sittings
 from midwatch.server import sitting
-from midwatch.server.accounts.caller import require_trusted, still_may
+from midwatch.server.accounts.caller import require, require_trusted, still_may
 from midwatch.server.accounts.forms import Repository as RepositoryName
 from midwatch.server.environment_forms import OutputAnswer, SittingAnswer, SittingId, TerminalAsked, Typed, sitting_of
 from midwatch.server.problems import Problem, answers, conflicting
@@ -27,7 +27,7 @@ async def begin(
     repository = await visiting.repository(repository_id, "maintainer" if asked.trust_recipe else "member")
     if visiting.service.home.settings.sandbox.driver == "process":
         require_trusted(visiting.who, "commands without a sandbox are for administrators of the server")
-    options = {"rows": asked.rows, "columns": asked.columns}
+    options = {"rows": asked.rows, "columns": asked.columns, "trusted": asked.trust_recipe}
     wish = sitting.Wish("terminal", asked.base, asked.trust_recipe, options)
     made = await sitting.begin(visiting, repository, wish, wanted)
     response.headers["Location"] = f"/api/v1/repositories/{repository.id}/environment/terminals/{made.task}"
@@ -61,6 +61,8 @@ async def typed(visiting: Visiting, repository_id: RepositoryName, terminal: Sit
     """Keys as they were typed, control characters included; or another size."""
     repository = await visiting.repository(repository_id, "member")
     found = await sitting.found(visiting, repository, terminal, "terminal")
+    if found.options.get("trusted"):  # one who is a member by now would reach what only a maintainer may let in
+        require(visiting.who, repository.id, "maintainer")
     if found.over:
         raise Problem(409, "the terminal is closed", "open another one")
     pieces = [b"d" + asked.data.encode("utf-8", "surrogatepass")] if asked.data else []
