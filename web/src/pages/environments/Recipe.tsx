@@ -12,9 +12,9 @@ interface Props {
 }
 
 const SOURCES = {
-  server: "kept here, in place of the repository's own",
-  repository: "the repository's own, .midwatch/environment.toml",
-  none: "there is none yet: checks are detected, and there is no setup",
+  server: "The recipe is kept here, in place of the repository's own.",
+  repository: "The recipe is the repository's own, .midwatch/environment.toml.",
+  none: "There is no recipe yet: checks are detected, and there is no setup.",
 } as const;
 
 export function Recipe({ repository }: Props) {
@@ -25,7 +25,7 @@ export function Recipe({ repository }: Props) {
       {(recipe) => (
         <div class="stack">
           <p>
-            The recipe is <strong>{SOURCES[recipe.source]}</strong>.
+            <strong>{SOURCES[recipe.source]}</strong>
             {recipe.wishes.length > 0 && <Wishes recipe={recipe} />}
           </p>
           <Editing

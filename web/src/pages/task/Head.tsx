@@ -58,9 +58,9 @@ export function Head({ task, request, attempt, again, onFork }: Props) {
         <span>
           <Plain text={task.model} />
         </span>
-        {task.by && (
+        {(task.submitted_by || task.by) && (
           <span>
-            by <Shown text={task.by} />
+            by <Shown text={task.submitted_by || task.by} />
           </span>
         )}
         <Time at={task.created} />
