@@ -3,8 +3,8 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { call, type TaskAnswer } from "../../api";
 import { useKeys } from "../../keys";
 import { useLoad } from "../../load";
-import { plain, Select, Shown as Showing, Tabs } from "../../parts";
-import { go, setQuery, usePlace } from "../../router";
+import { Empty, plain, Select, Shown as Showing, Tabs } from "../../parts";
+import { go, Link, setQuery, usePlace } from "../../router";
 import { may, useMe } from "../../session";
 import { Attempts } from "./Attempts";
 import { Changes } from "./Changes";
@@ -23,6 +23,7 @@ import "./diff/diff.css";
 import "./log/log.css";
 import "./task.css";
 import { type LogPlace, ofHash } from "./text/citations";
+import { Markdown } from "./text/Markdown";
 
 export default function TaskPage({ params }: { params: Readonly<Record<string, string>> }) {
   const id = params["task"] ?? "";
@@ -35,6 +36,16 @@ function OneTask({ id }: { id: string }) {
   useEffect(() => {
     if (title) document.title = `${plain(title).slice(0, 80)} · Midwatch`;
   }, [title]);
+  if (!state.task.value && [404, 422].includes(state.task.error?.status ?? 0)) {
+    return (
+      <>
+        <h1 class="unseen">Task</h1>
+        <Empty title="There is no such task" action={<Link to="/">To the tasks</Link>}>
+          Its id is wrong, or it is gone, or you may not see it.
+        </Empty>
+      </>
+    );
+  }
   return (
     <Showing of={state.task} lines={10}>
       {(task) => <Inside task={task} state={state} />}
@@ -180,7 +191,14 @@ function Body({ task, state, attempt, choose, feed, tab, remarks, onFork }: Body
 function Talk({ task, attempt, feed, onFork }: Pick<BodyProps, "task" | "attempt" | "feed" | "onFork">) {
   return (
     <div class="talk">
-      <Steps attempt={attempt} by={task.submitted_by ?? ""} feed={feed} live={task.status === "running"} onFork={onFork} />
+      <div>
+        {feed.ready && !feed.folded.entries.length && (
+          <div class="bubble">
+            <Markdown text={task.prompt} />
+          </div>
+        )}
+        <Steps attempt={attempt} by={task.submitted_by ?? ""} feed={feed} live={task.status === "running"} onFork={onFork} />
+      </div>
       <Facts task={task} folded={feed.folded} />
     </div>
   );

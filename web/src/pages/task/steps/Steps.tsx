@@ -62,7 +62,7 @@ export function Steps({ attempt, by, feed, live, onFork }: Props) {
     <div class="steps">
       {feed.problem && <Trouble problem={feed.problem} />}
       {!feed.ready && !entries.length && <Skeleton lines={8} />}
-      {feed.ready && !entries.length && <p class="hint">Nothing has happened yet. What happens is shown here as it happens.</p>}
+      {feed.ready && !entries.length && <p class="hint">Nothing has happened yet.</p>}
       <div role="log" aria-live="off" aria-label="What has happened">
         {blocks(entries).map((found) => (
           <Block key={found[0]?.key} attempt={attempt} by={by} entries={found} onFork={onFork} />
