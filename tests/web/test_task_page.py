@@ -141,9 +141,12 @@ async def test_a_task_is_followed_live_remarked_on_changed_and_merged(site: Site
         await found.sign_in(site.admin.name, site.admin.password)
         asked = {"prompt": "add() subtracts\nMend it.", "repository": "night", "model": "night/m", "checks": [CHECK]}
         task = await admin.submitted(**asked)
+        missing: list[str] = []
+        page.on("response", lambda answer: missing.append(answer.url) if answer.status == 404 else None)
         await page.goto(f"/tasks/{task}")
         await page.get_by_role("heading", level=1, name="add() subtracts").wait_for()
         await page.get_by_text("sleep 2; seq 1 3000").wait_for()  # it came live
+        await expect(page.locator(".bubble").first).to_contain_text(site.admin.name)
         for connection in list(site.server.server_state.connections):
             connection.transport.abort()
         await page.locator(".entry.reply").get_by_text("It adds now").wait_for()
@@ -160,6 +163,7 @@ async def test_a_task_is_followed_live_remarked_on_changed_and_merged(site: Site
         await expect(page.locator(".pull-request [data-state=merged]")).to_be_visible()
         location = (await admin.get(f"/tasks/{task}")).json()["location"]
         assert git(Path(location), "show", "main:calc.py") == "def add(a, b):\n    return b + a"
+        assert missing == []  # what is not there yet was not asked for
         await require_harmless(page)
         await found.require_clean()
 

@@ -25,6 +25,8 @@ async def test_the_first_click_of_a_new_server_yields_a_pull_request_and_every_t
         await expect(start).to_be_visible(timeout=PATIENCE)
         await watching.get_by_text("No tasks yet").wait_for()
         await start.click()
+        # the list's style does not reach the page that comes after it
+        await expect(page.locator("h1")).to_have_css("white-space", "normal", timeout=PATIENCE)
         shown = watching.locator(".task-row")
         await expect(shown.locator('[data-state="done"]')).to_be_visible(timeout=PATIENCE)
         await expect(shown.locator('.task-request [data-state="open"]')).to_be_visible(timeout=PATIENCE)

@@ -7,7 +7,7 @@ import { asProblem } from "./load";
 import { Empty, Skeleton, Trouble } from "./parts";
 import { type Entry, type PageProps, PAGES } from "./pages";
 import { Link, matched, Router, usePlace } from "./router";
-import { Session } from "./session";
+import { Session, useMe } from "./session";
 import { endStream } from "./stream";
 
 type Who = { me: Me } | { problem: Problem } | "nobody" | undefined;
@@ -50,8 +50,10 @@ export function App() {
 }
 
 function Here({ onSignedOut }: { onSignedOut: () => void }) {
+  const me = useMe();
   const { path } = usePlace();
-  const found = pageOf(path);
+  const known = pageOf(path);
+  const found = known?.entry.admin && !me.admin ? undefined : known;
   useEffect(() => {
     document.title = found ? `${found.entry.title} · Midwatch` : "Midwatch";
   }, [found?.entry]);
@@ -93,9 +95,12 @@ function Page({ entry, params }: { entry: Entry; params: Record<string, string> 
 
 export function Missing() {
   return (
-    <Empty title="There is nothing here" action={<Link to="/">To the tasks</Link>}>
-      The address is wrong, or what was there is gone, or you may not see it.
-    </Empty>
+    <>
+      <h1 class="unseen">Not found</h1>
+      <Empty title="There is nothing here" action={<Link to="/">To the tasks</Link>}>
+        The address is wrong, or what was there is gone, or you may not see it.
+      </Empty>
+    </>
   );
 }
 

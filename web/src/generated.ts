@@ -1089,7 +1089,7 @@ export interface TaskAnswer {
   branch: string;
   kind: string;
   mode: string;
-  /** Who submitted it; empty for what was not submitted to a server. */
+  /** Who asked for it last; empty for what was not submitted to a server. */
   by: string;
   /** While it waits: as `waits_for` of its newest turn says it. */
   waits_for: string;
@@ -1115,6 +1115,8 @@ export interface TaskAnswer {
   budgets?: BudgetAnswer[] | undefined;
   /** It is not listed, until somebody works on it again. */
   archived?: boolean | undefined;
+  /** Who gave it at first; empty in the answers to POST. */
+  submitted_by?: string | undefined;
 }
 
 export interface TaskAsked {
@@ -1171,7 +1173,7 @@ export interface TaskLine {
   branch: string;
   kind: string;
   mode: string;
-  /** Who submitted it; empty for what was not submitted to a server. */
+  /** Who asked for it last; empty for what was not submitted to a server. */
   by: string;
   /** While it waits: as `waits_for` of its newest turn says it. */
   waits_for: string;

@@ -205,6 +205,12 @@ class Turns:
         """The last turn of a task; None for one that was never handed to workers."""
         return await self.database.read(lambda db: newest(db, task_id))
 
+    async def submitter(self, task_id: str) -> str:
+        """Whose the first turn of a task is; empty for one that was never handed to workers."""
+        query = "SELECT owner FROM turn WHERE task = ? ORDER BY number LIMIT 1"
+        row = await self.database.read(lambda db: db.execute(query, (task_id,)).fetchone())
+        return "" if row is None else str(row[0])
+
     async def of_tasks(self, tasks: Sequence[str]) -> dict[str, Turn]:
         """The last turn of each of these tasks that has one."""
 

@@ -72,7 +72,7 @@ class TaskLine(BaseModel):
     branch: str
     kind: str
     mode: str
-    by: str = Field(description="Who submitted it; empty for what was not submitted to a server.")
+    by: str = Field(description="Who asked for it last; empty for what was not submitted to a server.")
     waits_for: str = Field(description="While it waits: as `waits_for` of its newest turn says it.")
     waits_until: str | None
     created: str
@@ -114,6 +114,7 @@ class TaskAnswer(TaskLine):
         description="That its next call counts for, as far as you may see them; empty in the answers to POST.",
     )
     archived: bool = Field(default=False, description="It is not listed, until somebody works on it again.")
+    submitted_by: str = Field(default="", description="Who gave it at first; empty in the answers to POST.")
 
 
 class ExampleAnswer(BaseModel):

@@ -61,8 +61,8 @@ class Bounded:
         return f"the request's body is larger than {self._most >> 10} KiB"
 
 
-class Form(BaseModel):
-    """What a client sends: nothing but the fields that there are."""
+class Parameters(BaseModel):
+    """What a client asks for in an address, where numbers are texts too: nothing but the names that there are."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -73,6 +73,10 @@ class Form(BaseModel):
         if isinstance(given, dict) and len(given) > MOST_FIELDS:
             raise ValueError(f"an object with {len(given)} fields is none that is taken here")
         return given
+
+
+class Form(Parameters):
+    """What a client sends: nothing but the fields that there are, each of its own type."""
 
     @field_validator("*", mode="before")
     @classmethod

@@ -27,6 +27,7 @@ export function Frame({ entry, onSignedOut, children }: Props) {
   useEffect(() => setOpen(false), [place.path]);
   useKeys([
     { key: "?", about: "Show all keys", run: () => setKeysShown(true) },
+    ...(open ? [{ key: "Escape", about: "Close the navigation", run: () => setOpen(false) }] : []),
     ...ways.filter((one) => one.key).map((one) => ({ key: `g ${one.key}`, about: `Go to ${one.title}`, run: () => go(one.path) })),
   ]);
   return (

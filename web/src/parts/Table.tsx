@@ -101,7 +101,7 @@ function Head<T>({ column, sorting, onTurn }: HeadProps<T>) {
           <span aria-hidden="true">{mine ? (mine.down ? " ↓" : " ↑") : "  "}</span>
         </button>
       ) : (
-        column.title
+        column.title || <span class="unseen">{column.name}</span>
       )}
     </th>
   );

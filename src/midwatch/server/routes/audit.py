@@ -12,7 +12,7 @@ from midwatch.engine.accounts.audit import Entry, Only, Sight, entries
 from midwatch.server.accounts.caller import Caller
 from midwatch.server.accounts.desk import AtDesk, Who
 from midwatch.server.accounts.forms import Audit, entry_of, time_of
-from midwatch.server.bodies import Form
+from midwatch.server.bodies import Parameters
 from midwatch.server.problems import answers
 from midwatch.server.sheets import CSV, Csv, sheet
 
@@ -23,7 +23,7 @@ MOST_LINES = 10_000
 _AT_ONCE = 1000
 
 
-class Asked(Form):
+class Asked(Parameters):
     """Which entries; what is empty takes all."""
 
     about: Annotated[str, Field(pattern=r"^[0-9A-Za-z._:-]{0,64}$")] = Field(

@@ -14,7 +14,7 @@ from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.insight.days import Span, span
 from midwatch.engine.insight.figures import By, Only
 from midwatch.engine.insight.outcomes import plain
-from midwatch.server.bodies import Form
+from midwatch.server.bodies import Parameters
 from midwatch.server.figures import Choices, Insight, insight
 from midwatch.server.service import Visit, Visiting
 from midwatch.server.sheets import CSV, Cell, Csv, sheet
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/insight", tags=["insight"])
 Name = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
 
 
-class Asked(Form):
+class Asked(Parameters):
     """What is to be counted. Empty fields take all."""
 
     first: date | None = Field(None, alias="from", description="The first day; by default 30 days up to the last.")

@@ -104,6 +104,7 @@ async def one(visiting: Visiting, task: TaskId) -> TaskAnswer:
     more = {
         "archived": await is_archived(service.home.store.database, task),
         "budgets": await capped.of_task(visiting, row.task, turn, repository),
+        "submitted_by": await service.turns.submitter(task),
     }
     return answer.model_copy(update=more)
 

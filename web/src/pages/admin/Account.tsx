@@ -60,7 +60,9 @@ function Mine() {
             .filter((one) => me.roles[one.id])
             .map((one) => ({ ...one, to: `/repositories/${one.id}`, has: me.roles[one.id] })),
         ];
-        if (!those.length) return <p class="faint">No role was given to you on a repository.</p>;
+        if (!those.length) {
+          return <p class="faint">{me.admin ? "Administrators need none." : "No role was given to you on a repository."}</p>;
+        }
         return (
           <ul class="plain-list">
             {those.map((one) => (

@@ -21,11 +21,11 @@ const COLUMNS: readonly Column<SettingAnswer>[] = [
     by: (one) => one.value,
     cell: (one) => (
       <code class="admin-where">
-        <Plain text={one.value} />
+        <Plain text={one.value.replace(/^"(is (?:not )?set)"$/, "$1")} />
       </code>
     ),
   },
-  { name: "own", title: "", by: (one) => Number(one.own), cell: (one) => (one.own ? "set" : <span class="faint">default</span>) },
+  { name: "own", title: "Origin", by: (one) => Number(one.own), cell: (one) => (one.own ? "set" : <span class="faint">default</span>) },
 ];
 
 /** What the server runs with. It is read from a file when the server starts, so it is only shown. */

@@ -34,7 +34,7 @@ export default function Environment({ params }: PageProps) {
               <h1>
                 <Plain text={name} />
               </h1>
-              <Badge>{role ? `you are ${role}` : "administrator"}</Badge>
+              <Badge>{role ? `your role: ${role}` : "administrator"}</Badge>
             </div>
             <Tabs label="Parts of the environment" tabs={TABS} chosen={tab} onChoose={(name) => setQuery({ tab: name })}>
               {tab === "recipe" && <Recipe repository={id} />}

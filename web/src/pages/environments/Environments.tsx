@@ -15,7 +15,7 @@ const COLUMNS: readonly Column<EnvironmentLine>[] = [
       </Link>
     ),
   },
-  { name: "recipe", title: "Recipe", cell: (one) => (one.recipe ? `kept here, version ${one.recipe}` : "the repository's own") },
+  { name: "recipe", title: "Recipe", cell: (one) => (one.recipe ? `kept here, version ${one.recipe}` : "the repository's own, if any") },
   {
     name: "kept",
     title: "Kept layers",

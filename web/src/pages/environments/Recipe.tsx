@@ -1,20 +1,20 @@
 /** The recipe: its text with faults beside their lines, and a form of what is most often changed in it. */
 import { useEffect, useState } from "preact/hooks";
-import { call, type RecipeAnswer, type RecipeChecked } from "../../api";
+import { call, Problem, type RecipeAnswer, type RecipeChecked } from "../../api";
 import { useDoing, useLate, useLoad } from "../../load";
 import { Badge, Button, confirm, Plain, Shown, Time, Trouble, toast } from "../../parts";
 import { may, useMe } from "../../session";
 import { Editor } from "./Editor";
-import { RecipeForm } from "./RecipeForm";
+import { RecipeForm, useChanges } from "./RecipeForm";
 
 interface Props {
   repository: string;
 }
 
 const SOURCES = {
-  server: "kept here, in place of the repository's own",
-  repository: "the repository's own, .midwatch/environment.toml",
-  none: "there is none yet: checks are detected, and there is no setup",
+  server: "The recipe is kept here, in place of the repository's own.",
+  repository: "The recipe is the repository's own, .midwatch/environment.toml.",
+  none: "There is no recipe yet: checks are detected, and there is no setup.",
 } as const;
 
 export function Recipe({ repository }: Props) {
@@ -25,7 +25,7 @@ export function Recipe({ repository }: Props) {
       {(recipe) => (
         <div class="stack">
           <p>
-            The recipe is <strong>{SOURCES[recipe.source]}</strong>.
+            <strong>{SOURCES[recipe.source]}</strong>
             {recipe.wishes.length > 0 && <Wishes recipe={recipe} />}
           </p>
           <Editing
@@ -69,9 +69,13 @@ function Editing({ repository, recipe, onKept, onAgain }: EditingProps) {
   const checked = useChecked(repository, text, recipe);
   const doing = useDoing();
   const changed = text !== recipe.text;
+  const changes = useChanges(repository, text, setText);
   const keep = () =>
     doing.run(async () => {
-      const kept = await call("PUT", "/repositories/{repository_id}/recipe", { path, body: { text, version: recipe.version } });
+      const whole = await changes.settled(); // a field that was left by the click on the button is in it
+      if (whole === recipe.text && recipe.source === "server") return toast("Nothing in it was changed");
+      if (!whole.trim()) throw new Problem(0, "the text is empty", "write what is needed, or have one suggested");
+      const kept = await call("PUT", "/repositories/{repository_id}/recipe", { path, body: { text: whole, version: recipe.version } });
       toast("The recipe is kept; new tasks use it");
       onKept(kept);
     });
@@ -91,12 +95,12 @@ function Editing({ repository, recipe, onKept, onAgain }: EditingProps) {
     >
       <div class="environments-recipe">
         <Editor text={text} faults={checked.faults} onInput={setText} readOnly={!mayChange} />
-        <RecipeForm repository={repository} text={text} form={checked.form} onText={setText} disabled={!mayChange} />
+        <RecipeForm form={checked.form} changes={changes} disabled={!mayChange} />
       </div>
       {doing.error && <Trouble problem={doing.error} />}
       {mayChange && (
         <div class="row">
-          <Button type="submit" kind="primary" busy={doing.busy} disabled={!changed && recipe.source === "server"}>
+          <Button type="submit" kind="primary" busy={doing.busy}>
             Keep this recipe here
           </Button>
           <Button disabled={!changed} onClick={() => setText(recipe.text)}>

@@ -6,27 +6,28 @@ import { Area, Trouble } from "../../parts";
 import { Hosts } from "./Hosts";
 
 interface Props {
-  repository: string;
-  text: string;
   /** Undefined while the text has faults. */
   form: Form | null;
-  onText: (text: string) => void;
+  changes: Changes;
   disabled: boolean;
 }
 
 type Value = string[] | null;
 
-interface Changes {
+export interface Changes {
   change: (place: string[], value: Value) => void;
   problem: Problem | undefined;
+  /** The text once all that was changed is in it. Raises the `Problem` of a change that could not be made. */
+  settled: () => Promise<string>;
 }
 
 /** One change after the other, each to the text as it is by then: also as it was typed on meanwhile. */
-function useChanges(repository: string, text: string, onText: (text: string) => void): Changes {
+export function useChanges(repository: string, text: string, onText: (text: string) => void): Changes {
   const latest = useRef(text);
   latest.current = text;
   const last = useRef(Promise.resolve());
   const [problem, setProblem] = useState<Problem>();
+  const failed = useRef<Problem>(undefined);
   const apply = async (place: string[], value: Value) => {
     for (let tries = 0; tries < 5; tries++) {
       const before = latest.current;
@@ -37,16 +38,26 @@ function useChanges(repository: string, text: string, onText: (text: string) => 
       onText(made);
       break;
     }
+    failed.current = undefined;
     setProblem(undefined);
   };
   const change = (place: string[], value: Value) => {
-    last.current = last.current.then(() => apply(place, value)).catch((error: unknown) => setProblem(asProblem(error)));
+    last.current = last.current.then(() => apply(place, value)).catch((error: unknown) => {
+      failed.current = asProblem(error);
+      setProblem(failed.current);
+    });
   };
-  return { change, problem };
+  const settled = () =>
+    last.current.then(() => {
+      const wrong = failed.current;
+      failed.current = undefined; // said once; what is in the text may be kept after that
+      if (wrong) throw wrong;
+      return latest.current;
+    });
+  return { change, problem, settled };
 }
 
-export function RecipeForm({ repository, text, form, onText, disabled }: Props) {
-  const { change, problem } = useChanges(repository, text, onText);
+export function RecipeForm({ form, changes: { change, problem }, disabled }: Props) {
   if (!form) return <p class="faint">What is in the text is shown here again once it has no fault.</p>;
   const lists = [
     ["setup", "Setup", "Shell commands, one in a line: run once, and what they leave is kept for every attempt."],

@@ -91,7 +91,13 @@ function Add({ kind, path, onAdded }: { kind: Kind; path: string; onAdded: () =>
         void add();
       }}
     >
-      <Field label="Name" value={name} onInput={(typed) => setName(typed.toUpperCase())} placeholder="NPM_TOKEN" required />
+      <Field
+        label="Name"
+        value={name}
+        onInput={(typed) => setName(typed.toUpperCase())}
+        placeholder={kind === "secrets" ? "NPM_TOKEN" : "NODE_ENV"}
+        required
+      />
       <Field
         label="Value"
         class="grow"

@@ -72,7 +72,7 @@ interface Lapse extends LapseAnswer {
 }
 
 const TIMES: readonly Column<Lapse>[] = [
-  { name: "title", title: "", cell: (one) => one.title },
+  { name: "title", title: "Time", cell: (one) => one.title },
   { name: "median", title: "Median", number: true, cell: (one) => (one.median === null ? "–" : duration(one.median)) },
   { name: "p90", title: "90 % within", number: true, cell: (one) => (one.p90 === null ? "–" : duration(one.p90)) },
   { name: "count", title: "Of", number: true, cell: (one) => count(one.count) },

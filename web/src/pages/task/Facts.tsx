@@ -96,7 +96,11 @@ function Line({ name, value, now, most, show }: LineProps) {
         {value}
         {most !== null && <span class="hint"> of {show(most)}</span>}
       </dd>
-      {most !== null && most > 0 && <Meter label={`${name}, of its limit`} part={now / most} />}
+      {most !== null && most > 0 && (
+        <dd class="spent-meter">
+          <Meter label={`${name}, of its limit`} part={now / most} />
+        </dd>
+      )}
     </div>
   );
 }

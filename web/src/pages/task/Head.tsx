@@ -37,7 +37,7 @@ export function Head({ task, request, attempt, again, onFork }: Props) {
       <nav class="crumb" aria-label="Where this is">
         <Link to="/">Tasks</Link> <span aria-hidden="true">/</span> <code>{task.id}</code>
       </nav>
-      <div class="task-title">
+      <div class="task-top">
         <h1>
           <Shown text={first} />
         </h1>
@@ -58,9 +58,9 @@ export function Head({ task, request, attempt, again, onFork }: Props) {
         <span>
           <Plain text={task.model} />
         </span>
-        {task.by && (
+        {(task.submitted_by || task.by) && (
           <span>
-            by <Shown text={task.by} />
+            by <Shown text={task.submitted_by || task.by} />
           </span>
         )}
         <Time at={task.created} />
@@ -88,7 +88,7 @@ function Standing({ task }: { task: TaskAnswer }) {
       {turn?.wish && turn.state === "running" && <p class="note">{turn.wish === "pause" ? "It pauses" : "It ends"} at its next move.</p>}
       {task.status === "waiting" && task.waits_for && (
         <p class="note">
-          It waits: <Shown text={task.waits_for} /> {task.waits_until && <Time at={task.waits_until} />}
+          It waits for <Shown text={task.waits_for} /> {task.waits_until && <Time at={task.waits_until} />}
         </p>
       )}
       {turn?.state === "failed" && (

@@ -3,8 +3,8 @@ import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { call, type TaskAnswer } from "../../api";
 import { useKeys } from "../../keys";
 import { useLoad } from "../../load";
-import { plain, Select, Shown as Showing, Tabs } from "../../parts";
-import { go, setQuery, usePlace } from "../../router";
+import { Empty, plain, Select, Shown as Showing, Tabs } from "../../parts";
+import { go, Link, setQuery, usePlace } from "../../router";
 import { may, useMe } from "../../session";
 import { Attempts } from "./Attempts";
 import { Changes } from "./Changes";
@@ -23,6 +23,7 @@ import "./diff/diff.css";
 import "./log/log.css";
 import "./task.css";
 import { type LogPlace, ofHash } from "./text/citations";
+import { Markdown } from "./text/Markdown";
 
 export default function TaskPage({ params }: { params: Readonly<Record<string, string>> }) {
   const id = params["task"] ?? "";
@@ -35,6 +36,16 @@ function OneTask({ id }: { id: string }) {
   useEffect(() => {
     if (title) document.title = `${plain(title).slice(0, 80)} · Midwatch`;
   }, [title]);
+  if (!state.task.value && [404, 422].includes(state.task.error?.status ?? 0)) {
+    return (
+      <>
+        <h1 class="unseen">Task</h1>
+        <Empty title="There is no such task" action={<Link to="/">To the tasks</Link>}>
+          Its id is wrong, or it is gone, or you may not see it.
+        </Empty>
+      </>
+    );
+  }
   return (
     <Showing of={state.task} lines={10}>
       {(task) => <Inside task={task} state={state} />}
@@ -73,6 +84,13 @@ function useKnown(feed: Feed): (place: LogPlace) => boolean {
 
 const TABS = ["", "changes", "evidence", "attempts", "request"] as const;
 type TabName = (typeof TABS)[number];
+const ABOUT: Record<TabName, string> = {
+  "": "The conversation",
+  changes: "What was changed",
+  evidence: "The evidence",
+  attempts: "The attempts",
+  request: "The pull request",
+};
 
 function Inside({ task, state }: { task: TaskAnswer; state: TaskState }) {
   const me = useMe();
@@ -124,7 +142,6 @@ function Body({ task, state, attempt, choose, feed, tab, remarks, onFork }: Body
   const about = `${task.status} ${task.updated} ${feed.folded.checked?.commit ?? ""}`;
   const evidence = useLoad((signal) => call("GET", "/attempts/{attempt}/evidence", { path: { attempt }, signal }), [attempt, about]);
   const toTab = (to: TabName) => setQuery({ tab: to });
-  useKeys(TABS.map((name, at) => ({ key: String(at + 1), about: `Tab ${at + 1} of the task`, run: () => toTab(name) })));
   const changes = evidence.value?.changes.length ?? 0;
   const tabs = [
     { name: "" as const, title: "Conversation" },
@@ -136,6 +153,8 @@ function Body({ task, state, attempt, choose, feed, tab, remarks, onFork }: Body
     ...(task.attempts.length > 1 ? [{ name: "attempts" as const, title: `Attempts ${task.attempts.length}` }] : []),
     { name: "request" as const, title: `Pull request${request ? `: ${stateOf(request)}` : ""}` },
   ];
+  const shown = tabs.some((one) => one.name === tab) ? tab : "";
+  useKeys(tabs.map(({ name }, at) => ({ key: String(at + 1), about: ABOUT[name], run: () => toTab(name) })));
   return (
     <div class="task-body">
       {task.attempts.length > 1 && tab !== "attempts" && (
@@ -148,24 +167,39 @@ function Body({ task, state, attempt, choose, feed, tab, remarks, onFork }: Body
           options={task.attempts.map((one) => ({ value: one.id, label: `Attempt ${numberOf(one.id)} of ${task.attempts.length}` }))}
         />
       )}
-      <Tabs label="Parts of the task" tabs={tabs} chosen={tabs.some((one) => one.name === tab) ? tab : ""} onChoose={toTab}>
-        {tab === "" && (
-          <div class="talk">
-            <Steps attempt={attempt} feed={feed} live={isLive(task)} onFork={isLive(task) ? undefined : onFork} />
-            <Facts task={task} folded={feed.folded} />
-          </div>
-        )}
-        {tab === "changes" && (
+      <Tabs label="Parts of the task" tabs={tabs} chosen={shown} onChoose={toTab}>
+        {shown === "" && <Talk task={task} attempt={attempt} feed={feed} onFork={isLive(task) ? undefined : onFork} />}
+        {shown === "changes" && (
           <Changes key={attempt} ready={feed.ready} attempt={attempt} folded={feed.folded} remarks={onFork && remarks} />
         )}
-        {tab === "evidence" && <Evidence task={task.id} evidence={evidence} />}
-        {tab === "attempts" && (
+        {shown === "evidence" && <Evidence task={task.id} evidence={evidence} />}
+        {shown === "attempts" && (
           <AttemptsTab task={task} about={about} offered={request?.commit ?? ""} onView={choose} again={state.again} />
         )}
-        {tab === "request" && request !== undefined && (
-          <PullRequest task={task} request={request} attempt={attempt} commit={evidence.value?.commit ?? ""} again={state.again} />
+        {shown === "request" && (
+          <Showing of={state.request} lines={8}>
+            {(found) => (
+              <PullRequest task={task} request={found} attempt={attempt} commit={evidence.value?.commit ?? ""} again={state.again} />
+            )}
+          </Showing>
         )}
       </Tabs>
+    </div>
+  );
+}
+
+function Talk({ task, attempt, feed, onFork }: Pick<BodyProps, "task" | "attempt" | "feed" | "onFork">) {
+  return (
+    <div class="talk">
+      <div>
+        {feed.ready && !feed.folded.entries.length && (
+          <div class="bubble">
+            <Markdown text={task.prompt} />
+          </div>
+        )}
+        <Steps attempt={attempt} by={task.submitted_by ?? ""} feed={feed} live={task.status === "running"} onFork={onFork} />
+      </div>
+      <Facts task={task} folded={feed.folded} />
     </div>
   );
 }

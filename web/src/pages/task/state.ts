@@ -15,7 +15,8 @@ const PAUSE = 150;
 
 export function useTask(id: string): TaskState {
   const task = useLoad((signal) => call("GET", "/tasks/{task}", { path: { task: id }, signal }), [id]);
-  const request = useLoad((signal) => requestOf(id, signal), [id]);
+  const number = task.value?.pull_request;
+  const request = useLoad((signal) => (number ? requestOf(id, signal) : Promise.resolve(null)), [id, number]);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const again = useCallback(() => {
     clearTimeout(timer.current);
@@ -29,7 +30,8 @@ export function useTask(id: string): TaskState {
     if ((message.kind === "task" && message.task.id === id) || (message.kind === "away" && message.id === id) || message.kind === "reset")
       again();
   });
-  return { task, request, again };
+  const waits = number !== null && !request.value; // there is one, and it is being asked for
+  return { task, request: waits ? { ...request, value: undefined } : request, again };
 }
 
 async function requestOf(task: string, signal: AbortSignal): Promise<PullRequestAnswer | null> {

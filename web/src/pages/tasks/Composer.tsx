@@ -71,7 +71,7 @@ export function Composer({ repositories, choices, onMade }: Props) {
           {draft.ask ? "Ask" : "Start"}
         </Button>
       </div>
-      {open && <Options draft={draft} choices={choices} onChange={change} />}
+      {open && <Options repository={repository} draft={draft} choices={choices} onChange={change} />}
     </form>
   );
 }

@@ -1,15 +1,17 @@
 import type { ChoicesAnswer } from "../../api";
 import { Area, Check, duration, Field, money, Select } from "../../parts";
+import { Link } from "../../router";
 import type { Draft } from "./draft";
 
 interface Props {
+  repository: string;
   draft: Draft;
   choices: ChoicesAnswer | undefined;
   onChange: (change: Partial<Draft>) => void;
 }
 
 /** The further choices of a new task. */
-export function Options({ draft, choices, onChange }: Props) {
+export function Options({ repository, draft, choices, onChange }: Props) {
   return (
     <div class="composer-options">
       <Field
@@ -45,6 +47,12 @@ export function Options({ draft, choices, onChange }: Props) {
           hint="Commands that must succeed, one a line. Empty: what the repository says, or what is found in it"
         />
       )}
+      {repository && (
+        <p class="composer-checks hint">
+          It runs in <Link to={`/environments/${repository}`}>the repository's environment</Link>: its recipe, hosts, variables and
+          secrets.
+        </p>
+      )}
       <Check label="Nobody waits for it (it goes behind others)" checked={draft.batch} onChange={(batch) => onChange({ batch })} />
     </div>
   );
@@ -55,7 +63,7 @@ const BEST = [
   { value: "review", label: "the one that reviews best" },
 ] as const;
 
-function Attempts({ draft, choices, onChange }: Props) {
+function Attempts({ draft, choices, onChange }: Omit<Props, "repository">) {
   const numbers = Array.from({ length: choices?.attempts ?? 1 }, (_, at) => String(at + 1));
   const options = numbers.map((value) => ({ value, label: value === "1" ? "1" : `${value}, the best is offered` }));
   return (
@@ -68,7 +76,7 @@ function Attempts({ draft, choices, onChange }: Props) {
   );
 }
 
-function Limits({ draft, choices, onChange }: Props) {
+function Limits({ draft, choices, onChange }: Omit<Props, "repository">) {
   const usual = (value: string | undefined) => (value ? `at most ${value}` : "no limit");
   return (
     <>

@@ -18,20 +18,22 @@ function blocks(entries: readonly Entry[]): Entry[][] {
 
 interface BlockProps {
   attempt: string;
+  by: string;
   entries: readonly Entry[];
   onFork: ((step: string) => void) | undefined;
 }
 
 const Block = memo(
-  ({ attempt, entries, onFork }: BlockProps) => (
+  ({ attempt, by, entries, onFork }: BlockProps) => (
     <div class="steps-block">
       {entries.map((entry) => (
-        <EntryView key={entry.key} attempt={attempt} entry={entry} onFork={onFork} />
+        <EntryView key={entry.key} attempt={attempt} by={by} entry={entry} onFork={onFork} />
       ))}
     </div>
   ),
   (before, after) =>
     before.attempt === after.attempt &&
+    before.by === after.by &&
     before.onFork === after.onFork &&
     before.entries.length === after.entries.length &&
     before.entries.every((entry, at) => entry === after.entries[at]),
@@ -39,13 +41,15 @@ const Block = memo(
 
 interface Props {
   attempt: string;
+  /** Who submitted the task; empty where that is not known. */
+  by: string;
   feed: Feed;
   /** Somebody works on it now. */
   live: boolean;
   onFork: ((step: string) => void) | undefined;
 }
 
-export function Steps({ attempt, feed, live, onFork }: Props) {
+export function Steps({ attempt, by, feed, live, onFork }: Props) {
   const [kept, setKept] = useKept("follow", "");
   const following = kept === "yes";
   const end = useRef<HTMLDivElement>(null);
@@ -58,10 +62,10 @@ export function Steps({ attempt, feed, live, onFork }: Props) {
     <div class="steps">
       {feed.problem && <Trouble problem={feed.problem} />}
       {!feed.ready && !entries.length && <Skeleton lines={8} />}
-      {feed.ready && !entries.length && <p class="hint">Nothing has happened yet. What happens is shown here as it happens.</p>}
+      {feed.ready && !entries.length && <p class="hint">Nothing has happened yet.</p>}
       <div role="log" aria-live="off" aria-label="What has happened">
         {blocks(entries).map((found) => (
-          <Block key={found[0]?.key} attempt={attempt} entries={found} onFork={onFork} />
+          <Block key={found[0]?.key} attempt={attempt} by={by} entries={found} onFork={onFork} />
         ))}
       </div>
       {live && (

@@ -75,8 +75,8 @@ function One({ block }: { block: Block }) {
 
 /** Below the headings of the page. */
 function Heading({ level, children }: { level: number; children: ComponentChildren }) {
-  if (level <= 1) return <h3>{children}</h3>;
-  return level === 2 ? <h4>{children}</h4> : <h5>{children}</h5>;
+  if (level <= 2) return <h3>{children}</h3>;
+  return level === 3 ? <h4>{children}</h4> : <h5>{children}</h5>;
 }
 
 function List({ block }: { block: Extract<Block, { kind: "list" }> }) {
