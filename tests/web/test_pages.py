@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import hatch_build
 import httpx2
 import pytest
 from starlette.responses import PlainTextResponse
@@ -85,6 +85,7 @@ def test_what_a_killed_build_has_left_is_gone_with_the_next(tmp_path: Path, monk
     def run(_: list[str], environ: dict[str, str], mend: str) -> None:
         Path(environ["MIDWATCH_WEB_OUT"]).mkdir()
 
+    hatch_build = importlib.import_module("hatch_build")
     (tmp_path / ".web-killed" / "web").mkdir(parents=True)
     target = tmp_path / "web"
     for name, value in (("TARGET", target), ("STAMP", target / "built-from"), ("tools", tools), ("_run", run)):

@@ -96,7 +96,8 @@ def test_no_text_is_too_broken_to_look_for_a_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a=" + "[" * 9000, "a={" * 9000, f"b = 1\n{'a.' * 9000}a = 1", f"[{'a.' * 9000}a]", f"#{'x' * (128 << 10)}"]
+    "text",
+    ["a=" + "[" * 9000, "a={" * 9000, f"b = 1\n{'a.' * 9000}a = 1", f"[{'a.' * 9000}a]", f"#{'x' * (128 << 10)}"],
 )
 def test_a_text_that_is_meant_to_take_long_is_refused_at_once(text: str) -> None:
     assert all(len(place) <= DEEPEST + 3 for place in scanned(text).lines)
@@ -109,4 +110,4 @@ def test_a_text_that_is_meant_to_take_long_is_refused_at_once(text: str) -> None
 
 def test_a_text_that_has_become_too_large_is_changed_no_further() -> None:
     with pytest.raises(InputError, match="is larger than 128 KiB"):
-        edited("a = {b = 1}\n", {("setup",): ["x" * (200 << 10)], ("a", "c"): 2})  # the second one would be another fault
+        edited("a = {b = 1}\n", {("setup",): ["x" * (200 << 10)], ("a", "c"): 2})  # the second is another fault

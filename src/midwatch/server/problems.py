@@ -181,4 +181,5 @@ async def _of_http(_: Request, error: Exception) -> Response:
 async def _of_bug(request: Request, error: Exception) -> Response:
     log.error("%s %s: a bug in Midwatch", request.method, request.url.path, exc_info=error)
     mend = "the server's log has the lines to report"
-    return _response(ProblemDetails(title=_title(500), status=500, detail="this is a bug in Midwatch", mend=mend), HEADERS)
+    details = ProblemDetails(title=_title(500), status=500, detail="this is a bug in Midwatch", mend=mend)
+    return _response(details, HEADERS)

@@ -84,9 +84,8 @@ class _Look:
         except MidwatchError as error:
             return [*faults, error.message], set()
         named = sorted(set(digests(log)))
-        for digest in named:  # gigabytes, perhaps, while the loop has others to serve
-            if fault := await asyncio.to_thread(self._blobs.verify, digest):
-                faults.append(fault)
+        # gigabytes, perhaps, while the loop has others to serve
+        faults += [fault for digest in named if (fault := await asyncio.to_thread(self._blobs.verify, digest))]
         tree_faults, count = await _trees(task, self._state, log)
         faults += [*tree_faults, *await forking.faults(self._store, log)]
         self.offers += offered(log)

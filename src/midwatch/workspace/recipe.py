@@ -115,7 +115,7 @@ def parse(data: bytes) -> Recipe:
 def _require_readable(data: bytes) -> None:
     """Anybody may hand one in, and the time that TOML takes grows with the square of a key's parts."""
     if len(data) > LARGEST:
-        raise InputError(f"{FILE} is larger than {LARGEST >> 10} KiB", "put what is long into a script of the repository")
+        raise InputError(f"{FILE} is larger than {LARGEST >> 10} KiB", "put what is long into a script of its own")
     for number, line in enumerate(data.split(b"\n"), 1):
         if line.count(b".") > MOST_DOTS:
             raise InputError(
