@@ -43,6 +43,35 @@ async def faults(place: Place, task: Task) -> tuple[str, ...]:
         return (await verify_task(store, Blobs(place.state / "blobs"), place.state, place.forge, task.id)).faults
 
 
+async def test_a_message_that_changes_nothing_leaves_the_pull_requests_title_and_what_was_said_of_it(
+    place: Place,
+) -> None:
+    script = [
+        ONE,
+        says("Count one more\n\nIt was too few."),
+        says("Nothing to do\n\nIt stands."),
+        says("Nothing to do"),
+        TWO,
+        says("Two"),
+    ]
+    task = await place.task([PASSES])
+    await place.solve(task, FakeModel(script))
+    await tell(place, task.id, "look again")
+    request = (await place.solve(task, FakeModel(script))).pull_request
+    assert request is not None
+    assert request.proposal.title == "Count one more"
+    assert "## What was done\n\nIt was too few.\n\nNothing to do\n\nIt stands.\n" in request.proposal.body
+    assert await faults(place, task) == ()
+    await tell(place, task.id, "and again")  # the same commit once more
+    await place.solve(task, FakeModel(script))
+    assert await faults(place, task) == ()
+    await tell(place, task.id, "now two")
+    request = (await place.solve(task, FakeModel(script))).pull_request
+    assert request is not None
+    assert request.proposal.title == "Two"
+    assert await faults(place, task) == ()
+
+
 async def test_a_message_after_the_end_updates_the_same_pull_request(place: Place) -> None:
     task = await place.task([PASSES])
     first = await place.solve(task, FakeModel(SCRIPT))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from midwatch.agent import hooks
-from midwatch.agent.course import follow_ups
+from midwatch.agent.course import course, follow_ups
 from midwatch.agent.log import History
-from midwatch.domain.events import Checked, Proposing
+from midwatch.domain.events import Checked, ModelReplied, Proposing
 from midwatch.domain.evidence import CheckRun, Evidence, FileChange
 from midwatch.domain.pull_request import Proposal
 from midwatch.domain.task import Task
@@ -18,21 +18,25 @@ TITLE_LENGTH = 72
 MOST_FILES = 50
 MOST_COMMANDS = 40
 SUMMARY_LENGTH = 8000
-_FAILING = "[checks failing] "
 
 
 def title(task: Task, history: History, evidence: Evidence) -> str:
-    """One line: what these very files were offered as before, for a last message may only answer a question; else the
-    model's own title where it gave one, else the start of the prompt. Failing checks come first."""
-    words = _kept_title(history, evidence) or _one_line(_offered_title(history) or _first_line(task.prompt))
-    return f"{_FAILING}{words}" if evidence.verdict == "failed" else words
+    """One line: the model's own title where it gave one, else the start of the prompt; failing checks come first. A
+    follow-up that has changed nothing leaves the title that the pull request has."""
+    return _offered(history, evidence)[0] or _own_title(task, history, evidence)
+
+
+def _own_title(task: Task, history: History, evidence: Evidence) -> str:
+    offered = _offered_title(history) or _first_line(task.prompt)
+    words = _one_line(offered)
+    return f"[checks failing] {words}" if evidence.verdict == "failed" else words
 
 
 def body(task: Task, history: History, evidence: Evidence, changes: Sequence[FileChange]) -> str:
     """Markdown: what was asked, what was done, what changed, the evidence, and how to check all of it."""
     parts = {
         "closes": f"Closes {task.words.closes}" if task.words.closes else "",
-        "summary": _summary(task, history, evidence),
+        "summary": _summary(task, history, _words(task, history, evidence)),
         "changes": _changes(changes),
         "evidence": _evidence(task, evidence),
         "commands": _commands(task, history),
@@ -62,7 +66,8 @@ def proposal(task: Task, history: History, changes: Sequence[FileChange]) -> Pro
 
 def commit_message(task: Task, history: History, evidence: Evidence) -> str:
     """Title, the task, and where it comes from."""
-    return message(title(task, history, evidence), task)
+    kept, own = title(task, history, evidence), _own_title(task, history, evidence)
+    return message(kept if kept == own else f"{kept}\n\n{own}", task)
 
 
 def message(title: str, task: Task) -> str:
@@ -73,20 +78,6 @@ def message(title: str, task: Task) -> str:
 def from_prompt(prompt: str) -> str:
     """A title from what was asked for."""
     return _cut(_first_line(prompt), TITLE_LENGTH)
-
-
-def _kept_title(history: History, evidence: Evidence) -> str:
-    """Of the last offer, where the files are the same; empty for none."""
-    offer = next((e.body for e in reversed(history.events) if isinstance(e.body, Proposing)), None)
-    checks = (e.body for e in reversed(history.events) if isinstance(e.body, Checked))
-    checked = next((one for one in checks if offer is not None and one.commit == offer.commit), None)
-    if offer is None or checked is None or checked.evidence.tree != evidence.tree:
-        return ""
-    return offer.title.removeprefix(_FAILING)
-
-
-def _one_line(text: str) -> str:
-    return _cut(re.sub(r"\s+", " ", text).strip().rstrip("."), TITLE_LENGTH)
 
 
 def _offered_title(history: History) -> str:
@@ -100,8 +91,44 @@ def _offered_title(history: History) -> str:
     return first if 0 < len(first) <= TITLE_LENGTH else ""
 
 
+def _offered(history: History, evidence: Evidence) -> tuple[str, str]:
+    """Title of the pull request that offers this very tree with this verdict since an earlier turn, and what was said
+    of the change then; both empty where there is none."""
+    title = said = waits = ""
+    asked = False
+    for event in reversed(course(history.events)):
+        body = event.body
+        if isinstance(body, Proposing):
+            title, waits = title or body.title, body.title
+        elif isinstance(body, Checked):
+            if (body.evidence.tree, body.evidence.verdict) != (evidence.tree, evidence.verdict):
+                break
+            asked = bool(waits)
+        elif isinstance(body, ModelReplied) and not body.calls and asked:
+            said = "" if body is history.last_reply else body.text  # that one is no earlier turn's
+            asked, waits = False, ""
+    return (title, said) if said else ("", "")
+
+
+def _words(task: Task, history: History, evidence: Evidence) -> str:
+    """What the model says was done: its last words, after those of the change where they are of an earlier turn."""
+    text = history.last_reply.text.strip() if history.last_reply else ""
+    title, said = _offered(history, evidence)
+    if title and title != _own_title(task, history, evidence):
+        if title.endswith(_one_line(_first_line(said).strip("#* "))):
+            said = said.strip().partition("\n")[2]
+        return f"{said.strip()}\n\n{text}".strip()
+    if _first_line(text) == _offered_title(history):
+        text = text.partition("\n")[2].strip() or text  # it is the pull request's title already
+    return text
+
+
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def _one_line(text: str) -> str:
+    return _cut(re.sub(r"\s+", " ", text).strip().rstrip("."), TITLE_LENGTH)
 
 
 def _cut(text: str, length: int) -> str:
@@ -112,17 +139,13 @@ def _quote(text: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
 
 
-def _summary(task: Task, history: History, evidence: Evidence) -> str:
+def _summary(task: Task, history: History, text: str) -> str:
     beneath = ""
     if "uncommitted changes included" in task.base.note:
         beneath = "\n\n**It stands on a commit of your uncommitted changes; merging it merges them as well.**"
     asked = f"Asked for:\n\n{_quote(_cut(task.prompt, 2000))}"
     for message in follow_ups(history.events):
         asked += f"\n\nAnd then:\n\n{_quote(_cut(message.text, 2000))}"
-    text = history.last_reply.text.strip() if history.last_reply else ""
-    first = _offered_title(history)
-    if _first_line(text) == first and _kept_title(history, evidence) in ("", _one_line(first)):
-        text = text.partition("\n")[2].strip() or text  # it is the pull request's title already
     done = _cut(text, SUMMARY_LENGTH) if text else "The model ended without a summary."
     limit = history.outcome.text if history.outcome and history.outcome.kind == "limit" else ""
     note = f"**Unfinished: {limit}.** What was done until then is offered as a draft.\n\n" if limit else ""
