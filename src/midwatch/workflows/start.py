@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from midwatch.domain import labels
+from midwatch.domain.conversation import Image
 from midwatch.domain.errors import InputError
 from midwatch.domain.guard import MODES, Context, Hook
 from midwatch.domain.ids import branch_name, new_task_id
@@ -83,6 +84,8 @@ class Request:
     """As in `Task`, besides the recipe's."""
     words: Words = field(default_factory=Words)
     """As in `Task`; the template is read from the base commit."""
+    images: tuple[Image, ...] = ()
+    """As in `Task`."""
     recipe: str = ""
     """Of `Terms`: set by who may say that it is to be trusted."""
 
@@ -192,6 +195,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         select=request.select or SELECTORS[0],
         labels=labels.parse((*request.labels, *recipe.labels)),
         words=await template.found(repository, found.base.commit, found.files, _words(request, around)),
+        images=request.images,
     )
 
 
