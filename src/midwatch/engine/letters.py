@@ -117,4 +117,5 @@ def _written(images: Sequence[Image]) -> str:
 
 def _letter(row: Sequence[Any]) -> Letter:
     *rest, images = row
-    return Letter(*rest, images=tuple(from_json(Image, one) for one in json.loads(images or "[]")))
+    shown = tuple(from_json(Image, one) for one in json.loads(images or "[]"))
+    return Letter(*rest, shown)
