@@ -116,6 +116,6 @@ def _written(images: Sequence[Image]) -> str:
 
 
 def _letter(row: Sequence[Any]) -> Letter:
-    *rest, images = row
+    attempt, number, author, text, after, delivered, images = row
     shown = tuple(from_json(Image, one) for one in json.loads(images or "[]"))
-    return Letter(*rest, shown)
+    return Letter(attempt, number, author, text, after, delivered, shown)

@@ -161,8 +161,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     project = await read_project(repository, found.base.commit, found.files, trusted=trusted)
     prompt = _prompt(request, around, project)
     servers = chosen(request.mcp, around.mcp)
-    allowed = request.trust_recipe or bool(request.recipe)
-    require_allowed(recipe, repository.location, around.means, trusted=allowed)
+    require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe or bool(request.recipe))
     about = (*notes(found.plan), *(mcp_note(use, around.mcp) for use in servers))
     task_id = request.id or new_task_id()
     return Task(
