@@ -15,6 +15,7 @@ from midwatch.tools.approval import Nobody
 from midwatch.wiring import DEFAULT_MODEL, named_model
 
 if TYPE_CHECKING:
+    from midwatch.domain.conversation import Image
     from midwatch.domain.events import Event
     from midwatch.domain.task import Task
     from midwatch.wiring import Home
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from midwatch.workflows.undoing import WentBack
 
 
-async def tell(home: Home, name: str, text: str) -> Task:
-    """Give a task a further message. Raises InputError for one that cannot take it."""
+async def tell(home: Home, name: str, text: str, images: Sequence[Image] = ()) -> Task:
+    """Give a task a further message, with pictures that are in the blob store. Raises InputError for one that cannot
+    take it."""
     from midwatch.workflows import reopening
 
-    return await reopening.tell(_shelf(home), name, text)
+    return await reopening.tell(_shelf(home), name, text, images)
 
 
 async def choose(home: Home, name: str) -> Task:

@@ -304,7 +304,7 @@ class _Worker:
         if first is None or not found.finished:
             return
         try:
-            await tell(self._shelf, first.attempt, first.text)
+            await tell(self._shelf, first.attempt, first.text, first.images)
         except Held:
             raise
         except InputError:

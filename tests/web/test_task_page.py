@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FilePayload, Page, expect
 
 from tests.support import browser
 from tests.support.browser import PATIENCE, Site, tab
@@ -26,6 +27,15 @@ SVG = "<svg onload=alert(2)>"
 BIDI = "\u202egnp.exe\u2066"
 FILES = {"calc.py": "def add(a, b):\n    return a - b\n", "docs/about.md": "About\n"}
 CHECK = "python3 -c 'import calc; assert calc.add(2, 3) == 5; print(\"it adds\")'"
+
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PICTURE: FilePayload = {"name": "dot.png", "mimeType": "image/png", "buffer": base64.b64decode(PNG)}
+DROP = """(area, data) => {
+  const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0)), carried = new DataTransfer();
+  carried.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
+  area.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
+}"""
 
 
 def patch(path: str, old: str, new: str) -> Step:
@@ -195,9 +205,22 @@ async def remark(page: Page) -> None:
     await expect(page.get_by_label("Message to the agent")).to_have_value("Thank you, but:")
 
 
+async def attached(page: Page) -> None:
+    """Pictures are chosen or dropped, seen, and taken away again; what is none is refused by its name."""
+    hostile: FilePayload = {"name": f"{IMG}.svg", "mimeType": "image/svg+xml", "buffer": SVG.encode()}
+    await page.get_by_label("Pictures", exact=True).set_input_files([hostile, PICTURE])
+    await page.get_by_role("alert").get_by_text(f"{IMG}.svg is no PNG, JPEG, GIF or WebP").wait_for()
+    await page.get_by_label("Message to the agent").evaluate(DROP, base64.b64encode(PICTURE["buffer"]).decode())
+    waiting = page.get_by_role("list", name="Pictures that are sent with it")
+    await expect(waiting.get_by_role("img")).to_have_count(2)
+    await waiting.get_by_role("button", name="Remove dot.png").click()
+    await expect(waiting.get_by_role("img")).to_have_js_property("naturalWidth", 1)
+
+
 async def follow_up(page: Page, admin: Signed, task: str) -> None:
     """Both are sent as one message, and the same pull request is brought up to date."""
     before = (await admin.get(f"/tasks/{task}/pull-request")).json()
+    await attached(page)
     await page.get_by_role("button", name="Send with 1 remark").click()
     await expect(page.get_by_label("Message to the agent")).to_have_value("")
     await to(page, "Conversation")
@@ -205,6 +228,7 @@ async def follow_up(page: Page, admin: Signed, task: str) -> None:
     for part in ("calc.py:2", "+    return a + b", "Put b first."):
         await expect(said).to_contain_text(part)
     await page.get_by_text("The order is the other one now.").wait_for()
+    await expect(said.get_by_alt_text("A picture of the task")).to_have_js_property("naturalWidth", 1)
     assert await admin.ended(task) == "done"
     after = (await admin.get(f"/tasks/{task}/pull-request")).json()
     assert (after["number"], after["commit"] == before["commit"]) == (before["number"], False)

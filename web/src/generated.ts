@@ -523,6 +523,11 @@ export interface Head {
   hash: string;
 }
 
+export interface ImageAsked {
+  /** A PNG, JPEG, GIF or WebP in base64; it is told by its content. */
+  data: string;
+}
+
 export interface Import {
   tasks: Imported[];
   made: number;
@@ -648,6 +653,8 @@ export interface Members {
 
 export interface MessageAsked {
   text: string;
+  /** Shown to the model with the words, where it takes pictures. */
+  images?: ImageAsked[] | undefined;
 }
 
 export interface NewPassword {
@@ -1140,6 +1147,8 @@ export interface TaskAsked {
   sandbox?: "bubblewrap" | "container" | "gvisor" | "landlock" | "process" | null | undefined;
   limits?: LimitsAsked | undefined;
   context?: ContextAsked[] | undefined;
+  /** Shown to the model with the words, where it takes pictures. */
+  images?: ImageAsked[] | undefined;
   /** `NAME` or `NAME:TOOL,TOOL`, of the settings. */
   mcp?: string[] | undefined;
   /** The prompt may call a custom prompt by its name. */

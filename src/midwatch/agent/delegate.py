@@ -138,6 +138,7 @@ class Delegate(Tool):
             attempts=1,
             limits=limits,
             notes=(),
+            images=(),
             created=started.time,
             mode="read-only" if wanted.read_only else place.task.mode,
             guard=_guard(place.task.guard),

@@ -93,6 +93,7 @@ async def _begin(case: Case, person: Person, old: Task, change: Merged) -> None:
         case.location,
         base=change.base.branch or change.base.commit,
         context=old.context,
+        images=old.images,
         notes=(f"asked for by {person.login} in {case.place}", f"the change of task {old.id} on a later base"),
         words=old.words,
         limits=home.settings.limits.capped({}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from midwatch.domain.conversation import Image
 from midwatch.domain.guard import Context, Guard
 from midwatch.domain.limits import Limits
 
@@ -130,3 +131,5 @@ class Task:
     labels: tuple[str, ...] = ()
     """Only a worker that has all of them takes it; see `domain.labels`. On a person's own machine they say nothing."""
     words: Words = field(default_factory=Words)
+    images: tuple[Image, ...] = ()
+    """Pictures that the model is shown with the prompt; they are in the blob store."""

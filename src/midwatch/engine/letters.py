@@ -6,12 +6,17 @@ spares a look at it, so a crash between the log and the row neither loses a mess
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from midwatch.domain.codec import from_json, to_json
+from midwatch.domain.conversation import Image
 from midwatch.engine.database.base import Connection
+from midwatch.engine.store.records import canonical
 
-_SELECT = "SELECT attempt, number, author, text, after, delivered FROM message"
+_SELECT = "SELECT attempt, number, author, text, after, delivered, images FROM message"
 _WAITING, _STANDS, _NOT_FOR_IT = 0, 1, 2
 """How a message is `delivered`: not yet as far as is known, it stands in the log, the attempt is not to hear it."""
 
@@ -28,6 +33,8 @@ class Letter:
     after: int
     """How many events the attempt had when it was written."""
     delivered: int = _WAITING
+    images: tuple[Image, ...] = ()
+    """Pictures that are shown with it; they are in the blob store."""
 
     @property
     def waits(self) -> bool:
@@ -40,16 +47,16 @@ class Letter:
         return self.attempt, self.number
 
 
-def write(db: Connection, task_id: str, author: str, text: str) -> tuple[int, float]:
+def write(db: Connection, task_id: str, author: str, text: str, images: Sequence[Image] = ()) -> tuple[int, float]:
     """Keep a message for every attempt of the task; its number and when that was, by the database's clock. The caller
-    has the task's row."""
+    has the task's row, and the pictures are kept already."""
     query = "SELECT coalesce(max(number), 0) + 1 FROM message WHERE task = ?"
     number = int(db.execute(query, (task_id,)).fetchone()[0])
     now = float(db.execute(f"SELECT {db.clock}").fetchone()[0])
     db.execute(
-        "INSERT INTO message (attempt, number, task, author, text, after, created) "
-        "SELECT id, ?, task, ?, ?, seq, CAST(? AS DOUBLE PRECISION) FROM attempt WHERE task = ?",
-        (number, author, text, now, task_id),
+        "INSERT INTO message (attempt, number, task, author, text, after, created, images) "
+        "SELECT id, ?, task, ?, ?, seq, CAST(? AS DOUBLE PRECISION), ? FROM attempt WHERE task = ?",
+        (number, author, text, now, _written(images), task_id),
     )
     return number, now
 
@@ -63,7 +70,7 @@ def stands(db: Connection, task_id: str, number: int, created: float) -> bool:
 def undelivered(db: Connection, task_id: str) -> list[Letter]:
     """What attempts of the task have not been seen to hear, in the order it was said."""
     query = f"{_SELECT} WHERE task = ? AND delivered = {_WAITING} ORDER BY attempt, number"
-    return [Letter(*row) for row in db.execute(query, (task_id,))]
+    return [_letter(row) for row in db.execute(query, (task_id,))]
 
 
 def first_said(db: Connection, task_id: str) -> float:
@@ -80,7 +87,7 @@ def to_find(db: Connection, task_id: str) -> list[Letter]:
         "SELECT 1 FROM message waiting WHERE waiting.task = message.task AND waiting.attempt = message.attempt "
         f"AND waiting.text = message.text AND waiting.delivered = {_WAITING}))) ORDER BY attempt, number"
     )
-    return [Letter(*row) for row in db.execute(query, (task_id,))]
+    return [_letter(row) for row in db.execute(query, (task_id,))]
 
 
 def undelivered_to(db: Connection, worker: str) -> list[Letter]:
@@ -89,7 +96,7 @@ def undelivered_to(db: Connection, worker: str) -> list[Letter]:
         f"{_SELECT} WHERE delivered = {_WAITING} AND EXISTS (SELECT 1 FROM turn WHERE turn.task = message.task "  # noqa: S608
         "AND turn.status = 'running' AND turn.worker = ?) ORDER BY attempt, number"
     )
-    return [Letter(*row) for row in db.execute(query, (worker,))]
+    return [_letter(row) for row in db.execute(query, (worker,))]
 
 
 def delivered(db: Connection, keys: Sequence[tuple[str, int]]) -> None:
@@ -101,3 +108,14 @@ def settle(db: Connection, task_id: str, but: str) -> None:
     """No attempt of the task, but that one, waits for a message any more."""
     query = f"UPDATE message SET delivered = {_NOT_FOR_IT} WHERE task = ? AND attempt <> ? AND delivered = {_WAITING}"  # noqa: S608
     db.execute(query, (task_id, but))
+
+
+def _written(images: Sequence[Image]) -> str:
+    """As a row has them: whoever looks for the names of blobs finds them as in events. Empty for none."""
+    return canonical([to_json(image) for image in images]) if images else ""
+
+
+def _letter(row: Sequence[Any]) -> Letter:
+    attempt, number, author, text, after, delivered, images = row
+    shown = tuple(from_json(Image, one) for one in json.loads(images or "[]"))
+    return Letter(attempt, number, author, text, after, delivered, shown)

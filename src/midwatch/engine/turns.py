@@ -15,6 +15,7 @@ from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.store.sql import insert
 
 if TYPE_CHECKING:
+    from midwatch.domain.conversation import Image
     from midwatch.domain.task import Task
 
 INTERACTIVE, BATCH = 1, 10
@@ -97,6 +98,8 @@ class Asked:
     owner: str = ""
     priority: int = INTERACTIVE
     begin_at: float = 0.0
+    images: tuple[Image, ...] = ()
+    """Pictures with a message; they are in the blob store."""
 
 
 class Turns:
@@ -162,7 +165,7 @@ class Turns:
             last = newest(db, task.id, lock=True)
             if last is not None and kept and letters.stands(db, task.id, *kept[-1]):
                 return last  # only the answer to the commit was lost
-            kept.append(letters.write(db, task.id, author, text))
+            kept.append(letters.write(db, task.id, author, text, wanted.images))
             if last is not None and last.status in OPEN:
                 return last
             return _open(db, task.id, "message", task.repository, task.labels, wanted)

@@ -156,6 +156,21 @@ def split(name: str, settings: ModelSettings) -> tuple[str, str]:
     return provider, model
 
 
+def takes_pictures(name: str, settings: ModelSettings) -> bool:
+    """Whether the model of that name is shown pictures; to one that is not they are told in words. Raises InputError as
+    `split`."""
+    if name == EMBEDDED:
+        return False
+    provider, model = split(name, settings)
+    return _shown_pictures(settings.providers[provider], model)
+
+
+def _shown_pictures(provider: Provider, model: str) -> bool:
+    from midwatch.models.catalog import family
+
+    return family(model).images if provider.images is None else provider.images
+
+
 def _make(wire: str, name: str, provider: Provider, endpoint: Endpoint, pricing: Pricing) -> Model:
     from midwatch.models.card import Card
     from midwatch.models.catalog import family
@@ -177,7 +192,7 @@ def _make(wire: str, name: str, provider: Provider, endpoint: Endpoint, pricing:
         thinking=known.thinking,
         cache_marks=_cache_marks(wire, provider, pricing.model),
         custom_tools=_custom_tools(wire, provider, known),
-        images=known.images if provider.images is None else provider.images,
+        images=_shown_pictures(provider, pricing.model),
         output_schema=_output_schema(wire, provider, known),
         path=provider.path,
         body=provider.body,

@@ -12,6 +12,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.guard import Context
 from midwatch.domain.labels import MOST
 from midwatch.server.bodies import Form
+from midwatch.server.pictured import Images, images_of
 from midwatch.workflows.start import MOST_ATTEMPTS, Request
 
 MOST_TEXT = 200_000
@@ -80,6 +81,7 @@ class TaskAsked(Form):
     )
     limits: LimitsAsked = LimitsAsked()
     context: list[ContextAsked] = Field(default=[], max_length=20)
+    images: Images = Field(default=[])
     mcp: list[Word] = Field(default=[], max_length=20, description="`NAME` or `NAME:TOOL,TOOL`, of the settings.")
     commands: bool = Field(default=False, description="The prompt may call a custom prompt by its name.")
     include_uncommitted: bool = Field(default=False, description="Start from its files as they are; for maintainers.")
@@ -131,6 +133,7 @@ class TaskAsked(Form):
             mcp=tuple(self.mcp),
             labels=labels.parse(self.labels),
             id=task_id,
+            images=images_of(self.images),
         )
 
 
@@ -138,6 +141,7 @@ class MessageAsked(Form):
     """Further words to a task."""
 
     text: Text
+    images: Images = Field(default=[])
 
 
 class ForkAsked(Form):

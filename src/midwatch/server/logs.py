@@ -63,7 +63,7 @@ async def output(home: Home, attempt: str, wanted: Wanted) -> Output:
     )
 
 
-NAMING = ("environment_ready", "message", "tool_finished", "session_ended", "hook_ran", "checked")
+NAMING = ("task_started", "environment_ready", "message", "tool_finished", "session_ended", "hook_ran", "checked")
 """The kinds of events that name outputs and pictures."""
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from midwatch import __version__, wiring
 from midwatch.domain.errors import InputError
 from midwatch.engine.turns import BATCH, INTERACTIVE, Asked
+from midwatch.models.config import takes_pictures
+from midwatch.server import pictured
 from midwatch.server.accounts.caller import require_trusted
 from midwatch.server.problems import Problem, conflicting
 from midwatch.workflows import forking
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from midwatch.engine.turns import Turn
     from midwatch.server.accounts.repeating import Operation
     from midwatch.server.asked import ForkAsked, TaskAsked
+    from midwatch.server.pictured import ImageAsked
     from midwatch.server.service import Visit
+    from midwatch.wiring import Home
 
 
 async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[TaskRow, Turn, Registered]:
@@ -37,8 +41,10 @@ async def submit(visit: Visit, asked: TaskAsked, operation: Operation) -> tuple[
         INTERACTIVE if asked.priority == "interactive" else BATCH,
         asked.begins(time.time()),
     )
-    keeping = _Keeping(visit, "task.submit", repository, wanted)
     home = visit.service.home
+    if asked.images:
+        request = replace(request, notes=(*request.notes, *_unseen(home, asked.model)))
+    keeping = _Keeping(visit, "task.submit", repository, wanted, asked.images)
     task = await visit.service.aside.do(wiring.start(home, request, keeping.create))
     home.opened.pop(task.id, None)  # a worker opens it for itself
     kept = await home.store.find(task.id)
@@ -96,15 +102,33 @@ async def _require_allowed(visit: Visit, asked: TaskAsked) -> None:
         raise InputError("what another task was answered cannot be played here", "name a configured model")
 
 
+def _unseen(home: Home, name: str | None) -> Sequence[str]:
+    """What a person should know who sends pictures to a model that is not shown any. Raises InputError for a model that
+    there is not."""
+    models = home.settings.models
+    if takes_pictures(name or models.model, models):
+        return ()
+    return ("the model is not known to take pictures: it is told that there are some, and is not shown them",)
+
+
 class _Keeping:
     """Keeps a task together with its turn, and with the word on who made it."""
 
-    def __init__(self, visit: Visit, action: str, repository: Registered | None, asked: Asked) -> None:
+    def __init__(
+        self,
+        visit: Visit,
+        action: str,
+        repository: Registered | None,
+        asked: Asked,
+        images: Sequence[ImageAsked] = (),
+    ) -> None:
         self._visit, self._action, self._repository, self._asked = visit, action, repository, asked
+        self._images = images
         self._made: Turn | None = None
 
     async def create(self, task: Task, begun: Sequence[Any] = ()) -> None:
         """In place of `Store.create`."""
+        await pictured.keep(self._visit.service.home.blobs, self._images)
         turns = self._visit.turns(self._action, task.id, self._repository)
         self._made = await turns.submit(task, begun, self._asked)
 

@@ -39,7 +39,7 @@ class Postbox(Silent):
         """See `Parts.inbox`."""
         mine = [letter for letter in self._waiting if letter.attempt == attempt]
         self._waiting = [letter for letter in self._waiting if letter.attempt != attempt]
-        return [Message("person", shown_prompt(letter.text)) for letter in mine]
+        return [Message("person", shown_prompt(letter.text), letter.images) for letter in mine]
 
     def event(self, event: Event) -> None:
         """Look whether a letter has arrived."""
@@ -50,7 +50,8 @@ class Postbox(Silent):
             return
         for letter in sorted(self._letters.values(), key=lambda letter: letter.number):  # as they were said
             known = letter.key in self._arrived or letter.attempt != event.attempt
-            if not known and event.seq > letter.after and shown_prompt(letter.text) == body.text:
+            same = shown_prompt(letter.text) == body.text and letter.images == body.images
+            if not known and event.seq > letter.after and same:
                 self._arrived.append(letter.key)
                 self._seen.add((event.attempt, event.seq))
                 self._waiting = [waiting for waiting in self._waiting if waiting.key != letter.key]

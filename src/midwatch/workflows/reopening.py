@@ -10,6 +10,7 @@ from pathlib import Path
 from midwatch.agent.context import shown_prompt
 from midwatch.agent.course import introduced
 from midwatch.agent.log import History, Log
+from midwatch.domain.conversation import Image
 from midwatch.domain.errors import InputError
 from midwatch.domain.events import Event, Message
 from midwatch.domain.evidence import Checkpoint
@@ -171,24 +172,24 @@ async def keep(repository: Repository, attempt: str, history: History) -> None:
         await repository.keep(f"offered/{attempt}/{number}", history.checked.commit)
 
 
-async def tell(shelf: Shelf, name: str, text: str) -> Task:
+async def tell(shelf: Shelf, name: str, text: str, images: Sequence[Image] = ()) -> Task:
     """Give the attempt a further message of the person: it is to be worked on again (`solve`), from where it is, and
-    its pull request brought up to date. Raises as `reopened`, and InputError when the attempt has nothing left of its
-    limits."""
+    its pull request brought up to date. `images` are in the blob store. Raises as `reopened`, and InputError when the
+    attempt has nothing left of its limits."""
     if not text.strip():
         raise InputError("the message is empty", 'say what is to be done: midwatch tell ID "…"')
     async with reopened(shelf, name) as found:
         if found.task.kind != "task":
             raise another_kind(found.task)
         require_left(found.log, found.task)
-        await found.log.append(*spoken(found.log, text))
+        await found.log.append(*spoken(found.log, text, images))
     return found.task
 
 
-def spoken(history: History, text: str) -> list[Interrupted | Message]:
+def spoken(history: History, text: str, images: Sequence[Image] = ()) -> list[Interrupted | Message]:
     """The events of a person's message: calls that have no result yet get none, since a message comes after them."""
     ended = [Interrupted(history.checkpoint, TOLD)] if history.next_unanswered() else []
-    return [*ended, Message("person", shown_prompt(text))]
+    return [*ended, Message("person", shown_prompt(text), tuple(images))]
 
 
 def require_left(history: History, task: Task) -> None:

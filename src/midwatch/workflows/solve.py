@@ -127,7 +127,8 @@ async def _introduce(task: Task, log: Log, place: Site, parts: Parts) -> None:
         workdir = str(work_folder(parts.state, log.attempt) / "tree")
     told = await told_instructions(task, parts)
     first = [Message("repository", told)] if told else []
-    await log.append(*ready, *first, Message("person", opening(task, workdir, place.environment.notes)))
+    words = opening(task, workdir, place.environment.notes)
+    await log.append(*ready, *first, Message("person", words, task.images))
 
 
 async def _work(task: Task, log: Log, place: Site, parts: Parts) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from midwatch.domain import labels
+from midwatch.domain.conversation import Image
 from midwatch.domain.errors import InputError
 from midwatch.domain.guard import MODES, Context, Hook
 from midwatch.domain.ids import branch_name, new_task_id
@@ -83,6 +84,8 @@ class Request:
     """As in `Task`, besides the recipe's."""
     words: Words = field(default_factory=Words)
     """As in `Task`; the template is read from the base commit."""
+    images: tuple[Image, ...] = ()
+    """As in `Task`."""
     recipe: str = ""
     """Of `Terms`: set by who may say that it is to be trusted."""
 
@@ -158,8 +161,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
     project = await read_project(repository, found.base.commit, found.files, trusted=trusted)
     prompt = _prompt(request, around, project)
     servers = chosen(request.mcp, around.mcp)
-    allowed = request.trust_recipe or bool(request.recipe)
-    require_allowed(recipe, repository.location, around.means, trusted=allowed)
+    require_allowed(recipe, repository.location, around.means, trusted=request.trust_recipe or bool(request.recipe))
     about = (*notes(found.plan), *(mcp_note(use, around.mcp) for use in servers))
     task_id = request.id or new_task_id()
     return Task(
@@ -192,6 +194,7 @@ async def make_task(request: Request, repository: Repository, around: Surroundin
         select=request.select or SELECTORS[0],
         labels=labels.parse((*request.labels, *recipe.labels)),
         words=await template.found(repository, found.base.commit, found.files, _words(request, around)),
+        images=request.images,
     )
 
 

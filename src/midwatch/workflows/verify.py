@@ -10,7 +10,7 @@ from pathlib import Path
 
 from midwatch.agent.log import History
 from midwatch.domain.errors import MidwatchError, StoreError
-from midwatch.domain.events import Checked, Event, Proposed
+from midwatch.domain.events import Checked, Event, Proposed, TaskStarted
 from midwatch.domain.interventions import Delegated
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
@@ -119,7 +119,8 @@ def digests(log: Sequence[Event]) -> Iterator[str]:
     for event in log:
         if digest := getattr(event.body, "digest", ""):
             yield str(digest)
-        yield from (image.digest for image in getattr(event.body, "images", ()) if image.digest)
+        about = event.body.task if isinstance(event.body, TaskStarted) else event.body
+        yield from (image.digest for image in getattr(about, "images", ()) if image.digest)
         if isinstance(event.body, Checked):
             yield from (check.digest for check in event.body.evidence.checks)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from midwatch.cli.program import parser_of
 from midwatch.cli.remote import repositories, submission
 from midwatch.domain.errors import InputError
 from midwatch.server.asked import TaskAsked
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1"
 
 
 def body(*given: str) -> dict[str, object]:
@@ -35,10 +38,21 @@ def test_every_option_arrives_as_a_field_that_the_server_takes() -> None:
         "--max-turns", "3", "--max-cost", "0.50", "--max-tokens", "9", "--max-time", "2m", "--priority", "batch",
         "--after", "90", "--labels", "gpu,arch=arm64", "--context", __file__,
     )  # fmt: skip
-    assert set(given) == set(submission.FIELDS) - {"begin_at"}
+    assert set(given) == set(submission.FIELDS) - {"begin_at", "images"}
     assert TaskAsked.model_validate(given).model_dump(exclude_unset=True) == given
     assert given["limits"] == {"turns": 3, "cost_microusd": 500_000, "tokens": 9, "seconds": 120}
     assert set(TaskAsked.model_fields) == set(submission.FIELDS)
+
+
+def test_pictures_are_sent_whole_and_nothing_else_is_taken_for_one(tmp_path: Path) -> None:
+    picture, words = tmp_path / "a.txt", tmp_path / "b.png"
+    picture.write_bytes(PNG)
+    words.write_text("<svg/>")
+    given = body("Mend it", "-i", str(picture), "-i", str(picture))
+    assert [one.data for one in TaskAsked.model_validate(given).images] == [PNG, PNG]
+    for wrong in (words, tmp_path / "none.png", tmp_path):
+        with pytest.raises(InputError):
+            body("Mend it", "-i", str(wrong))
 
 
 def test_what_was_not_asked_for_is_left_to_the_server() -> None:

@@ -79,7 +79,9 @@ async def test_a_task_is_paused_resumed_cancelled_and_taken_up_again(world: Worl
 
 async def test_a_finished_task_is_told_more_and_forked(world: World) -> None:
     task = await world.worked()
-    told = await world.run("tell", task, "add a remark", "--json")
+    picture = world.folder / "a.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1")
+    told = await world.run("tell", task, "add a remark", "-i", str(picture), "--json")
     assert (told.code, told.lines[0]["type"]) == (0, "message"), told.err
     forked = await world.run("fork", task, "try it another way", "--from-step", "cmd:1", "--json")
     assert forked.code == 0, forked.err

@@ -1,4 +1,6 @@
 export * from "./Ansi";
+export * from "./attached";
+export * from "./Attached";
 export * from "./Button";
 export * from "./Copy";
 export * from "./Dialog";

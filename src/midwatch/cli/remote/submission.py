@@ -8,7 +8,7 @@ from argparse import ArgumentTypeError, Namespace
 from datetime import UTC, datetime
 from typing import Any
 
-from midwatch.cli import arguments, asking
+from midwatch.cli import arguments, asking, pictured
 from midwatch.domain.errors import InputError
 from midwatch.workflows.start import Request
 
@@ -18,7 +18,7 @@ LONGEST_DELAY = 366 * 86400
 FIELDS = (
     "prompt", "repository", "base", "model", "checks", "attempts", "select", "mode", "sandbox", "limits", "context",
     "mcp", "commands", "include_uncommitted", "trust_project", "trust_recipe", "priority", "delay_seconds", "begin_at",
-    "labels",
+    "labels", "images",
 )  # fmt: skip
 """Of a task, as the server takes them."""
 
@@ -26,6 +26,7 @@ FIELDS = (
 def add_arguments(parser: arguments.Parser) -> None:
     """What `run` has, and when it is to be done."""
     asking.add_arguments(parser)
+    pictured.image_option(parser)
     group = parser.add_argument_group("when")
     group.add_argument("--priority", choices=PRIORITIES, default="interactive", help="whether somebody waits for it")
     when = group.add_mutually_exclusive_group()
@@ -65,6 +66,7 @@ def value(options: Namespace) -> dict[str, Any]:
         "delay_seconds": options.after,
         "begin_at": options.begin_at,
         "labels": list(options.labels),
+        "images": pictured.sent(options.image),
     }
     return {name: given for name, given in body.items() if given not in (None, "", [], {}, False, 0)}
 

@@ -18,6 +18,20 @@ _PAGE = 500
 _ASIDE = "old-"
 _NAMED = re.compile(r'"digest":"([0-9a-f]{64})"')
 _NAMES_ONE = '%"digest":"%'
+_NAMING: tuple[tuple[str, tuple[str | int, ...]], ...] = (
+    (
+        "SELECT attempt, seq, body FROM event WHERE (attempt, seq) > (?, ?) AND body LIKE ? "
+        "ORDER BY attempt, seq LIMIT ?",
+        ("", 0),
+    ),
+    ("SELECT id, body FROM task WHERE id > ? AND body LIKE ? ORDER BY id LIMIT ?", ("",)),
+    (
+        "SELECT attempt, number, images FROM message WHERE (attempt, number) > (?, ?) AND images LIKE ? "
+        "ORDER BY attempt, number LIMIT ?",
+        ("", 0),
+    ),
+)
+"""Where blobs are named, page by page: the row's key, and last the text."""
 
 
 def named_in(body: str) -> Iterable[str]:
@@ -26,24 +40,27 @@ def named_in(body: str) -> Iterable[str]:
 
 
 async def still_named(database: Database, digests: Collection[str]) -> set[str]:
-    """Those of them that any event in the database names. Reads all events that name any."""
-    wanted, found = set(digests), set[str]()
-    after = ("", 0)
-    query = (
-        "SELECT attempt, seq, body FROM event WHERE (attempt, seq) > (?, ?) AND body LIKE ? "
-        "ORDER BY attempt, seq LIMIT ?"
-    )
+    """Those of them that anything in the database names: an event, a task that has not begun, a message that waits.
+    Reads all that name any."""
+    found = set[str]()
+    for query, start in _NAMING:
+        found |= await _named(database, query, start, set(digests))
+    return found
+
+
+async def _named(database: Database, query: str, start: tuple[str | int, ...], wanted: set[str]) -> set[str]:
+    found, after = set[str](), start
     while wanted:
 
-        def work(db: Connection, after: tuple[str, int] = after) -> list[tuple[str, int, str]]:
+        def work(db: Connection, after: tuple[str | int, ...] = after) -> list[tuple[str, ...]]:
             return list(db.execute(query, (*after, _NAMES_ONE, _PAGE)))
 
         rows = await database.read(work)
-        for _, _, body in rows:
+        for *_, body in rows:
             found.update(wanted.intersection(named_in(body)))
         if len(rows) < _PAGE:
             break
-        after = rows[-1][:2]
+        after = rows[-1][:-1]
     return found
 
 

@@ -12,7 +12,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.accounts.audit import stands
 from midwatch.engine.turns import OPEN, Asked, Turn, Turns
-from midwatch.server import submitting, views
+from midwatch.server import pictured, submitting, views
 from midwatch.server.accounts.repeating import Operation
 from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told, UndoneAnswer
 from midwatch.server.asked import ChoiceAsked, ForkAsked, MessageAsked, TaskId, UndoAsked
@@ -34,7 +34,9 @@ async def say(visiting: Visiting, task: TaskId, asked: MessageAsked, wanted: Wan
     same pull request is brought up to date."""
 
     async def said(turns: Turns, found: Task) -> Turn:
-        return await turns.say(found, asked.text, visiting.who.name, Asked(visiting.who.name))
+        await pictured.keep(visiting.service.home.blobs, asked.images)
+        wanted_by = Asked(visiting.who.name, images=pictured.images_of(asked.images))
+        return await turns.say(found, asked.text, visiting.who.name, wanted_by)
 
     return await _steer(visiting, task, "message", wanted, said)
 

@@ -44,6 +44,8 @@ async def events(store: SqlStore, rows: Rows, file: Path) -> tuple[set[str], set
     """Write all events of all attempts into a file of JSON lines; the blobs and the commits that they name. Raises
     StoreError."""
     named, commits = set[str](), set[str]()
+    for task in rows.tasks:  # one that never began has no event that names its pictures
+        named.update(named_in(str(task[TASK.index("body")])))
     try:
         with file.open("w", encoding="ascii") as out:
             for name in rows.names:

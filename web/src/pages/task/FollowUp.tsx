@@ -3,7 +3,7 @@ import { useMemo, useRef } from "preact/hooks";
 import { call, newKey, type TaskAnswer } from "../../api";
 import { useKeys } from "../../keys";
 import { useDoing, useKept } from "../../load";
-import { Button, toast, Trouble } from "../../parts";
+import { AttachButton, AttachedList, Button, toast, Trouble, useAttached } from "../../parts";
 import { may, useMe } from "../../session";
 import { message, placeName, type Remarks } from "./diff/remarks";
 import { Shown } from "./text/Shown";
@@ -14,16 +14,19 @@ export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: 
   const me = useMe();
   const [text, setText] = useKept(`follow-up.${me.id}.${task.id}`);
   const whole = message(text, remarks.all);
-  const key = useMemo(newKey, [whole]); // sent again it is the same; changed it is another one
+  const attached = useAttached();
+  const key = useMemo(newKey, [whole, attached.name]); // sent again it is the same; changed it is another one
   const doing = useDoing();
   const area = useRef<HTMLTextAreaElement>(null);
   useKeys([{ key: "m", about: "Write a message", run: () => area.current?.focus() }]);
   if (task.kind !== "task" || !may(me, task.repository, "member")) return null;
   const send = async () => {
-    if (!whole) return;
-    const done = await doing.run(() => call("POST", "/tasks/{task}/messages", { path: { task: task.id }, body: { text: whole }, key }));
+    if (!whole || attached.reading) return;
+    const body = { text: whole, images: attached.images };
+    const done = await doing.run(() => call("POST", "/tasks/{task}/messages", { path: { task: task.id }, body, key }));
     if (!done) return;
     setText("");
+    attached.clear();
     remarks.clear();
     toast(task.status === "running" ? "sent: the agent reads it with its next call" : "sent: the task goes on with it");
     again();
@@ -38,11 +41,13 @@ export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: 
     <form
       class="follow-up"
       aria-label="Follow-up"
+      {...attached.handlers}
       onSubmit={(event) => {
         event.preventDefault();
         void send();
       }}
     >
+      <AttachedList attached={attached} />
       {remarks.all.length > 0 && <Waiting remarks={remarks} />}
       <div class="follow-up-row">
         <textarea
@@ -56,7 +61,8 @@ export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: 
           onInput={(event) => setText(event.currentTarget.value)}
           placeholder={live ? "Say something to the agent" : "Ask for something further"}
         />
-        <Button type="submit" kind="primary" busy={doing.busy} disabled={!whole} title="Ctrl+Enter">
+        <AttachButton attached={attached} />
+        <Button type="submit" kind="primary" busy={doing.busy} disabled={!whole || attached.reading} title="Ctrl+Enter">
           {remarks.all.length ? `Send with ${remarks.all.length} ${remarks.all.length === 1 ? "remark" : "remarks"}` : "Send"}
         </Button>
       </div>

@@ -19,6 +19,7 @@ from midwatch.engine.database.migrations import (
     newer,
     organisations,
     outcomes,
+    pictures,
     places,
     turns,
 )
@@ -81,6 +82,8 @@ STEPS: tuple[str, ...] = (
     outcomes.STEP,
     # recipes that the server keeps, builds and terminals
     environments.STEP,
+    # pictures with messages
+    pictures.STEP,
 )
 
 

@@ -1,0 +1,58 @@
+import { useRef } from "preact/hooks";
+import { type Attached, PICTURES } from "./attached";
+import { Button } from "./Button";
+import { plain } from "./Plain";
+
+/** Opens the browser's own choice of files. */
+export function AttachButton({ attached }: { attached: Attached }) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <Button
+        kind="quiet"
+        label="Add pictures"
+        title="Add pictures: or paste them, or drop them here"
+        onClick={() => input.current?.click()}
+      >
+        ▣+
+      </Button>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        multiple
+        accept={PICTURES.join()}
+        aria-label="Pictures"
+        onChange={(event) => {
+          attached.add([...(event.currentTarget.files ?? [])]);
+          event.currentTarget.value = ""; // the same file may be chosen again
+        }}
+      />
+    </>
+  );
+}
+
+/** What is attached, small; and what could not be. */
+export function AttachedList({ attached }: { attached: Attached }) {
+  return (
+    <>
+      {attached.all.length > 0 && (
+        <ul class="plain-list attached" aria-label="Pictures that are sent with it">
+          {attached.all.map((one) => (
+            <li key={one.id}>
+              <img src={one.address} alt={plain(one.name)} />
+              <Button kind="quiet" label={`Remove ${plain(one.name)}`} onClick={() => attached.remove(one.id)}>
+                ✕
+              </Button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {attached.error && (
+        <p class="error-text" role="alert">
+          {plain(attached.error)}
+        </p>
+      )}
+    </>
+  );
+}
