@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from midwatch.arriving import looking, taking
 from midwatch.domain.codec import to_json
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
+from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.people import Change
 from midwatch.engine.effects.occasions import occasions
 from midwatch.engine.forges.arrivals import Arrivals, Delivery, End, Taken, settle
@@ -86,6 +88,31 @@ async def test_strangers_programs_disabled_users_viewers_and_we_ourselves_start_
     assert task.prompt == "Please, , mend it"
     turn = await place.api.database.read(lambda db: db.execute("SELECT owner FROM turn").fetchone()[0])
     assert turn == "@hub/ann"
+
+
+async def test_whoever_takes_a_login_that_was_given_up_does_not_get_the_rights_of_the_user_linked_with_it(
+    place: Town,
+) -> None:
+    forge, hosted = place.server.forge, place.hosted
+    account = await place.user("user-gil", "gil")
+    first = forge.person("gil")
+    issue = forge.open(hosted, "gil", "Short", "")
+    forge.say(hosted, issue, "gil", "@midwatch mend it")
+    assert await acted(place) == [("remark", "started")]
+    del forge.people[first.token]
+    forge.person("gil")
+    other = forge.open(hosted, "gil", "Long", "")
+    forge.say(hosted, other, "gil", "@midwatch mend it")
+    ((event, why),) = await acted(place)
+    assert (event, why[:22]) == ("remark", "by another than the on")
+    logins, same = Logins(place.api.database), [(place.connection, "gil")]
+    await logins.give(account, same, Deed(SERVER, "user.logins", account))
+    forge.say(hosted, other, "gil", "@midwatch mend it now")
+    assert (await acted(place))[0][1] == why  # saving the same again is no consent
+    for wanted in ([], same):
+        await logins.give(account, wanted, Deed(SERVER, "user.logins", account))
+    forge.say(hosted, other, "gil", "@midwatch do mend it")
+    assert await acted(place) == [("remark", "started")]
 
 
 async def test_one_issue_is_one_task_however_often_by_whom_and_in_which_order_it_is_told(place: Town) -> None:
@@ -186,14 +213,15 @@ async def test_nothing_is_begun_on_a_fork_and_whoever_may_ask_is_told_what_canno
     forge.say(hosted, pull, "ann", "@midwatch make it red")
     assert ("remark", "refused: not open") in await acted(place)
     elsewhere = Arrived("remark", "some/where", 1, pull=False, actor="ann", subject="comment/9", text="@midwatch x")
-    gone = Arrived("remark", SLUG, 77, pull=False, actor="ann", subject="comment/10", text="@midwatch x")
+    known = str(next(one.number for one in forge.people.values() if one.login == "ann"))
+    gone = replace(elsewhere, slug=SLUG, number=77, subject="comment/10", actor_id=known)
     for told in (elsewhere, gone):
         one = Delivery(place.connection, told.subject, "remark", told.slug, 1, told.key, json.dumps(to_json(told)))
         assert await Arrivals(place.api.database).keep(one)
     await taking.gather(place.api.home)
     rows = {row.delivery: (row.state, row.outcome) for row in await place.arrivals()}
     assert rows["comment/9"] == ("ignored", "no repository of this server")
-    assert rows["comment/10"][0] == "failed"
+    assert rows["comment/10"] == ("failed", "it cannot be done")
     said = await place.api.database.read(
         lambda db: db.execute("SELECT request FROM effect WHERE kind = 'comment'").fetchall()
     )

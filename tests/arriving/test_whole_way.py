@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.pull_request import PullRequest
 from midwatch.domain.task import Task
 from midwatch.engine.turns import Turns
-from midwatch.succeeding import require_latest, successor
+from midwatch.succeeding import _unmoved, latest, require_latest, successor
 from tests.support.model_server import ModelServer, calls, says
 from tests.support.model_server import serving as serving_model
 from tests.support.receiver import Receiver, receiving
@@ -56,9 +57,18 @@ async def later_begun(place: Town, task: Task) -> None:
     async def begun() -> bool:
         return len(await place.tasks()) == 2
 
+    home, read = place.api.home, place.api.database.read
+    look = await latest(home, task)
+    await read(look)
     await place.deliver()
     await place.until(begun)
-    assert await successor(place.api.home, task) == (await place.tasks())[1].id
+    later = (await place.tasks())[1]
+    assert await successor(home, task) == later.id
+    with pytest.raises(InputError, match=f"task {later.id}'s now"):  # said in the moment before it was begun
+        await read(look)
+    await read(await latest(home, later))
+    with pytest.raises(InputError, match="has gone on since"):
+        await read(partial(_unmoved, task=task.id, earlier=later.id))
 
 
 async def gone_over(place: Town, first: PullRequest, later: Task) -> None:

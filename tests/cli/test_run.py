@@ -135,6 +135,8 @@ def test_apply_changes_the_files_once_and_refuses_whole_when_they_do_not_fit(don
     assert again.returncode == 2
     assert b"calc.py" in again.stderr
     assert (copy / "calc.py").read_text() == changed
+    nowhere = program("apply", task_id, "--repo", "https://127.0.0.1:1/ann/calc")  # nobody is asked there
+    assert b"has no working tree here" in nowhere.stderr
 
 
 def test_verify_names_what_it_looked_at(done: Done) -> None:

@@ -139,7 +139,9 @@ async def test_a_thing_becomes_one_task_and_a_login_is_one_users(database: Datab
     assert await logins.give(made[0].id, [("hub", "Ann"), ("lab", "a")], told[0]) == []
     assert await logins.give(made[1].id, [("hub", "ANN"), ("hub", "b")], told[1]) == ["ann"]
     assert await logins.of_account(made[1].id) == []
-    found = await logins.find("hub", "aNN")
+    seen = [await logins.find("hub", "aNN", identity) for identity in ("", "7", "8", "", "7")]
+    assert [one is not None and one.same for one in seen] == [True, True, False, False, True]
+    found = seen[-1]
     assert found is not None
     assert (found.name, found.admin, found.disabled, found.roles) == ("ada", False, False, {})
 

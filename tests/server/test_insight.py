@@ -156,6 +156,21 @@ async def test_the_audit_log_is_filtered_and_kept_as_a_table(api: Api, calc: str
         assert {line[3] for line in other[1:]} <= {"eve"}
 
 
+async def test_the_audit_log_as_a_table_has_every_entry_once_over_all_its_pages(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("midwatch.server.routes.audit._AT_ONCE", 2)
+    async with api.as_user("root", admin=True) as root:
+        for name in ("ada", "bob", "eve"):
+            await root.post("/users", json={"name": name})
+        listed = [one["id"] for one in (await root.get("/audit")).json()["entries"]]
+        answer = await root.get("/audit.csv")
+        assert answer.headers["content-type"].startswith("text/csv")
+        assert [line[0] for line in csv.reader(io.StringIO(answer.text))] == ["id", *listed]
+        monkeypatch.setattr("midwatch.server.routes.audit.MOST_LINES", 2)
+        assert len((await root.get("/audit.csv")).text.splitlines()) == 3
+
+
 async def test_what_the_server_runs_with_is_told_to_administrators_without_secrets(api: Api, tmp_path: Path) -> None:
     async with api.as_user("root", admin=True) as root, api.as_user("eve") as eve:
         assert (await eve.get("/server")).status_code == 404

@@ -15,6 +15,7 @@ import pytest
 from midwatch.domain.errors import StoreError
 from midwatch.domain.events import Message
 from midwatch.engine.database.base import Database
+from midwatch.engine.turns import Turns
 from midwatch.server import standing, streams
 from tests.support.api import Api, messages, numbers, serving
 from tests.support.place import make_repository
@@ -188,3 +189,21 @@ async def test_a_user_follows_so_many_attempts_at_once_and_all_together_so_many(
             await asyncio.sleep(0.02)
     async with api.as_user("eve", admin=True) as eve, eve.stream("GET", url, headers=STREAM) as answer:
         assert answer.status_code == 200
+
+
+async def test_who_said_what_further_is_told_by_the_order_in_which_it_was_said(
+    api: Api, attempt: Attempt, ada: httpx2.AsyncClient
+) -> None:
+    async def told() -> list[tuple[int, str]]:
+        answer = await ada.get(f"/attempts/{attempt.name}/authors")
+        return [(one["seq"], one["name"]) for one in answer.json()["authors"]]
+
+    await attempt.say("Mend it")
+    first = (await ada.get(f"/attempts/{attempt.name}/events")).json()["next"]
+    row = await api.home.store.find(attempt.task)
+    turns = Turns(api.database)
+    for text, name in (("the same", "ada"), ("the same", "bob"), ("Mend it", "@hub/eve")):
+        await turns.say(row.task, text, name)
+    assert await told() == []
+    await attempt.say("the same", "another's", "Mend it", "the same")
+    assert await told() == [(first + 1, "ada"), (first + 3, "@hub/eve"), (first + 4, "bob")]

@@ -79,6 +79,17 @@ export interface Audit {
   next: string | null;
 }
 
+export interface Author {
+  /** The number of the event that the message is. */
+  seq: number;
+  /** A user, or `@CONNECTION/LOGIN` for somebody at a forge. */
+  name: string;
+}
+
+export interface Authors {
+  authors: Author[];
+}
+
 export interface BaseAnswer {
   commit: string;
   ref: string;
@@ -1444,6 +1455,9 @@ export interface Workers {
 export interface Paths {
   "/attempts/{attempt}": {
     GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: AttemptAnswer };
+  };
+  "/attempts/{attempt}/authors": {
+    GET: { path: { "attempt": string }; query: Nothing; body: undefined; answer: Authors };
   };
   "/attempts/{attempt}/diff": {
     GET: { path: { "attempt": string }; query: { "from"?: number | undefined; "to"?: number | undefined }; body: undefined; answer: string };

@@ -29,7 +29,11 @@ interface Topic {
   at: string;
 }
 
-const SLOWEST = 15_000;
+/** Milliseconds between two tries, about: at first, and after a long outage. */
+const FIRST = 1000;
+const SLOWEST = 10_000;
+/** Milliseconds that the server has to begin its answer. */
+const OPENING = 10_000;
 const SILENT = 40_000;
 /** Milliseconds after which a tab that nobody looks at lets its connection go: browsers have six for all tabs together. */
 const UNSEEN = 60_000;
@@ -39,6 +43,8 @@ let online = true;
 let running: AbortController | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let failures = 0;
+/** When the first of the failures was, by the clock of the page. */
+let failing = 0;
 let unseen: ReturnType<typeof setTimeout> | undefined;
 let resting = false;
 
@@ -109,22 +115,33 @@ async function connect(): Promise<void> {
   const mine = new AbortController();
   running = mine;
   const wanted = [...topics].map(([name, { at }]) => (at ? `${name}@${at}` : name)).join(",");
+  const slow = setTimeout(() => mine.abort(), OPENING);
   try {
     const answer = await ask("GET", `/stream?topics=${encodeURIComponent(wanted)}`, {
       headers: { Accept: "text/event-stream" },
       signal: mine.signal,
     });
+    clearTimeout(slow);
     failures = 0;
     say(true);
     await read(answer, mine);
   } catch (error) {
     if (mine.signal.aborted && running !== mine) return; // another has taken its place
     if (error instanceof Problem && error.status === 401) return;
-    if (!mine.signal.aborted) failures += 1;
+    if (!failures) failing = performance.now();
+    failures += 1;
+  } finally {
+    clearTimeout(slow);
   }
   if (running !== mine) return;
   if (failures > 1) say(false);
-  soon(Math.min(SLOWEST, failures ? 500 * 2 ** Math.min(failures, 6) * (0.5 + Math.random()) : 100));
+  soon(failures ? pause() : 100);
+}
+
+/** Grows with the outage, so that most of the wait is the outage itself; not the same in all tabs. */
+function pause(): number {
+  const grown = (performance.now() - failing) / 8;
+  return Math.min(SLOWEST, Math.max(FIRST, grown)) * (0.5 + Math.random());
 }
 
 /** Until it ends. A connection that says nothing, not even that it is still there, is dead. */
@@ -179,6 +196,8 @@ document.addEventListener("visibilitychange", () => {
   } else if (resting) {
     resting = false;
     soon(0); // what happened meanwhile comes after the place of each topic
+  } else if (failures) {
+    soon(0); // somebody looks again: they need not wait for the next try
   }
 });
 window.addEventListener("online", () => topics.size && soon(0));

@@ -9,6 +9,7 @@ from midwatch.domain.errors import InputError
 from midwatch.engine.forges.arrivals import LOOKED, TOLD, Delivery, End, named
 from midwatch.engine.turns import Asked, Turns
 from midwatch.given import given
+from midwatch.succeeding import latest
 from midwatch.workflows.reopening import another_kind
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ async def follow(
         return End("done", TOLD, task.id, turn.id)
 
     claimed = [_claimed(case, one) for one in along]
-    await Turns(case.settling(end, effects, claims=claimed)).say(task, text, person.name, Asked(person.name))
+    look = await latest(case.home, task)
+    await Turns(case.settling(end, effects, claims=claimed, also=look)).say(task, text, person.name, Asked(person.name))
 
 
 def _claimed(case: Case, remark: Remark) -> Delivery:

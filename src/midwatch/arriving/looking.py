@@ -143,7 +143,7 @@ def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool,
     return [
         Arrived(
             "remark", slug, number, pull=pull, actor=remark.author, bot=bot, subject=remark.id, text=remark.body,
-            url=remark.url,
+            url=remark.url, actor_id=remark.author_id,
         )
     ]  # fmt: skip
 

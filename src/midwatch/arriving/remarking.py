@@ -9,7 +9,7 @@ from midwatch.arriving import judging, resolving, starting, words
 from midwatch.arriving.asking import Asked, asked
 from midwatch.arriving.following import follow
 from midwatch.arriving.looking import told_as
-from midwatch.arriving.who import person
+from midwatch.arriving.who import asking
 from midwatch.engine.forges.arrivals import Arrivals, End
 from midwatch.forges.arrived.base import is_ours
 from midwatch.succeeding import successor
@@ -34,9 +34,8 @@ async def remark(case: Case) -> None:
     if wanted is None:
         await case.ignore("it does not call us")
         return
-    who = await person(case)
+    who = await asking(case)
     if who is None:
-        await case.ignore("by somebody who may not")
         return
     if case.told.pull:
         await _on_pull(case, who, wanted, handed=case.told.subject.startswith(REVIEW))
@@ -51,9 +50,8 @@ async def review(case: Case) -> None:
     if wanted is None and not told.asks:
         await case.ignore("it does not call us")
         return
-    who = await person(case)
+    who = await asking(case)
     if who is None:
-        await case.ignore("by somebody who may not")
         return
     if await told_as(Arrivals(case.home.store.database), case.heard, told, "remark"):
         await case.end(End("done", "a look has found it already"))

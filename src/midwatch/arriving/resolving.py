@@ -18,7 +18,7 @@ from midwatch.domain.interventions import FilesImported
 from midwatch.engine.forges.arrivals import End
 from midwatch.engine.forges.origins import Origin
 from midwatch.engine.store.records import now
-from midwatch.engine.turns import INTERACTIVE, OPEN, Asked, Turns
+from midwatch.engine.turns import INTERACTIVE, OPEN, Asked, Turns, newest
 from midwatch.forges import outgoing
 from midwatch.succeeding import successor
 from midwatch.workflows.start import Request
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from midwatch.arriving.who import Person
     from midwatch.domain.pull_request import PullRequest
     from midwatch.domain.task import Base, Task
+    from midwatch.engine.database.base import Connection
     from midwatch.engine.effects.base import Wanted
     from midwatch.engine.turns import Turn
     from midwatch.workspace.repository import Repository
@@ -59,8 +60,7 @@ async def resolve(case: Case, person: Person, pull: PullRequest) -> None:
         await case.end(End("done", "it is being done already", old.id), [words.seen(case, old.id)])
         return
     last = await Turns(case.home.store.database).newest(old.id)
-    if last is not None and last.status in OPEN:  # what it pushes later would be lost
-        raise InputError("the work on this pull request goes on", "ask again when it has ended")
+    _require_ended(last)
     repository = await case.home.repository(case.location)
     base = await repository.resolve(pull.proposal.base)
     if base.commit == old.base.commit:
@@ -113,8 +113,11 @@ async def _begin(case: Case, person: Person, old: Task, change: Merged) -> None:
         def end(turn: Turn) -> End:
             return End("done", "conflicts are being resolved", task.id, turn.id)
 
+        def unmoved(db: Connection) -> None:
+            _require_ended(newest(db, old.id, lock=True))
+
         asked = Asked(person.name, INTERACTIVE)
-        await Turns(case.settling(end, effects, origin)).submit(task, (imported,), asked)
+        await Turns(case.settling(end, effects, origin, also=unmoved)).submit(task, (imported,), asked)
 
     try:
         task = await wiring.start(home, request, keep)
@@ -122,6 +125,12 @@ async def _begin(case: Case, person: Person, old: Task, change: Merged) -> None:
         await case.end(End("done", "it is being done already"))
     else:
         home.opened.pop(task.id, None)
+
+
+def _require_ended(last: Turn | None) -> None:
+    """What it pushes later would be lost."""
+    if last is not None and last.status in OPEN:
+        raise InputError("the work on this pull request goes on", "ask again when it has ended")
 
 
 def _prompt(old: Task, change: Merged) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.arriving import looking, remarking, running, starting, states, words
 from midwatch.arriving.case import Case
-from midwatch.arriving.who import person
+from midwatch.arriving.who import asking, may
 from midwatch.domain.codec import from_json
 from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
@@ -135,7 +135,7 @@ async def _refuse(home: Home, case: Case | None, arrival: Arrival, error: InputE
     end, said = End("failed", "it cannot be done", error=error.message), list[Wanted]()
     if case is not None and case.told.what in _ASKING:
         with suppress(MidwatchError):  # the forge cannot be asked who that is
-            said = [words.refused(case, error)] if await person(case) is not None else []
+            said = [words.refused(case, error)] if await may(case) else []
     await _settle(home, arrival, end, said)
 
 
@@ -176,9 +176,8 @@ async def _own_login(case: Case) -> str:
 
 
 async def _triggered(case: Case) -> None:
-    who = await person(case)
+    who = await asking(case)
     if who is None:
-        await case.ignore("by somebody who may not")
         return
     await starting.on_issue(case, who, "")
 

@@ -26,6 +26,14 @@ class Remark:
     """The file that it stands beside; empty for none."""
     line: int = 0
     """In the new file, counted from 1; 0 for none."""
+    author_id: str = ""
+    """What `identity` makes of the author's number there."""
+
+
+def identity(number: int) -> str:
+    """Somebody at a forge for as long as they are there, whatever they are called: their number, which nobody else
+    gets. Empty where the forge does not say."""
+    return str(number) if number > 0 else ""
 
 
 @dataclass(frozen=True, slots=True)

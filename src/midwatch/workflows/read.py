@@ -19,7 +19,8 @@ from midwatch.workflows.offering import intact
 from midwatch.workflows.report import AttemptReport, Report, attempt_report
 from midwatch.workflows.start import work_folder
 from midwatch.workspace import patch
-from midwatch.workspace.repository import Repository
+from midwatch.workspace.location import is_url
+from midwatch.workspace.repository import Repository, no_files_at
 
 
 async def histories(store: Store, row: TaskRow) -> list[tuple[str, History]]:
@@ -138,6 +139,8 @@ async def apply(store: Store, state: Path, forge: Forge, prefix: str, target: st
     tree = final_tree(report.chosen)
     if not tree or tree == report.task.base.tree:
         raise InputError(f"task {report.task.id} has changed no file", f"`midwatch show {report.task.id}` says why")
+    if is_url(place := target or report.task.repository):  # there is nothing to be fetched for that
+        raise no_files_at(place)
     source = await Repository.open(state, report.task.repository, refresh=False)
-    repository = await Repository.open(state, target or report.task.repository)
+    repository = await Repository.open(state, place)
     return await repository.apply_to_user_tree(report.task.base.tree, tree, source.git_dir)

@@ -135,10 +135,16 @@ def _offers(events: Sequence[Event]) -> bool:
 
 async def taken_over(forge: Forge, task: Task) -> PullRequest | None:
     """The pull request of this task's branch, where it is a later task's by now; asks no forge."""
+    found = await of_branch(forge, task)
+    return found if found is not None and found.proposal.task_id > task.id else None
+
+
+async def of_branch(forge: Forge, task: Task) -> PullRequest | None:
+    """The pull request of this task's branch, where it is another task's; asks no forge."""
     if not is_url(task.repository):
         return None
     found = (one for one in await forge.list(task.repository) if one.proposal.branch == task.branch)
-    return next((one for one in found if one.proposal.task_id != task.id), None)
+    return next((one for one in found if one.proposal.task_id not in ("", task.id)), None)
 
 
 async def require_own(forge: Forge, task: Task) -> None:

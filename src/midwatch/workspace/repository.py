@@ -36,6 +36,12 @@ RAW = b"* -text !eol -filter -ident !working-tree-encoding !diff !merge !whitesp
 """Attributes of the store: bytes go in and out as they are, and nothing in a tree chooses a program."""
 
 
+def no_files_at(location: str) -> InputError:
+    """What is wrong where a change is to be applied to a URL."""
+    mend = "save `midwatch diff` to a file and use `git apply`"
+    return InputError(f"{without_secret(location)} has no working tree here", mend)
+
+
 @dataclass(frozen=True, slots=True)
 class Repository:
     """The store of one repository. Holds no state in memory: two objects for one repository may be used at once."""
@@ -189,10 +195,7 @@ class Repository:
         raises InputError that names the files that do not fit, and then nothing was touched. `store` holds the two when
         they come from another repository's store."""
         if self.place is None:
-            raise InputError(
-                f"{without_secret(self.location)} has no working tree here",
-                "save `midwatch diff` to a file and use `git apply`",
-            )
+            raise no_files_at(self.location)
         return await diff.apply(self.place, store or self.git_dir, old, new)
 
     def excludes(self) -> bytes:

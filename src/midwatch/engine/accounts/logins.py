@@ -21,6 +21,8 @@ class Linked:
     disabled: bool
     roles: Mapping[str, Role]
     """By the repository's id: what follows from all that was given to them."""
+    same: bool
+    """Whether it is who had that login when it was first seen after it was linked."""
 
 
 class Logins:
@@ -36,7 +38,7 @@ class Logins:
 
     async def give(self, account: str, logins: Sequence[tuple[str, str]], deed: Deed) -> Sequence[str]:
         """These, and no others, are that account's: all or nothing. Those that are another's are returned, and then
-        nothing was changed."""
+        nothing was changed. Whose a login was when it was first seen stays known while it is linked."""
         wanted = sorted({(connection, login.lower()) for connection, login in logins})
 
         def work(db: Connection) -> list[str]:
@@ -44,29 +46,47 @@ class Logins:
             taken = [login for place, login in wanted if db.execute(query, (place, login, account)).fetchone()]
             if taken:
                 return taken
-            before = _of(db, account)
+            before, known = _of(db, account), _known(db, account)
             db.execute("DELETE FROM login WHERE account = ?", (account,))
             db.executemany(
-                "INSERT INTO login (connection, login, account) VALUES (?, ?, ?)",
-                [(connection, login, account) for connection, login in wanted],
+                "INSERT INTO login (connection, login, account, identity) VALUES (?, ?, ?, ?)",
+                [(*one, account, known.get(one, "")) for one in wanted],
             )
             write(db, deed, was={"logins": before}, became={"logins": _of(db, account)})
             return []
 
         return await self._database.write(work)
 
-    async def find(self, connection: str, login: str) -> Linked | None:
-        """Who that is here; None for somebody unknown."""
+    async def find(self, connection: str, login: str, identity: str) -> Linked | None:
+        """Who that is here; None for somebody unknown. The first identity that comes with a login is kept: whoever has
+        the login after them is not who was linked with it."""
 
-        def work(db: Connection) -> Linked | None:
+        def look(db: Connection) -> tuple[Linked, str] | None:
             row = db.execute(
-                "SELECT a.id, a.name, a.admin, a.disabled FROM login l JOIN account a ON a.id = l.account "
+                "SELECT a.id, a.name, a.admin, a.disabled, l.identity FROM login l JOIN account a ON a.id = l.account "
                 "WHERE l.connection = ? AND l.login = ?",
                 (connection, login.lower()),
             ).fetchone()
-            return None if row is None else Linked(row[0], row[1], bool(row[2]), bool(row[3]), roles_on(db, row[0]))
+            if row is None:
+                return None
+            account, name, admin, disabled, known = row
+            same = known in ("", identity)
+            return Linked(account, name, bool(admin), bool(disabled), roles_on(db, account), same), known
 
-        return await self._database.read(work)
+        def keep(db: Connection) -> tuple[Linked, str] | None:
+            query = "UPDATE login SET identity = ? WHERE connection = ? AND login = ? AND identity = ''"
+            db.execute(query, (identity, connection, login.lower()))
+            return look(db)
+
+        found = await self._database.read(look)
+        if found is not None and identity and not found[1]:
+            found = await self._database.write(keep)
+        return None if found is None else found[0]
+
+
+def _known(db: Connection, account: str) -> dict[tuple[str, str], str]:
+    query = "SELECT connection, login, identity FROM login WHERE account = ?"
+    return {(row[0], row[1]): row[2] for row in db.execute(query, (account,))}
 
 
 def _of(db: Connection, account: str) -> list[str]:

@@ -60,6 +60,8 @@ class Arrived:
     fork: bool = False
     """The head is in another repository."""
     url: str = ""
+    actor_id: str = ""
+    """What `domain.forge.identity` makes of the actor's number there."""
 
     @property
     def key(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from midwatch.domain.forge import identity
 from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
 
 _BOTS = ("ghost", "forgejo-actions", "gitea-actions")
@@ -15,6 +16,7 @@ _BOTS = ("ghost", "forgejo-actions", "gitea-actions")
 
 class _User(BaseModel):
     login: str
+    id: int = 0
 
 
 class _Repository(BaseModel):
@@ -131,7 +133,7 @@ def _comment(body: bytes) -> Sequence[Arrived]:
         return ()
     remark, pull = told.comment, told.is_pull or told.issue.pull_request is not None
     more = {"subject": str(remark.id), "text": remark.body[:MOST_TEXT], "url": remark.html_url}
-    return [_of(told, "remark", told.issue.number, pull=pull, actor=remark.user.login, **more)]
+    return [_of(told, "remark", told.issue.number, pull=pull, by=remark.user, **more)]
 
 
 def _pull_request(body: bytes) -> Sequence[Arrived]:
@@ -199,7 +201,9 @@ def _head(told: _Pulls) -> dict[str, Any]:
     return {"pull": True, "commit": head.sha, "branch": head.ref, "fork": fork}
 
 
-def _of(told: _Any, what: str, number: int, **more: Any) -> Arrived:
-    actor = str(more.pop("actor", told.sender.login))
-    fields = {"pull": False, "actor": actor, "bot": is_program(actor), **more}
+def _of(told: _Any, what: str, number: int, *, by: _User | None = None, **more: Any) -> Arrived:
+    who = by or told.sender
+    fields = {
+        "pull": False, "actor": who.login, "actor_id": identity(who.id), "bot": is_program(who.login), **more,
+    }  # fmt: skip
     return Arrived(what, told.repository.full_name, number, **fields)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import BaseModel, Field, ValidationError
 
+from midwatch.domain.forge import identity
 from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
 
 _FAILED = ("failure", "timed_out", "startup_failure")
@@ -14,6 +15,7 @@ _PASSED = ("success",)
 
 class _User(BaseModel):
     login: str
+    id: int = 0
     type: str = "User"
 
 
@@ -193,8 +195,8 @@ def _review(body: bytes) -> Sequence[Arrived]:
     return [
         _of(
             told, "review", told.pull_request.number, pull=True, subject=f"review/{review.id}", actor=author.login,
-            bot=_no_person(author), text=_cut(review.body), asks=review.state.lower() == "changes_requested",
-            commit=review.commit_id or "", url=review.html_url,
+            actor_id=identity(author.id), bot=_no_person(author), text=_cut(review.body),
+            asks=review.state.lower() == "changes_requested", commit=review.commit_id or "", url=review.html_url,
         )
     ]  # fmt: skip
 
@@ -243,12 +245,14 @@ _READERS: Mapping[str, Callable[[bytes], Sequence[Arrived]]] = {
 def _remark(told: _Any, remark: _Remark, name: str, number: int, *, pull: bool) -> Arrived:
     """`name` as the forge's adapter has it."""
     author = remark.user or told.sender
-    more = {"actor": author.login, "bot": _no_person(author), "text": _cut(remark.body), "url": remark.html_url}
-    return _of(told, "remark", number, pull=pull, subject=name, **more)
+    by = {"actor": author.login, "actor_id": identity(author.id), "bot": _no_person(author)}
+    return _of(told, "remark", number, pull=pull, subject=name, text=_cut(remark.body), url=remark.html_url, **by)
 
 
 def _of(told: _Any, what: str, number: int, **more: object) -> Arrived:
-    fields = {"pull": False, "actor": told.sender.login, "bot": _no_person(told.sender), **more}
+    sender = told.sender
+    by = {"actor": sender.login, "actor_id": identity(sender.id), "bot": _no_person(sender)}
+    fields = {"pull": False, **by, **more}
     return Arrived(what, told.repository.full_name, number, **fields)  # type: ignore[arg-type]
 
 

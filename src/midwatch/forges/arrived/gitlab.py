@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from midwatch.domain.forge import identity
 from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
 
 _BOT = re.compile(r"(project|group)_\d+_bot(_[0-9a-f]+)?|.*\[bot\]|ghost|alert-bot|support-bot", re.IGNORECASE)
@@ -17,6 +18,7 @@ _NO_COMMIT = {"0" * 40, ""}
 
 class _User(BaseModel):
     username: str
+    id: int = 0
 
 
 class _Project(BaseModel):
@@ -221,5 +223,6 @@ _READERS: Mapping[str, Callable[[bytes], Sequence[Arrived]]] = {
 
 def _of(told: _Any, what: str, number: int, **more: Any) -> Arrived:
     actor = told.user.username
-    fields = {"pull": False, "actor": actor, "bot": is_program(actor), **more}
+    by = {"actor": actor, "actor_id": identity(told.user.id), "bot": is_program(actor)}
+    fields = {"pull": False, **by, **more}
     return Arrived(what, told.project.path_with_namespace, number, **fields)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 class User(BaseModel):
     login: str
+    id: int = 0
 
 
 class Repository(BaseModel):

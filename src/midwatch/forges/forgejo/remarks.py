@@ -7,7 +7,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
-from midwatch.domain.forge import Judgement, Reaction, Remark, Status
+from midwatch.domain.forge import Judgement, Reaction, Remark, Status, identity
 from midwatch.forges import marks
 from midwatch.forges.answered import login_of, read
 from midwatch.forges.forgejo import answers
@@ -50,8 +50,9 @@ class Remarks:
         found = [_remark(comment) for comment in read(list[answers.Comment], reply.data or [], self._http.name)]
         for review in await self._reviews(slug, number):
             if review.body:
-                author = review.user.login if review.user else ""
-                found.append(Remark(f"{_REVIEW}{review.id}", author, review.body, review.submitted_at, review.html_url))
+                name, (author, known) = f"{_REVIEW}{review.id}", _by(review.user)
+                said = Remark(name, author, review.body, review.submitted_at, review.html_url, author_id=known)
+                found.append(said)
             if review.comments_count:
                 found += await self._beside(slug, number, review.id)
         return sorted(found, key=_when)
@@ -171,8 +172,13 @@ def _when(remark: Remark) -> float:
 
 
 def _remark(comment: answers.Comment | answers.LineComment, path: str = "", line: int = 0) -> Remark:
-    author = comment.user.login if comment.user else ""
-    return Remark(str(comment.id), author, comment.body, comment.created_at, comment.html_url, path, line)
+    author, known = _by(comment.user)
+    return Remark(str(comment.id), author, comment.body, comment.created_at, comment.html_url, path, line, known)
+
+
+def _by(user: answers.User | None) -> tuple[str, str]:
+    """Login and identity."""
+    return (user.login, identity(user.id)) if user else ("", "")
 
 
 def _id(remark: str) -> str:

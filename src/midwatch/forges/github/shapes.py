@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from midwatch.domain.errors import OperationError
-from midwatch.domain.forge import Remark
+from midwatch.domain.forge import Remark, identity
 from midwatch.forges.site import Seen
 
 M = TypeVar("M", bound=BaseModel)
@@ -17,6 +17,7 @@ class User(BaseModel):
     """Somebody."""
 
     login: str = ""
+    id: int = 0
 
 
 class Repository(BaseModel):
@@ -132,7 +133,8 @@ class Comment(BaseModel):
         name = remark_id("line" if self.path else "comment", self.id)
         author = self.user.login if self.user else ""
         line = self.line or self.original_line or 0
-        return Remark(name, author, self.body or "", self.created_at, self.html_url, self.path, line)
+        known = identity(self.user.id) if self.user else ""
+        return Remark(name, author, self.body or "", self.created_at, self.html_url, self.path, line, known)
 
 
 class Review(BaseModel):
@@ -148,7 +150,8 @@ class Review(BaseModel):
     def remark(self) -> Remark:
         """Its own words."""
         author = self.user.login if self.user else ""
-        return Remark(remark_id("review", self.id), author, self.body or "", self.submitted_at, self.html_url)
+        known, name = identity(self.user.id) if self.user else "", remark_id("review", self.id)
+        return Remark(name, author, self.body or "", self.submitted_at, self.html_url, author_id=known)
 
 
 class Label(BaseModel):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
-from midwatch.domain.forge import Judgement, Reaction, Remark, Status
+from midwatch.domain.forge import Judgement, Reaction, Remark, Status, identity
 from midwatch.forges import lines, marks
 from midwatch.forges.answered import login_of, read
 from midwatch.forges.gitlab import answers, words
@@ -188,7 +188,8 @@ class Notes:
         body = words.as_written(note.body)
         if path:
             body = _PLACE.sub("", body)
-        return Remark(str(note.id), note.author.username, body, note.created_at, url, path, line)
+        who = note.author
+        return Remark(str(note.id), who.username, body, note.created_at, url, path, line, identity(who.id))
 
 
 def _thread(number: int) -> str:

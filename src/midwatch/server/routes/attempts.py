@@ -13,6 +13,7 @@ from midwatch.server import logs, views
 from midwatch.server.accounts.caller import still_may
 from midwatch.server.answers import AttemptAnswer, Events, Output
 from midwatch.server.asked import AttemptId
+from midwatch.server.authors import Authors, authors
 from midwatch.server.problems import answers, conflicting
 from midwatch.server.seats import Seated
 from midwatch.server.service import Visiting
@@ -69,6 +70,13 @@ async def events(
     more = "true" if last < head else "false"
     body = f'{{"events": [{", ".join(map(event_json, records))}], "next": {last}, "more": {more}}}'
     return Response(body, media_type="application/json")
+
+
+@router.get("/authors")
+async def said(visiting: Visiting, attempt: AttemptId) -> Authors:
+    """Who said what to it further: the log says only that a person did."""
+    await visiting.attempt(attempt)
+    return await visiting.service.aside.do(authors(visiting.service.home, attempt))
 
 
 @router.get("/logs/{number}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -14,13 +15,15 @@ from midwatch.server.accounts.desk import AtDesk, Who
 from midwatch.server.accounts.forms import Audit, entry_of, time_of
 from midwatch.server.bodies import Parameters
 from midwatch.server.problems import answers
-from midwatch.server.sheets import CSV, Csv, sheet
+from midwatch.server.sheets import CSV, Cell, Csv, LongCsv, long_sheet
 
 router = APIRouter(tags=["audit"], responses=answers(401, 403, 422, 429, 503))
 
 MOST_LINES = 10_000
 """Of one table."""
-_AT_ONCE = 1000
+_AT_ONCE = 100
+"""That are held in memory; an entry may be some hundred kilobytes."""
+_HEAD = ("id", "time", "user", "name", "via", "address", "action", "object", "repository", "was", "became")
 
 
 class Asked(Parameters):
@@ -66,25 +69,28 @@ async def audit(at: AtDesk, who: Who, asked: Annotated[Page, Query()]) -> Audit:
 
 
 @router.get("/audit.csv", summary="The same as a table", response_class=Csv, responses=CSV)
-async def table(at: AtDesk, who: Who, asked: Annotated[Asked, Query()]) -> Csv:
+async def table(at: AtDesk, who: Who, asked: Annotated[Asked, Query()]) -> LongCsv:
     """For spreadsheets; 10,000 lines at most, the newest first."""
-    found: list[Entry] = []
-    before = asked.before
-    while len(found) < MOST_LINES:
-        page = await entries(at.database, _sight(who), before, _AT_ONCE, asked.only())
-        found += page
-        if len(page) < _AT_ONCE:
-            break
-        before = page[-1].id
-    head = ["id", "time", "user", "name", "via", "address", "action", "object", "repository", "was", "became"]
-    rows = (
-        [
-            *(e.id, time_of(e.time), e.account, e.name, e.via, e.address, e.action, e.object, e.repository),
-            *(json.dumps(dict(e.was), ensure_ascii=False), json.dumps(dict(e.became), ensure_ascii=False)),
-        ]
-        for e in found
-    )
-    return sheet("midwatch-audit", head, rows)
+
+    async def page(before: str) -> Sequence[Entry]:
+        return await entries(at.database, _sight(who), before, _AT_ONCE, asked.only())
+
+    async def parts(found: Sequence[Entry]) -> AsyncIterator[Sequence[Sequence[Cell]]]:
+        left = MOST_LINES
+        while found:
+            yield [_line(entry) for entry in found]
+            left -= len(found)
+            found = await page(found[-1].id) if left > 0 and len(found) == _AT_ONCE else ()
+
+    # the first page is read before the answer begins, so that what goes wrong can still be said
+    return long_sheet("midwatch-audit", _HEAD, parts(await page(asked.before)))
+
+
+def _line(e: Entry) -> Sequence[Cell]:
+    return [
+        *(e.id, time_of(e.time), e.account, e.name, e.via, e.address, e.action, e.object, e.repository),
+        *(json.dumps(dict(e.was), ensure_ascii=False), json.dumps(dict(e.became), ensure_ascii=False)),
+    ]
 
 
 def _sight(who: Caller) -> Sight:

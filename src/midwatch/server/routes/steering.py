@@ -11,6 +11,7 @@ from midwatch import revising
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.accounts.audit import stands
+from midwatch.engine.forges.arrivals import Settling
 from midwatch.engine.turns import OPEN, Asked, Turn, Turns
 from midwatch.server import pictured, submitting, views
 from midwatch.server.accounts.repeating import Operation
@@ -19,7 +20,7 @@ from midwatch.server.asked import ChoiceAsked, ForkAsked, MessageAsked, TaskId, 
 from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting, Wanted
 from midwatch.server.trusted import require_steerable
-from midwatch.succeeding import require_latest
+from midwatch.succeeding import latest
 from midwatch.workflows.reopening import another_kind
 
 _ENDING = ("cancel", "pause")
@@ -150,11 +151,14 @@ async def _steer(
         if verb not in _ENDING:
             submitting.require_contained(visiting, row.task)
             await require_steerable(visiting, row.task, repository)
-        if verb == "message":
-            await visiting.service.aside.do(require_latest(visiting.service.home, row.task))
         turns, entry = visiting.service.turns, wanted.entry_id()
-        done = await turns.newest(task_id) if await stands(turns.database, entry) else None  # its answer was lost
-        turn = done or await do(visiting.turns(f"task.{verb}", task_id, repository, entry), row.task)
+        turn = await turns.newest(task_id) if await stands(turns.database, entry) else None  # its answer was lost
+        if turn is None:
+            changing = visiting.turns(f"task.{verb}", task_id, repository, entry)
+            if verb not in _ENDING:
+                look = await visiting.service.aside.do(latest(visiting.service.home, row.task))
+                changing = Turns(Settling(changing.database, lambda db, _: look(db)))
+            turn = await do(changing, row.task)
     return await _told(visiting, turn)
 
 

@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { useState } from "preact/hooks";
 import { call, type EntryAnswer, queryOf } from "../../api";
 import { useLate, useLoad } from "../../load";
@@ -152,7 +153,7 @@ const COLUMNS: readonly Column<EntryAnswer>[] = [
     wide: true,
     cell: (one) => <Plain text={`${one.via}${one.address ? ` from ${one.address}` : ""}`} />,
   },
-  { name: "action", title: "Action", cell: (one) => <code class="admin-whole">{one.action}</code> },
+  { name: "action", title: "Action", cell: (one) => <ActionName name={one.action} /> },
   {
     name: "object",
     title: "Of",
@@ -165,6 +166,21 @@ const COLUMNS: readonly Column<EntryAnswer>[] = [
   },
   { name: "change", title: "Change", cell: (one) => <Changed one={one} /> },
 ];
+
+/** Where a line has no room for it, it goes on below after a full stop or a hyphen, never in mid-word. */
+function ActionName({ name }: { name: string }) {
+  const parts = name.match(/[^.]+\.?/g) ?? [name];
+  return (
+    <code class="admin-whole admin-words">
+      {parts.map((part, at) => (
+        <Fragment key={at}>
+          {at > 0 && <wbr />}
+          {part}
+        </Fragment>
+      ))}
+    </code>
+  );
+}
 
 function Changed({ one }: { one: EntryAnswer }) {
   const names = [...new Set([...Object.keys(one.was), ...Object.keys(one.became)])];

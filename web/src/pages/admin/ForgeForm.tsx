@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { call, type ForgeAnswer, newKey } from "../../api";
 import { useDoing } from "../../load";
-import { Area, Dialog, Field, Select, toast } from "../../parts";
+import { Area, Check, Dialog, Field, Select, toast } from "../../parts";
 import { Form } from "./Form";
 
 type Kind = ForgeAnswer["kind"];
@@ -32,6 +32,7 @@ export function ForgeForm({ before, onDone, onClose }: Props) {
   const [name, setName] = useState(before?.name ?? "");
   const [web, setWeb] = useState(before?.web ?? "");
   const [api, setApi] = useState(before?.api ?? "");
+  const [insecure, setInsecure] = useState(false);
   const [secrets, setSecrets] = useState<Given>({
     way: before?.auth === "app" ? "app" : "token",
     token: "",
@@ -39,8 +40,9 @@ export function ForgeForm({ before, onDone, onClose }: Props) {
     pem: "",
     hook: "",
   });
+  const clear = (web !== before?.web && isClear(web)) || (api !== before?.api && isClear(api));
   const send = async () => {
-    const given = { name, ...credentialOf(secrets) };
+    const given = { name, ...(clear && insecure && { insecure }), ...credentialOf(secrets) };
     const done = await doing.run(() => {
       if (!before) return call("POST", "/forges", { body: { ...given, kind, web, api }, key });
       const moved = { ...(web !== before.web && { web }), ...(api !== before.api && { api }) };
@@ -66,9 +68,28 @@ export function ForgeForm({ before, onDone, onClose }: Props) {
           error={wrong["web"]}
         />
         <Field label="API" value={api} onInput={setApi} hint="Empty for where it usually is" error={wrong["api"]} />
+        {clear && <Insecure checked={insecure} onChange={setInsecure} />}
         <Secrets given={secrets} onChange={setSecrets} kind={kind} fresh={!before} wrong={wrong} />
       </Form>
     </Dialog>
+  );
+}
+
+/** Whether what is sent there crosses the network in the clear; the server says it, too. */
+function isClear(address: string): boolean {
+  return /^\s*http:\/\/(?!(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(\/|\s*$))/i.test(address);
+}
+
+function Insecure({ checked, onChange }: { checked: boolean; onChange: (checked: boolean) => void }) {
+  return (
+    <div class="admin-wide">
+      <Check
+        label="Use http://, without encryption"
+        checked={checked}
+        onChange={onChange}
+        hint="Warning: whoever is on the way can read the credential and change what comes back. Only on a network of your own"
+      />
+    </div>
   );
 }
 

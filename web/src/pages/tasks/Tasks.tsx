@@ -3,7 +3,7 @@ import { call, type ChoicesAnswer, newKey, type RepositoryAnswer, type TaskLine 
 import { useKeys } from "../../keys";
 import { useDoing, useLoad } from "../../load";
 import { Button, Empty, More, Plain, Skeleton, toast, Trouble } from "../../parts";
-import { go, usePlace } from "../../router";
+import { go, setQuery, usePlace } from "../../router";
 import { useMe } from "../../session";
 import { Bulk } from "./Bulk";
 import { Composer } from "./Composer";
@@ -60,7 +60,7 @@ function List({ tasks, filter, repositories, choices }: ListProps) {
   const names = useMemo(() => new Map(repositories.map((one) => [one.id, one.name])), [repositories]);
   const select = useCallback((id: string, on: boolean) => setSelected((before) => withOne(before, id, on)), []);
   useRowKeys(select, selected);
-  if (!tasks.length) return isNarrow(filter) ? <Empty title="No task is like that" /> : <First choices={choices} />;
+  if (!tasks.length) return isNarrow(filter) ? <None filter={filter} /> : <First choices={choices} />;
   const found = tasks.filter((one) => selected.has(one.id));
   return (
     <>
@@ -108,10 +108,34 @@ function useRowKeys(select: (id: string, on: boolean) => void, selected: Readonl
   ]);
 }
 
-/** While there is no task at all: the first one can be had with a click. */
+/** The filter takes none. */
+function None({ filter }: { filter: Filter }) {
+  const [title, narrow] = filter.archived
+    ? ["No task is archived", isNarrow({ ...filter, archived: false })]
+    : ["No task is like that", true];
+  const all = { text: "", status: "", repository: "", mine: "" };
+  if (!narrow) return <Empty title={title} />;
+  return (
+    <Empty title={title} action={<Button onClick={() => setQuery(all)}>Show all</Button>}>
+      None that the search and the choices above let through.
+    </Empty>
+  );
+}
+
+/** While none is listed: the first one can be had with a click, when none is archived either. */
 function First({ choices }: { choices: ChoicesAnswer | undefined }) {
   const doing = useDoing();
+  const archived = useLoad((signal) => call("GET", "/tasks", { query: { archived: true, limit: 1 }, signal }), []);
   const example = choices?.example;
+  if (!archived.value && !archived.error) return <Skeleton lines={3} />;
+  if (archived.value?.tasks.length) {
+    const show = <Button onClick={() => setQuery({ archived: "1" })}>Show the archived ones</Button>;
+    return (
+      <Empty title="All tasks are archived" action={show}>
+        Write a new one above.
+      </Empty>
+    );
+  }
   if (!example) return <Empty title="No tasks yet">Write one above.</Empty>;
   const start = () =>
     doing.run(async () => {

@@ -16,6 +16,7 @@ from midwatch.engine.database.migrations import (
     effects,
     environments,
     forges,
+    logins,
     newer,
     organisations,
     outcomes,
@@ -82,6 +83,8 @@ STEPS: tuple[str, ...] = (
     outcomes.STEP,
     # recipes that the server keeps, builds and terminals
     environments.STEP,
+    # whom a login of a forge belongs to
+    logins.STEP,
     # pictures with messages
     pictures.STEP,
 )

@@ -14,23 +14,25 @@ interface Props {
   attempt: string;
   /** Who submitted the task; empty where that is not known. */
   by: string;
+  /** Whose it is, where it was said to the task later. */
+  name: string;
   entry: Entry;
   onFork: ((step: string) => void) | undefined;
 }
 
-export function EntryView({ attempt, by, entry, onFork }: Props) {
+export function EntryView({ attempt, by, name, entry, onFork }: Props) {
   if (entry.kind === "call" && entry.call.name === "update_plan" && entry.finished?.ok) return null; // the plan itself follows
   return (
     <div class={`entry ${entry.kind} ${entry.undone ? "undone" : ""}`} id={`event-${entry.seq}`} data-seq={entry.seq}>
-      <Inside attempt={attempt} by={by} entry={entry} onFork={onFork} />
+      <Inside attempt={attempt} by={by} name={name} entry={entry} onFork={onFork} />
     </div>
   );
 }
 
-function Inside({ attempt, by, entry, onFork }: Props) {
+function Inside({ attempt, by, name, entry, onFork }: Props) {
   switch (entry.kind) {
     case "said":
-      return <Said attempt={attempt} by={by} entry={entry} />;
+      return <Said attempt={attempt} by={by} name={name} entry={entry} />;
     case "reply":
       return <Reply entry={entry} />;
     case "call":
@@ -57,11 +59,11 @@ type Of<K extends Entry["kind"]> = Extract<Entry, { kind: K }>;
 
 const AUTHORS: Record<string, string> = { person: "A person", harness: "Midwatch", agent: "The agent", repository: "The repository" };
 
-function Said({ attempt, by, entry }: { attempt: string; by: string; entry: Of<"said"> }) {
+function Said({ attempt, by, name, entry }: { attempt: string; by: string; name: string; entry: Of<"said"> }) {
   const [open, setOpen] = useState(false);
   const person = entry.author === "person";
   const [around, text] = person ? parted(entry.text) : ["", entry.text];
-  const author = (around && by) || (AUTHORS[entry.author] ?? entry.author); // of a later message the log does not say whose it is
+  const author = (around ? by : name) || (AUTHORS[entry.author] ?? entry.author);
   const head = (
     <div class="entry-head">
       <strong>

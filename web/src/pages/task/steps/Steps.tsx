@@ -2,7 +2,8 @@
 // last one anew, and the browser lays out only what is near the view.
 import { memo } from "preact/compat";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { useKept } from "../../../load";
+import { call } from "../../../api";
+import { useKept, useLoad } from "../../../load";
 import { Button, Skeleton, Trouble } from "../../../parts";
 import type { Feed } from "../feed";
 import type { Entry } from "../fold";
@@ -16,24 +17,41 @@ function blocks(entries: readonly Entry[]): Entry[][] {
   return found;
 }
 
+/** Who said what, by the number of the event. */
+type Names = ReadonlyMap<number, string>;
+const NOBODY: Names = new Map();
+
+/** Of what was said further; asked for once more whenever something is. */
+function useNames(attempt: string, entries: readonly Entry[]): Names {
+  const said = entries.filter((entry) => entry.kind === "said" && entry.author === "person").length;
+  const found = useLoad<Names>(async (signal) => {
+    if (said < 2) return NOBODY; // the first is what the task began with
+    const { authors } = await call("GET", "/attempts/{attempt}/authors", { path: { attempt }, signal });
+    return new Map(authors.map((one) => [one.seq, one.name]));
+  }, [attempt, said]);
+  return found.value ?? NOBODY;
+}
+
 interface BlockProps {
   attempt: string;
   by: string;
+  names: Names;
   entries: readonly Entry[];
   onFork: ((step: string) => void) | undefined;
 }
 
 const Block = memo(
-  ({ attempt, by, entries, onFork }: BlockProps) => (
+  ({ attempt, by, names, entries, onFork }: BlockProps) => (
     <div class="steps-block">
       {entries.map((entry) => (
-        <EntryView key={entry.key} attempt={attempt} by={by} entry={entry} onFork={onFork} />
+        <EntryView key={entry.key} attempt={attempt} by={by} name={names.get(entry.seq) ?? ""} entry={entry} onFork={onFork} />
       ))}
     </div>
   ),
   (before, after) =>
     before.attempt === after.attempt &&
     before.by === after.by &&
+    before.names === after.names &&
     before.onFork === after.onFork &&
     before.entries.length === after.entries.length &&
     before.entries.every((entry, at) => entry === after.entries[at]),
@@ -54,6 +72,7 @@ export function Steps({ attempt, by, feed, live, onFork }: Props) {
   const following = kept === "yes";
   const end = useRef<HTMLDivElement>(null);
   const { entries } = feed.folded;
+  const names = useNames(attempt, entries);
   useLayoutEffect(() => {
     if (following && live) end.current?.scrollIntoView({ block: "end" });
   }, [entries, following, live]);
@@ -65,7 +84,7 @@ export function Steps({ attempt, by, feed, live, onFork }: Props) {
       {feed.ready && !entries.length && <p class="hint">Nothing has happened yet.</p>}
       <div role="log" aria-live="off" aria-label="What has happened">
         {blocks(entries).map((found) => (
-          <Block key={found[0]?.key} attempt={attempt} by={by} entries={found} onFork={onFork} />
+          <Block key={found[0]?.key} attempt={attempt} by={by} names={names} entries={found} onFork={onFork} />
         ))}
       </div>
       {live && (
