@@ -140,7 +140,7 @@ const COLUMNS: readonly Column<EntryAnswer>[] = [
     title: "Who",
     cell: (one) =>
       one.name ? (
-        <span class="admin-whole">
+        <span class="admin-whole admin-name">
           <Plain text={one.name} />
         </span>
       ) : (
