@@ -1,6 +1,7 @@
 import { useRef } from "preact/hooks";
 import { type Attached, PICTURES } from "./attached";
 import { Button } from "./Button";
+import { Icon } from "./Icon";
 import { plain } from "./Plain";
 
 /** Opens the browser's own choice of files. */
@@ -14,7 +15,7 @@ export function AttachButton({ attached }: { attached: Attached }) {
         title="Add pictures: or paste them, or drop them here"
         onClick={() => input.current?.click()}
       >
-        ▣+
+        <Icon name="picture" />
       </Button>
       <input
         ref={input}
