@@ -295,7 +295,7 @@ async def test_a_message_that_a_killed_worker_has_written_and_worked_on_is_not_t
 ) -> None:
     told: list[str] = []
 
-    async def tell(_: Shelf, attempt: str, text: str) -> None:
+    async def tell(_: Shelf, attempt: str, text: str, images: object) -> None:
         told.append(text)
         await store.append(attempt, 0, [samples.person(text)])
 
