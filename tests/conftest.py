@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import postgresql
 from tests.support.drivers import ALL, CANNOT
+from tests.support.slow_drivers import pytest_collection_modifyitems as pytest_collection_modifyitems
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ __all__ = ["place"]
 
 APPENDS = {"hooks": 26, "read-only": 21}
 """Of an undisturbed run; `test_an_undisturbed_run…` says when this is no longer so."""
-KILLS = one_of(8, [(style, number) for style, appends in APPENDS.items() for number in range(1, appends + 1)])
+KILLS = one_of(12, [(style, number) for style, appends in APPENDS.items() for number in range(1, appends + 1)])
 
 
 @pytest.mark.parametrize("style", APPENDS)

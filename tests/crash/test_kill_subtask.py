@@ -51,7 +51,7 @@ def test_an_undisturbed_run_appends_as_often_as_the_kill_test_believes(place: Pl
 
 @pytest.mark.parametrize(
     ("when", "number"),
-    one_of(8, [(when, number) for number in range(1, APPENDS + 1) for when in ("before", "after")]),
+    one_of(16, [(when, number) for number in range(1, APPENDS + 1) for when in ("before", "after")]),
 )
 def test_killed_at_any_append_the_parts_are_done_once_and_whole(place: Place, when: str, number: int) -> None:
     killed = drive(place, str(number), when)

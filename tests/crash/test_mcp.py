@@ -45,7 +45,7 @@ async def _events(place: Place) -> Sequence[Event]:
 
 
 @pytest.mark.parametrize(
-    ("append", "when"), one_of(5, [(n, when) for n in (3, 5, 6, 10, 11, 12, 14) for when in ("before", "after")])
+    ("append", "when"), one_of(7, [(n, when) for n in (3, 5, 6, 10, 11, 12, 14) for when in ("before", "after")])
 )
 async def test_whatever_the_moment_the_work_in_the_box_is_done_once_with_the_same_tools(
     place: Place, append: int, when: str
