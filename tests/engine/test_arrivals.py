@@ -15,6 +15,7 @@ from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.people import People
 from midwatch.engine.database.base import Database
 from midwatch.engine.database.postgresql import PostgresqlDatabase
+from midwatch.engine.database.settling import Settling
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.effects.occasions import happened, note, occasions
 from midwatch.engine.forges.arrivals import (
@@ -23,7 +24,6 @@ from midwatch.engine.forges.arrivals import (
     Arrivals,
     Delivery,
     End,
-    Settling,
     Taken,
     claim,
     named,

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from midwatch.engine.database.settling import Settling
 from midwatch.engine.effects.ledger import want
 from midwatch.engine.forges import origins
-from midwatch.engine.forges.arrivals import Arrival, Delivery, End, Settling, claim, settle
+from midwatch.engine.forges.arrivals import Arrival, Delivery, End, claim, settle
 from midwatch.forges.outgoing import Thing
 
 if TYPE_CHECKING:
