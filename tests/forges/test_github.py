@@ -11,7 +11,7 @@ from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.domain.forge import Extras, Judgement, Status
 from midwatch.forges.github.asking import graph_address
 from midwatch.forges.github.site import api_of
-from midwatch.forges.github.talk import shown_lines
+from midwatch.forges.lines import of_hunks
 from midwatch.forges.once import Unsure
 from tests.forges.openapi.extract import USED
 from tests.support.forge_contract import Contract
@@ -183,5 +183,5 @@ async def test_the_api_is_where_github_has_it() -> None:
 async def test_lines_of_a_difference_are_those_that_it_shows() -> None:
     first = "@@ -1,3 +1,4 @@ def f():\n one\n-two\n+TWO\n+more\n three\n"
     patch = f"{first}@@ -20 +21,2 @@\n-x\n+y\n+z\n\\ No newline at end of file"
-    assert shown_lines(patch) == {1, 2, 3, 4, 21, 22}
-    assert shown_lines("") == set()
+    assert set(of_hunks(patch)) == {1, 2, 3, 4, 21, 22}
+    assert of_hunks("") == {}

@@ -179,7 +179,6 @@ def _status(body: bytes) -> Sequence[Arrived]:
 
 
 def _hash(text: str) -> str:
-
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -12,6 +12,7 @@ from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Re
 from midwatch.forges.answered import read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.forgejo import answers
+from midwatch.forges.forgejo.asking import PAGE, headers, repository_path
 from midwatch.forges.forgejo.extras import adorn
 from midwatch.forges.forgejo.remarks import Remarks
 from midwatch.forges.http import Http, Params, Refused, Reply
@@ -19,8 +20,6 @@ from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.workspace.names import shown
 
-PAGE: Mapping[str, str | int] = {"limit": 50}
-"""The most that these forges give at once."""
 _BARE = {"stat": "false", "verification": "false", "files": "false"}
 """What makes a list of commits costly for the forge."""
 _LONGEST_TITLE = 255
@@ -28,16 +27,6 @@ _LOOKS = 6
 """Times that a merge is asked for while the forge finds out whether it can; the pauses double from half a second."""
 _DRAFT = re.compile(r"\s*(?:wip:|\[wip\])\s*", re.IGNORECASE)
 _STYLES = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only")
-
-
-def headers(token: str) -> Mapping[str, str]:
-    """How Forgejo and Gitea take their tokens."""
-    return {"Authorization": f"token {token}"}
-
-
-def repository_path(slug: str) -> str:
-    """What the calls about a repository begin with."""
-    return f"/repos/{quote(slug)}"
 
 
 def api_of(web: str) -> str:
