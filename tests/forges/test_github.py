@@ -10,9 +10,9 @@ import pytest
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.domain.forge import Extras, Judgement, Status
 from midwatch.forges.github.asking import graph_address
-from midwatch.forges.github.site import api_of
 from midwatch.forges.lines import of_hunks
 from midwatch.forges.once import Unsure
+from midwatch.forges.where import api_of, web_of
 from tests.forges.openapi.extract import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_github_shapes import DESCRIPTION
@@ -174,8 +174,8 @@ async def test_what_graphql_says_in_an_answer_is_told_from_a_no(world: NetworkWo
 
 
 async def test_the_api_is_where_github_has_it() -> None:
-    assert api_of("https://github.com/") == "https://api.github.com"
-    assert api_of("https://git.example.org") == "https://git.example.org/api/v3"
+    assert api_of("github", web_of("github", "https://GitHub.com/"), "") == "https://api.github.com"
+    assert api_of("github", web_of("github", "https://git.example.org/"), "") == "https://git.example.org/api/v3"
     assert graph_address("https://api.github.com") == "https://api.github.com/graphql"
     assert graph_address("https://git.example.org/api/v3/") == "https://git.example.org/api/graphql"
 
