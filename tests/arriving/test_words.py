@@ -6,7 +6,7 @@ import pytest
 
 from midwatch.answering import harmless, public
 from midwatch.arriving.asking import Asked, asked
-from midwatch.forges.arrived.base import is_ours
+from midwatch.forges.marks import is_ours
 
 
 @pytest.mark.parametrize(

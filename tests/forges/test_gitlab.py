@@ -192,12 +192,12 @@ async def test_branches_that_a_rule_protects_are_left_alone_before_there_is_one(
 
 
 def test_a_title_makes_a_draft_exactly_when_it_shall() -> None:
-    assert words.title("Draft: [draft]  WIP: fix\nit", draft=False) == "fix it"
-    assert words.title("draft it", draft=False) == "draft it"
-    assert words.title("Draft: fix", draft=True) == "Draft: fix"
-    assert words.title("Draft:", draft=True) == "Draft: Change"
-    assert len(words.title("x" * 400, draft=True)) == 255
-    assert words.bare("Draft: fix") == "fix"
+    assert words.TITLES.title("Draft: [draft]  WIP: fix\nit", draft=False) == "fix it"
+    assert words.TITLES.title("draft it", draft=False) == "draft it"
+    assert words.TITLES.title("Draft: fix", draft=True) == "Draft: fix"
+    assert words.TITLES.title("Draft:", draft=True) == "Draft: Change"
+    assert len(words.TITLES.title("x" * 400, draft=True)) == 255
+    assert words.TITLES.bare("Draft: fix") == "fix"
 
 
 async def test_a_gitlab_below_a_path_of_its_host_is_asked_and_pushed_to_there(scene: Scene, tmp_path: Path) -> None:

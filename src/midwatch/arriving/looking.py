@@ -18,8 +18,9 @@ from midwatch.engine.forges.arrivals import FORGOTTEN, LOOKED, Arrivals, Deliver
 from midwatch.engine.forges.origins import Origins
 from midwatch.engine.turns import OPEN, Turns
 from midwatch.forges.address import slug_below
-from midwatch.forges.arrived.base import Arrived, is_ours
+from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.arrived.reading import is_program
+from midwatch.forges.marks import is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

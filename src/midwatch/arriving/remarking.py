@@ -11,7 +11,7 @@ from midwatch.arriving.following import follow
 from midwatch.arriving.looking import told_as
 from midwatch.arriving.who import asking
 from midwatch.engine.forges.arrivals import Arrivals, End
-from midwatch.forges.arrived.base import is_ours
+from midwatch.forges.marks import is_ours
 from midwatch.succeeding import successor
 from midwatch.workspace.names import shown
 

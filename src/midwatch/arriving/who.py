@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.words import includes
-from midwatch.forges.arrived.base import is_ours
+from midwatch.forges.marks import is_ours
 
 if TYPE_CHECKING:
     from midwatch.arriving.case import Case

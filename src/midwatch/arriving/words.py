@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from midwatch.answering import link, public
 from midwatch.domain.guard import Context
 from midwatch.forges import outgoing
-from midwatch.forges.arrived.base import is_ours
+from midwatch.forges.marks import is_ours
 from midwatch.workspace.names import shown
 
 if TYPE_CHECKING:

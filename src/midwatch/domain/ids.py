@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 
+BRANCHES = "midwatch/"
+"""How the branches of tasks begin."""
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 
 
@@ -49,4 +51,4 @@ def branch_name(task_id: str, prompt: str) -> str:
     """`midwatch/<a few words of the prompt>-<task id>`: one branch for one task, whatever happens to it."""
     words = re.findall(r"[a-z0-9]+", prompt.lower())
     slug = "-".join(words)[:40].rstrip("-")
-    return f"midwatch/{slug}-{task_id}" if slug else f"midwatch/{task_id}"
+    return f"{BRANCHES}{slug}-{task_id}" if slug else f"{BRANCHES}{task_id}"

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, OperationError
+from midwatch.domain.ids import BRANCHES
 from midwatch.domain.pull_request import Proposal
 from midwatch.workspace import lent
 from midwatch.workspace.git import Answer, Git, last_words
 from midwatch.workspace.names import shown, without_secret
 from midwatch.workspace.remote import protocols
-
-OURS = "midwatch/"
-"""What the branches that we push to begin with."""
 
 _STALE = ("stale info", "fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "already exists")
 _PROTECTED = (
@@ -73,10 +71,10 @@ async def push(store: Path, proposal: Proposal, to: Destination) -> None:
 
 def require_ours(branch: str) -> None:
     """Raises InputError for a branch that is none of ours by its name."""
-    if not branch.startswith(OURS) or branch == OURS:
+    if not branch.startswith(BRANCHES) or branch == BRANCHES:
         raise InputError(
             f"{shown(branch)} is no branch of Midwatch's, and it pushes to no other",
-            f"its branches begin with {OURS}: start the task anew",
+            f"its branches begin with {BRANCHES}: start the task anew",
         )
 
 
@@ -89,7 +87,9 @@ def _refused(branch: str, to: Destination, answer: Answer) -> InputError | Opera
         return any(word.lower() in said.lower() for word in words)
 
     if has(_PROTECTED):
-        return InputError(what, f"leave {OURS}* out of the forge's rules for branches, or let the connection pass them")
+        return InputError(
+            what, f"leave {BRANCHES}* out of the forge's rules for branches, or let the connection pass them"
+        )
     if has(_STALE):
         return InputError(what, "somebody has moved that branch just now: look at it there, then `midwatch resume`")
     if "archived" in said or "read-only" in said:

@@ -92,7 +92,8 @@ class Site(Protocol):
         """The pull request of that number."""
 
     async def create(self, slug: str, seen: Seen) -> Seen:
-        """Make one; of `seen` only title, body, draft, branch and base count. Raises Unsure when no answer came."""
+        """Make one; of `seen` only title, body, draft, branch and base count. Raises Unsure when no answer came, and
+        when the forge says that there is one already."""
 
     async def edit(self, slug: str, seen: Seen, edit: Edit) -> Seen:
         """Change one, and nothing that is None in `edit`."""
@@ -104,7 +105,8 @@ class Site(Protocol):
         """Open a closed one again; None where the forge does not."""
 
     async def merge(self, slug: str, seen: Seen) -> None:
-        """Merge it if its commit is still `seen.commit`. Raises InputError that names the files of a conflict."""
+        """Merge it if its commit is still `seen.commit`. Raises InputError that names the files of a conflict, Unsure
+        when no answer came."""
 
     async def close(self, slug: str, seen: Seen) -> Seen:
         """Close it."""

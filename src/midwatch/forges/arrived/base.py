@@ -16,15 +16,6 @@ opened again, or pushed to. `run`: a CI run on one of our branches has ended."""
 
 MOST_TEXT = 64 << 10
 """Characters of a text that are kept."""
-OURS = "midwatch/"
-"""How our branches begin: of runs on others nothing is kept."""
-_MARK = "<!-- midwatch:"
-"""How the last line of everything begins that we write at a forge; see `forges.marks`."""
-
-
-def is_ours(text: str) -> bool:
-    """Whether we have written it: it is never heard as somebody's words. One that quotes us further up is theirs."""
-    return text.rstrip().rpartition("\n")[2].lstrip().startswith(_MARK)
 
 
 @dataclass(frozen=True, slots=True)

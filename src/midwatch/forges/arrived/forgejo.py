@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
+from midwatch.domain.ids import BRANCHES
+from midwatch.forges.arrived.base import MOST_TEXT, Arrived
 
 _BOTS = ("ghost", "forgejo-actions", "gitea-actions")
 
@@ -160,7 +161,7 @@ def _review(body: bytes) -> Sequence[Arrived]:
 
 def _status(body: bytes) -> Sequence[Arrived]:
     told = _Status.model_validate_json(body)
-    branch = next((one.name for one in told.branches or () if one.name.startswith(OURS)), "")
+    branch = next((one.name for one in told.branches or () if one.name.startswith(BRANCHES)), "")
     if told.state not in ("failure", "error", "success"):
         return ()
     subject = f"status {told.id}" if told.id else f"status {told.sha} {told.context} {told.state}"

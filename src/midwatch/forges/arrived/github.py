@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pydantic import BaseModel, Field
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
+from midwatch.domain.ids import BRANCHES
+from midwatch.forges.arrived.base import MOST_TEXT, Arrived
 
 _FAILED = ("failure", "timed_out", "startup_failure")
 _PASSED = ("success",)
@@ -199,7 +200,7 @@ def _check_run(body: bytes) -> Sequence[Arrived]:
     told = _CheckRun.model_validate_json(body)
     run = told.check_run
     branch, conclusion = run.check_suite.head_branch or "", run.conclusion or ""
-    if told.action != "completed" or not branch.startswith(OURS) or conclusion not in (*_FAILED, *_PASSED):
+    if told.action != "completed" or not branch.startswith(BRANCHES) or conclusion not in (*_FAILED, *_PASSED):
         return ()
     words = "\n\n".join(part for part in (run.output.title, run.output.summary, run.output.text) if part)
     number = run.pull_requests[0].number if run.pull_requests else 0
@@ -214,7 +215,7 @@ def _check_run(body: bytes) -> Sequence[Arrived]:
 
 def _status(body: bytes) -> Sequence[Arrived]:
     told = _Status.model_validate_json(body)
-    branch = next((one.name for one in told.branches if one.name.startswith(OURS)), "")
+    branch = next((one.name for one in told.branches if one.name.startswith(BRANCHES)), "")
     if not branch or told.state not in ("failure", "error", "success"):
         return ()
     return [

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
+from midwatch.domain.ids import BRANCHES
+from midwatch.forges.arrived.base import MOST_TEXT, Arrived
 
 _BOT = re.compile(r"(project|group)_\d+_bot(_[0-9a-f]+)?|.*\[bot\]|ghost|alert-bot|support-bot", re.IGNORECASE)
 """GitLab does not say who is a bot; these are the names of its own."""
@@ -195,7 +196,7 @@ def _note(body: bytes) -> Sequence[Arrived]:
 def _pipeline(body: bytes) -> Sequence[Arrived]:
     told = _Pipelines.model_validate_json(body)
     run = told.object_attributes
-    if run.status not in ("failed", "success") or not run.ref.startswith(OURS):
+    if run.status not in ("failed", "success") or not run.ref.startswith(BRANCHES):
         return ()
     failed = [one for one in told.builds if one.status == "failed" and not one.allow_failure]
     words = "\n".join(f"{one.stage}: {one.name}: {one.failure_reason or 'failed'}" for one in failed)

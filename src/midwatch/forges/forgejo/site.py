@@ -11,6 +11,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
 from midwatch.forges.answered import read, slug_of
 from midwatch.forges.credentials import Credential
+from midwatch.forges.drafts import Titles
 from midwatch.forges.forgejo import answers
 from midwatch.forges.forgejo.asking import PAGE, headers, repository_path
 from midwatch.forges.forgejo.extras import adorn
@@ -23,10 +24,9 @@ from midwatch.workspace.names import shown
 
 _BARE = {"stat": "false", "verification": "false", "files": "false"}
 """What makes a list of commits costly for the forge."""
-_LONGEST_TITLE = 255
 _LOOKS = 6
 """Times that a merge is asked for while the forge finds out whether it can; the pauses double from half a second."""
-_DRAFT = re.compile(r"\s*(?:wip:|\[wip\])\s*", re.IGNORECASE)
+_TITLES = Titles("WIP:", re.compile(r"\s*(?:wip:|\[wip\])\s*", re.IGNORECASE))
 _STYLES = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only")
 
 
@@ -95,31 +95,21 @@ class Forgejo:
         return None if found is None else _seen(found)
 
     async def create(self, slug: str, seen: Seen) -> Seen:
-        """As the contract. One that is there already is answered, as if it had just been made."""
-        body = {
-            "head": seen.branch, "base": seen.base, "title": _title(seen.title, draft=seen.draft), "body": seen.body,
-        }  # fmt: skip
+        """As the contract."""
+        title = _TITLES.title(seen.title, draft=seen.draft)
+        body = {"head": seen.branch, "base": seen.base, "title": title, "body": seen.body}
         try:
             reply = await self.http.request("POST", f"{repository_path(slug)}/pulls", slug=slug, json=body)
         except Refused as error:  # somebody was quicker, or the forge took our first request after all
             if error.status != 409 or "already exists" not in error.message:
                 raise
-            found = await self.find(slug, seen.branch)
-            if found is not None and found.state == "open":
-                return found
-            raise Unsure(error.message, "look at it at the forge, then `midwatch resume`") from None  # not listed yet
+            raise Unsure(error.message, "look at it at the forge, then `midwatch resume`") from None
         return _seen(read(answers.PullRequest, reply.data, self.name))
 
     async def edit(self, slug: str, seen: Seen, edit: Edit) -> Seen:
         """As the contract."""
-        wanted: dict[str, object] = {}
-        if edit.title is not None or edit.draft is not None:
-            draft = seen.draft if edit.draft is None else edit.draft
-            wanted["title"] = _title(seen.title if edit.title is None else edit.title, draft=draft)
-        if edit.body is not None:
-            wanted["body"] = edit.body
-        if edit.base is not None:
-            wanted["base"] = edit.base
+        fields = {"title": _TITLES.edited(seen, edit), "body": edit.body, "base": edit.base}
+        wanted = {name: value for name, value in fields.items() if value is not None}
         return await self._patch(slug, seen.number, wanted) if wanted else seen
 
     async def adorn(self, slug: str, seen: Seen, extras: Extras) -> Sequence[str]:
@@ -149,13 +139,7 @@ class Forgejo:
         }  # fmt: skip
         path = f"{repository_path(slug)}/pulls/{seen.number}/merge"
         for round_ in range(_LOOKS):
-            try:
-                reply = await self.http.request("POST", path, slug=slug, json=body, taken=(405, 409, 423))
-            except Unsure:
-                found = await self._pull(slug, seen.number)
-                if found is None or found.standing != "merged":
-                    raise
-                return
+            reply = await self.http.request("POST", path, slug=slug, json=body, taken=(405, 409, 423))
             found = None if reply.status < 300 else await self._pull(slug, seen.number)
             if reply.status < 300 or (found is not None and found.standing == "merged"):
                 return
@@ -295,23 +279,10 @@ def covers(rule: str, name: str) -> bool:
 def _seen(found: answers.PullRequest) -> Seen:
     standing = found.standing
     return Seen(
-        number=found.number, state=standing, url=found.html_url, title=_bare(found.title), body=found.body or "",
-        draft=_DRAFT.match(found.title) is not None if found.draft is None else found.draft,
+        number=found.number, state=standing, url=found.html_url, title=_TITLES.bare(found.title), body=found.body or "",
+        draft=_TITLES.drafts.match(found.title) is not None if found.draft is None else found.draft,
         branch=found.branch if found.ours else f"{found.head.repo_id}:{found.branch}", commit=found.head.sha,
         base=found.base.ref, base_commit=found.base.sha, author=found.user.login if found.user else "",
         created=found.created_at, updated=found.updated_at,
         merge_commit=(found.merge_commit_sha or "") if standing == "merged" else "",
     )  # fmt: skip
-
-
-def _title(text: str, *, draft: bool) -> str:
-    """A title that makes a draft exactly when it shall: these forges read that from its beginning."""
-    said = _bare(text)
-    return (f"WIP: {said}" if draft else said)[:_LONGEST_TITLE]
-
-
-def _bare(text: str) -> str:
-    said = " ".join(text.split())
-    while found := _DRAFT.match(said):
-        said = said[found.end() :]
-    return said or "Change"

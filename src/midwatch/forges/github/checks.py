@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from midwatch.domain.forge import Status
-from midwatch.forges.github.shapes import CheckRuns, CommitStatus, CommitStatuses, read
+from midwatch.forges.answered import read
+from midwatch.forges.github.shapes import CheckRuns, CommitStatus, CommitStatuses
 from midwatch.forges.http import Http
 
 LONGEST_TEXT = 65_000
@@ -30,7 +31,7 @@ async def report_run(http: Http, slug: str, commit: str, status: Status, me: str
         body["details_url"] = status.url
     params: Mapping[str, str | int] = {"check_name": status.name, "filter": "latest", "per_page": 100}
     found = await http.request("GET", f"/repos/{slug}/commits/{commit}/check-runs", slug=slug, params=params)
-    runs = read(CheckRuns, found.data).check_runs
+    runs = read(CheckRuns, found.data, http.name).check_runs
     ours = next((run for run in runs if run.app is not None and f"{run.app.slug}[bot]" == me), None)
     if ours is None:
         await http.request("POST", f"/repos/{slug}/check-runs", slug=slug, json={**body, "head_sha": commit})
@@ -52,7 +53,7 @@ async def report_status(http: Http, slug: str, commit: str, status: Status) -> N
     found = await http.request(
         "GET", f"/repos/{slug}/commits/{commit}/status", slug=slug, params={"per_page": 100}, taken=(404,)
     )
-    if found.status < 300 and wanted in read(CommitStatuses, found.data).statuses:
+    if found.status < 300 and wanted in read(CommitStatuses, found.data, http.name).statuses:
         return
     body = {name: value for name, value in wanted.model_dump().items() if value is not None}
     await http.request("POST", f"/repos/{slug}/statuses/{commit}", slug=slug, json=body)

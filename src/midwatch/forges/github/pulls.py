@@ -9,8 +9,9 @@ from urllib.parse import quote
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Extras
 from midwatch.forges import marks
+from midwatch.forges.answered import read
 from midwatch.forges.github.asking import graph
-from midwatch.forges.github.shapes import Comparison, File, Pull, Repository, read, read_all
+from midwatch.forges.github.shapes import Comparison, File, Pull, Repository
 from midwatch.forges.http import Http, Refused
 from midwatch.forges.once import Unsure
 from midwatch.forges.site import Edit, Seen
@@ -28,7 +29,7 @@ async def find(http: Http, slug: str, branch: str) -> Seen | None:
     """As `Site.find`."""
     head = f"{slug.partition('/')[0]}:{branch}"
     found = await http.pages(f"/repos/{slug}/pulls", slug=slug, params={"head": head, "state": "all"})
-    pulls = [pull.seen() for pull in read_all(Pull, found)]
+    pulls = [pull.seen() for pull in read(list[Pull], found, http.name)]
     mine = sorted((pull for pull in pulls if pull.branch == branch), key=lambda pull: -pull.number)
     return next((pull for pull in mine if pull.state == "open"), mine[0] if mine else None)
 
@@ -36,7 +37,7 @@ async def find(http: Http, slug: str, branch: str) -> Seen | None:
 async def pull(http: Http, slug: str, number: int) -> Pull | None:
     """The pull request of that number."""
     reply = await http.request("GET", f"/repos/{slug}/pulls/{number}", slug=slug, taken=(404,))
-    return None if reply.status == 404 else read(Pull, reply.data)
+    return None if reply.status == 404 else read(Pull, reply.data, http.name)
 
 
 async def create(http: Http, slug: str, seen: Seen) -> Seen:
@@ -51,7 +52,7 @@ async def create(http: Http, slug: str, seen: Seen) -> Seen:
         if not (seen.draft and error.status == 422 and "draft" in error.message.lower()):
             raise _not_made(error, seen) from None
         reply = await http.request("POST", f"/repos/{slug}/pulls", slug=slug, json={**body, "draft": False})
-    return read(Pull, reply.data).seen()
+    return read(Pull, reply.data, http.name).seen()
 
 
 def _not_made(error: Refused, seen: Seen) -> InputError | Unsure:
@@ -78,7 +79,7 @@ async def edit(http: Http, slug: str, seen: Seen, change: Edit) -> Seen:
     body = {name: value for name, value in fields.items() if value is not None}
     path = f"/repos/{slug}/pulls/{seen.number}"
     reply = await http.request("PATCH" if body else "GET", path, slug=slug, json=body or None)
-    there = read(Pull, reply.data)
+    there = read(Pull, reply.data, http.name)
     if change.draft is None or change.draft == there.draft:
         return there.seen()
     try:
@@ -86,14 +87,14 @@ async def edit(http: Http, slug: str, seen: Seen, change: Edit) -> Seen:
     except InputError as error:
         if not (change.draft and "not supported" in error.message):
             raise
-    return read(Pull, (await http.request("GET", path, slug=slug)).data).seen()
+    return read(Pull, (await http.request("GET", path, slug=slug)).data, http.name).seen()
 
 
 async def set_state(http: Http, slug: str, number: int, state: str) -> Seen | None:
     """Open or close one; None where GitHub does not."""
     path = f"/repos/{slug}/pulls/{number}"
     reply = await http.request("PATCH", path, slug=slug, json={"state": state}, taken=(422,))
-    return None if reply.status == 422 else read(Pull, reply.data).seen()
+    return None if reply.status == 422 else read(Pull, reply.data, http.name).seen()
 
 
 async def adorn(http: Http, slug: str, seen: Seen, extras: Extras) -> Sequence[str]:
@@ -122,7 +123,7 @@ async def _tried(http: Http, slug: str, path: str, body: Any, what: str, refused
 async def merge(http: Http, slug: str, seen: Seen) -> None:
     """As `Site.merge`."""
     reply = await http.request("GET", f"/repos/{slug}", slug=slug)
-    body = {"sha": seen.commit, "merge_method": _method(read(Repository, reply.data))}
+    body = {"sha": seen.commit, "merge_method": _method(read(Repository, reply.data, http.name))}
     path = f"/repos/{slug}/pulls/{seen.number}/merge"
     try:
         await http.request("PUT", path, slug=slug, json=body)
@@ -171,7 +172,9 @@ async def _judged(http: Http, slug: str, number: int) -> Pull | None:
 async def _on_both_sides(http: Http, slug: str, seen: Seen) -> list[str]:
     """The files that both the pull request and its base have changed: the conflict is in them. GitHub does not say
     more."""
-    ours = read_all(File, await http.pages(f"/repos/{slug}/pulls/{seen.number}/files", slug=slug, taken=(404,)))
+    ours = read(
+        list[File], await http.pages(f"/repos/{slug}/pulls/{seen.number}/files", slug=slug, taken=(404,)), http.name
+    )
     theirs = await compared(http, slug, seen.commit, seen.base, files=True)
     changed = {name for file in (theirs.files if theirs else ()) for name in (file.filename, file.previous_filename)}
     return sorted(
@@ -185,7 +188,7 @@ async def compared(http: Http, slug: str, old: str, new: str, *, files: bool) ->
     basehead = f"{quote(old, '', errors='replace')}...{quote(new, '', errors='replace')}"
     params = {"per_page": 1, "page": 1 if files else 2}
     reply = await http.request("GET", f"/repos/{slug}/compare/{basehead}", slug=slug, params=params, taken=(404,))
-    return None if reply.status == 404 else read(Comparison, reply.data)
+    return None if reply.status == 404 else read(Comparison, reply.data, http.name)
 
 
 def _short(title: str) -> str:

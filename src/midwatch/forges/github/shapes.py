@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from midwatch.domain.errors import OperationError
 from midwatch.domain.forge import Remark, identity
 from midwatch.forges.site import Seen
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class User(BaseModel):
@@ -217,21 +214,3 @@ class Permission(BaseModel):
 def remark_id(kind: Literal["comment", "line", "review"], number: int) -> str:
     """How a remark is named: GitHub counts those below, those beside lines and those of reviews each for itself."""
     return f"{kind}/{number}"
-
-
-def read(shape: type[M], data: Any) -> M:
-    """The answer as that shape. Raises OperationError that says what does not fit."""
-    try:
-        return shape.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "all of it"
-        raise OperationError(
-            f"GitHub's answer is not what it was ({shape.__name__}: {where}: {first['msg']})",
-            "is the connection's API address right? A newer Midwatch may know the new answers",
-        ) from None
-
-
-def read_all(shape: type[M], entries: list[Any]) -> list[M]:
-    """The same for each entry of a list."""
-    return [read(shape, entry) for entry in entries]

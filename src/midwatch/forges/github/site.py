@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from midwatch.domain.errors import InputError, OperationError
+from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
+from midwatch.forges.answered import login_of, read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.github import asking, checks, pulls, talk
-from midwatch.forges.github.shapes import BranchAnswer, IssueAnswer, Permission, Repository, read
+from midwatch.forges.github.shapes import BranchAnswer, IssueAnswer, Permission, Repository
 from midwatch.forges.http import Http
 from midwatch.forges.once import Pause
 from midwatch.forges.site import Branch, Edit, Place, Seen
@@ -35,8 +36,9 @@ class GitHub:
     async def place(self, slug: str) -> Place:
         """As the contract."""
         reply = await self.http.request("GET", f"/repos/{slug}", slug=slug)
-        found = read(Repository, reply.data)
-        return Place(found.full_name, found.default_branch, found.archived, f"{self.web}/{found.full_name}.git")
+        found = read(Repository, reply.data, self.name)
+        slug = slug_of(found.full_name, self.name)
+        return Place(slug, found.default_branch, found.archived, f"{self.web}/{slug}.git")
 
     async def branch(self, slug: str, name: str) -> Branch:
         """As the contract. GitHub leads from a renamed branch to its new name, which is another branch for us."""
@@ -44,7 +46,7 @@ class GitHub:
         reply = await self.http.request("GET", path, slug=slug, taken=(404,))
         if reply.status == 404:
             return Branch("")
-        found = read(BranchAnswer, reply.data)
+        found = read(BranchAnswer, reply.data, self.name)
         return Branch(found.commit.sha, found.protected) if found.name == name else Branch("")
 
     async def contains(self, slug: str, new: str, old: str) -> bool:
@@ -92,9 +94,7 @@ class GitHub:
         """As the contract; of an app it ends with `[bot]`. Asked once."""
         if not self._me:
             viewer = (await asking.graph(self.http, slug, "query { viewer { login } }")).get("viewer") or {}
-            login = str(viewer.get("login") or "")
-            if not login:  # remarks of deleted users have none either
-                raise OperationError(f"the forge {self.name} does not say who we are", "try again, or give a new token")
+            login = login_of(str(viewer.get("login") or ""), self.name)
             self._me = f"{login.removesuffix('[bot]')}[bot]" if self.http.credential.app else login
         return self._me
 
@@ -140,7 +140,7 @@ class GitHub:
             raise InputError(
                 f"there is no issue {number} in {slug} at {self.name}", "it may have been moved or deleted"
             )
-        found = read(IssueAnswer, reply.data)
+        found = read(IssueAnswer, reply.data, self.name)
         labels = [label if isinstance(label, str) else label.name or "" for label in found.labels]
         return Issue(
             number=found.number,
@@ -161,5 +161,5 @@ class GitHub:
         reply = await self.http.request("GET", path, slug=slug, taken=(404,))
         if reply.status == 404:
             return "none"
-        found = read(Permission, reply.data)
+        found = read(Permission, reply.data, self.name)
         return _ACCESS.get(found.role_name) or _ACCESS.get(found.permission, "none")

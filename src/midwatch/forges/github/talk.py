@@ -9,8 +9,9 @@ from typing import Any
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Judgement, Reaction, Remark
 from midwatch.forges import lines, marks
+from midwatch.forges.answered import read
 from midwatch.forges.github.asking import graph
-from midwatch.forges.github.shapes import Comment, File, Review, read, read_all
+from midwatch.forges.github.shapes import Comment, File, Review
 from midwatch.forges.http import Http
 from midwatch.workspace.names import shown
 
@@ -29,9 +30,9 @@ _REACT = (
 
 async def remarks(http: Http, slug: str, number: int) -> Sequence[Remark]:
     """As `Site.remarks`. A review without words of its own has only its remarks beside lines."""
-    below = read_all(Comment, await http.pages(f"/repos/{slug}/issues/{number}/comments", slug=slug))
+    below = read(list[Comment], await http.pages(f"/repos/{slug}/issues/{number}/comments", slug=slug), http.name)
     pull = f"/repos/{slug}/pulls/{number}"  # 404 for an issue
-    beside = read_all(Comment, await http.pages(f"{pull}/comments", slug=slug, taken=(404,)))
+    beside = read(list[Comment], await http.pages(f"{pull}/comments", slug=slug, taken=(404,)), http.name)
     judged = await reviews(http, slug, number)
     found = [comment.remark() for comment in (*below, *beside)]
     found += [review.remark() for review in judged if review.body and review.submitted_at]
@@ -41,19 +42,19 @@ async def remarks(http: Http, slug: str, number: int) -> Sequence[Remark]:
 async def reviews(http: Http, slug: str, number: int) -> Sequence[Review]:
     """Those of a pull request; none of an issue."""
     path = f"/repos/{slug}/pulls/{number}/reviews"
-    return read_all(Review, await http.pages(path, slug=slug, taken=(404,)))
+    return read(list[Review], await http.pages(path, slug=slug, taken=(404,)), http.name)
 
 
 async def write(http: Http, slug: str, number: int, body: str) -> Remark:
     """As `Site.write`."""
     path = f"/repos/{slug}/issues/{number}/comments"
-    return read(Comment, (await http.request("POST", path, slug=slug, json={"body": body})).data).remark()
+    return read(Comment, (await http.request("POST", path, slug=slug, json={"body": body})).data, http.name).remark()
 
 
 async def rewrite(http: Http, slug: str, remark: Remark, body: str) -> Remark:
     """As `Site.rewrite`, for a remark below."""
     path = f"/repos/{slug}/issues/comments/{remark.id.partition('/')[2]}"
-    return read(Comment, (await http.request("PATCH", path, slug=slug, json={"body": body})).data).remark()
+    return read(Comment, (await http.request("PATCH", path, slug=slug, json={"body": body})).data, http.name).remark()
 
 
 async def react(http: Http, slug: str, number: int, remark: str, reaction: Reaction) -> None:
@@ -66,7 +67,7 @@ async def react(http: Http, slug: str, number: int, remark: str, reaction: React
         kind, name = found[1], found[2]
         if kind == "review":
             review = await http.request("GET", f"/repos/{slug}/pulls/{number}/reviews/{name}", slug=slug)
-            await graph(http, slug, _REACT, id=read(Review, review.data).node_id, content=_NAMES[reaction])
+            await graph(http, slug, _REACT, id=read(Review, review.data, http.name).node_id, content=_NAMES[reaction])
             return
         path = f"/repos/{slug}/{'issues' if kind == 'comment' else 'pulls'}/comments/{name}/reactions"
     await http.request("POST", path, slug=slug, json={"content": reaction})
@@ -86,14 +87,14 @@ async def judge(http: Http, slug: str, number: int, judgement: Judgement, mark: 
         taken = (422,) if len(tried) < 3 else ()
         reply = await http.request("POST", path, slug=slug, json=body, taken=taken)
         if reply.status != 422:
-            return read(Review, reply.data).html_url
+            return read(Review, reply.data, http.name).html_url
         tried.append(await _in_the_difference(http, slug, number, judgement) if len(tried) == 1 else ())
 
 
 async def _in_the_difference(
     http: Http, slug: str, number: int, judgement: Judgement
 ) -> tuple[tuple[str, int, str], ...]:
-    files = read_all(File, await http.pages(f"/repos/{slug}/pulls/{number}/files", slug=slug))
+    files = read(list[File], await http.pages(f"/repos/{slug}/pulls/{number}/files", slug=slug), http.name)
     shows = {file.filename: lines.of_hunks(file.patch) for file in files}
     return tuple(remark for remark in judgement.remarks if remark[1] in shows.get(remark[0], ()))
 

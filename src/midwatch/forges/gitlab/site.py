@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from midwatch.domain.errors import InputError
@@ -88,32 +88,24 @@ class GitLab:
         return None if found is None else _seen(found)
 
     async def create(self, slug: str, seen: Seen) -> Seen:
-        """As the contract. One that is there already is answered, as if it had just been made."""
+        """As the contract."""
         body = {
             "source_branch": seen.branch, "target_branch": seen.base,
-            "title": words.title(seen.title, draft=seen.draft), "description": words.plain(_fitting(seen.body)),
+            "title": words.TITLES.title(seen.title, draft=seen.draft), "description": words.plain(_fitting(seen.body)),
         }  # fmt: skip
         try:
             reply = await ask(self.http, "POST", slug, "/merge_requests", body)
         except Refused as error:  # somebody was quicker, or the forge took our first request after all
             if error.status != 409 or "already exists" not in error.message:
                 raise
-            found = await self.find(slug, seen.branch)
-            if found is not None and found.state == "open":
-                return found
-            raise Unsure(error.message, "look at it at the forge, then `midwatch resume`") from None  # not listed yet
+            raise Unsure(error.message, "look at it at the forge, then `midwatch resume`") from None
         return _seen(read(answers.MergeRequest, reply.data, self.name))
 
     async def edit(self, slug: str, seen: Seen, edit: Edit) -> Seen:
         """As the contract."""
-        wanted: dict[str, object] = {}
-        if edit.title is not None or edit.draft is not None:
-            draft = seen.draft if edit.draft is None else edit.draft
-            wanted["title"] = words.title(seen.title if edit.title is None else edit.title, draft=draft)
-        if edit.body is not None:
-            wanted["description"] = words.plain(_fitting(edit.body))
-        if edit.base is not None:
-            wanted["target_branch"] = edit.base
+        body = None if edit.body is None else words.plain(_fitting(edit.body))
+        fields = {"title": words.TITLES.edited(seen, edit), "description": body, "target_branch": edit.base}
+        wanted = {name: value for name, value in fields.items() if value is not None}
         return await self._put(slug, seen.number, wanted) if wanted else seen
 
     async def adorn(self, slug: str, seen: Seen, extras: Extras) -> Sequence[str]:
@@ -164,13 +156,7 @@ class GitLab:
             return
         path = f"/merge_requests/{seen.number}/merge"
         body = {"sha": seen.commit, "should_remove_source_branch": False}
-        try:
-            reply = await ask(self.http, "PUT", slug, path, body, taken=(401, 405, 406, 409, 422))
-        except Unsure:
-            found = await self._mergeable(slug, seen.number)
-            if found is None or found.standing != "merged":
-                raise
-            return
+        reply = await ask(self.http, "PUT", slug, path, body, taken=(401, 405, 406, 409, 422))
         found = await self._mergeable(slug, seen.number)  # and until it has merged
         if reply.status >= 300 and (found is None or found.standing != "merged"):
             raise await self._not_merged(slug, seen, reply, found)
@@ -291,7 +277,7 @@ class GitLab:
             found = await self._request(slug, number)
         return found
 
-    async def _put(self, slug: str, number: int, wanted: dict[str, object]) -> Seen:
+    async def _put(self, slug: str, number: int, wanted: Mapping[str, object]) -> Seen:
         """Set what is wanted; asked twice it is the same, so a first answer that did not come is asked for again."""
         path = f"/merge_requests/{number}"
         try:
@@ -304,7 +290,7 @@ class GitLab:
 def _seen(found: answers.MergeRequest) -> Seen:
     ours = found.source_project_id == found.target_project_id
     return Seen(
-        number=found.iid, state=found.standing, url=found.web_url, title=words.bare(found.title),
+        number=found.iid, state=found.standing, url=found.web_url, title=words.TITLES.bare(found.title),
         body=words.as_written(found.description or ""), draft=found.draft,
         branch=found.source_branch if ours else f"{found.source_project_id}:{found.source_branch}",
         commit=found.sha or "", base=found.target_branch,

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import re
 
-_LONGEST_TITLE = 255
+from midwatch.forges.drafts import Titles
+
 LONGEST = 500_000
 """Characters. GitLab takes a million bytes of Markdown."""
 
-_DRAFT = re.compile(r"\s*(?:\[draft\]|\(draft\)|draft:|draft\s+-|\[wip\]|wip:)\s*", re.IGNORECASE)
+TITLES = Titles("Draft:", re.compile(r"\s*(?:\[draft\]|\(draft\)|draft:|draft\s+-|\[wip\]|wip:)\s*", re.IGNORECASE))
 _KEPT = re.compile(r"(?:\A|(?<=[\n\r\x0b\x0c\x85\u2028\u2029]))([^\S\n\r]*)\\/(?=[A-Za-z_]+(?:\s|\Z))")
 _QUICK_ACTION = re.compile(r"(?:\A|(?<=[\n\r\x0b\x0c\x85\u2028\u2029]))([^\S\n\r]*)/(?=[A-Za-z_]+(?:\s|\Z))")
-
-
-def title(text: str, *, draft: bool) -> str:
-    """A title that makes a draft exactly when it shall: GitLab reads that from its beginning."""
-    said = bare(text)
-    return (f"Draft: {said}" if draft else said)[:_LONGEST_TITLE]
-
-
-def bare(text: str) -> str:
-    """A title without what makes a draft."""
-    said = " ".join(text.split())
-    while found := _DRAFT.match(said):
-        said = said[found.end() :]
-    return said or "Change"
 
 
 def plain(text: str) -> str:
