@@ -11,6 +11,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from midwatch import __version__
 from midwatch.domain.errors import MidwatchError
+from midwatch.forges.gitlab import asking as gitlab
+from midwatch.forges.http import bearer
 from midwatch.models.pool import open_pool, proxy_for
 from midwatch.sandbox.egress.addresses import SystemResolve
 from midwatch.webhooks.addresses import Allowed, Pinned
@@ -54,15 +56,14 @@ async def _read(case: Case) -> str:
     connection = await connected.find(case.heard.id)
     if connection is None or not told.job.isdigit():
         return ""
-    slug = quote(told.slug, safe="/" if connection.kind == "github" else "")
-    path = {
-        "github": f"/repos/{slug}/actions/jobs/{told.job}/logs",
-        "gitlab": f"/projects/{slug}/jobs/{told.job}/trace",
-    }.get(connection.kind, "")
-    if not path:
-        return ""
-    token = await connected.credential(connection).token(told.slug)
-    own = {"PRIVATE-TOKEN": token} if connection.kind == "gitlab" else {"Authorization": f"Bearer {token}"}
+    match connection.kind:
+        case "github":
+            path, headers = f"/repos/{quote(told.slug)}/actions/jobs/{told.job}/logs", bearer
+        case "gitlab":
+            path, headers = f"{gitlab.project_path(told.slug)}/jobs/{told.job}/trace", gitlab.headers
+        case _:
+            return ""
+    own = headers(await connected.credential(connection).token(told.slug))
     url = f"{connection.api}{path}"
     status, where, text = await _get(url, own, None)
     if status not in _MOVED:

@@ -20,6 +20,7 @@ from midwatch.engine.turns import OPEN, Turns
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.arrived.reading import is_program
+from midwatch.forges.forgejo.remarks import REVIEW
 from midwatch.forges.marks import is_ours
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from midwatch.engine.accounts.repositories import Registered
     from midwatch.engine.forges.connections import Connection
     from midwatch.wiring import Home
-
-_REVIEW = "review-"
-"""How the names of reviews begin that are read at Forgejo."""
 
 log = logging.getLogger("midwatch.hooks")
 
@@ -107,11 +105,11 @@ async def _repository(home: Home, heard: Connection, repository: Registered, slu
 async def told_as(arrivals: Arrivals, heard: Connection, told: Arrived, event: str) -> bool:
     """Whether a review has come in already by the other of the two ways, as a `review` or a `remark`. Forgejo does not
     tell its name when it is handed in: there it is known by its words."""
-    if heard.kind != "forgejo" or not (told.what == "review" or told.subject.startswith(_REVIEW)):
+    if heard.kind != "forgejo" or not (told.what == "review" or told.subject.startswith(REVIEW)):
         return False
     kept = [text for text in await arrivals.meanings(heard.id, event, named(told.slug)) if text != FORGOTTEN]
     others = [from_json(Arrived, json.loads(text)) for text in kept]
-    same = [one for one in others if one.what == "review" or one.subject.startswith(_REVIEW)]
+    same = [one for one in others if one.what == "review" or one.subject.startswith(REVIEW)]
     return (told.number, told.actor.lower(), told.text.strip()) in [
         (one.number, one.actor.lower(), one.text.strip()) for one in same
     ]

@@ -11,6 +11,7 @@ from midwatch.arriving.following import follow
 from midwatch.arriving.looking import told_as
 from midwatch.arriving.who import asking
 from midwatch.engine.forges.arrivals import Arrivals, End
+from midwatch.forges.forgejo.remarks import REVIEW
 from midwatch.forges.marks import is_ours
 from midwatch.succeeding import successor
 from midwatch.workspace.names import shown
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from midwatch.arriving.who import Person
     from midwatch.domain.forge import Remark
 
-REVIEW = ("review/", "review-")
+_REVIEWS = ("review/", REVIEW)
 """How the names of remarks begin that are the words of a review."""
 _FEW = 4
 """Words; fewer say no more than that there shall be a review."""
@@ -38,7 +39,7 @@ async def remark(case: Case) -> None:
     if who is None:
         return
     if case.told.pull:
-        await _on_pull(case, who, wanted, handed=case.told.subject.startswith(REVIEW))
+        await _on_pull(case, who, wanted, handed=case.told.subject.startswith(_REVIEWS))
     else:
         await _on_issue(case, who, wanted)
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from midwatch.domain.errors import StoreError
 from midwatch.engine.accounts.identity import new_id
+from midwatch.forges.kept import Kept
 
-_WAIT_SECONDS = 20.0
 _THIS = "repository = new.repository AND number = new.number"
 _NOTED = (  # a task that has it no more is counted without it
     "INSERT INTO changed (repository, number, task) VALUES (new.repository, new.number, new.task); "  # noqa: S608 - ours
@@ -41,54 +39,36 @@ class Changed:
     tasks: Sequence[str]
 
 
-class Changes:
+class Changes(Kept):
     """The feed of a state folder. Each call is a transaction of its own; it may block."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / "forge.db"
+        super().__init__(state / "forge.db")
 
     def feed(self) -> str:
         """The feed's id, made with its table where there is none; empty while there are no pull requests. Raises
         StoreError."""
         if not self._path.exists():
             return ""
-        with closing(self._connected()) as db:
-            try:
-                return self._begun(db)
-            except sqlite3.Error as error:
-                raise self._trouble(error) from error
+        with self._open() as db:
+            return _begun(db)
 
     def after(self, number: int, limit: int = 500) -> Changed:
         """What comes after that number; every pull request stands in it once, where it changed last, for each task that
-        it has been the one of. Raises
-        StoreError."""
-        with closing(self._connected()) as db:
-            try:
-                query = "SELECT at, task FROM changed WHERE at > ? ORDER BY at LIMIT ?"
-                rows = db.execute(query, (number, limit)).fetchall()
-                return Changed(self._begun(db), rows[-1][0] if rows else number, [row[1] for row in rows])
-            except sqlite3.Error as error:
-                raise self._trouble(error) from error
+        it has been the one of. Raises StoreError."""
+        with self._open() as db:
+            query = "SELECT at, task FROM changed WHERE at > ? ORDER BY at LIMIT ?"
+            rows = db.execute(query, (number, limit)).fetchall()
+            return Changed(_begun(db), rows[-1][0] if rows else number, [row[1] for row in rows])
 
-    def _connected(self) -> sqlite3.Connection:
-        try:
-            return sqlite3.connect(self._path, timeout=_WAIT_SECONDS, isolation_level=None)
-        except sqlite3.Error as error:
-            raise self._trouble(error) from error
 
-    def _begun(self, db: sqlite3.Connection) -> str:
-        known = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('feed', 'pull_requests')"
-        names = {row[0] for row in db.execute(known)}
-        if "pull_requests" not in names:  # somebody is making the file
-            return ""
-        if "feed" not in names:
-            db.execute("BEGIN IMMEDIATE")
-            if not db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'feed'").fetchone():
-                for statement in _SCHEMA:
-                    db.execute(statement)
-                db.execute("INSERT INTO feed (id) VALUES (?)", (new_id(),))
-            db.execute("COMMIT")
-        return str(db.execute("SELECT id FROM feed").fetchone()[0])
-
-    def _trouble(self, error: sqlite3.Error) -> StoreError:
-        return StoreError(f"{self._path} cannot be used: {error}", "check its owner and mode, then try again")
+def _begun(db: sqlite3.Connection) -> str:
+    known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'feed'"
+    if not db.execute(known).fetchone():
+        db.execute("BEGIN IMMEDIATE")
+        if not db.execute(known).fetchone():
+            for statement in _SCHEMA:
+                db.execute(statement)
+            db.execute("INSERT INTO feed (id) VALUES (?)", (new_id(),))
+        db.execute("COMMIT")
+    return str(db.execute("SELECT id FROM feed").fetchone()[0])

@@ -16,10 +16,10 @@ from midwatch.forges.http import Http, Refused
 from midwatch.forges.once import Unsure, once
 from midwatch.workspace.names import shown
 
+REVIEW = "review-"
+"""How the id of a review's own text begins: reviews and remarks are numbered apart."""
 _STATES = {"pending": "pending", "success": "success", "failure": "failure", "neutral": "success"}
 """These forges have no neutral one; what they call a warning is shown as a fault."""
-_REVIEW = "review-"
-"""How the id of a review's own text begins: reviews and remarks are numbered apart."""
 _LONGEST = 500_000
 _LONGEST_SUMMARY = 250
 """Characters."""
@@ -50,7 +50,7 @@ class Remarks:
         found = [_remark(comment) for comment in read(list[answers.Comment], reply.data or [], self._http.name)]
         for review in await self._reviews(slug, number):
             if review.body:
-                name, (author, known) = f"{_REVIEW}{review.id}", _by(review.user)
+                name, (author, known) = f"{REVIEW}{review.id}", _by(review.user)
                 said = Remark(name, author, review.body, review.submitted_at, review.html_url, author_id=known)
                 found.append(said)
             if review.comments_count:
@@ -83,7 +83,7 @@ class Remarks:
 
     async def react(self, slug: str, number: int, remark: str, reaction: Reaction) -> None:
         """A reaction of ours: the forge keeps one of each."""
-        if remark.startswith(_REVIEW):
+        if remark.startswith(REVIEW):
             return
         below = f"comments/{_id(remark)}" if remark else str(number)
         path, body = f"{repository_path(slug)}/issues/{below}/reactions", {"content": reaction}
