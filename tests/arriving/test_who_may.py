@@ -213,8 +213,9 @@ async def test_nothing_is_begun_on_a_fork_and_whoever_may_ask_is_told_what_canno
     forge.say(hosted, pull, "ann", "@midwatch make it red")
     assert ("remark", "refused: not open") in await acted(place)
     elsewhere = Arrived("remark", "some/where", 1, pull=False, actor="ann", subject="comment/9", text="@midwatch x")
-    known = str(next(one.number for one in forge.people.values() if one.login == "ann"))
-    gone = replace(elsewhere, slug=SLUG, number=77, subject="comment/10", actor_id=known)
+    ann = forge.named("ann")
+    assert ann is not None
+    gone = replace(elsewhere, slug=SLUG, number=77, subject="comment/10", actor_id=str(ann.number))
     for told in (elsewhere, gone):
         one = Delivery(place.connection, told.subject, "remark", told.slug, 1, told.key, json.dumps(to_json(told)))
         assert await Arrivals(place.api.database).keep(one)

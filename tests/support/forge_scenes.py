@@ -226,7 +226,7 @@ class NetworkWorld:
     @property
     def pulls(self) -> list[Thread]:
         """The pull requests that there are."""
-        return [thread for thread in self.hosted.threads.values() if thread.head]
+        return self.hosted.pulls
 
 
 @dataclass

@@ -125,15 +125,28 @@ class Hosted:
         lines = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads").splitlines()
         return {name: commit for name, _, commit in (line.rpartition(" ") for line in lines)}
 
+    @property
+    def pulls(self) -> list[Thread]:
+        """The pull requests, the oldest first."""
+        return [thread for thread in self.threads.values() if thread.head]
+
+    def remark(self, number: int) -> tuple[Thread, Said] | None:
+        """The remark of that number, and where it stands."""
+        return next(((t, said) for t in self.threads.values() for said in t.said if said.number == number), None)
+
     def protect(self, branch: str) -> None:
         """Let nobody push to a branch."""
         with (self.folder / "protected").open("a") as file:
             file.write(f"refs/heads/{branch}\n")
 
+    def protections(self) -> list[str]:
+        """The branches to which nobody may; patterns are possible."""
+        rules = self.folder / "protected"
+        return [line.removeprefix("refs/heads/") for line in rules.read_text().splitlines()] if rules.exists() else []
+
     def protected(self, branch: str) -> bool:
         """Whether nobody may."""
-        rules = self.folder / "protected"
-        return rules.exists() and f"refs/heads/{branch}" in rules.read_text().splitlines()
+        return branch in self.protections()
 
     def conflicts(self, thread: Thread) -> list[str]:
         """The files on which it does not merge."""
@@ -162,7 +175,7 @@ class Opening(TypedDict, total=False):
 
 
 class Forge:
-    """All of it. Its methods are what people do there; each tells `listeners` what has happened."""
+    """All of it. Its methods are what people do there; `happened` has what came of it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -192,6 +205,10 @@ class Forge:
         made = Person(login, token or f"token-of-{login}-{self.next_id()}", app, self.next_id())
         self.people[made.token] = made
         return made
+
+    def named(self, login: str) -> Person | None:
+        """Who has that login."""
+        return next((one for one in self.people.values() if one.login == login), None)
 
     def repository(self, slug: str, **access: str) -> Hosted:
         """A new repository with one commit on `main` (a.txt), and who may do what there."""

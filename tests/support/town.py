@@ -138,7 +138,7 @@ class Town:
 
     @property
     def pulls(self) -> list[Thread]:
-        return [thread for thread in self.hosted.threads.values() if thread.head]
+        return self.hosted.pulls
 
     def said(self, thread: Thread) -> list[str]:
         """What we have said there, the oldest first."""
