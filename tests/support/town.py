@@ -183,7 +183,7 @@ async def town(
                 made, Secrets(bot.token, SECRET), Deed(SERVER, "forge.create", made.id)
             )
             server.hook(SLUG, f"{api.url}/hooks/hub", SECRET)
-            there = Town(api, server, hosted, kept.id, await api.registered("shelf", server.url(SLUG)))  # type: ignore[arg-type]
+            there = Town(api, server, hosted, kept.id, await api.registered("shelf", server.url(SLUG)))
             options = working.Options(4, Slots(4), Terms(lease=5.0, beat=0.2), lambda *note: there.notes.append(note))
             engine = FakeEngine(api.hub)
             work = asyncio.create_task(working.work(api.home, engine, options, there.stop)) if at_work else None
