@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,14 +21,7 @@ from midwatch.engine.forges.arrivals import Arrivals, Delivery, End, Taken, sett
 from midwatch.forges.arrived.base import Arrived
 from midwatch.webhooks.registered import Webhook, Webhooks
 from tests.support.model_server import ModelServer, calls, says
-from tests.support.model_server import serving as serving_model
 from tests.support.town import BOT, SLUG, Town, town
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with serving_model() as running:
-        yield running
 
 
 @pytest.fixture
