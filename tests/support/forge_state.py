@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from tests.support.repositories import IDENTITY
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HOOK = """#!/bin/sh
 if grep -qxF "$1" "$GIT_DIR/protected" 2>/dev/null; then
   echo "error: GH006: Protected branch update failed for $1." >&2
@@ -110,7 +112,7 @@ class Hosted:
 
     def tip(self, name: str) -> str:
         """The commit of a branch, or what a commit's id names; empty for none."""
-        for full in (f"refs/heads/{name}", name):
+        for full in (name,) if _COMMIT.fullmatch(name) else (f"refs/heads/{name}", name):
             if found := self.git("rev-parse", "--verify", "--quiet", f"{full}^{{commit}}", check=False):
                 return found
         return ""
@@ -118,7 +120,7 @@ class Hosted:
     def has(self, new: str, old: str) -> bool:
         """Whether `new` has `old` in its history."""
         base = self.git("merge-base", old, new, check=False)
-        return bool(base) and base == self.tip(old)
+        return bool(base) and (base == old or base == self.tip(old))
 
     def branches(self) -> dict[str, str]:
         """All, with their commits."""
@@ -151,7 +153,7 @@ class Hosted:
     def conflicts(self, thread: Thread) -> list[str]:
         """The files on which it does not merge."""
         command = ["git", "-c", "safe.directory=*", f"--git-dir={self.folder}", "merge-tree", "--write-tree",
-                   "--name-only", "--no-messages", self.tip(thread.base), thread.head_commit]  # fmt: skip
+                   "--name-only", "--no-messages", f"refs/heads/{thread.base}", thread.head_commit]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return sorted(set(done.stdout.split("\n")[1:]) - {""}) if done.returncode == 1 else []
 
