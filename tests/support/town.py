@@ -32,9 +32,7 @@ from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.where import api_of
 from midwatch.sandbox.slots import Slots
 from tests.support.api import HASH, Api, serving
-from tests.support.forge_forgejo import ForgejoDialect
-from tests.support.forge_github import GitHubDialect
-from tests.support.forge_gitlab import GitLabDialect
+from tests.support.forge_scenes import NETWORK
 from tests.support.forge_server import ForgeServer
 from tests.support.forge_server import serving as serving_forge
 from tests.support.forge_state import Hosted, Thread
@@ -42,7 +40,6 @@ from tests.support.forge_state import Hosted, Thread
 SECRET = "mwf_tiger"
 SLUG = "ann/shelf"
 BOT = "midwatch-bot"
-DIALECTS: dict[str, Any] = {"github": GitHubDialect, "gitlab": GitLabDialect, "forgejo": ForgejoDialect}
 
 
 @dataclass
@@ -172,7 +169,7 @@ async def town(
         "PATH": "/usr/bin:/bin", "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CONFIG_HOME": str(folder / "config"), "OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": base_url,
     }  # fmt: skip
-    with serving_forge(folder / "forge", DIALECTS[kind]()) as server:
+    with serving_forge(folder / "forge", NETWORK[kind].dialect()) as server:
         bot = server.forge.person(BOT)
         for login in ("ann", "carl", "eve"):
             server.forge.person(login)
