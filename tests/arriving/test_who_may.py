@@ -175,7 +175,7 @@ async def test_a_worker_that_has_lost_an_arrival_does_nothing_about_it_and_what_
     await database.write(lambda db: db.execute("UPDATE arrival SET tries = 7 WHERE state = 'waiting'").rowcount)
     await taking.gather(place.api.home)
     assert (await place.arrivals())[-1].error == "whoever took it up died each time"
-    assert await arrivals.forget(0) in range(3)
+    assert await arrivals.forget(-1) == 0  # a remark is read again as long as it stands there
 
     async def hang(_: object) -> None:
         begun.set()
