@@ -16,7 +16,6 @@ from midwatch.domain.task import Task
 from midwatch.engine.turns import Turns
 from midwatch.succeeding import _unmoved, latest, require_latest, successor
 from tests.support.model_server import ModelServer, calls, says
-from tests.support.model_server import serving as serving_model
 from tests.support.receiver import Receiver, receiving
 from tests.support.town import SLUG, Town, town
 
@@ -28,12 +27,6 @@ SCRIPT = (
     calls("shell", command="echo again >> a.txt"),
     says("Once more\n\nAs asked again."),
 )
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with serving_model() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +12,6 @@ from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.people import People
 from midwatch.engine.database.base import Database
-from midwatch.engine.database.postgresql import PostgresqlDatabase
-from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.effects.occasions import happened, note, occasions
 from midwatch.engine.forges.arrivals import (
     LOOKED,
@@ -33,16 +29,6 @@ from midwatch.engine.forges.origins import Origin, Origins
 from midwatch.engine.forges.origins import note as note_origin
 from midwatch.engine.turns import Turns
 from tests.support import samples
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    made: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        made = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-    await made.migrate()
-    yield made
-    await made.close()
 
 
 def delivery(name: str, key: str = "", connection: str = "hub") -> Delivery:
