@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { call, newKey, type RepositoryAnswer } from "../../api";
 import { useDoing } from "../../load";
-import { Button, Check, Copy, Dialog, Field, toast } from "../../parts";
+import { Check, Dialog, Field, toast } from "../../parts";
 import { useMe } from "../../session";
 import { Form, Once } from "./Form";
 import "./admin.css";
@@ -82,18 +82,9 @@ export function NewWebhook({ among, only, onMade, onClose }: Props) {
 }
 
 function Made({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const foot = (
-    <Button kind="primary" onClick={onClose}>
-      Done
-    </Button>
-  );
   return (
-    <Dialog title="The webhook's secret" onClose={onClose} foot={foot}>
+    <Once title="The webhook's secret" secret={secret} copy="Copy the secret" onClose={onClose}>
       <p>It signs what is sent, so that the other side knows who sends it.</p>
-      <Once>
-        <code>{secret}</code>
-        <Copy text={secret} label="Copy the secret" />
-      </Once>
-    </Dialog>
+    </Once>
   );
 }
