@@ -251,7 +251,8 @@ function network(draft: Draft, event: Event): void {
 function undone(draft: Draft, event: Event): void {
   const to = number(event.body, "to");
   draft.entries = draft.entries.map((entry) => (entry.seq > to && !entry.undone ? { ...entry, undone: true } : entry));
-  draft.plan = draft.entries.findLast((entry) => entry.kind === "plan" && !entry.undone)?.kind === "plan" ? draft.plan : [];
+  const plan = draft.entries.findLast((entry) => entry.kind === "plan" && !entry.undone);
+  draft.plan = plan?.kind === "plan" ? plan.steps : [];
   note(draft, event, `back to event ${to}`, words(event.body, "reason"), "warn");
 }
 
