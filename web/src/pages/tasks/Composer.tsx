@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { call, type ChoicesAnswer, newKey, type RepositoryAnswer, type TaskAsked, type TaskLine } from "../../api";
 import { useKeys } from "../../keys";
 import { useDoing } from "../../load";
@@ -20,12 +20,9 @@ interface Props {
 /** Sends tasks; with the same words it is the same task however often. */
 function usePosting(words: string) {
   const doing = useDoing();
-  const key = useRef(newKey());
-  useEffect(() => {
-    key.current = newKey(); // other words are another task
-  }, [words]);
+  const key = useMemo(newKey, [words]); // other words are another task
   const post = (body: TaskAsked, then: (made: TaskLine) => void) =>
-    doing.run(async () => then(await call("POST", "/tasks", { body, key: key.current })));
+    doing.run(async () => then(await call("POST", "/tasks", { body, key })));
   return { doing, post };
 }
 
