@@ -12,6 +12,7 @@ from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.people import People
 from midwatch.engine.database.base import Database
+from midwatch.engine.database.settling import Settling
 from midwatch.engine.effects.occasions import happened, note, occasions
 from midwatch.engine.forges.arrivals import (
     LOOKED,
@@ -19,7 +20,6 @@ from midwatch.engine.forges.arrivals import (
     Arrivals,
     Delivery,
     End,
-    Settling,
     Taken,
     claim,
     named,

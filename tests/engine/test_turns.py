@@ -14,8 +14,9 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.events import Failed
 from midwatch.engine import handing
 from midwatch.engine.database.base import Connection, Database, Rows
+from midwatch.engine.database.settling import Settling
 from midwatch.engine.fake import FakeEngine
-from midwatch.engine.forges.arrivals import TOLD, Arrivals, Delivery, End, Settling, settle
+from midwatch.engine.forges.arrivals import TOLD, Arrivals, Delivery, End, settle
 from midwatch.engine.handing import find_lost, hand_over, sweep
 from midwatch.engine.letters import Letter
 from midwatch.engine.places import SOON, ready

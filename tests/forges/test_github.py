@@ -10,9 +10,9 @@ import pytest
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.domain.forge import Judgement, Status
 from midwatch.forges.github.asking import graph_address
-from midwatch.forges.github.site import api_of
-from midwatch.forges.github.talk import shown_lines
+from midwatch.forges.lines import of_hunks
 from midwatch.forges.once import Unsure
+from midwatch.forges.where import api_of, web_of
 from tests.forges.openapi.extract import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_github_shapes import DESCRIPTION
@@ -163,8 +163,8 @@ async def test_what_graphql_says_in_an_answer_is_told_from_a_no(world: NetworkWo
 
 
 async def test_the_api_is_where_github_has_it() -> None:
-    assert api_of("https://github.com/") == "https://api.github.com"
-    assert api_of("https://git.example.org") == "https://git.example.org/api/v3"
+    assert api_of("github", web_of("github", "https://GitHub.com/"), "") == "https://api.github.com"
+    assert api_of("github", web_of("github", "https://git.example.org/"), "") == "https://git.example.org/api/v3"
     assert graph_address("https://api.github.com") == "https://api.github.com/graphql"
     assert graph_address("https://git.example.org/api/v3/") == "https://git.example.org/api/graphql"
 
@@ -172,5 +172,5 @@ async def test_the_api_is_where_github_has_it() -> None:
 async def test_lines_of_a_difference_are_those_that_it_shows() -> None:
     first = "@@ -1,3 +1,4 @@ def f():\n one\n-two\n+TWO\n+more\n three\n"
     patch = f"{first}@@ -20 +21,2 @@\n-x\n+y\n+z\n\\ No newline at end of file"
-    assert shown_lines(patch) == {1, 2, 3, 4, 21, 22}
-    assert shown_lines("") == set()
+    assert set(of_hunks(patch)) == {1, 2, 3, 4, 21, 22}
+    assert of_hunks("") == {}

@@ -13,9 +13,10 @@ from midwatch.domain.forge import Judgement, Status
 from midwatch.forges.book import Book
 from midwatch.forges.credentials import FixedToken
 from midwatch.forges.gitlab import words
-from midwatch.forges.gitlab.site import GitLab, api_of
+from midwatch.forges.gitlab.site import GitLab
 from midwatch.forges.http import Refused
 from midwatch.forges.network import NetworkForge
+from midwatch.forges.where import api_of, web_of
 from tests.forges.openapi.gitlab import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_gitlab import GitLabDialect, request
@@ -196,7 +197,9 @@ async def test_a_gitlab_below_a_path_of_its_host_is_asked_and_pushed_to_there(sc
         bot = server.forge.person("midwatch-bot")
         hosted = server.forge.repository("ann/shelf", **{"midwatch-bot": "write"})
         server.forge.repositories["git/ann/shelf"] = hosted
-        forge = NetworkForge(GitLab("work", FixedToken(bot.token), f"{server.web}/git/"), Book(tmp_path / "forge.db"))
+        web = web_of("gitlab", f"{server.web}/git/")
+        site = GitLab("work", FixedToken(bot.token), web, api_of("gitlab", web, ""))
+        forge = NetworkForge(site, Book(tmp_path / "forge.db"))
         where, base = f"{server.web}/git/ann/shelf.git", hosted.tip("main")
         proposal = scene.proposal(repository=where, base_commit=base, commit=scene.commits[0])
         assert base == scene.base_commit
@@ -205,7 +208,7 @@ async def test_a_gitlab_below_a_path_of_its_host_is_asked_and_pushed_to_there(sc
         assert {asked.path.partition("/api/v4")[0] for asked in server.requests if "/api/" in asked.path} == {"/git"}
         with pytest.raises(InputError, match="no repository at"):
             await forge.get(server.url("ann/shelf"), 1)
-    assert api_of("https://example.org/git/") == "https://example.org/git/api/v4"
+    assert api_of("gitlab", web_of("gitlab", "https://example.org/git/"), "") == "https://example.org/git/api/v4"
 
 
 async def test_a_second_request_that_gitlab_says_is_there_is_looked_for_until_it_is_listed(scene: Scene) -> None:

@@ -28,6 +28,7 @@ from midwatch.forges.gitlab.site import GitLab
 from midwatch.forges.local import LocalForge
 from midwatch.forges.network import NetworkForge
 from midwatch.forges.site import Site
+from midwatch.forges.where import api_of
 from midwatch.workspace.repository import Repository
 from tests.support.forge_forgejo import ForgejoDialect
 from tests.support.forge_github import GitHubDialect
@@ -77,15 +78,15 @@ class Kind:
 
 
 def _github(web: str, credential: Credential) -> Site:
-    return GitHub("work", credential, web, pause=no_pause)
+    return GitHub("work", credential, web, api_of("github", web, ""), no_pause)
 
 
 def _gitlab(web: str, credential: Credential) -> Site:
-    return GitLab("work", credential, web, pause=no_pause)
+    return GitLab("work", credential, web, api_of("gitlab", web, ""), no_pause)
 
 
 def _forgejo(web: str, credential: Credential) -> Site:
-    return Forgejo("work", credential, web, pause=no_pause)
+    return Forgejo("work", credential, web, api_of("forgejo", web, ""), no_pause)
 
 
 NETWORK: dict[str, Kind] = {

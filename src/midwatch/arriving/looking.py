@@ -20,7 +20,6 @@ from midwatch.engine.turns import OPEN, Turns
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived, is_ours
 from midwatch.forges.arrived.reading import is_program
-from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from midwatch.domain.forge import Remark
     from midwatch.domain.pull_request import PullRequest
     from midwatch.engine.accounts.repositories import Registered
-    from midwatch.forges.listening import Heard
+    from midwatch.engine.forges.connections import Connection
     from midwatch.wiring import Home
 
 _REVIEW = "review-"
@@ -67,8 +66,8 @@ async def look(home: Home, quiet: float) -> int:
     logged, and the rest is read all the same."""
     found = 0
     try:
-        arrivals, listening = Arrivals(home.store.database), listening_of(home)
-        for heard in await listening.all():
+        arrivals = Arrivals(home.store.database)
+        for heard in await home.connected.all():
             if await arrivals.heard(heard.id) < quiet:
                 continue
             for repository in await Repositories(home.store.database).everything():
@@ -80,8 +79,8 @@ async def look(home: Home, quiet: float) -> int:
     return found
 
 
-async def _repository(home: Home, heard: Heard, repository: Registered, slug: str) -> int:
-    mention = (await listening_of(home).rules(repository.id)).mention
+async def _repository(home: Home, heard: Connection, repository: Registered, slug: str) -> int:
+    mention = (await home.connected.beside.forge(repository.id)).mention
     found, settled = list[Arrived](), 0
     try:
         pulls = await home.forge.list(repository.location, "open")
@@ -104,7 +103,7 @@ async def _repository(home: Home, heard: Heard, repository: Registered, slug: st
     return settled
 
 
-async def told_as(arrivals: Arrivals, heard: Heard, told: Arrived, event: str) -> bool:
+async def told_as(arrivals: Arrivals, heard: Connection, told: Arrived, event: str) -> bool:
     """Whether a review has come in already by the other of the two ways, as a `review` or a `remark`. Forgejo does not
     tell its name when it is handed in: there it is known by its words."""
     if heard.kind != "forgejo" or not (told.what == "review" or told.subject.startswith(_REVIEW)):
@@ -117,7 +116,7 @@ async def told_as(arrivals: Arrivals, heard: Heard, told: Arrived, event: str) -
     ]
 
 
-async def _pull(home: Home, heard: Heard, repository: Registered, slug: str, before: PullRequest) -> bool:
+async def _pull(home: Home, heard: Connection, repository: Registered, slug: str, before: PullRequest) -> bool:
     """What has become of a pull request that the book has as open; whether that is new. It is kept at once: the book
     has it by now, so no later look would find it."""
     now = await home.forge.get(repository.location, before.number)
@@ -127,7 +126,7 @@ async def _pull(home: Home, heard: Heard, repository: Registered, slug: str, bef
     return await Arrivals(home.store.database).keep(_delivery(heard, told))
 
 
-async def _issues(home: Home, heard: Heard, slug: str) -> list[int]:
+async def _issues(home: Home, heard: Connection, slug: str) -> list[int]:
     """The issues whose tasks are worked on."""
     turns, found = Turns(home.store.database), []
     for origin in await Origins(home.store.database).of_repository(heard.id, slug):
@@ -148,7 +147,7 @@ def _remark(remark: Remark, slug: str, number: int, mention: str, *, pull: bool,
     ]  # fmt: skip
 
 
-def _delivery(heard: Heard, told: Arrived) -> Delivery:
+def _delivery(heard: Connection, told: Arrived) -> Delivery:
     key = told.key or f"{told.what} {told.slug.lower()}#{told.number} {told.subject} {told.commit}"
     meaning = json.dumps(to_json(told))
     return Delivery(

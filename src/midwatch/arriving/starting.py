@@ -12,6 +12,7 @@ from midwatch.domain.task import Words
 from midwatch.engine.forges.arrivals import End
 from midwatch.engine.forges.origins import Origin, Origins
 from midwatch.engine.turns import INTERACTIVE, OPEN, Asked, Turns
+from midwatch.forges import outgoing
 from midwatch.workflows.start import Request
 
 if TYPE_CHECKING:
@@ -119,6 +120,4 @@ def _remark(case: Case) -> str:
 
 
 def _note(case: Case, why: str) -> Wanted:
-    from midwatch.forges import outgoing
-
     return outgoing.comment(case.thing, "", f"refused-{case.arrival.id}", f"I cannot work on this: {why}.")

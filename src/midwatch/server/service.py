@@ -16,7 +16,6 @@ from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.handing import hand_over
 from midwatch.engine.turns import Turns
 from midwatch.engine.waits import Wait, waits
-from midwatch.forges.listening import Listening
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
 from midwatch.server.accounts.repeating import Operation, operation
@@ -53,7 +52,6 @@ class Service:
     counts: Counts
     sums: Sums
     rows: Rows
-    listening: Listening
 
     async def close(self) -> None:
         """End what goes on by itself; those who follow are let go. May be called twice."""

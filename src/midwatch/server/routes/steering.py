@@ -11,7 +11,7 @@ from midwatch import revising
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.accounts.audit import stands
-from midwatch.engine.forges.arrivals import Settling
+from midwatch.engine.database.settling import Settling
 from midwatch.engine.turns import OPEN, Asked, Turn, Turns
 from midwatch.server import pictured, submitting, views
 from midwatch.server.accounts.repeating import Operation
