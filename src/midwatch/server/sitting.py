@@ -18,7 +18,7 @@ from midwatch.server.accounts.desk import deed
 from midwatch.server.environment_forms import sitting_of
 from midwatch.server.problems import Problem, missing
 from midwatch.server.recorded import Recorded
-from midwatch.server.streams import HEARTBEAT, RIGHTS, still
+from midwatch.server.streams import HEARTBEAT, RIGHTS, frame, still
 from midwatch.workflows.kept import make_task
 from midwatch.workflows.start import Request
 
@@ -123,16 +123,18 @@ async def follow(visit: Visit, name: str, after: int, may: Callable[[], Awaitabl
             continue
         if sitting is None:
             return
-        frames = [_frame("piece", number, {"data": base64.b64encode(data).decode()}) for number, data in pieces]
+        frames = [
+            frame("piece", number, json.dumps({"data": base64.b64encode(data).decode()})) for number, data in pieces
+        ]
         at = pieces[-1][0] if pieces else at
         state = sitting_of(sitting).model_dump_json()
         if state != told and not sitting.over:
-            frames, told = [*frames, _state("state", at, state)], state
+            frames, told = [*frames, frame("state", at, state)], state
         if frames:
             yield b"".join(frames)
             spoken, pause = time.monotonic(), QUICK
         elif sitting.over:
-            yield _state("end", at, state)
+            yield frame("end", at, state)
             return
         elif time.monotonic() > spoken + HEARTBEAT:
             spoken = time.monotonic()
@@ -162,11 +164,3 @@ def _require_room(db: Connection, sitting: Sitting) -> None:
         raise Problem(429, f"you have {MOST_OF_USER} terminals open", "close one of them")
     if open_of(db, "terminal") >= MOST_OPEN:
         raise Problem(429, "as many terminals are open as this server lets", "come again when one is closed")
-
-
-def _frame(name: str, number: int, data: Mapping[str, Any]) -> bytes:
-    return _state(name, number, json.dumps(data))
-
-
-def _state(name: str, number: int, text: str) -> bytes:
-    return f"id: {number}\nevent: {name}\ndata: {text}\n\n".encode()

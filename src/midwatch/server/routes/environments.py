@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from midwatch.domain.errors import InputError
 from midwatch.engine.accounts.words import Role
 from midwatch.engine.recipes import Recipes
-from midwatch.engine.sittings import Sittings
+from midwatch.engine.sittings import Sitting, Sittings
 from midwatch.server import equipped, sitting
 from midwatch.server.accounts.caller import still_may
 from midwatch.server.accounts.forms import Repository as RepositoryName
@@ -147,23 +146,17 @@ async def output(
 ) -> Response:  # fmt: skip
     """What its commands print, as it comes."""
     repository = await visiting.repository(repository_id, "viewer")
-    await sitting.found(visiting, repository, build, "build")
-    may = partial(still_may, request, repository.id, "viewer")
-    first = after if last_event_id is None else last_event_id
+    found = await sitting.found(visiting, repository, build, "build")
+    return await shown(visiting, request, found, "viewer", after if last_event_id is None else last_event_id)
+
+
+async def shown(visit: Visit, request: Request, one: Sitting, role: Role, after: int) -> Response:
+    """The next pieces of output, or all that come as a stream where that is asked for, for as long as the caller has
+    that role."""
     if STREAM in request.headers.get("accept", ""):
-        return followed(visiting, build, first, may)
-    return await page(visiting, build, first)
-
-
-def followed(visit: Visit, name: str, after: int, may: Callable[[], Awaitable[bool]]) -> Response:
-    """The output as a stream."""
-    stream = sitting.follow(visit, name, after, may)
-    return Seated(stream, STREAM, visit.service.seats, visit.who.user_id)
-
-
-async def page(visit: Visit, name: str, after: int) -> Response:
-    """The next pieces of output."""
-    row, pieces = await Sittings(visit.service.home.store.database).pieces(name, after)
+        stream = sitting.follow(visit, one.task, after, partial(still_may, request, one.repository, role))
+        return Seated(stream, STREAM, visit.service.seats, visit.who.user_id)
+    row, pieces = await Sittings(visit.service.home.store.database).pieces(one.task, after)
     if row is None:
         raise InputError("it has gone meanwhile", "begin another one")
     answer = OutputAnswer(
