@@ -148,6 +148,10 @@ class Heard:
         """Run it for each."""
         return self.db.executemany(sql, rows)
 
+    def alone(self, what: str, /) -> None:
+        """Wait."""
+        self.db.alone(what)
+
 
 async def test_nobody_who_has_changed_budgets_waits_for_a_turn(desk: Desk) -> None:
     """Whoever ends or cancels a turn has that and waits for the budgets."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.repositories import Registered
 from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.sittings import AGAIN, Sitting, Sittings, add
+from midwatch.server import sitting
 from midwatch.server.environment_forms import sitting_of
 from tests.support.api import Api, messages, serving
 from tests.support.place import make_repository
@@ -305,3 +307,15 @@ async def test_terminals_that_are_opened_at_once_are_no_more_than_a_user_may_hav
     async with stored.as_user("mem", {one: "member"}) as mem:
         answers = await asyncio.gather(*(mem.post(path, json={}) for _ in range(9)))
         assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 6
+
+
+async def test_terminals_that_many_open_at_once_are_no_more_than_the_server_lets(
+    stored: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sitting, "MOST_OPEN", 4)
+    one = await with_own_recipe(stored, tmp_path / "one")
+    path = f"/repositories/{one}/environment/terminals"
+    async with AsyncExitStack() as stack:
+        many = [await stack.enter_async_context(stored.as_user(f"mem{n}", {one: "member"})) for n in range(3)]
+        answers = await asyncio.gather(*(who.post(path, json={}) for who in many for _ in range(3)))
+        assert sorted(answer.status_code for answer in answers) == [201] * 4 + [429] * 5

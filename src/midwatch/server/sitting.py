@@ -155,11 +155,10 @@ async def _task(home: Home, location: str, wish: Wish, name: str) -> Task:
 
 
 def _require_room(db: Connection, sitting: Sitting) -> None:
+    db.alone("terminals")  # whoever opens another waits here, else both would find room
     known = db.execute("SELECT 1 FROM sitting WHERE task = ?", (sitting.task,)).fetchone()
     if known is not None:
         return
-    # another one that the same user opens waits here, else both would find room
-    db.execute(f"SELECT id FROM account WHERE id = ?{db.for_update}", (sitting.account,)).fetchone()  # noqa: S608 - ours
     if open_of(db, "terminal", sitting.account) >= MOST_OF_USER:
         raise Problem(429, f"you have {MOST_OF_USER} terminals open", "close one of them")
     if open_of(db, "terminal") >= MOST_OPEN:
