@@ -171,7 +171,8 @@ async def test_of_those_who_would_be_alone_with_a_thing_the_second_sees_what_the
         ended.set()
         return count(db)
 
-    assert await asyncio.gather(databases[0].write(first), databases[1].write(second)) == [1, 1]
+    counts = await asyncio.gather(databases[0].write(first), databases[1].write(second))
+    assert list(counts) == [1, 1]
     for database in databases:
         await database.close()
 
