@@ -11,7 +11,6 @@ from midwatch import revising
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.accounts.audit import stands
-from midwatch.engine.forges.arrivals import Settling
 from midwatch.engine.turns import OPEN, Asked, Turn, Turns
 from midwatch.server import pictured, submitting, views
 from midwatch.server.accounts.repeating import Operation
@@ -154,11 +153,10 @@ async def _steer(
         turns, entry = visiting.service.turns, wanted.entry_id()
         turn = await turns.newest(task_id) if await stands(turns.database, entry) else None  # its answer was lost
         if turn is None:
-            changing = visiting.turns(f"task.{verb}", task_id, repository, entry)
-            if verb not in _ENDING:
-                look = await visiting.service.aside.do(latest(visiting.service.home, row.task))
-                changing = Turns(Settling(changing.database, lambda db, _: look(db)))
-            turn = await do(changing, row.task)
+            look = (
+                None if verb in _ENDING else await visiting.service.aside.do(latest(visiting.service.home, row.task))
+            )
+            turn = await do(visiting.turns(f"task.{verb}", task_id, repository, entry, look), row.task)
     return await _told(visiting, turn)
 
 
