@@ -30,12 +30,11 @@ from midwatch.server.environment_forms import (
 )
 from midwatch.server.problems import answers, conflicting
 from midwatch.server.routes.kept import environment_answer
-from midwatch.server.seats import Seated
+from midwatch.server.seats import STREAM, Seated
 from midwatch.server.service import Visit, Visiting, Wanted
 from midwatch.workspace.layers.cache import Cache
 
 router = APIRouter(tags=["environments"])
-STREAM = "text/event-stream"
 _ONE = "/repositories/{repository_id}/environment"
 _BUILD = f"{_ONE}/builds/{{build}}"
 OUTPUT = {
@@ -155,7 +154,7 @@ async def shown(visit: Visit, request: Request, one: Sitting, role: Role, after:
     that role."""
     if STREAM in request.headers.get("accept", ""):
         stream = sitting.follow(visit, one.task, after, partial(still_may, request, one.repository, role))
-        return Seated(stream, STREAM, visit.service.seats, visit.who.user_id)
+        return Seated(stream, visit.service.seats, visit.who.user_id)
     row, pieces = await Sittings(visit.service.home.store.database).pieces(one.task, after)
     if row is None:
         raise InputError("it has gone meanwhile", "begin another one")
