@@ -87,9 +87,9 @@ async def state(
     built anew."""
     repository = await visiting.repository(repository_id, "viewer")
     found = await visiting.service.aside.do(equipped.state(visiting.service.home, repository, base or None))
-    open_now = await Sittings(visiting.service.home.store.database).of_repository(repository.id, "terminal")
-    mine = [one for one in open_now if one.account == visiting.who.user_id or visiting.who.admin]
-    return found.model_copy(update={"terminals": [sitting_of(one) for one in mine if not one.over]})
+    open_now = await Sittings(visiting.service.home.store.database).terminals(repository.id)
+    mine = [sitting_of(one) for one in open_now if one.account == visiting.who.user_id or visiting.who.admin]
+    return found.model_copy(update={"terminals": mine})
 
 
 @router.delete(f"{_ONE}/cache", status_code=204, responses=answers(409))
@@ -119,7 +119,7 @@ async def build(
 async def builds(visiting: Visiting, repository_id: RepositoryName) -> Builds:
     """The last builds."""
     repository = await visiting.repository(repository_id, "viewer")
-    rows = await Sittings(visiting.service.home.store.database).of_repository(repository.id, "build")
+    rows = await Sittings(visiting.service.home.store.database).builds(repository.id)
     return Builds(builds=[sitting_of(one) for one in rows])
 
 
