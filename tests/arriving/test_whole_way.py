@@ -59,6 +59,12 @@ async def later_begun(place: Town, task: Task) -> None:
     assert await successor(home, task) == later.id
     with pytest.raises(InputError, match=f"task {later.id}'s now"):  # said in the moment before it was begun
         await read(look)
+    async with place.api.as_user("mem", {place.repository: "member"}) as mem:
+        (cookie,) = mem.cookies.jar  # it is for https alone
+        mem.headers["Cookie"] = f"{cookie.name}={cookie.value}"
+        for verb, body in (("undo", {"step": "start"}), ("choose", {"attempt": 1})):
+            answer = await mem.post(f"/tasks/{task.id}/{verb}", json=body)
+            assert (answer.status_code, f"task {later.id}'s now" in answer.text) == (409, True), verb
     await read(await latest(home, later))
     with pytest.raises(InputError, match="has gone on since"):
         await read(partial(_unmoved, task=task.id, earlier=later.id))

@@ -12,7 +12,7 @@ from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.people import People
 from midwatch.engine.database.base import Database
-from midwatch.engine.database.settling import Settling
+from midwatch.engine.database.further import Further
 from midwatch.engine.effects.occasions import happened, note, occasions
 from midwatch.engine.forges.arrivals import (
     LOOKED,
@@ -66,9 +66,9 @@ async def test_what_is_taken_is_settled_by_its_holder_alone_with_what_else_is_wr
         settle(db, arrival, End("done", TOLD, task.id, f"{task.id}:1"))  # type: ignore[arg-type]
 
     with pytest.raises(Taken):
-        await Turns(Settling(database, end)).submit(task)
+        await Turns(Further(database, end)).submit(task)
     assert await turns.newest(task.id) is None
-    await Turns(Settling(database, partial(end, arrival=new))).submit(task)
+    await Turns(Further(database, partial(end, arrival=new))).submit(task)
     assert await turns.newest(task.id) is not None
     assert [one.delivery for one in await arrivals.heard_by(f"{task.id}:1")] == ["1"]
     assert await arrivals.count(task.id, "remark", TOLD) == 1

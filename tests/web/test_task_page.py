@@ -255,7 +255,7 @@ async def logs(page: Page, task: str) -> None:
 async def test_the_plan_that_stands_beside_the_conversation_is_that_of_what_was_not_undone(
     site: Site, chromium: Browser
 ) -> None:
-    async with client(site) as admin, tab(chromium, site.url) as found:
+    async with Signed(site) as admin, tab(chromium, site.url) as found:
         task = await admin.submitted(prompt="Which way?", repository="other", model="planned/m", mode="read-only")
         await admin.ended(task)
         replied = (await admin.get(f"/attempts/{task}.1/events")).json()["events"][-2]["seq"]
