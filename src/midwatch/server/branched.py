@@ -71,7 +71,12 @@ class Branching:
             found = _Asked(asyncio.create_task(self._aside.do(self._ask(repository.location))))
             found.work.add_done_callback(partial(_settle, found))
             self._asked[repository.id] = found
-        return await asyncio.shield(found.work)  # one who goes away takes it from nobody else
+        try:
+            return await asyncio.shield(found.work)  # one who goes away takes it from nobody else
+        except asyncio.CancelledError:
+            if not found.work.cancelled():
+                raise
+            raise OperationError("the server is ending", "ask again in a moment") from None
 
     async def close(self) -> None:
         """Ask no more. May be called twice."""
