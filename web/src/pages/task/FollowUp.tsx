@@ -39,7 +39,7 @@ export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: 
   const live = task.status === "running" || task.status === "waiting";
   return (
     <form
-      class="follow-up"
+      class={`follow-up ${attached.over ? "drop-here" : ""}`}
       aria-label="Follow-up"
       {...attached.handlers}
       onSubmit={(event) => {
