@@ -175,12 +175,15 @@ async def remark(page: Page) -> None:
 async def attached(page: Page) -> None:
     """Pictures are chosen or dropped, seen, and taken away again; what is none is refused by its name."""
     hostile: FilePayload = {"name": f"{IMG}.svg", "mimeType": "image/svg+xml", "buffer": SVG.encode()}
-    await page.get_by_label("Pictures", exact=True).set_input_files([hostile, PICTURE])
-    await page.get_by_role("alert").get_by_text(f"{IMG}.svg is no PNG, JPEG, GIF or WebP").wait_for()
+    broken: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
+    await page.get_by_label("Pictures", exact=True).set_input_files([hostile, broken, PICTURE])
+    wrong = f"{IMG}.svg is no PNG, JPEG, GIF or WebP; broken.png cannot be read as a picture"
+    await page.get_by_role("alert").get_by_text(wrong).wait_for()
     await page.get_by_label("Message to the agent").evaluate(DROP, base64.b64encode(PICTURE["buffer"]).decode())
     waiting = page.get_by_role("list", name="Pictures that are sent with it")
     await expect(waiting.get_by_role("img")).to_have_count(2)
     await waiting.get_by_role("button", name="Remove dot.png").click()
+    await expect(waiting.get_by_role("button")).to_be_focused()
     await expect(waiting.get_by_role("img")).to_have_js_property("naturalWidth", 1)
 
 

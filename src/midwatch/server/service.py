@@ -21,6 +21,7 @@ from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
 from midwatch.server.accounts.repeating import Operation, operation
 from midwatch.server.aside import Aside
+from midwatch.server.branched import Branching
 from midwatch.server.counts import Counts
 from midwatch.server.problems import missing
 from midwatch.server.recorded import Recorded
@@ -51,6 +52,7 @@ class Service:
     streams: Streams
     seats: Seats
     aside: Aside
+    branching: Branching
     counts: Counts
     sums: Sums
     rows: Rows
@@ -61,6 +63,7 @@ class Service:
         await self.rows.close()
         await self.sums.close()
         await self.counts.close()
+        await self.branching.close()
         await self.aside.close()
 
     async def hand(self, turn: Turn) -> Turn:
