@@ -22,6 +22,7 @@ from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import objects
 from midwatch.workspace.git import Git
 from midwatch.workspace.lfs_sources import endpoint_of, folders_of
+from midwatch.workspace.lfs_server import Server
 from midwatch.workspace.lfs_transfer import Transfer
 from midwatch.workspace.names import shown
 from midwatch.workspace.repository import Repository, alternates
@@ -98,7 +99,7 @@ async def gather(repository: Repository, commit: str) -> tuple[Content, ...]:
         endpoint = await endpoint_of(repository, commit)
         own = repository.git_dir / "lfs" / "objects"
         try:
-            await Transfer(endpoint, await repository.lend(repository.location)).download(lacking, own)
+            await Transfer(Server(endpoint, await repository.lend(repository.location))).download(lacking, own)
         except OSError as error:
             raise full_or_broken(own, error) from error
         found |= {oid: place(own, oid) for oid in lacking}
