@@ -72,8 +72,13 @@ class Server:
 
     async def post(self, address: str, headers: Headers, body: bytes) -> tuple[int, bytes]:
         """Send JSON; status and body. Raises Endless."""
-        sent: Headers = {"Accept": JSON, "Content-Type": JSON, **headers}
-        async with self.stream("POST", address, sent, body) as response:
+        return await self.send("POST", address, {"Accept": JSON, "Content-Type": JSON, **headers}, body)
+
+    async def send(
+        self, method: str, address: str, headers: Headers, content: bytes | AsyncIterator[bytes]
+    ) -> tuple[int, bytes]:
+        """One request whose answer is small; status and body. Raises Endless."""
+        async with self.stream(method, address, headers, content) as response:
             answer = bytearray()
             async for chunk in response.aiter_stream():
                 answer += chunk
@@ -85,7 +90,7 @@ class Server:
     async def stream(
         self, method: str, address: str, headers: Headers, content: bytes | AsyncIterator[bytes] | None = None
     ) -> AsyncIterator[httpcore2.Response]:
-        """One request, who asks is said to the endpoint's own host alone; the caller has seen that the address is
+        """One request. Who asks is said to the endpoint's own host alone; the caller has seen that the address is
         `safe`."""
         assert self._pool is not None
         sent: Headers = {"User-Agent": "midwatch", **headers}
