@@ -44,6 +44,8 @@ class GitServer:
     """Ids of LFS objects that are served with other bytes."""
     hrefs: dict[str, str] = field(default_factory=dict)
     """Ids of LFS objects, and where a batch answer says that they are."""
+    put: dict[str, bytes] = field(default_factory=dict)
+    """What was put, by path."""
     sent: int = 0
     """Bytes of bodies that were sent."""
 
@@ -126,7 +128,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(b"")
 
+    def do_PUT(self) -> None:
+        self.server_side.put[self.path] = self._body()
+        self.server_side.requests.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+        self._send(200, b"", {})
+
     def do_POST(self) -> None:
+        self._answer(self._body())
+
+    def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             body = b""
             while size := int(self.rfile.readline().strip() or b"0", 16):
@@ -134,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.rfile.readline()
         else:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._answer(body)
+        return body
 
     def _answer(self, body: bytes) -> None:
         served = self.server_side

@@ -68,8 +68,8 @@ async def added(git: Git, store: Path, old: str, new: str) -> dict[str, int]:
     short = {path: blob for path, (_, blob) in changed.items() if 0 < sizes.get(blob, 0) <= lfs.LONGEST}
     if not short:
         return {}
-    texts = await objects.read_files(git, new, short)
-    found = {path: pointer for path, text in texts.items() if (pointer := lfs.parse(text))}
+    parsed = await asyncio.to_thread(_parsed, git, set(short.values()))
+    found = {path: parsed[blob] for path, blob in short.items() if blob in parsed}
     return dict(found[path] for path in await lfs.given_to_lfs(git, store, new, list(found)))
 
 
@@ -120,8 +120,15 @@ async def _sizes(git: Git, blobs: Iterable[str]) -> dict[str, int]:
     return {name: int(size) for name, size in (line.split(" ") for line in said) if size != "missing"}
 
 
+def _parsed(git: Git, blobs: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """SHA-256 and size by blob, of those that are pointers."""
+    with contents(git) as source:
+        texts = {blob: b"".join(source.pieces(blob)) for blob in blobs}
+    return {blob: pointer for blob, text in texts.items() if (pointer := lfs.parse(text))}
+
+
 def _taken(git: Git, store: Path, blobs: Sequence[str]) -> dict[str, bytes]:
-    """Have the contents of blobs in the folder of objects; their pointers by blob, but of those that are some already."""
+    """Have the contents of blobs in the folder of objects; their pointers by blob. Blobs that are some are left."""
     pointers: dict[str, bytes] = {}
     folders: set[Path] = set()
     with contents(git) as source:
