@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from midwatch.domain.evidence import Checkpoint
 from midwatch.workspace import lfs_offered
+from midwatch.workspace.checkout import Workspace
+from midwatch.workspace.extras import Wanted
 from midwatch.workspace.lfs import parse, place, pointer_of
 from midwatch.workspace.lfs_offered import added, bring, folder_in, pointed
 from midwatch.workspace.location import locate
@@ -99,3 +103,26 @@ async def test_a_persons_repository_gets_the_objects_where_git_lfs_looks(user: U
         smudge = "git-lfs smudge < new.png"
         assert git(user.path, "-c", f"alias.smudged=!{smudge}", "smudged").encode() == BIG
     assert lfs_offered.folder_in(store).is_dir()
+
+
+async def test_work_that_begins_as_an_offer_has_its_contents_in_the_box_and_stays_as_it_is(
+    user: UserRepository, tmp_path: Path
+) -> None:
+    user.write(".gitattributes", LFS)
+    user.commit()
+    work = await opened(user.path, tmp_path)
+    work.write("new.png", BIG)
+    work.write("lost.png", pointer_of("b" * 64, 9))
+    repository, base = work.repository, work.base
+    tree = await pointed(repository, base, (await work.workspace.save()).tree, wanted=False)
+    offered = Checkpoint(tree, await repository.commit(tree, base.commit, "offered\n", "2026-01-01T00:00:00Z"))
+    later = Workspace(repository, tmp_path / "later", fuse=False, wanted=Wanted(lfs=True))
+    await later.restore(base, offered)
+    assert (later.tree / "new.png").read_bytes() == BIG
+    assert (later.tree / "lost.png").read_bytes() == pointer_of("b" * 64, 9)
+    os.utime(later.tree / "new.png")
+    assert await later.save() == offered
+    (later.tree / "new.png").write_bytes(BIG + b"!")
+    saved = await later.save()
+    assert await repository.git.run("show", f"{saved.tree}:new.png") == BIG + b"!"
+    await later.remove()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from midwatch.domain.errors import InputError
 from midwatch.workspace.names import without_secret
@@ -15,8 +15,18 @@ Lend = Callable[[str], Awaitable[Mapping[str, str]]]
 forge for a token. Raises InputError, OperationError."""
 
 
+LendInside = Callable[[str, Sequence[str]], Awaitable[Mapping[str, str]]]
+"""The same for an address that a repository names, and no person: a submodule's. The second are addresses that its
+recipe names. Raises InputError, too, where a connection has the address and nothing is lent for it."""
+
+
 async def nobody(location: str) -> Mapping[str, str]:
     """See `Lend`: nothing is lent, and the person's own credentials count."""
+    return {}
+
+
+async def nobody_inside(location: str, named: Sequence[str]) -> Mapping[str, str]:
+    """See `LendInside`: nothing is lent."""
     return {}
 
 

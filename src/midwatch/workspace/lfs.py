@@ -95,7 +95,7 @@ async def gather(repository: Repository, commit: str) -> tuple[Content, ...]:
     found = {oid: await _on_disk(repository, oid, size) for oid, size in {p[1:] for p in pointers.values()}}
     lacking = {oid: size for _, oid, size in pointers.values() if found[oid] is None}
     if lacking:
-        await asyncio.to_thread(require_space, repository.git_dir, sum(lacking.values()))
+        await asyncio.to_thread(_require_space, repository.git_dir, sum(lacking.values()))
         endpoint = await endpoint_of(repository, commit)
         own = repository.git_dir / "lfs" / "objects"
         try:
@@ -236,8 +236,7 @@ async def _on_disk(repository: Repository, oid: str, size: int) -> Path | None:
     return None
 
 
-def require_space(folder: Path, size: int) -> None:
-    """Raises OperationError where a disk has no room for so many bytes of LFS files and some more."""
+def _require_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if size + _SPARE > free:
         raise OperationError(

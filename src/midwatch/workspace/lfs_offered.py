@@ -27,6 +27,7 @@ from midwatch.workspace.names import shown
 from midwatch.workspace.raw import contents, reading
 from midwatch.workspace.repository import Repository
 from midwatch.workspace.stamps import EXECUTABLE, FILE
+from midwatch.workspace.stored import Blobs
 
 _LOOKS_LIKE_A_POINTER = re.compile(rb"version https?://(?:git-lfs|hawser)\.github\.com/spec/")
 _LONGEST = 1024
@@ -52,7 +53,6 @@ async def pointed(repository: Repository, base: Base, tree: str, *, wanted: bool
     if not changed:
         return tree
     sizes = await _sizes(git, {blob for _, blob in changed.values()})
-    await asyncio.to_thread(lfs.require_space, store, sum(sizes.values()))
     try:
         pointers = await asyncio.to_thread(_taken, git, store, [blob for blob, size in sizes.items() if size])
         return await asyncio.to_thread(_with, repository, tree, changed, pointers)
@@ -64,13 +64,32 @@ async def added(git: Git, store: Path, old: str, new: str) -> dict[str, int]:
     """The objects (size by SHA-256) whose pointers a commit or tree has and another has not: of files that its
     attributes give to LFS. Raises GitError."""
     changed = await _changed(git, old, new)
-    sizes = await _sizes(git, {blob for _, blob in changed.values()})
-    short = {path: blob for path, (_, blob) in changed.items() if 0 < sizes.get(blob, 0) <= lfs.LONGEST}
+    return dict((await _pointers_among(git, store, new, changed)).values())
+
+
+async def pointers_in(repository: Repository, tree: str, files: Blobs) -> lfs.Pointers:
+    """Those of a tree's files that are pointers to objects which the store has: by path, as for the base. A change that
+    began as an earlier task's offer has some."""
+    folder = folder_in(repository.git_dir)
+    if not folder.is_dir():
+        return {}
+    changed = {os.fsdecode(path): (mode, blob) for path, (mode, blob) in files.items() if mode in (FILE, EXECUTABLE)}
+    found = await _pointers_among(repository.git, repository.git_dir, tree, changed)
+    there = {path: (oid, size) for path, (oid, size) in found.items() if lfs.place(folder, oid).is_file()}
+    return {os.fsencode(path): (changed[path][1], oid, size) for path, (oid, size) in there.items()}
+
+
+async def _pointers_among(
+    git: Git, store: Path, tree: str, files: Mapping[str, tuple[bytes, str]]
+) -> dict[str, tuple[str, int]]:
+    """SHA-256 and size by path, of those of its files that a commit or tree gives to LFS and that are pointers."""
+    sizes = await _sizes(git, {blob for _, blob in files.values()})
+    short = {path: blob for path, (_, blob) in files.items() if 0 < sizes.get(blob, 0) <= lfs.LONGEST}
     if not short:
         return {}
     parsed = await asyncio.to_thread(_parsed, git, set(short.values()))
     found = {path: parsed[blob] for path, blob in short.items() if blob in parsed}
-    return dict(found[path] for path in await lfs.given_to_lfs(git, store, new, list(found)))
+    return {path: found[path] for path in await lfs.given_to_lfs(git, store, tree, list(found))}
 
 
 async def bring(place: Place, store: Path, old: str, new: str) -> None:

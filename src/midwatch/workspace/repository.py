@@ -24,7 +24,7 @@ from midwatch.workspace import bases, diff, durable, mirror, withheld, writing
 from midwatch.workspace.authorship import OURS, Authorship, signed
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
-from midwatch.workspace.lent import Lend, nobody
+from midwatch.workspace.lent import Lend, LendInside, nobody, nobody_inside
 from midwatch.workspace.location import Place, is_url, locate, repository_key
 from midwatch.workspace.loose import beside, find
 from midwatch.workspace.names import quoted, shown, without_secret
@@ -55,11 +55,13 @@ class Repository:
     url: bool
     lend: Lend = nobody
     """Gives git a token for addresses that a connection has."""
+    lend_inside: LendInside = nobody_inside
+    """The same for its submodules."""
 
     @classmethod
     async def open(
         cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False,
-        lend: Lend = nobody,
+        lend: Lend = nobody, lend_inside: LendInside = nobody_inside,
     ) -> Repository:  # fmt: skip
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
@@ -69,7 +71,7 @@ class Repository:
         gone; it raises InputError when there is no store.
 
         `commit` is what a task is known to start from: a URL whose store has it is not fetched again. With `plain` a
-        folder that is no repository is one without history. `lend`: see the field."""
+        folder that is no repository is one without history. `lend`, `lend_inside`: see the fields."""
         url = is_url(location)
         if not refresh:
             store = store_of(state, location)
@@ -101,7 +103,7 @@ class Repository:
                 raise
             if commit:
                 await remote.complete(commit)
-        return cls(location if place is None else place.name, store, place, url, lend)
+        return cls(location if place is None else place.name, store, place, url, lend, lend_inside)
 
     @property
     def git(self) -> Git:
