@@ -9,7 +9,7 @@ import pytest
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace import lfs, submodules
-from midwatch.workspace.lent import Lend, LendInside, environment
+from midwatch.workspace.lent import Lend, Lender, environment
 from midwatch.workspace.repository import Repository
 from tests.support.git_servers import https_server, put_lfs_object
 from tests.support.repositories import UserRepository, git
@@ -28,13 +28,13 @@ def lender(web: str, token: str) -> tuple[Lend, list[str]]:
     return lend, asked
 
 
-def inside(lend: Lend) -> LendInside:
+def both(lend: Lend) -> Lender:
     """The same for whatever a repository names."""
 
     async def lend_inside(location: str, named: Sequence[str]) -> Mapping[str, str]:
         return await lend(location)
 
-    return lend_inside
+    return Lender(lend, lend_inside)
 
 
 async def test_all_of_it_comes_with_the_token_of_the_connection_and_none_of_it_keeps_the_token(
@@ -57,12 +57,12 @@ async def test_all_of_it_comes_with_the_token_of_the_connection_and_none_of_it_k
         web, state = f"https://localhost:{server.port}", tmp_path / "state"
         wrong, _ = lender(web, "wrong-token-41")
         with pytest.raises(OperationError) as refused:
-            await Repository.open(state, server.url("bare.git"), lend=wrong)
+            await Repository.open(state, server.url("bare.git"), lend=both(wrong))
         assert "admin forges check" in refused.value.mend
         assert "wrong-token-41" not in f"{refused.value}{refused.value.detail}"
 
         lend, asked = lender(web, TOKEN)
-        repository = await Repository.open(state, server.url("bare.git"), lend=lend, lend_inside=inside(lend))
+        repository = await Repository.open(state, server.url("bare.git"), lend=both(lend))
         commit = (await repository.resolve(None)).commit
         (picture,) = await lfs.gather(repository, commit)
         (module,) = await submodules.gather(repository, commit, state)
@@ -91,14 +91,13 @@ async def test_a_submodule_that_the_connection_has_no_token_for_comes_without_or
                 return {}
             raise InputError("the App is not installed on it", "install it there")
 
-        both = {"lend": lend, "lend_inside": inside(lend)}
-        repository = await Repository.open(tmp_path / "state", server.url("bare.git"), **both)  # type: ignore[arg-type]
+        repository = await Repository.open(tmp_path / "state", server.url("bare.git"), lend=both(lend))
         commit = (await repository.resolve(None)).commit
         (module,) = await submodules.gather(repository, commit, tmp_path / "state")
         assert module.repository.location == server.url("library")
         library.path.rename(tmp_path / "hidden")
         for state in (tmp_path / "new", tmp_path / "state"):  # also where a store has it from before
-            outer = await Repository.open(state, repository.location, **both)  # type: ignore[arg-type]
+            outer = await Repository.open(state, repository.location, lend=both(lend))
             with pytest.raises(InputError, match="the App is not installed"):
                 await submodules.gather(outer, commit, state)
 
@@ -124,7 +123,7 @@ async def test_a_repository_is_asked_for_each_submodule_that_it_names_and_says_w
             return environment(web, "x-access-token", TOKEN)
 
         lend, _ = lender(web, TOKEN)
-        whole = await Repository.open(tmp_path / "state", server.url("bare.git"), lend=lend, lend_inside=lend_inside)
+        whole = await Repository.open(tmp_path / "state", server.url("bare.git"), lend=Lender(lend, lend_inside))
         commit = (await whole.resolve(None)).commit
         names = (server.url("library"), server.url("inner"))
         with pytest.raises(InputError, match="inner is not named"):

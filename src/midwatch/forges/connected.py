@@ -19,7 +19,7 @@ from midwatch.forges.address import parse, slug_below
 from midwatch.forges.config import ForgeSettings
 from midwatch.forges.credentials import Credential, FixedToken
 from midwatch.forges.where import USERS, api_of, web_of
-from midwatch.workspace.lent import environment
+from midwatch.workspace.lent import Lender, environment
 
 if TYPE_CHECKING:
     from midwatch.forges.book import Book
@@ -124,6 +124,11 @@ class Connected:
                 "register it on the server",
             )
         return await self.lend(location)
+
+    @property
+    def lender(self) -> Lender:
+        """Both, for opening a repository."""
+        return Lender(self.lend, self.lend_inside)
 
     def webhook_secret(self, connection: Connection) -> str:
         """What signs the webhooks that the forge sends; empty for none, and then none may be taken. Raises

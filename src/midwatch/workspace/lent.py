@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from midwatch.domain.errors import InputError
 from midwatch.workspace.names import without_secret
@@ -29,6 +30,20 @@ async def nobody_inside(location: str, named: Sequence[str]) -> Mapping[str, str
     """See `LendInside`: nothing is lent."""
     return {}
 
+
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """Who lends for a repository, and for what that names. As a `Lend` itself it is `own`."""
+
+    own: Lend = nobody
+    inside: LendInside = nobody_inside
+
+    async def __call__(self, location: str) -> Mapping[str, str]:
+        """See `Lend`."""
+        return await self.own(location)
+
+
+NOBODY = Lender()
 
 _USER, _TOKEN = (f"MIDWATCH_LENT_{what}" for what in ("USER", "TOKEN"))
 _HELPER = (

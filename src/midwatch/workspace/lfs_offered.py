@@ -33,6 +33,8 @@ _LOOKS_LIKE_A_POINTER = re.compile(rb"version https?://(?:git-lfs|hawser)\.githu
 _LONGEST = 1024
 """Bytes. A file that begins so and is no longer is a pointer to git-lfs, perhaps of another kind than ours."""
 _PIECE = 1 << 20
+_LONG = 120
+"""Seconds."""
 
 
 def folder_in(store: Path) -> Path:
@@ -49,7 +51,7 @@ async def pointed(repository: Repository, base: Base, tree: str, *, wanted: bool
         return tree
     git, store = repository.git, repository.git_dir
     changed = await _changed(git, base.tree, tree)
-    changed = {path: changed[path] for path in await lfs.given_to_lfs(git, store, tree, list(changed))}
+    changed = {path: changed[path] for path in await _given(git, store, tree, list(changed))}
     if not changed:
         return tree
     sizes = await _sizes(git, {blob for _, blob in changed.values()})
@@ -89,7 +91,19 @@ async def _pointers_among(
         return {}
     parsed = await asyncio.to_thread(_parsed, git, set(short.values()))
     found = {path: parsed[blob] for path, blob in short.items() if blob in parsed}
-    return {path: found[path] for path in await lfs.given_to_lfs(git, store, tree, list(found))}
+    return {path: found[path] for path in await _given(git, store, tree, list(found))}
+
+
+async def _given(git: Git, store: Path, tree: str, paths: list[str]) -> list[str]:
+    """As `given_to_lfs`, for attributes that a box has written: they may be many, and match slowly."""
+    try:
+        async with asyncio.timeout(_LONG):
+            return await lfs.given_to_lfs(git, store, tree, paths)
+    except TimeoutError:
+        raise OperationError(
+            f"it takes more than {_LONG} s to tell which of the changed files .gitattributes gives to Git LFS",
+            "have the task make these files simpler, or change fewer",
+        ) from None
 
 
 async def bring(place: Place, store: Path, old: str, new: str) -> None:

@@ -24,7 +24,7 @@ from midwatch.workspace import bases, diff, durable, mirror, withheld, writing
 from midwatch.workspace.authorship import OURS, Authorship, signed
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
-from midwatch.workspace.lent import Lend, LendInside, nobody, nobody_inside
+from midwatch.workspace.lent import NOBODY, Lender
 from midwatch.workspace.location import Place, is_url, locate, repository_key
 from midwatch.workspace.loose import beside, find
 from midwatch.workspace.names import quoted, shown, without_secret
@@ -53,15 +53,13 @@ class Repository:
     place: Place | None
     """The user's repository; None for a URL, and when opened without asking git (`refresh=False`)."""
     url: bool
-    lend: Lend = nobody
+    lend: Lender = NOBODY
     """Gives git a token for addresses that a connection has."""
-    lend_inside: LendInside = nobody_inside
-    """The same for its submodules."""
 
     @classmethod
     async def open(
         cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False,
-        lend: Lend = nobody, lend_inside: LendInside = nobody_inside,
+        lend: Lender = NOBODY,
     ) -> Repository:  # fmt: skip
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not
@@ -71,7 +69,7 @@ class Repository:
         gone; it raises InputError when there is no store.
 
         `commit` is what a task is known to start from: a URL whose store has it is not fetched again. With `plain` a
-        folder that is no repository is one without history. `lend`, `lend_inside`: see the fields."""
+        folder that is no repository is one without history. `lend`: see the field."""
         url = is_url(location)
         if not refresh:
             store = store_of(state, location)
@@ -103,7 +101,7 @@ class Repository:
                 raise
             if commit:
                 await remote.complete(commit)
-        return cls(location if place is None else place.name, store, place, url, lend, lend_inside)
+        return cls(location if place is None else place.name, store, place, url, lend)
 
     @property
     def git(self) -> Git:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.workspace.git import Git, GitError, last_words
-from midwatch.workspace.lent import Lend, LendInside
+from midwatch.workspace.lent import Lend, Lender, LendInside
 from midwatch.workspace.location import is_url
 from midwatch.workspace.mirror import require_fetchable
 from midwatch.workspace.names import refused, shown, without_secret
@@ -53,7 +53,7 @@ async def gather(
     has of a submodule is taken from there. `private`: what of them may be fetched with a connection's credential, see
     `LendInside`. Blocks on the network where something is to fetch; may be called again. Raises InputError for a
     `.gitmodules` that asks for what is not done, OperationError for what cannot be fetched."""
-    reach = _Reach(state, repository.lend_inside, tuple(private))
+    reach = _Reach(state, repository.lend.inside, tuple(private))
     found: list[Submodule] = []
     waiting = [(repository, commit, "", 1)]
     while waiting:
@@ -163,7 +163,7 @@ async def _one(
         try:
             address = location or await _address(parent, given)
             await _require_open(address, lend, reach.state)
-            repository = await Repository.open(reach.state, address, commit=commit, lend=lend)
+            repository = await Repository.open(reach.state, address, commit=commit, lend=Lender(lend))
             base = await repository.resolve(commit)
         except MidwatchError as error:
             problem = lend.refusal or error
