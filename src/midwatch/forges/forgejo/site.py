@@ -13,8 +13,10 @@ from midwatch.forges.answered import read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.forgejo import answers
 from midwatch.forges.forgejo.extras import adorn
+from midwatch.forges.forgejo.news import ForgejoNews
 from midwatch.forges.forgejo.remarks import Remarks
 from midwatch.forges.http import Http, Params, Refused, Reply
+from midwatch.forges.news import News
 from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.workspace.names import shown
@@ -57,6 +59,7 @@ class Forgejo:
         self.name = name
         self.web = web.rstrip("/")
         self.http = Http(name, api or api_of(web), credential, headers, pause)
+        self.news: News = ForgejoNews(self.http)
         self._remarks = Remarks(self.http)
 
     async def place(self, slug: str) -> Place:
