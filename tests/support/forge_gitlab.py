@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.support import forge_gitlab_news as news
 from tests.support.forge_gitlab_hooks import deliveries, iid
 from tests.support.forge_server import Answer, Asked, ForgeServer, Route
 from tests.support.forge_state import Hosted, Person, Said, Thread
@@ -41,6 +42,10 @@ class GitLabDialect:
             ("POST", rf"{project}/statuses/([^/]+)", _set_status),
             ("GET", rf"{project}/protected_branches", _protections),
             ("GET", rf"{project}/members/all/(\d+)", _member),
+            ("GET", rf"{project}/issues", _issues),
+            ("GET", rf"{project}/pipelines", _pipelines),
+            ("GET", rf"{project}/pipelines/(\d+)/jobs", _jobs),
+            ("GET", rf"{project}/(issues)/(\d+)/resource_label_events", _threaded(_label_events)),
             ("GET", rf"{project}/merge_requests", _requests),
             ("POST", rf"{project}/merge_requests", _open),
             ("GET", notes, _threaded(lambda server, asked, hosted, thread: Answer(data=shown(server, hosted, thread)))),
@@ -169,6 +174,7 @@ def issue(server: ForgeServer, hosted: Hosted, thread: Thread) -> dict[str, Any]
         "id": 20_000 + thread.number, "iid": number, "project_id": hosted.number, "title": thread.title,
         "description": thread.body, "state": "opened" if thread.state == "open" else "closed",
         "author": person(server, thread.author), "labels": list(thread.labels),
+        "user_notes_count": len(thread.said),
         "assignees": [person(server, login) for login in thread.assignees], "created_at": thread.created,
         "updated_at": thread.updated, "web_url": f"{server.web}/{hosted.slug}/-/issues/{number}",
     }  # fmt: skip
@@ -280,7 +286,31 @@ def _requests(server: ForgeServer, asked: Asked) -> Answer:
         return hosted
     branch = asked.query.get("source_branch")
     found = [t for t in hosted.threads.values() if t.head and branch in (None, t.head)]
-    return _paged(asked, [request(server, hosted, t, alone=False) for t in reversed(found)])
+    return _paged(asked, [request(server, hosted, t, alone=False) for t in news.since(asked, found)])
+
+
+def _issues(server: ForgeServer, asked: Asked) -> Answer:
+    hosted = _named(server, asked)
+    if isinstance(hosted, Answer):
+        return hosted
+    found = news.since(asked, [t for t in hosted.threads.values() if not t.head])
+    return _paged(asked, [issue(server, hosted, t) for t in found])
+
+
+def _label_events(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) -> Answer:
+    return _paged(asked, news.label_events(server, thread, person))
+
+
+def _pipelines(server: ForgeServer, asked: Asked) -> Answer:
+    hosted = _named(server, asked)
+    return hosted if isinstance(hosted, Answer) else _paged(asked, news.pipelines(server, asked, hosted))
+
+
+def _jobs(server: ForgeServer, asked: Asked) -> Answer:
+    hosted = _named(server, asked)
+    if isinstance(hosted, Answer):
+        return hosted
+    return _paged(asked, news.jobs(next(run for run in hosted.runs if run.number == int(asked.parts[1]))))
 
 
 def _open(server: ForgeServer, asked: Asked) -> Answer:
@@ -400,7 +430,9 @@ def sides(text: str) -> dict[int, int]:
 
 
 def _notes(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) -> Answer:
-    listed = thread.said if asked.query.get("sort") == "asc" else list(reversed(thread.said))
+    own = [news.noted(one) for one in thread.given if one.what == "assigned"]
+    every = sorted([*thread.said, *own], key=lambda said: said.created)
+    listed = every if asked.query.get("sort") == "asc" else list(reversed(every))
     return _paged(asked, [note(server, hosted, thread, said) for said in listed])
 
 

@@ -64,7 +64,7 @@ async def review(case: Case) -> None:
     who = await asking(case)
     if who is None:
         return
-    if await by_look(case.home, case.heard, told, case.arrival.created):
+    if await by_look(case.home, case.heard, case.arrival, told):
         await case.end(End("done", "a look has found it already"))
         return
     if wanted is None and not (await case.pull()).proposal.task_id:

@@ -11,6 +11,7 @@ from midwatch.engine.forges.arrivals import FORGOTTEN, LOOKED, Arrivals
 from midwatch.forges.arrived.base import Arrived
 
 if TYPE_CHECKING:
+    from midwatch.engine.forges.arrivals import Arrival
     from midwatch.forges.listening import Heard
     from midwatch.wiring import Home
 
@@ -25,9 +26,18 @@ async def by_delivery(home: Home, heard: Heard, told: Arrived, at: float) -> boo
     return await _told(home, heard, told, at, looked=False)
 
 
-async def by_look(home: Home, heard: Heard, told: Arrived, at: float) -> bool:
-    """Whether a look has found a review of Forgejo that a delivery tells, which came at that time."""
-    return heard.kind == "forgejo" and await _told(home, heard, told, at, looked=True)
+async def by_look(home: Home, heard: Heard, arrival: Arrival, told: Arrived) -> bool:
+    """Whether a look has found a review of Forgejo that a delivery tells."""
+    if heard.kind != "forgejo" or arrival.delivery.startswith(LOOKED):
+        return False
+    return await _told(home, heard, told, arrival.created, looked=True)
+
+
+async def opened_before(home: Home, heard: Heard, told: Arrived) -> bool:
+    """Whether something was done about it that a pull request was opened, at whichever commit: a look comes later than
+    a push may, and that can happen once only."""
+    rows = await Arrivals(home.store.database).lately(heard.id, "opened", told.number, 0.0, done=True)
+    return any(from_json(Arrived, json.loads(text)).slug.lower() == told.slug.lower() for _, text in rows)
 
 
 async def _told(home: Home, heard: Heard, told: Arrived, at: float, *, looked: bool) -> bool:

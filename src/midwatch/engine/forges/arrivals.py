@@ -170,12 +170,15 @@ class Arrivals:
         query = "SELECT count(*) FROM arrival WHERE task = ? AND event = ? AND outcome = ?"
         return await self.database.read(lambda db: int(db.execute(query, (task, event, outcome)).fetchone()[0]))
 
-    async def lately(self, connection: str, event: str, number: int, since: float) -> Sequence[tuple[str, str]]:
+    async def lately(
+        self, connection: str, event: str, number: int, since: float, *, done: bool = False
+    ) -> Sequence[tuple[str, str]]:
         """Of those of a kind and a number that came since a time of the database's clock: the delivery's id, and what
-        it means."""
+        it means. `done`: only of those about which something was done."""
         query = (
             "SELECT delivery, meaning FROM arrival WHERE connection = ? AND event = ? AND number = ? AND created >= ?"
         )
+        query += " AND state = 'done'" if done else ""
         values = (connection, event, number, since)
         return await self.database.read(lambda db: [(row[0], row[1]) for row in db.execute(query, values)])
 
