@@ -21,7 +21,7 @@ from tests.forges.openapi.gitlab import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_gitlab import GitLabDialect, request
 from tests.support.forge_gitlab_hooks import iid
-from tests.support.forge_scenes import Scene, network_world, scene_in
+from tests.support.forge_scenes import Scene, all_news, network_world, scene_in
 from tests.support.forge_server import serving
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "gitlab.json"
@@ -56,6 +56,7 @@ async def test_all_that_is_asked_and_answered_is_as_gitlab_is_described(scene: S
         status = Status("midwatch", state, "x" * 300, "# Evidence", "https://midwatch.example.org/t/1")
         await forge.report(where, scene.commits[1], status)
     await forge.issue(where, number)
+    await all_news(scene, 2)
     assert await forge.access(where, "ann") == "admin"
     await forge.close(where, 1)
     await scene.propose(0)
