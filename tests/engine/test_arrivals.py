@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import partial
 
@@ -37,16 +36,20 @@ def delivery(name: str, key: str = "", connection: str = "hub") -> Delivery:
 
 async def test_a_delivery_is_known_by_its_id_and_by_what_it_tells_of(database: Database) -> None:
     arrivals = Arrivals(database)
-    assert await arrivals.heard("hub") == math.inf
+    assert not await arrivals.heard("hub", "ann/shelf", 60)
     assert await arrivals.keep(delivery("1", "remark 1"))
     assert not await arrivals.keep(delivery("1", "remark 2"))
     assert not await arrivals.keep(delivery(f"{LOOKED}remark 1", "remark 1"))
     assert await arrivals.keep(delivery("1", "remark 1", "lab"))
     assert await arrivals.keep(delivery("2"))
     assert await arrivals.keep(delivery("3"))
-    assert await arrivals.heard("hub") < 60
+    assert await arrivals.heard("hub", "Ann/Shelf", 60)
+    assert not await arrivals.heard("hub", "ann/other", 60)
+    assert not await arrivals.heard("hub", "ann/shelf", 0)
     assert await arrivals.keep(delivery(f"{LOOKED}x", "x", "quiet"))
-    assert await arrivals.heard("quiet") == math.inf
+    assert not await arrivals.heard("quiet", "ann/shelf", 60)
+    assert len(await arrivals.lately("hub", "remark", 3, 0.0)) == 3
+    assert await arrivals.lately("hub", "remark", 3, 0.0, done=True) == []
     assert len(named("\0\ud83d" + "x" * 1000)) < 100
 
 

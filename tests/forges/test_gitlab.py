@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tests.forges.openapi.gitlab import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_gitlab import GitLabDialect, request
 from tests.support.forge_gitlab_hooks import iid
-from tests.support.forge_scenes import Scene, merged, network_world, opened, scene_in
+from tests.support.forge_scenes import Scene, all_news, merged, network_world, opened, scene_in
 from tests.support.forge_server import serving
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "gitlab.json"
@@ -51,6 +52,7 @@ async def test_all_that_is_asked_and_answered_is_as_gitlab_is_described(scene: S
         status = Status("midwatch", state, "x" * 300, "# Evidence", "https://midwatch.example.org/t/1")
         await forge.report(where, scene.commits[1], status)
     await forge.issue(where, number)
+    await all_news(scene, 2)
     assert await forge.access(where, "ann") == "admin"
     await merged(scene)
     (pull,) = world.pulls
@@ -74,7 +76,7 @@ async def test_a_line_that_gitlab_would_carry_out_arrives_as_words(scene: Scene)
     assert all("\n/merge" not in said.body for said in [*pull.said, pull])
     assert "\n/usr/bin/env stays" in pull.body
     requests = len(scene.world.server.asked("PUT", "merge_requests/1$"))
-    assert await scene.propose(body=text) == made
+    assert replace(await scene.propose(body=text), updated=made.updated) == made
     assert len(scene.world.server.asked("PUT", "merge_requests/1$")) == requests
     assert (await scene.forge.remarks(scene.where, 1))[0].body.startswith(f"/merge\n{text}"[:40])
 

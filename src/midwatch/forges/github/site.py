@@ -10,8 +10,10 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
 from midwatch.forges.credentials import Credential
 from midwatch.forges.github import asking, checks, pulls, talk
+from midwatch.forges.github.news import GitHubNews
 from midwatch.forges.github.shapes import BranchAnswer, IssueAnswer, Permission, Repository, read
 from midwatch.forges.http import Http
+from midwatch.forges.news import News
 from midwatch.forges.once import Pause
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.forges.where import USERS
@@ -30,6 +32,7 @@ class GitHub:
         self.name = name
         self.web = web
         self.http = Http(name, api, credential, asking.headers, pause)
+        self.news: News = GitHubNews(self.http)
         self._me = ""
 
     async def place(self, slug: str) -> Place:
