@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from midwatch.engine.database.settling import Settling
+from midwatch.engine.database.further import Further
 from midwatch.engine.effects.ledger import want
 from midwatch.engine.forges import origins
 from midwatch.engine.forges.arrivals import Arrival, Delivery, End, claim, settle
@@ -66,7 +66,7 @@ class Case:
         origin: Origin | None = None,
         claims: Sequence[Delivery] = (),
         also: Callable[[Db], None] = lambda _: None,
-    ) -> Settling:
+    ) -> Further:
         """The database; what is written to it settles the arrival, with these effects, and keeps where the task comes
         from. Both are made of what was written. Raises Already where there is a task for that, Taken where somebody
         else has taken this up: then nothing is written."""
@@ -81,7 +81,7 @@ class Case:
             also(db)
             settle(db, self.arrival, end(result))
 
-        return Settling(self.home.store.database, further)
+        return Further(self.home.store.database, further)
 
     async def end(self, end: End, effects: Sequence[Wanted] = ()) -> None:
         """Settle it: nothing is done but these effects."""

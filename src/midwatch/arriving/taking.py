@@ -36,7 +36,7 @@ _A_DAY = 86400.0
 _LONGEST = 240.0
 """Seconds for one arrival, less than it is held."""
 
-_ASKING = ("labelled", "assigned", "remark", "review")
+_ASKING = ("labelled", "assigned", "mentioned", "remark", "review")
 """What somebody does who wants something of us."""
 
 log = logging.getLogger("midwatch.hooks")
@@ -184,6 +184,7 @@ async def _triggered(case: Case) -> None:
 _HANDLERS: Mapping[str, Callable[[Case], Awaitable[None]]] = {
     "labelled": _labelled,
     "assigned": _assigned,
+    "mentioned": remarking.mentioned,
     "remark": remarking.remark,
     "review": remarking.review,
     "opened": states.opened,

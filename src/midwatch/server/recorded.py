@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from midwatch.engine.accounts.audit import Deed, write
 from midwatch.engine.database.base import Database
-from midwatch.engine.database.settling import Settling
+from midwatch.engine.database.further import Further
 
 
-class Recorded(Settling):
+class Recorded(Further):
     """A database whose every write says who did what. Nothing is written down of what raises."""
 
     def __init__(self, database: Database, deed: Deed) -> None:

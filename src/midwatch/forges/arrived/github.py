@@ -10,8 +10,9 @@ from midwatch.domain.forge import identity
 from midwatch.domain.ids import BRANCHES
 from midwatch.forges.arrived.base import MOST_TEXT, Arrived
 
-_FAILED = ("failure", "timed_out", "startup_failure")
-_PASSED = ("success",)
+FAILED = ("failure", "timed_out", "startup_failure")
+PASSED = ("success",)
+"""Conclusions of a run; of others nothing is kept."""
 
 
 class _User(BaseModel):
@@ -37,6 +38,8 @@ class _Label(BaseModel):
 
 class _Issue(BaseModel):
     number: int
+    body: str | None = None
+    html_url: str = ""
     pull_request: Mapping[str, object] | None = None
 
 
@@ -146,6 +149,8 @@ def _issues(body: bytes) -> Sequence[Arrived]:
         return [_of(told, "labelled", told.issue.number, subject=told.label.name)]
     if told.action == "assigned" and told.assignee is not None:
         return [_of(told, "assigned", told.issue.number, subject=told.assignee.login)]
+    if told.action == "opened" and "@" in (text := _cut(told.issue.body)):
+        return [_of(told, "mentioned", told.issue.number, text=text, url=told.issue.html_url)]
     return ()
 
 
@@ -190,7 +195,7 @@ def _review(body: bytes) -> Sequence[Arrived]:
     return [
         _of(
             told, "review", told.pull_request.number, pull=True, subject=f"review/{review.id}", actor=author.login,
-            actor_id=identity(author.id), bot=_no_person(author), text=_cut(review.body),
+            actor_id=identity(author.id), bot=no_person(author.login, author.type), text=_cut(review.body),
             asks=review.state.lower() == "changes_requested", commit=review.commit_id or "", url=review.html_url,
         )
     ]  # fmt: skip
@@ -200,14 +205,14 @@ def _check_run(body: bytes) -> Sequence[Arrived]:
     told = _CheckRun.model_validate_json(body)
     run = told.check_run
     branch, conclusion = run.check_suite.head_branch or "", run.conclusion or ""
-    if told.action != "completed" or not branch.startswith(BRANCHES) or conclusion not in (*_FAILED, *_PASSED):
+    if told.action != "completed" or not branch.startswith(BRANCHES) or conclusion not in (*FAILED, *PASSED):
         return ()
     words = "\n\n".join(part for part in (run.output.title, run.output.summary, run.output.text) if part)
     number = run.pull_requests[0].number if run.pull_requests else 0
     return [
         _of(
             told, "run", number, pull=True, subject=f"check {run.id}", job=str(run.id), name=run.name,
-            text=words[-MOST_TEXT:], failed=conclusion in _FAILED, commit=run.head_sha, branch=branch,
+            text=words[-MOST_TEXT:], failed=conclusion in FAILED, commit=run.head_sha, branch=branch,
             url=run.html_url or "",
         )
     ]  # fmt: skip
@@ -240,19 +245,20 @@ _READERS: Mapping[str, Callable[[bytes], Sequence[Arrived]]] = {
 def _remark(told: _Any, remark: _Remark, name: str, number: int, *, pull: bool) -> Arrived:
     """`name` as the forge's adapter has it."""
     author = remark.user or told.sender
-    by = {"actor": author.login, "actor_id": identity(author.id), "bot": _no_person(author)}
+    by = {"actor": author.login, "actor_id": identity(author.id), "bot": no_person(author.login, author.type)}
     return _of(told, "remark", number, pull=pull, subject=name, text=_cut(remark.body), url=remark.html_url, **by)
 
 
 def _of(told: _Any, what: str, number: int, **more: object) -> Arrived:
     sender = told.sender
-    by = {"actor": sender.login, "actor_id": identity(sender.id), "bot": _no_person(sender)}
+    by = {"actor": sender.login, "actor_id": identity(sender.id), "bot": no_person(sender.login, sender.type)}
     fields = {"pull": False, **by, **more}
     return Arrived(what, told.repository.full_name, number, **fields)  # type: ignore[arg-type]
 
 
-def _no_person(user: _User) -> bool:
-    return user.type.lower() != "user" or user.login.endswith("[bot]")
+def no_person(login: str, kind: str) -> bool:
+    """Whether that is a program; `kind` is the user's `type`."""
+    return kind.lower() != "user" or login.endswith("[bot]")
 
 
 def _cut(text: str | None) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-PAGE: Mapping[str, str | int] = {"limit": 50}
-"""The most that these forges give at once."""
+MOST = 50
+"""Entries that these forges give at once."""
+PAGE: Mapping[str, str | int] = {"limit": MOST}
 
 
 def headers(token: str) -> Mapping[str, str]:

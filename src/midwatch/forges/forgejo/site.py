@@ -15,8 +15,10 @@ from midwatch.forges.drafts import Titles
 from midwatch.forges.forgejo import answers
 from midwatch.forges.forgejo.asking import PAGE, headers, repository_path
 from midwatch.forges.forgejo.extras import adorn
+from midwatch.forges.forgejo.news import ForgejoNews
 from midwatch.forges.forgejo.remarks import Remarks
 from midwatch.forges.http import Http, Params, Refused, Reply
+from midwatch.forges.news import News
 from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.forges.where import USERS
@@ -41,6 +43,7 @@ class Forgejo:
         self.name = name
         self.web = web
         self.http = Http(name, api, credential, headers, pause)
+        self.news: News = ForgejoNews(self.http)
         self._remarks = Remarks(self.http)
 
     async def place(self, slug: str) -> Place:

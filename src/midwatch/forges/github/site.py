@@ -11,8 +11,10 @@ from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Re
 from midwatch.forges.answered import login_of, read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.github import asking, checks, pulls, talk
+from midwatch.forges.github.news import GitHubNews
 from midwatch.forges.github.shapes import BranchAnswer, IssueAnswer, Permission, Repository
 from midwatch.forges.http import Http
+from midwatch.forges.news import News
 from midwatch.forges.once import Pause
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.forges.where import USERS
@@ -31,6 +33,7 @@ class GitHub:
         self.name = name
         self.web = web
         self.http = Http(name, api, credential, asking.headers, pause)
+        self.news: News = GitHubNews(self.http)
         self._me = ""
 
     async def place(self, slug: str) -> Place:

@@ -18,8 +18,10 @@ from midwatch.forges.answered import read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.gitlab import answers, words
 from midwatch.forges.gitlab.asking import ask, headers, project, project_path
+from midwatch.forges.gitlab.news import GitLabNews
 from midwatch.forges.gitlab.notes import Notes
 from midwatch.forges.http import Http, Refused, Reply
+from midwatch.forges.news import News
 from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
 from midwatch.forges.where import USERS
@@ -42,6 +44,7 @@ class GitLab:
         self.name = name
         self.web = web
         self.http = Http(name, api, credential, headers, pause)
+        self.news: News = GitLabNews(self.http, self.web)
         self._notes = Notes(self.http, self.web)
 
     async def place(self, slug: str) -> Place:

@@ -1,4 +1,4 @@
-"""Changes that take something further along in their transaction."""
+"""Changes with something further in the same transaction."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from midwatch.engine.database.base import Connection, Database
 T = TypeVar("T")
 
 
-class Settling:
+class Further:
     """A database whose every write does something further in the same transaction, and is given what came of the
-    first. See `Database`; it is closed by whoever opened the other one."""
+    first; what that raises undoes both. See `Database`; it is closed by whoever opened the other one."""
 
     def __init__(self, database: Database, further: Callable[[Connection, Any], None]) -> None:
         self._database, self._further = database, further
