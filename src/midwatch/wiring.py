@@ -77,7 +77,7 @@ class Home:
         """See `Repository.open`; where a connection has the location, it is fetched with what that lends."""
         from midwatch.workspace.repository import Repository
 
-        return await Repository.open(self.state, location, commit=commit, plain=plain, lend=self.connected.lend)
+        return await Repository.open(self.state, location, commit=commit, plain=plain, lend=self.connected.lender)
 
     async def means(self, location: str) -> Means:
         """What environments of the repository at a location are made with."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,8 +15,6 @@ from midwatch.domain.events import Failed
 from midwatch.engine import handing
 from midwatch.engine.database.base import Connection, Database, Rows
 from midwatch.engine.database.further import Further
-from midwatch.engine.database.postgresql import PostgresqlDatabase
-from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.fake import FakeEngine
 from midwatch.engine.forges.arrivals import TOLD, Arrivals, Delivery, End, settle
 from midwatch.engine.handing import find_lost, hand_over, sweep
@@ -56,14 +53,9 @@ class Desk:
         await self.database.write(lambda db: db.execute("DELETE FROM worker WHERE id = ?", (worker,)).rowcount)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
-    database: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        database = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-        await database.migrate()
-    yield Desk(database)
-    await database.close()
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
 
 
 async def test_a_task_and_its_turn_are_kept_together_and_once(desk: Desk) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from midwatch import equipping, wiring
+from midwatch import equipping
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.repositories import Registered
-from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.sittings import AGAIN, MOST_KEPT, Sitting, Sittings, add
 from midwatch.server import sitting
 from midwatch.server.environment_forms import sitting_of
-from tests.support.api import Api, messages, serving
+from tests.support.api import Api, messages
 from tests.support.place import make_repository
 from tests.support.repositories import git
 from tests.support.sittings import said, until, worker
@@ -34,18 +32,6 @@ setup = [
 ]
 """
 HOSTS = '[network]\nsetup = ["preset:common"]\nagent = ["docs.example.org read-only"]\n'
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
-    """The whole server, on each of the databases."""
-    environ = {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state")}
-    if request.param == "postgresql":
-        environ[VARIABLE] = request.getfixturevalue("postgresql_server").database()
-        async with wiring.home({"HOME": str(tmp_path), **environ}) as home:
-            await home.store.database.migrate()
-    async with serving(tmp_path, environ) as found:
-        yield found
 
 
 async def with_own_recipe(api: Api, folder: Path) -> str:

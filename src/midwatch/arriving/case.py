@@ -15,12 +15,12 @@ from midwatch.forges.outgoing import Thing
 if TYPE_CHECKING:
     from midwatch.domain.pull_request import PullRequest
     from midwatch.engine.accounts.repositories import Registered
-    from midwatch.engine.database.base import Connection
+    from midwatch.engine.database.base import Connection as Db
     from midwatch.engine.effects.base import Wanted
+    from midwatch.engine.forges.connections import Connection
     from midwatch.engine.forges.origins import Origin
     from midwatch.engine.forges.rules import RepositoryForge
     from midwatch.forges.arrived.base import Arrived
-    from midwatch.forges.listening import Heard
     from midwatch.wiring import Home
 
 
@@ -33,7 +33,7 @@ class Case:
     """All that a handler works with. Whatever it does, it does in the transaction that settles the arrival."""
 
     home: Home
-    heard: Heard
+    heard: Connection
     rules: RepositoryForge
     repository: Registered
     arrival: Arrival
@@ -65,13 +65,13 @@ class Case:
         effects: Callable[[Any], Sequence[Wanted]] = lambda _: (),
         origin: Origin | None = None,
         claims: Sequence[Delivery] = (),
-        also: Callable[[Connection], None] = lambda _: None,
+        also: Callable[[Db], None] = lambda _: None,
     ) -> Further:
         """The database; what is written to it settles the arrival, with these effects, and keeps where the task comes
         from. Both are made of what was written. Raises Already where there is a task for that, Taken where somebody
         else has taken this up: then nothing is written."""
 
-        def further(db: Connection, result: Any) -> None:
+        def further(db: Db, result: Any) -> None:
             if origin is not None and not origins.note(db, origin):
                 raise Already
             for effect in effects(result):

@@ -17,11 +17,11 @@ from midwatch.engine.database.further import Further
 from midwatch.engine.handing import hand_over
 from midwatch.engine.turns import Turns
 from midwatch.engine.waits import Wait, waits
-from midwatch.forges.listening import Listening
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
 from midwatch.server.accounts.repeating import Operation, operation
 from midwatch.server.aside import Aside
+from midwatch.server.branched import Branching
 from midwatch.server.counts import Counts
 from midwatch.server.problems import missing
 from midwatch.server.recorded import Recorded
@@ -52,10 +52,10 @@ class Service:
     streams: Streams
     seats: Seats
     aside: Aside
+    branching: Branching
     counts: Counts
     sums: Sums
     rows: Rows
-    listening: Listening
 
     async def close(self) -> None:
         """End what goes on by itself; those who follow are let go. May be called twice."""
@@ -63,6 +63,7 @@ class Service:
         await self.rows.close()
         await self.sums.close()
         await self.counts.close()
+        await self.branching.close()
         await self.aside.close()
 
     async def hand(self, turn: Turn) -> Turn:

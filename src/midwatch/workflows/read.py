@@ -18,7 +18,7 @@ from midwatch.workflows import describe
 from midwatch.workflows.offering import intact
 from midwatch.workflows.report import AttemptReport, Report, attempt_report
 from midwatch.workflows.start import work_folder
-from midwatch.workspace import patch
+from midwatch.workspace import lfs_offered, patch
 from midwatch.workspace.location import is_url
 from midwatch.workspace.repository import Repository, no_files_at
 
@@ -101,7 +101,8 @@ async def attempt_difference(store: Store, state: Path, attempt: str, first: int
     row, events, report = await _attempt(store, state, attempt)
     base = row.task.base.tree
     old = _saved(events[:first], base) if first else base
-    new = _saved(events[:last], base) if last else final_tree(report) or base
+    # between two moments of the work both are as it was saved: what is offered may have pointers of Git LFS instead
+    new = _saved(events[: last or None], base) if first or last else final_tree(report) or base
     if old == new:
         return b""
     repository = await Repository.open(state, row.task.repository, refresh=False)
@@ -142,4 +143,6 @@ async def apply(store: Store, state: Path, forge: Forge, prefix: str, target: st
         raise no_files_at(place)
     source = await Repository.open(state, report.task.repository, refresh=False)
     repository = await Repository.open(state, place)
+    if repository.place is not None:  # with the contents of Git LFS, which the person's own filter puts there
+        await lfs_offered.bring(repository.place, source.git_dir, report.task.base.tree, tree)
     return await repository.apply_to_user_tree(report.task.base.tree, tree, source.git_dir)

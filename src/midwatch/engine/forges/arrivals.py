@@ -168,13 +168,28 @@ class Arrivals:
         query = "SELECT count(*) FROM arrival WHERE task = ? AND event = ? AND outcome = ?"
         return await self.database.read(lambda db: int(db.execute(query, (task, event, outcome)).fetchone()[0]))
 
-    async def heard(self, connection: str) -> float:
-        """Seconds since a delivery of a webhook came for that connection; infinite for never."""
+    async def lately(
+        self, connection: str, event: str, number: int, since: float, *, done: bool = False
+    ) -> Sequence[tuple[str, str]]:
+        """Of those of a kind and a number that came since a time of the database's clock: the delivery's id, and what
+        it means. `done`: only of those about which something was done."""
+        query = (
+            "SELECT delivery, meaning FROM arrival WHERE connection = ? AND event = ? AND number = ? AND created >= ?"
+        )
+        query += " AND state = 'done'" if done else ""
+        values = (connection, event, number, since)
+        return await self.database.read(lambda db: [(row[0], row[1]) for row in db.execute(query, values)])
 
-        def work(db: Connection) -> float:
-            query = f"SELECT {db.clock} - max(created) FROM arrival WHERE connection = ? AND delivery NOT LIKE ?"  # noqa: S608
-            found = db.execute(query, (connection, f"{LOOKED}%")).fetchone()[0]
-            return float("inf") if found is None else float(found)
+    async def heard(self, connection: str, slug: str, seconds: float) -> bool:
+        """Whether a delivery of a webhook came about that repository within so many seconds."""
+
+        def work(db: Connection) -> bool:
+            query = (
+                f"SELECT 1 FROM arrival WHERE connection = ? AND changed > {db.clock} - ? "  # noqa: S608 - our own words
+                f"AND created > {db.clock} - ? AND lower(slug) = ? AND delivery NOT LIKE ? LIMIT 1"
+            )
+            values = (connection, seconds, seconds, named(slug).lower(), f"{LOOKED}%")
+            return db.execute(query, values).fetchone() is not None
 
         return await self.database.read(work)
 

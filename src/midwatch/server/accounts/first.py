@@ -27,7 +27,7 @@ class First:
         """For the person who has started the server; `link` signs them in."""
         words = (
             f"The first administrator is {self.name!r} with the password {self.password}\n"
-            "It is shown this once. Sign in and change it: PUT /api/v1/me/password"
+            "It is shown this once. Sign in and change it: My account in the page, or PUT /api/v1/me/password"
         )
         return f"{words}\nOr open {link} within ten minutes: it signs you in, once" if link else words
 
