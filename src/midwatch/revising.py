@@ -77,7 +77,8 @@ async def start_review(home: Home, wish: Wish, model: str | None, limits: Mappin
         )
     await (await named_model(home, name)).close()
     repository = await home.repository(wish.repository)
-    around = settings.surroundings(home.state, home.environ, name, wish.sandbox, settings.limits.fill(limits))
+    means = settings.means(home.state, home.environ)
+    around = settings.surroundings(home.state, means, name, wish.sandbox, settings.limits.fill(limits))
     task = await make_review(wish, repository, around)
     await home.store.create(task)
     return task

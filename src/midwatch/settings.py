@@ -59,17 +59,16 @@ class Settings:
     forges: Mapping[str, ForgeSettings] = field(default_factory=dict)
     commits: CommitSettings = field(default_factory=CommitSettings)
 
-    def surroundings(
-        self, state: Path, environ: Mapping[str, str], model: str, driver: str | None, limits: Limits
-    ) -> Surroundings:
-        """What this machine and the settings add to a request for `model`, with the `driver` asked for."""
+    def surroundings(self, state: Path, means: Means, model: str, driver: str | None, limits: Limits) -> Surroundings:
+        """What this machine and the settings add to a request for `model`, with the `driver` asked for. `means`: what
+        its environment is made with."""
         from midwatch.workflows.start import Surroundings  # listing tasks needs none of these
 
         return Surroundings(
             model=model,
             sandbox=driver or self.sandbox.driver,
             read_only=self.sandbox.read_only,
-            means=self.means(state, environ),
+            means=means,
             limits=limits,
             private=(state, self.folder),
             mode=self.agent.mode,

@@ -111,8 +111,8 @@ async def start(home: Home, request: Request, keep: Callable[[Task], Awaitable[N
     own, name = home.settings, request.model or home.settings.models.model
     await (await named_model(home, name)).close()  # an unknown model or a missing key is said before anything is made
     repository = await home.repository(request.repository, plain=request.kind == "conversation")
-    around = own.surroundings(home.state, home.environ, name, request.sandbox, own.limits.fill(request.limits))
-    around = replace(around, means=await home.means(repository.location))
+    means, limits = await home.means(repository.location), own.limits.fill(request.limits)
+    around = own.surroundings(home.state, means, name, request.sandbox, limits)
     await (keep or home.store.create)(task := await make_task(request, repository, around, home.store.database))
     home.opened[task.id] = repository
     return task

@@ -37,7 +37,8 @@ async def start(case: Case, pull: PullRequest, owner: str, login: str, *, everyt
         )
     await (await wiring.named_model(home, name)).close()
     repository = await home.repository(case.location)
-    around = settings.surroundings(home.state, home.environ, name, None, settings.limits.fill({}))
+    means = settings.means(home.state, home.environ)
+    around = settings.surroundings(home.state, means, name, None, settings.limits.fill({}))
     wish = Wish(base=proposal.base, head=proposal.commit, focus=focus)
     task = await make_review(wish, repository, around)
     key = f"{case.heard.id} {case.told.slug.lower()} review {case.arrival.key or case.arrival.id}"

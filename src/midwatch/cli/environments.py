@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from argparse import Namespace
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from midwatch import wiring
 from midwatch.cli import arguments, words
@@ -59,11 +59,11 @@ class Subject:
 async def subject(home: wiring.Home, options: Namespace, driver: str | None = None) -> Subject:
     """Find out about the repository of the options. Runs nothing of it. Raises InputError."""
     repository = await home.repository(options.repo)
-    around = home.settings.surroundings(home.state, home.environ, "", driver, Limits())
-    around = replace(around, means=await home.means(repository.location))
+    means = await home.means(repository.location)
+    around = home.settings.surroundings(home.state, means, "", driver, Limits())
     request = await with_kept(Request("", options.repo, options.base), repository, home.store.database)
     resolved = await resolve(request, repository, around)
-    return Subject(repository, around.means, resolved, around.sandbox, request.recipe)
+    return Subject(repository, means, resolved, around.sandbox, request.recipe)
 
 
 async def allowed(about: Subject, options: Namespace, observer: Observer) -> EnvironmentParts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from midwatch.domain.errors import InputError
@@ -45,8 +44,8 @@ async def state(home: Home, repository: Registered, base: str | None) -> Environ
     """As a task would have it. Reads git objects; runs nothing of the repository. Raises InputError for a recipe that
     cannot be used, or a base that there is not."""
     opened = await home.repository(repository.location)
-    around = home.settings.surroundings(home.state, home.environ, "", None, home.settings.limits.fill({}))
-    around = replace(around, means=await home.means(opened.location))
+    means, limits = await home.means(opened.location), home.settings.limits.fill({})
+    around = home.settings.surroundings(home.state, means, "", None, limits)
     request = await with_kept(Request("", repository.location, base), opened, home.store.database)
     found = await resolve(request, opened, around)
     versions = await Recipes(home.store.database).counting([repository.id])
@@ -58,7 +57,7 @@ async def state(home: Home, repository: Registered, base: str | None) -> Environ
     if found.plan.key and cached is None:
         whole = [layers for layers, _ in kept if not layers.record.parent]
         rebuild = await _why(opened, request, found, around, whole)
-    trusted = bool(request.recipe) or is_trusted(opened.location, around.means.settings.trusted, around.means.home)
+    trusted = bool(request.recipe) or is_trusted(opened.location, means.settings.trusted, means.home)
     return EnvironmentState(
         source="server" if request.recipe else "none" if recipe == Recipe() else "repository",
         version=versions.get(repository.id, 0),
@@ -71,7 +70,7 @@ async def state(home: Home, repository: Registered, base: str | None) -> Environ
         kept=told,
         wishes=[text(wish) for wish in wishes(recipe)],
         trusted=trusted or not wishes(recipe),
-        missing=[one.name for one in recipe.secrets if not _has(one, around.means)],
+        missing=[one.name for one in recipe.secrets if not _has(one, means)],
         terminals=[],
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,7 +138,10 @@ class Visit:
 
     async def repository(self, name: str, role: Role) -> Registered:
         """A registered repository by its id or its name. Raises Problem as `task`."""
-        known = await self.visible()
+        return self.picked(await self.visible(), name, role)
+
+    def picked(self, known: Sequence[Registered], name: str, role: Role) -> Registered:
+        """The same out of those that the caller may see, where they are read already."""
         # the id first: a name may look like the id of another
         found = next((one for one in known if name == one.id), None)
         found = found or next((one for one in known if name == one.name), None)

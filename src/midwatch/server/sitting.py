@@ -7,7 +7,7 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -122,9 +122,8 @@ async def follow(visit: Visit, name: str, after: int, may: Callable[[], Awaitabl
 
 async def _task(home: Home, location: str, wish: Wish, name: str) -> Task:
     repository = await home.repository(location)
-    limits = home.settings.limits.fill({})
-    around = home.settings.surroundings(home.state, home.environ, "", None, limits)
-    around = replace(around, means=await home.means(repository.location))
+    means, limits = await home.means(repository.location), home.settings.limits.fill({})
+    around = home.settings.surroundings(home.state, means, "", None, limits)
     request = Request(
         _TITLES[wish.kind], location, wish.base, kind=KIND, mode="workspace", trust_recipe=wish.trust_recipe, id=name
     )

@@ -94,8 +94,9 @@ async def _insight(visiting: Visit, asked: Asked) -> Insight:
 
 async def _reach(visiting: Visit, asked: Asked) -> _Reach:
     """Raises Problem 404 for a repository that the caller may not see."""
-    known = {plain(one.location): one for one in await visiting.visible()}
-    one = plain((await visiting.repository(asked.repository, "viewer")).location) if asked.repository else ""
+    visible = await visiting.visible()
+    known = {plain(one.location): one for one in visible}
+    one = plain(visiting.picked(visible, asked.repository, "viewer").location) if asked.repository else ""
     among = None if visiting.who.everywhere else list(known)
     only = Only(among, one, asked.model, asked.person, asked.label)
     return _Reach(known, span(asked.first, asked.last, asked.zone), only)

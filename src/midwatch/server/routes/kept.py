@@ -28,8 +28,9 @@ async def pull_requests(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
 ) -> PullRequests:
     """The newest pull requests that you may see."""
-    known = {one.location: one.id for one in await visiting.visible()}
-    only = (await visiting.repository(repository, "viewer")).location if repository else None
+    visible = await visiting.visible()
+    known = {one.location: one.id for one in visible}
+    only = visiting.picked(visible, repository, "viewer").location if repository else None
     found = await visiting.service.aside.do(visiting.service.home.forge.list(only, state))
     seen = [one for one in found if visiting.who.everywhere or one.proposal.repository in known]
     return PullRequests(

@@ -71,7 +71,7 @@ async def listed(
     ids = {one.location: one.id for one in known}
     among = None if visiting.who.everywhere else list(ids)
     if only.repository:
-        among = [(await visiting.repository(only.repository, "viewer")).location]
+        among = [visiting.picked(known, only.repository, "viewer").location]
     found: list[TaskLine] = []
     turn, owner = _BY_TURN.get(only.status, "done") if only.status else "", visiting.who.name if only.mine else ""
     for _ in range(MOST_LOOKS):
