@@ -54,7 +54,7 @@ async def test_strangers_programs_disabled_users_viewers_and_we_ourselves_start_
     forge.say(hosted, issue, "helper[bot]", "@midwatch mend it")
     await place.user("us", BOT, "admin")
     forge.say(hosted, issue, BOT, "I am at it: @midwatch review")
-    assert await acted(place) == [("remark", nobody)] * 5
+    assert await acted(place) == [("mentioned", nobody), *[("remark", nobody)] * 5]
     forge.label(hosted, issue, "midwatch", "eve")
     forge.label(hosted, issue, "bug", "ann")
     forge.assign(hosted, issue, BOT, "eve")

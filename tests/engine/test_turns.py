@@ -14,8 +14,9 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.events import Failed
 from midwatch.engine import handing
 from midwatch.engine.database.base import Connection, Database, Rows
+from midwatch.engine.database.further import Further
 from midwatch.engine.fake import FakeEngine
-from midwatch.engine.forges.arrivals import TOLD, Arrivals, Delivery, End, Settling, settle
+from midwatch.engine.forges.arrivals import TOLD, Arrivals, Delivery, End, settle
 from midwatch.engine.handing import find_lost, hand_over, sweep
 from midwatch.engine.letters import Letter
 from midwatch.engine.places import SOON, ready
@@ -140,6 +141,10 @@ class Heard:
         """Run it for each."""
         return self.db.executemany(sql, rows)
 
+    def alone(self, what: str, /) -> None:
+        """Wait."""
+        self.db.alone(what)
+
 
 async def test_nobody_who_has_changed_budgets_waits_for_a_turn(desk: Desk) -> None:
     """Whoever ends or cancels a turn has that and waits for the budgets."""
@@ -250,7 +255,7 @@ async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_op
     end = End("done", TOLD, task.id, mine.id)
     await desk.database.write(lambda db: settle(db, heard, end))
     await asyncio.sleep(0.01)  # the clock of a database may have no more than milliseconds
-    await Turns(Settling(desk.database, lambda db, _: settle(db, late, end))).say(task, "too late", "ada")
+    await Turns(Further(desk.database, lambda db, _: settle(db, late, end))).say(task, "too late", "ada")
     await shift.end(mine, "done")
     following = await desk.turns.newest(task.id)
     assert following is not None

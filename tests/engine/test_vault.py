@@ -13,8 +13,10 @@ import pytest
 from midwatch.domain.errors import InputError
 from midwatch.engine import sealed
 from midwatch.engine.accounts.audit import SERVER, Deed
+from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.database.base import Connection as Db
 from midwatch.engine.database.base import Database
+from midwatch.engine.forges import beside
 from midwatch.engine.forges.connections import Connection, Connections, Secrets
 from midwatch.engine.vault import VARIABLE, Sealed, Vault, key_of, new_key
 from midwatch.webhooks.registered import Webhook, Webhooks
@@ -187,3 +189,15 @@ async def test_a_credential_goes_to_no_address_but_the_one_that_it_was_given_for
     found = await kept.find("hub")
     assert found is not None
     assert (found.web, kept.credential(found)) == (moved.web, "lion")
+
+
+async def test_of_those_who_set_the_last_variable_at_once_as_many_do_as_there_is_room_for(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside, "MOST", 2)
+    await Repositories(database).register(Registered("1", "one", "/one", 0.0), DEED)
+    kept = beside.Beside(database, Vault(tmp_path, {}))
+    setting = [kept.put_variable("1", f"V{number}", "x", DEED) for number in range(6)]
+    done = await asyncio.gather(*setting, return_exceptions=True)
+    assert sorted(type(one).__name__ for one in done) == ["InputError"] * 4 + ["Kept"] * 2
+    assert len(await kept.variables("1")) == 2

@@ -20,6 +20,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.observer import Silent
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
+from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.forges.connections import Connection, Secrets
 from midwatch.forges.app import AppCredential, AppKey
 from midwatch.forges.standing import standing
@@ -169,6 +170,17 @@ async def test_the_location_says_the_connection_and_git_is_lent_its_token(enviro
             InputError, match=r"the variable LAB_TOKEN, which has the token of \[forges.lab\], is not set"
         ):
             await home.connected.lend("https://git.example/lab/a/r")
+        named, hub = ["https://github.com/O/named.git"], "https://github.com/o"
+        assert await home.connected.lend_inside("https://elsewhere.example/o/r", []) == {}
+        for inside in (f"{hub}/named", "git@github.com:o/named.git"):
+            assert "ghp_tiger" in (await home.connected.lend_inside(inside, named)).values()
+        for inside in (f"{hub}/named2", f"{hub}/r", "https://github.com/named/named"):
+            with pytest.raises(InputError, match=r"hub is not lent for https://github\.com/") as refused:
+                await home.connected.lend_inside(inside, named)
+            assert 'private_submodules = ["https://github.com/' in refused.value.mend
+        registered = Registered(new_id(), "library", "git@github.com:O/r.git", 0)
+        await Repositories(home.store.database).register(registered, Deed(SERVER, "repository.create", registered.id))
+        assert "ghp_tiger" in (await home.connected.lend_inside(f"{hub}/r", [])).values()
         forge = await home.connected.adapter("https://github.com/o/r")
         assert forge is not None
         assert forge is await home.connected.adapter("git@github.com:o/other"), "one for each connection"

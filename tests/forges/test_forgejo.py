@@ -20,7 +20,7 @@ from midwatch.forges.http import Refused
 from tests.support.forge_contract import Contract
 from tests.support.forge_forgejo import ForgejoDialect
 from tests.support.forge_forgejo_shapes import pull
-from tests.support.forge_scenes import Scene, merged, network_world, opened, scene_in
+from tests.support.forge_scenes import Scene, all_news, merged, network_world, opened, scene_in
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "forgejo.json"
 
@@ -55,6 +55,7 @@ async def test_all_that_is_asked_and_answered_is_as_forgejo_describes_it(scene: 
         status = Status("midwatch", state, "x" * 300, "# Evidence", "https://midwatch.example.org/t/1")
         await forge.report(where, scene.commits[1], status)
     await forge.issue(where, world.issue("Broken", ""))
+    await all_news(scene, 2)
     assert await forge.access(where, "ann") == "admin"
     await merged(scene)
     (there,) = world.pulls

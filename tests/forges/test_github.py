@@ -10,17 +10,18 @@ import pytest
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.domain.forge import Judgement, Status
 from midwatch.forges.github.asking import graph_address
-from midwatch.forges.github.site import api_of
-from midwatch.forges.github.talk import shown_lines
+from midwatch.forges.lines import of_hunks
+from midwatch.forges.news import Head
 from midwatch.forges.once import Unsure
+from midwatch.forges.stamps import Stamps
+from midwatch.forges.where import api_of, web_of
 from tests.forges.openapi.extract import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_github_shapes import DESCRIPTION
-from tests.support.forge_scenes import NetworkWorld, Scene, merged, network_world, opened, scene_in
+from tests.support.forge_scenes import NetworkWorld, Scene, all_news, merged, network_world, opened, scene_in
 
 ELSEWHERE = {
-    "GET /user", "GET /repos/{owner}/{repo}/issues", "GET /repos/{owner}/{repo}/installation",
-    "POST /app/installations/{installation_id}/access_tokens", "GET /repos/{owner}/{repo}/actions/runs/{run_id}/jobs",
+    "GET /user", "GET /repos/{owner}/{repo}/installation", "POST /app/installations/{installation_id}/access_tokens",
     "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs",
 }  # fmt: skip
 """Operations that others than the adapter use."""
@@ -56,6 +57,12 @@ async def _everything(scene: Scene) -> None:
         await scene.forge.report(where, scene.commits[1], status)
     number = world.issue("Broken", "")
     await scene.forge.issue(where, number)
+    told = [one.arrived.key for one in await all_news(scene, number) if one.arrived.name == "unit"]
+    world.server.fail("GET", r"/check-runs$", 403)  # as fine-grained tokens are answered
+    head = Head(1, "midwatch/x", world.pulls[0].head_commit)
+    jobs = await world.site.news.ran("ann/shelf", [head], 0.0, Stamps({}))
+    assert [one.arrived.key for one in jobs if one.arrived.name == "unit"] == told
+    assert len(told) == 1
     await scene.forge.access(where, "ann")
     await merged(scene)
 
@@ -163,8 +170,8 @@ async def test_what_graphql_says_in_an_answer_is_told_from_a_no(world: NetworkWo
 
 
 async def test_the_api_is_where_github_has_it() -> None:
-    assert api_of("https://github.com/") == "https://api.github.com"
-    assert api_of("https://git.example.org") == "https://git.example.org/api/v3"
+    assert api_of("github", web_of("github", "https://GitHub.com/"), "") == "https://api.github.com"
+    assert api_of("github", web_of("github", "https://git.example.org/"), "") == "https://git.example.org/api/v3"
     assert graph_address("https://api.github.com") == "https://api.github.com/graphql"
     assert graph_address("https://git.example.org/api/v3/") == "https://git.example.org/api/graphql"
 
@@ -172,5 +179,5 @@ async def test_the_api_is_where_github_has_it() -> None:
 async def test_lines_of_a_difference_are_those_that_it_shows() -> None:
     first = "@@ -1,3 +1,4 @@ def f():\n one\n-two\n+TWO\n+more\n three\n"
     patch = f"{first}@@ -20 +21,2 @@\n-x\n+y\n+z\n\\ No newline at end of file"
-    assert shown_lines(patch) == {1, 2, 3, 4, 21, 22}
-    assert shown_lines("") == set()
+    assert set(of_hunks(patch)) == {1, 2, 3, 4, 21, 22}
+    assert of_hunks("") == {}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlencode
 
+from tests.support import forge_forgejo_news as news
 from tests.support.forge_forgejo_hooks import deliveries
 from tests.support.forge_forgejo_shapes import beside, comment, label, pull, repository, review, user
 from tests.support.forge_forgejo_shapes import issue as issue_of
@@ -58,6 +59,12 @@ class ForgejoDialect:
             ("GET", rf"{repo}/pulls/(\d+)/reviews", _about(True, _reviews)),
             ("POST", rf"{repo}/pulls/(\d+)/reviews", _about(True, _judge)),
             ("GET", rf"{repo}/pulls/(\d+)/reviews/(\d+)/comments", _about(True, _beside)),
+            ("GET", rf"{repo}/issues", _in("read", lambda server, asked, hosted:
+                                           _paged(asked, news.issues(server, asked, hosted)))),
+            ("GET", rf"{repo}/issues/comments", _in("read", lambda server, asked, hosted:
+                                                    _paged(asked, news.comments(server, asked, hosted)))),
+            ("GET", rf"{repo}/issues/(\d+)/timeline", _about(None, lambda server, asked, hosted, thread:
+                                                             _paged(asked, news.timeline(server, hosted, thread)))),
             ("GET", rf"{repo}/issues/(\d+)", _about(None, lambda server, asked, hosted, thread:
                                                     Answer(data=issue_of(server, hosted, thread)))),
             ("GET", rf"{repo}/issues/(\d+)/comments", _about(None, _comments)),
@@ -347,13 +354,14 @@ def _reacted(server: ForgeServer, asked: Asked, there: list[tuple[str, str]]) ->
 def _status(server: ForgeServer, said: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": said["id"], "context": said["name"], "status": said["state"], "description": said["summary"],
-        "target_url": said["url"], "creator": user(server, said["author"]),
+        "target_url": said["url"], "creator": user(server, said["author"]), "created_at": said.get("at", ""),
     }  # fmt: skip
 
 
 def _statuses(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     known = [said for said in hosted.statuses if said["sha"] == asked.parts[2]]
-    return _paged(asked, [_status(server, said) for said in reversed(known)])
+    ran = [news.run_status(server, hosted, run) for run in reversed(hosted.runs) if run.commit == asked.parts[2]]
+    return _paged(asked, [*ran, *(_status(server, said) for said in reversed(known))])
 
 
 def _set_status(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:

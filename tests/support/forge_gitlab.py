@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.support import forge_gitlab_news as news
+from tests.support.forge_gitlab_diffs import diffs, sides
 from tests.support.forge_gitlab_hooks import deliveries, iid
 from tests.support.forge_server import Answer, Asked, ForgeServer, Route
 from tests.support.forge_state import Hosted, Person, Said, Thread
@@ -42,6 +44,10 @@ class GitLabDialect:
             ("POST", rf"{project}/statuses/([^/]+)", _in("write", _set_status)),
             ("GET", rf"{project}/protected_branches", _in("read", _protections)),
             ("GET", rf"{project}/members/all/(\d+)", _in("read", _member)),
+            ("GET", rf"{project}/issues", _in("read", _issues)),
+            ("GET", rf"{project}/pipelines", _in("read", _pipelines)),
+            ("GET", rf"{project}/pipelines/(\d+)/jobs", _in("read", _jobs)),
+            ("GET", rf"{project}/(issues)/(\d+)/resource_label_events", _threaded(_label_events)),
             ("GET", rf"{project}/merge_requests", _in("read", _requests)),
             ("POST", rf"{project}/merge_requests", _in("write", _open)),
             ("GET", notes, _threaded(lambda server, asked, hosted, thread: Answer(data=shown(server, hosted, thread)))),
@@ -177,6 +183,7 @@ def issue(server: ForgeServer, hosted: Hosted, thread: Thread) -> dict[str, Any]
         "id": 20_000 + thread.number, "iid": number, "project_id": hosted.number, "title": thread.title,
         "description": thread.body, "state": "opened" if thread.state == "open" else "closed",
         "author": person(server, thread.author), "labels": list(thread.labels),
+        "user_notes_count": len(thread.said),
         "assignees": [person(server, login) for login in thread.assignees], "created_at": thread.created,
         "updated_at": thread.updated, "web_url": f"{server.web}/{hosted.slug}/-/issues/{number}",
     }  # fmt: skip
@@ -240,21 +247,6 @@ def _compare(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     return Answer(data={"commits": listed, "diffs": diffs(hosted, base or old, new), "compare_same_ref": old == new})
 
 
-def diffs(hosted: Hosted, old: str, new: str) -> list[dict[str, Any]]:
-    """The files that differ, with their hunks."""
-    found = []
-    for name in hosted.git("diff", "--name-only", old, new).splitlines():
-        text = hosted.git("diff", old, new, "--", name)
-        hunks = text[text.index("@@") :] + "\n" if "@@" in text else ""
-        found.append(
-            {
-                "old_path": name, "new_path": name, "diff": hunks, "new_file": "\nnew file mode" in text,
-                "deleted_file": "\ndeleted file mode" in text, "renamed_file": False, "b_mode": "100644",
-            }
-        )  # fmt: skip
-    return found
-
-
 def _member(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     who = next((p for p in server.forge.people.values() if p.number == int(asked.parts[1])), None)
     level = _LEVELS.get(hosted.access.get(who.login, "")) if who else None
@@ -266,7 +258,24 @@ def _member(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 def _requests(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     branch = asked.query.get("source_branch")
     found = [t for t in hosted.pulls if branch in (None, t.head)]
-    return _paged(asked, [request(server, hosted, t, alone=False) for t in reversed(found)])
+    return _paged(asked, [request(server, hosted, t, alone=False) for t in news.since(asked, found)])
+
+
+def _issues(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
+    found = news.since(asked, [t for t in hosted.threads.values() if not t.head])
+    return _paged(asked, [issue(server, hosted, t) for t in found])
+
+
+def _label_events(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) -> Answer:
+    return _paged(asked, news.label_events(server, thread, person))
+
+
+def _pipelines(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
+    return _paged(asked, news.pipelines(server, asked, hosted))
+
+
+def _jobs(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
+    return _paged(asked, news.jobs(next(run for run in hosted.runs if run.number == int(asked.parts[1]))))
 
 
 def _open(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
@@ -364,26 +373,10 @@ def _discuss(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) 
     return Answer(201, {"id": f"{made.number:040x}", "individual_note": False, "notes": []})
 
 
-def sides(text: str) -> dict[int, int]:
-    """New line to old line, 0 for an added one; worked out anew here, so that the client's way is put to the test."""
-    found, old, new = {}, 0, 0
-    for line in text.splitlines():
-        if line.startswith("@@"):
-            left, right = line.split(" ")[1:3]
-            old, new = int(left[1:].split(",")[0]) - 1, int(right[1:].split(",")[0]) - 1
-        elif line[:1] == "-":
-            old += 1
-        elif line[:1] == "+":
-            new += 1
-            found[new] = 0
-        elif line[:1] == " ":
-            old, new = old + 1, new + 1
-            found[new] = old
-    return found
-
-
 def _notes(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) -> Answer:
-    listed = thread.said if asked.query.get("sort") == "asc" else list(reversed(thread.said))
+    own = [news.noted(one) for one in thread.given if one.what == "assigned"]
+    every = sorted([*thread.said, *own], key=lambda said: said.created)
+    listed = every if asked.query.get("sort") == "asc" else list(reversed(every))
     return _paged(asked, [note(server, hosted, thread, said) for said in listed])
 
 

@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.support.forge_lfs import JSON, Lfs
 from tests.support.forge_state import Forge, Hosted, Person, Thread
 from tests.support.loopback import QuietHandler, running
 
@@ -145,6 +146,7 @@ class ForgeServer:
         self.requests: list[Asked] = []
         self.exchanges: list[tuple[Asked, Answer]] = []
         self.faults: list[Fault] = []
+        self.lfs = Lfs()
         self.deliveries: list[Delivery] = []
         self.dialects = dialects
         self._routes = [(dialect, *route) for dialect in dialects for route in dialect.routes()]
@@ -282,7 +284,11 @@ class ForgeServer:
             query = "&".join(f"{k}={v}" for k, v in asked.query.items())
             return Answer(301, headers={"Location": f"{there}?{query}"}, body=b"")
         hosted = self.find(slug)
-        writes = "git-receive-pack" in (asked.query.get("service", ""), rest)
+        lfs = rest.startswith(("info/lfs/", "lfs-"))
+        uploads = rest.startswith("info/lfs/") and asked.json.get("operation") == "upload"
+        writes = (
+            uploads or (lfs and asked.method != "GET") or "git-receive-pack" in (asked.query.get("service", ""), rest)
+        )
         unknown = asked.who is None and "authorization" in asked.headers
         if unknown or (asked.who is None and (hosted is None or writes or not hosted.public)):
             return Answer(401, headers={"WWW-Authenticate": 'Basic realm="fake"'}, body=b"")
@@ -294,11 +300,23 @@ class ForgeServer:
         if writes and hosted.archived:
             words = b"This repository was archived so it is read-only."
             return Answer(403, body=words, headers={"Content-Type": "text/plain"})
+        if lfs:
+            return self._lfs(hosted, rest, asked)
         before = hosted.branches()
         answer = self._backend(hosted, rest, asked)
         if asked.method == "POST" and writes:
             self.forge.pushed(hosted, before)
         return answer
+
+    def _lfs(self, hosted: Hosted, rest: str, asked: Asked) -> Answer:
+        oid = rest.rpartition("/")[2]
+        if not self.lfs.on:
+            return Answer(404, {"message": "Git LFS is disabled"}, {"Content-Type": JSON})
+        if rest == "info/lfs/objects/batch":
+            return Answer(200, self.lfs.batch(hosted, asked.json, self.url(hosted.slug)), {"Content-Type": JSON})
+        if rest == "lfs-verify":
+            return Answer(200 if self.lfs.file(hosted, asked.json["oid"]).is_file() else 404, {})
+        return Answer(200 if self.lfs.put(hosted, oid, asked.body) else 422, {})
 
     def _backend(self, hosted: Hosted, rest: str, asked: Asked) -> Answer:
         environment = {

@@ -59,6 +59,29 @@ class Said:
 
 
 @dataclass
+class Given:
+    """That a label was put on, or somebody was assigned."""
+
+    number: int
+    what: Literal["labelled", "assigned"]
+    subject: str
+    by: str
+    at: str
+
+
+@dataclass
+class Run:
+    """A CI run on a commit that has ended."""
+
+    number: int
+    name: str
+    commit: str
+    branch: str
+    failed: bool
+    at: str
+
+
+@dataclass
 class Thread:
     """An issue; a pull request where `head` is set."""
 
@@ -73,6 +96,7 @@ class Thread:
     assignees: list[str] = field(default_factory=list)
     reviewers: list[str] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
     reactions: list[tuple[str, str]] = field(default_factory=list)
     head: str = ""
     base: str = ""
@@ -106,6 +130,7 @@ class Hosted:
     """Made for it, whether anything has them or not."""
     statuses: list[dict[str, Any]] = field(default_factory=list)
     """Of commits: sha, name, state, summary, text, url, author, id, run (whether it is a check run)."""
+    runs: list[Run] = field(default_factory=list)
     _bases: dict[tuple[str, str], str] = field(default_factory=dict)
     _conflicts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """Of two commits each, which have the same ones for ever."""
@@ -212,12 +237,13 @@ class Forge:
         self.lock = threading.RLock()
         self.happened: list[tuple[str, Hosted, Thread | None, dict[str, Any]]] = []
         """What, where, to which issue or pull request, and more: for webhooks."""
+        self.began = datetime(2026, 1, 1, tzinfo=UTC)
         self._ids = itertools.count(1001)
         self._ticks = itertools.count()
 
     def now(self) -> str:
         """A later second each time."""
-        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self._ticks))
+        moment = self.began + timedelta(seconds=next(self._ticks))
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def next_id(self) -> int:
@@ -296,7 +322,7 @@ class Forge:
                 thread.state, thread.updated = "closed", self.now()
                 self.tell("closed", hosted, thread)
             else:
-                thread.head_commit = new
+                thread.head_commit, thread.updated = new, self.now()
                 self.tell("synchronised", hosted, thread, before=old or "")
 
     def tell(self, what: str, hosted: Hosted, thread: Thread | None, **more: Any) -> None:
@@ -314,6 +340,7 @@ class Forge:
         hosted.threads[number] = made
         self.tell("opened", hosted, made, sender=author)
         for label in made.labels:
+            made.given.append(Given(self.next_id(), "labelled", label, author, now))
             self.tell("labelled", hosted, made, label=label, sender=author)
         return made
 
@@ -322,17 +349,21 @@ class Forge:
         if label not in thread.labels:
             thread.labels.append(label)
             thread.updated = self.now()
+            thread.given.append(Given(self.next_id(), "labelled", label, sender, thread.updated))
             self.tell("labelled", hosted, thread, label=label, sender=sender)
 
     def assign(self, hosted: Hosted, thread: Thread, login: str, sender: str) -> None:
         """Give it to somebody."""
         thread.assignees.append(login)
+        thread.updated = self.now()
+        thread.given.append(Given(self.next_id(), "assigned", login, sender, thread.updated))
         self.tell("assigned", hosted, thread, assignee=login, sender=sender)
 
     def say(self, hosted: Hosted, thread: Thread, author: str, body: str) -> Said:
         """A remark below."""
         said = Said(self.next_id(), "comment", author, body, self.now())
         thread.said.append(said)
+        thread.updated = said.created
         self.tell("said", hosted, thread, said=said, sender=author)
         return said
 
@@ -346,8 +377,17 @@ class Forge:
         for path, line, text in beside:
             said = Said(self.next_id(), "line", author, text, self.now(), path, line, thread.head_commit, review.number)
             thread.said.append(said)
+        thread.updated = self.now()
         self.tell("judged", hosted, thread, said=review, sender=author)
         return review
+
+    def ran(self, hosted: Hosted, commit: str, name: str, *, failed: bool) -> Run:
+        """A CI run has ended on a commit."""
+        branch = next((name for name, tip in hosted.branches().items() if tip == commit), "")
+        made = Run(self.next_id(), name, commit, branch, failed, self.now())
+        hosted.runs.append(made)
+        self.tell("ran", hosted, None, run=made, sender="ci")
+        return made
 
     def settle(self, hosted: Hosted, thread: Thread, state: Literal["open", "closed", "merged"], sender: str) -> None:
         """Merge, close or open again."""

@@ -45,6 +45,8 @@ class GitServer:
     """Ids of LFS objects that are served with other bytes."""
     hrefs: dict[str, str] = field(default_factory=dict)
     """Ids of LFS objects, and where a batch answer says that they are."""
+    put: dict[str, bytes] = field(default_factory=dict)
+    """What was put, by path."""
     sent: int = 0
     """Bytes of bodies that were sent."""
 
@@ -108,6 +110,11 @@ class _Handler(QuietHandler, BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer(b"")
+
+    def do_PUT(self) -> None:
+        self.server_side.put[self.path] = self.body()
+        self.server_side.requests.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+        self._send(200, b"", {})
 
     def do_POST(self) -> None:
         self._answer(self.body())

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Town:
     hosted: Hosted
     connection: str
     repository: str
+    kind: str
+    """Of the forge."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
@@ -170,6 +173,7 @@ async def town(
         "XDG_CONFIG_HOME": str(folder / "config"), "OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": base_url,
     }  # fmt: skip
     with serving_forge(folder / "forge", NETWORK[kind].dialect()) as server:
+        server.forge.began = datetime.now(UTC) + timedelta(seconds=60)  # all that happens, after the first look
         bot = server.forge.person(BOT)
         for login in ("ann", "carl", "eve"):
             server.forge.person(login)
@@ -180,7 +184,7 @@ async def town(
                 made, Secrets(bot.token, SECRET), Deed(SERVER, "forge.create", made.id)
             )
             server.hook(SLUG, f"{api.url}/hooks/hub", SECRET)
-            there = Town(api, server, hosted, kept.id, await api.registered("shelf", server.url(SLUG)))
+            there = Town(api, server, hosted, kept.id, await api.registered("shelf", server.url(SLUG)), kind)
             options = working.Options(4, Slots(4), Terms(lease=5.0, beat=0.2), lambda *note: there.notes.append(note))
             engine = FakeEngine(api.hub)
             work = asyncio.create_task(working.work(api.home, engine, options, there.stop)) if at_work else None

@@ -52,6 +52,12 @@ NIGHT = [
     patch("calc.py", "    return a + b", "    return b + a"),
     says("Mend the sum\n\nThe order is the other one now."),
 ]
+PLANNED = [
+    calls("update_plan", plan=[{"step": "The first way", "status": "in_progress"}]),
+    says("It is this one."),
+    calls("update_plan", plan=[{"step": "The other way", "status": "in_progress"}]),
+    says("It is the other one."),
+]
 PLANTED = [
     calls("update_plan", plan=[{"step": f"Plan {IMG}{BIDI}", "status": "pending"}], explanation=SVG),
     calls(
@@ -90,7 +96,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """With two repositories, and models that play scripts."""
     folder = tmp_path_factory.mktemp("site")
     with serving_models() as models:
-        scripts = {"night": NIGHT, "planted": PLANTED, "grown": GROWN}
+        scripts = {"night": NIGHT, "planned": PLANNED, "planted": PLANTED, "grown": GROWN}
         parts = [f'[providers.{name}]\nbase_url = "{models.script(*steps)}"\n' for name, steps in scripts.items()]
         for name in ("night", "other"):
             make_repository(folder / name, FILES)
@@ -169,12 +175,15 @@ async def remark(page: Page) -> None:
 async def attached(page: Page) -> None:
     """Pictures are chosen or dropped, seen, and taken away again; what is none is refused by its name."""
     hostile: FilePayload = {"name": f"{IMG}.svg", "mimeType": "image/svg+xml", "buffer": SVG.encode()}
-    await page.get_by_label("Pictures", exact=True).set_input_files([hostile, PICTURE])
-    await page.get_by_role("alert").get_by_text(f"{IMG}.svg is no PNG, JPEG, GIF or WebP").wait_for()
+    broken: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
+    await page.get_by_label("Pictures", exact=True).set_input_files([hostile, broken, PICTURE])
+    wrong = f"{IMG}.svg is no PNG, JPEG, GIF or WebP; broken.png cannot be read as a picture"
+    await page.get_by_role("alert").get_by_text(wrong).wait_for()
     await page.get_by_label("Message to the agent").evaluate(DROP, base64.b64encode(PICTURE["buffer"]).decode())
     waiting = page.get_by_role("list", name="Pictures that are sent with it")
     await expect(waiting.get_by_role("img")).to_have_count(2)
     await waiting.get_by_role("button", name="Remove dot.png").click()
+    await expect(waiting.get_by_role("button")).to_be_focused()
     await expect(waiting.get_by_role("img")).to_have_js_property("naturalWidth", 1)
 
 
@@ -244,6 +253,26 @@ async def logs(page: Page, task: str) -> None:
         await page.get_by_role("button", name="Raw").click()
         await expect(page.locator(".log-line .mark").first).to_have_text("␛")
         await require_harmless(page)
+
+
+async def test_the_plan_that_stands_beside_the_conversation_is_that_of_what_was_not_undone(
+    site: Site, chromium: Browser
+) -> None:
+    async with Signed(site) as admin, tab(chromium, site.url) as found:
+        task = await admin.submitted(prompt="Which way?", repository="other", model="planned/m", mode="read-only")
+        await admin.ended(task)
+        replied = (await admin.get(f"/attempts/{task}.1/events")).json()["events"][-2]["seq"]
+        await admin.post(f"/tasks/{task}/messages", json={"text": "The other one"})
+        await admin.ended(task)
+        page = found.page
+        await found.sign_in(site.admin.name, site.admin.password)
+        await page.goto(f"/tasks/{task}")
+        plan = page.locator(".facts .plan")
+        await expect(plan).to_contain_text("The other way")
+        answer = await admin.post(f"/tasks/{task}/undo", json={"step": str(replied)})
+        assert answer.status_code == 200, answer.text
+        await expect(plan).to_contain_text("The first way")
+        await found.require_clean()
 
 
 async def test_a_diff_of_5000_lines_is_in_the_page_only_where_it_is_seen(site: Site, chromium: Browser) -> None:

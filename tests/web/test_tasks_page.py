@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+from pathlib import Path
+
 import pytest
 from playwright.async_api import Browser, Dialog, Page, expect
 
+from midwatch.server import branched
 from tests.support.browser import Site, Tab, tab
+from tests.support.place import git
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HOSTILE = "<img src=x onerror=alert(1)> \u202eevil\u202c \x1b[31mred <script>alert(2)</script> &lt;b&gt;"
@@ -67,6 +72,55 @@ async def test_a_list_goes_on_over_a_dropped_connection(site: Site, chromium: Br
         await page.goto("/?archived=1")
         await expect(mine).to_have_count(1)
         await found.require_clean()
+
+
+async def test_a_branch_is_found_by_a_part_of_its_name_and_typed_where_none_can_be_listed(
+    site: Site, chromium: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with tab(chromium, site.url) as found:
+            page = await signed_in(found, site)
+            example = (await (await page.request.get("/api/v1/repositories")).json())["repositories"][0]
+            git(Path(example["location"]), "branch", "topic/one")
+            asked = {"name": "silent", "location": f"http://127.0.0.1:{silent.getsockname()[1]}/x"}
+            made = await page.request.post("/api/v1/repositories", data=asked, headers={"X-Midwatch": "1"})
+            await page.reload()
+            composer = page.get_by_role("form", name="New task")
+            words = composer.get_by_label("What is to be done")
+            branch = composer.get_by_role("combobox", name="Branch, tag or commit")
+            await expect(composer.get_by_label("Repository")).to_have_value(example["id"])
+            await words.fill("Look at the topic")
+            await page.keyboard.press("Tab")
+            await page.keyboard.press("Tab")
+            await expect(branch).to_have_attribute("placeholder", "main")
+            await page.keyboard.type("TOPIC")
+            option = composer.get_by_role("listbox").get_by_role("option")
+            await expect(option).to_have_text(["topic/one"])
+            await page.keyboard.press("ArrowDown")
+            await expect(option).to_have_attribute("aria-selected", "true")
+            await page.keyboard.press("Enter")  # picks, and sends nothing
+            await expect(branch).to_have_value("topic/one")
+            await expect(option).to_have_count(0)
+            await composer.get_by_role("button", name="Options").click()
+            await expect(composer.get_by_text("Environment: no recipe")).to_be_visible()
+            await branch.fill("none/such")
+            await page.keyboard.press("Control+Enter")
+            refused = composer.get_by_role("alert")
+            await expect(refused).to_contain_text("no branch, tag or commit named none/such")
+            await expect(words).to_have_value("Look at the topic")
+            await expect(branch).to_have_value("none/such")
+
+            monkeypatch.setattr(branched, "PATIENCE", 0.1)
+            await composer.get_by_label("Repository").select_option("silent")
+            await expect(refused).to_have_count(0)
+            await branch.click()
+            await expect(composer.get_by_role("status")).to_contain_text(["cannot be listed"])
+            await page.keyboard.type("any")
+            await expect(composer.get_by_text("the repository does not answer")).to_be_visible()
+            await expect(branch).to_have_value("any")
+            one = (await made.json())["id"]
+            await page.request.delete(f"/api/v1/repositories/{one}", headers={"X-Midwatch": "1"})
+            await found.require_clean()
 
 
 async def test_words_of_others_are_shown_as_they_are_and_run_nothing(site: Site, chromium: Browser) -> None:
