@@ -3,10 +3,15 @@ dialect: `forge_github.py` and its like put it into a forge's own words."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import itertools
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -126,6 +131,9 @@ class Hosted:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     """Of commits: sha, name, state, summary, text, url, author, id, run (whether it is a check run)."""
     runs: list[Run] = field(default_factory=list)
+    _bases: dict[tuple[str, str], str] = field(default_factory=dict)
+    _conflicts: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """Of two commits each, which have the same ones for ever."""
 
     def git(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
         """Run git in it; its stdout without the last newline."""
@@ -137,20 +145,28 @@ class Hosted:
 
     def tip(self, name: str) -> str:
         """The commit of a branch, or what a commit's id names; empty for none."""
-        for full in (name,) if _COMMIT.fullmatch(name) else (f"refs/heads/{name}", name):
-            if found := self.git("rev-parse", "--verify", "--quiet", f"{full}^{{commit}}", check=False):
-                return found
-        return ""
+        found = "" if _COMMIT.fullmatch(name) else self._branch(name)
+        return found or self.git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", check=False)
 
     def has(self, new: str, old: str) -> bool:
-        """Whether `new` has `old` in its history."""
-        base = self.git("merge-base", old, new, check=False)
-        return bool(base) and (base == old or base == self.tip(old))
+        """Whether a commit has another in its history; by their ids."""
+        if not self._bases.get((old, new)):
+            self._bases[old, new] = self.git("merge-base", old, new, check=False)
+        return self._bases[old, new] == old
 
     def branches(self) -> dict[str, str]:
         """All, with their commits."""
-        lines = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads").splitlines()
-        return {name: commit for name, _, commit in (line.rpartition(" ") for line in lines)}
+        heads = self.folder / "refs" / "heads"
+        names = (os.path.relpath(Path(root, name), heads) for root, _, names in os.walk(heads) for name in names)
+        found = {name: self._branch(name) for name in sorted(names) if not name.endswith(".lock")}
+        return {name: commit for name, commit in found.items() if commit}
+
+    def _branch(self, name: str) -> str:
+        """Its commit, empty for none. Nearly every request asks, and a program of git takes longer than its file."""
+        assert not (self.folder / "packed-refs").exists(), "nobody packs branches here"
+        with contextlib.suppress(OSError):
+            return (self.folder / "refs" / "heads" / name).read_text().strip()
+        return ""
 
     @property
     def pulls(self) -> list[Thread]:
@@ -177,10 +193,16 @@ class Hosted:
 
     def conflicts(self, thread: Thread) -> list[str]:
         """The files on which it does not merge."""
-        command = ["git", "-c", "safe.directory=*", f"--git-dir={self.folder}", "merge-tree", "--write-tree",
-                   "--name-only", "--no-messages", f"refs/heads/{thread.base}", thread.head_commit]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return sorted(set(done.stdout.split("\n")[1:]) - {""}) if done.returncode == 1 else []
+        base = self.tip(thread.base)
+        if not base:
+            return []
+        if (base, thread.head_commit) not in self._conflicts:
+            command = ["git", "-c", "safe.directory=*", f"--git-dir={self.folder}", "merge-tree", "--write-tree",
+                       "--name-only", "--no-messages", base, thread.head_commit]  # fmt: skip
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            found = sorted(set(done.stdout.split("\n")[1:]) - {""}) if done.returncode == 1 else []
+            self._conflicts[base, thread.head_commit] = found
+        return self._conflicts[base, thread.head_commit]
 
     def merge(self, thread: Thread, who: str) -> str:
         """A merge commit on its base branch; the id."""
@@ -241,17 +263,9 @@ class Forge:
     def repository(self, slug: str, **access: str) -> Hosted:
         """A new repository with one commit on `main` (a.txt), and who may do what there."""
         folder = self.root / f"{slug}.git"
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["git", "init", "-q", "--bare", "-b", "main", str(folder)], check=True, capture_output=True)
+        shutil.copytree(_begun(), folder)
         hosted = Hosted(slug, folder, self.next_id(), access=dict(access))
-        with (folder / "config").open("a") as config:
-            config.write("[http]\nreceivepack = true\n[uploadpack]\nallowAnySHA1InWant = true\nallowFilter = true\n")
-        hook = folder / "hooks" / "update"
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text(_HOOK)
-        hook.chmod(0o755)
         self.repositories[slug.lower()] = hosted
-        self.write(hosted, "main", {"a.txt": "one\ntwo\nthree\n"}, "first")
         return hosted
 
     def write(self, hosted: Hosted, branch: str, files: dict[str, str], message: str = "theirs") -> str:
@@ -390,3 +404,21 @@ class Forge:
             return False
         levels = ("none", "read", "write", "admin")
         return levels.index(hosted.access.get(who.login, "none")) >= levels.index(level)
+
+
+@functools.cache
+def _begun() -> Path:
+    """A repository as each begins. It takes ten programs of git, and is copied therefore."""
+    aside = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, aside, ignore_errors=True)
+    folder = aside / "begun.git"
+    command = ["git", "init", "-q", "--bare", "-b", "main", "--template=", str(folder)]
+    subprocess.run(command, check=True, capture_output=True)
+    with (folder / "config").open("a") as config:
+        config.write("[http]\nreceivepack = true\n[uploadpack]\nallowAnySHA1InWant = true\nallowFilter = true\n")
+    hook = folder / "hooks" / "update"
+    hook.parent.mkdir()
+    hook.write_text(_HOOK)
+    hook.chmod(0o755)
+    Forge(aside).write(Hosted("begun", folder, 0), "main", {"a.txt": "one\ntwo\nthree\n"}, "first")
+    return folder
