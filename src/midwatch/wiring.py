@@ -64,7 +64,7 @@ class Home:
         from midwatch.forges.local import LocalForge
         from midwatch.forges.several import Forges
 
-        return Forges(LocalForge(self.state), self.connected.adapter)
+        return Forges(LocalForge(self.state), lambda location: self.connected.adapter(location))
 
     @cached_property
     def connected(self) -> Connected:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from midwatch.settings import load
 from midwatch.workflows.start import Request
 from tests.support.forge_github import GitHubDialect
 from tests.support.forge_server import serving as serving_forge
+from tests.support.loopback import QuietHandler, running
 from tests.support.model_server import calls, says
 from tests.support.model_server import serving as serving_models
 
@@ -58,17 +58,14 @@ class AppHost:
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler, BaseHTTPRequestHandler):
     host: AppHost
-
-    def log_request(self, *_: object) -> None:
-        pass
 
     def do_GET(self) -> None:
         self._answer(None)
 
     def do_POST(self) -> None:
-        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._answer(json.loads(self.body()))
 
     def _answer(self, body: Any) -> None:
         host, token = self.host, self.headers["Authorization"].removeprefix("Bearer ")
@@ -105,14 +102,8 @@ def app_host() -> Iterator[AppHost]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
     made.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(server):
         yield made
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 async def test_an_app_has_a_token_for_each_repository_alone_and_a_new_one_before_it_ends() -> None:

@@ -36,6 +36,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.support.forge_lfs import JSON, Lfs
 from tests.support.forge_state import Forge, Hosted, Person, Thread
+from tests.support.loopback import QuietHandler, running
 
 _PAGE = re.compile(r"/(.+)/(?:pull|pulls|-/merge_requests)/(\d+)")
 
@@ -262,9 +263,7 @@ class ForgeServer:
             return handler(self, asked)
         if ".git/" in asked.path:
             return self._git(asked)
-        if asked.method == "GET" and (
-            found := re.fullmatch(r"/(.+)/(?:pull|pulls|-/merge_requests)/(\d+)", asked.path)
-        ):
+        if asked.method == "GET" and (found := _PAGE.fullmatch(asked.path)):
             return self._page(found[1], int(found[2]))
         return Answer(404, {"message": "Not Found"})
 
@@ -376,31 +375,12 @@ def serving(root: Path, *dialects: Dialect) -> Iterator[ForgeServer]:
     server.daemon_threads = False
     server.block_on_close = True
     made.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(server), contextlib.closing(made):
         yield made
-    finally:
-        made.close()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler, BaseHTTPRequestHandler):
     forge_server: ForgeServer
-    protocol_version = "HTTP/1.0"  # each answer ends with its connection
-    timeout = 20
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass
-
-    def log_error(self, *args: object) -> None:
-        pass
-
-    def handle(self) -> None:
-        with contextlib.suppress(OSError):
-            super().handle()
 
     def do_GET(self) -> None:
         self._answer()
@@ -411,7 +391,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        asked = Asked(self.command, parts.path, query, headers, self._body())
+        asked = Asked(self.command, parts.path, query, headers, self.body())
         answer, fault = self.forge_server.answer(asked)
         if fault is not None and fault.status == 0 and not fault.drip:
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -428,12 +408,3 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(fault.drip)
         else:
             self.wfile.write(body)
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline().strip() or b"0", 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        return body

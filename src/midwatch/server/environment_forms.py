@@ -238,6 +238,7 @@ class EnvironmentState(BaseModel):
     """The environment of a repository as tasks would have it now."""
 
     source: Literal["server", "repository", "none"]
+    version: int = Field(description="Of the recipe that the server keeps; 0 where none is kept.")
     commit: str
     ref: str
     sandbox: str

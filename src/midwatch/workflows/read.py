@@ -87,7 +87,7 @@ async def difference(store: Store, state: Path, forge: Forge, prefix: str) -> by
 
 async def attempt_changes(store: Store, state: Path, attempt: str) -> tuple[AttemptReport, tuple[FileChange, ...]]:
     """One attempt, and the files that it has changed. Raises as `make_report`."""
-    row, report = await _attempt(store, state, attempt)
+    row, _, report = await _attempt(store, state, attempt)
     tree = final_tree(report)
     if not tree or tree == row.task.base.tree:
         return report, ()
@@ -98,8 +98,7 @@ async def attempt_changes(store: Store, state: Path, attempt: str) -> tuple[Atte
 async def attempt_difference(store: Store, state: Path, attempt: str, first: int = 0, last: int = 0) -> bytes:
     """The unified diff of one attempt between where it was after event `first` (0: the base) and after `last` (0: what
     it offers, or has now); empty when nothing differs. Raises as `make_report`."""
-    row, report = await _attempt(store, state, attempt)
-    events = await store.read(attempt) if first or last else ()
+    row, events, report = await _attempt(store, state, attempt)
     base = row.task.base.tree
     old = _saved(events[:first], base) if first else base
     # between two moments of the work both are as it was saved: what is offered may have pointers of Git LFS instead
@@ -110,10 +109,10 @@ async def attempt_difference(store: Store, state: Path, attempt: str, first: int
     return await repository.diff(old, new)
 
 
-async def _attempt(store: Store, state: Path, attempt: str) -> tuple[TaskRow, AttemptReport]:
+async def _attempt(store: Store, state: Path, attempt: str) -> tuple[TaskRow, Sequence[Event], AttemptReport]:
     row = await store.find(task_of(attempt))
     history = History(await store.read(attempt))
-    return row, attempt_reports([(attempt, history)], state)[0]
+    return row, history.events, attempt_reports([(attempt, history)], state)[0]
 
 
 def _saved(events: Sequence[Event], base: str) -> str:
