@@ -8,12 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace import lfs
 from midwatch.workspace.lfs import gather, kept_as_pointers, parse, pointer_of, write
+from midwatch.workspace.lfs_server import action
 from midwatch.workspace.repository import Repository
 from tests.support.git_servers import GitServer, http_server, https_server, put_lfs_object
 from tests.support.repositories import UserRepository, git, opened
@@ -221,3 +223,17 @@ async def test_no_program_that_the_tree_names_is_run(user: UserRepository, tmp_p
     assert (work.tree / "art/p.png").read_bytes() == PICTURE
     await work.workspace.save()
     assert not (tmp_path / "RAN").exists()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"href": "https://[::1/x"}, {"href": "https://h:port/x"}, {"href": "https:///x"}, {"href": "https://h/\u00e9"},
+        {"href": "https://h/a b"}, {"href": "https://h/x", "header": {"A": "b\r\nC: d"}}, {"header": {}}, [],
+        {"href": "https://h/x", "header": {"\u00e9": "b"}},
+    ],
+)  # fmt: skip
+def test_what_a_server_says_is_to_be_done_is_an_address_and_headers_or_refused(said: Any) -> None:
+    assert action({"href": "https://h/x?y=1", "header": {"A": "b"}}) == ("https://h/x?y=1", {"A": "b"})
+    with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
+        action(said)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.pull_request import Proposal
+from midwatch.engine.disk import full_or_broken
 from midwatch.forges.pushing import Destination
 from midwatch.workspace import lent, lfs, lfs_offered
 from midwatch.workspace.git import Git
@@ -71,6 +72,8 @@ class _Upload:
             raise self._later("its answer does not end") from None
         except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise self._later(str(error) or type(error).__name__) from None
+        except OSError as error:  # of a file of ours
+            raise full_or_broken(self.folder, error) from error
 
     async def _some(self, wanted: Mapping[str, int]) -> None:
         status, answer = await self.server.batch("upload", list(wanted.items()), {"ref": {"name": self.ref}})

@@ -150,11 +150,15 @@ def action(said: Any) -> tuple[str, Headers]:
     """Address and headers of what a batch answer says is to be done. Raises ValueError, KeyError, TypeError and
     AttributeError for what is none."""
     headers = {str(k): str(v) for k, v in (said.get("header") or {}).items()}
-    if any(c in k + v for k, v in headers.items() for c in "\r\n\0"):
-        raise ValueError("a header that is two")
+    if not all(c.isascii() and c.isprintable() for k, v in headers.items() for c in k + v):
+        raise ValueError("a header that is none, or two")
+    address = str(said["href"])
+    parts = urlsplit(address)
+    if not (parts.hostname and parts.port != 0 and all("!" <= c <= "~" for c in address)):
+        raise ValueError("no address")
     made: Headers = {}
     made.update((name, value) for name, value in headers.items())
-    return str(said["href"]), made
+    return address, made
 
 
 def _proxy_for(url: str) -> str:
