@@ -68,12 +68,7 @@ export function Combo({ label, hint, error, bare, value, options, note, onInput,
           <div class="combo-list" hidden={!visible} onMouseDown={(event) => event.preventDefault() /* the field keeps the focus */}>
             <ul role="listbox" id={id} aria-label={label} ref={list}>
               {shown.map((one, at) => (
-                <li key={one.value} id={`${id}-${at}`} role="option" aria-selected={at === active} onClick={() => pick(one.value)}>
-                  <span>
-                    <Plain text={one.value} />
-                  </span>
-                  {one.about && <span class="faint">{one.about}</span>}
-                </li>
+                <Choice key={one.value} id={`${id}-${at}`} one={one} active={at === active} onPick={pick} />
               ))}
             </ul>
             {note && (
@@ -85,6 +80,24 @@ export function Combo({ label, hint, error, bare, value, options, note, onInput,
         </div>
       )}
     </Labelled>
+  );
+}
+
+interface ChoiceProps {
+  id: string;
+  one: Suggestion;
+  active: boolean;
+  onPick: (value: string) => void;
+}
+
+function Choice({ id, one, active, onPick }: ChoiceProps) {
+  return (
+    <li id={id} role="option" aria-selected={active} onClick={() => onPick(one.value)}>
+      <span>
+        <Plain text={one.value} />
+      </span>
+      {one.about && <span class="faint">{one.about}</span>}
+    </li>
   );
 }
 
