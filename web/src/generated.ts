@@ -876,6 +876,7 @@ export interface RecipeForm {
   secrets: SecretOf[];
   limits: Record<string, number | null>;
   submodules: boolean;
+  private_submodules: string[];
   lfs: boolean;
   lock_files: string[];
   cache_by_commit: boolean;

@@ -11,7 +11,6 @@ from fastapi.openapi.utils import get_openapi
 
 from midwatch import __version__
 from midwatch.engine.turns import Turns
-from midwatch.hearing import listening_of
 from midwatch.server import problems
 from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
@@ -112,7 +111,6 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         repositories=desk.repositories,
         streams=Streams(home.store),
         seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
-        listening=listening_of(home),
         aside=aside,
         branching=Branching(home, aside),
         counts=Counts(home.environ, home.state),

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { call, type ChoicesAnswer, newKey, type RepositoryAnswer, type TaskLine } from "../../api";
 import { useKeys } from "../../keys";
 import { useDoing } from "../../load";
@@ -33,10 +33,7 @@ function useWritten(repositories: readonly RepositoryAnswer[]) {
 /** Sends what is written; with the same words it is the same task however often. */
 function useSending({ draft, change, repository }: ReturnType<typeof useWritten>, attached: Attached, onMade: Props["onMade"]) {
   const doing = useDoing();
-  const key = useRef(newKey());
-  useEffect(() => {
-    key.current = newKey(); // other words are another task
-  }, [JSON.stringify(draft), repository, attached.name]);
+  const key = useMemo(newKey, [JSON.stringify(draft), repository, attached.name]); // other words are another task
   useEffect(doing.clear, [repository]); // what was wrong there is not wrong here
   const now = useRef(draft);
   now.current = draft;
@@ -45,7 +42,7 @@ function useSending({ draft, change, repository }: ReturnType<typeof useWritten>
     if (!ready) return;
     const body = { ...asked({ ...draft, repository }), images: attached.images };
     await doing.run(async () => {
-      onMade(await call("POST", "/tasks", { body, key: key.current }));
+      onMade(await call("POST", "/tasks", { body, key }));
       if (now.current.prompt !== draft.prompt) return; // the next one is being written already
       change(SENT);
       attached.clear();
