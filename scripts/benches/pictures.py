@@ -59,6 +59,7 @@ async def _listed(page: Page, _: Site) -> None:
 async def _options(page: Page, _: Site) -> None:
     await page.get_by_label("What is to be done").fill("Members of the library get a day more before a fee is due")
     await page.get_by_role("button", name="Options").click()
+    await page.get_by_text("Environment: no recipe").wait_for()
 
 
 async def _phone(page: Page, _: Site) -> None:

@@ -92,7 +92,7 @@ async def test_a_branch_is_found_by_a_part_of_its_name_and_typed_where_none_can_
             await words.fill("Look at the topic")
             await page.keyboard.press("Tab")
             await page.keyboard.press("Tab")
-            await expect(branch).to_have_attribute("placeholder", "main")
+            await expect(branch).to_have_attribute("placeholder", "main (default)")
             await page.keyboard.type("TOPIC")
             option = composer.get_by_role("listbox").get_by_role("option")
             await expect(option).to_have_text(["topic/one"])

@@ -27,8 +27,9 @@ interface Props extends Described {
 /** As ARIA has an editable combobox: arrows and Enter pick, Escape closes, a tap opens. Enter sends no form from it
  * while the list is open. */
 export function Combo({ label, hint, error, bare, value, options, note, onInput, onSeek, onSettle, ...more }: Props) {
-  const { state, box, list, shown, close, pick, onKeyDown } = useList(value, options, (picked) => (onInput(picked), onSettle?.(picked)));
-  const [{ open, active }, set] = state;
+  const taken = (picked: string) => (onInput(picked), onSettle?.(picked));
+  const { state, box, list, shown, at: active, close, pick, onKeyDown } = useList(value, options, taken);
+  const [{ open }, set] = state;
   const visible = open && Boolean(shown.length || note);
   const id = useId();
   const words = note || (shown.length === 1 ? "1 suggestion" : `${shown.length} suggestions`);
@@ -52,13 +53,13 @@ export function Combo({ label, hint, error, bare, value, options, note, onInput,
             autocapitalize="off"
             spellcheck={false}
             onFocus={() => onSeek("")}
-            onClick={() => open || set({ open: true, active: -1, part: "" })}
+            onClick={() => open || set({ open: true, active: "", part: "" })}
             onBlur={() => (close(), onSettle?.(value))}
             onInput={(event) => {
               const part = event.currentTarget.value;
               onInput(part);
               onSeek(part);
-              set({ open: true, active: -1, part });
+              set({ open: true, active: "", part });
             }}
           />
           <span class="unseen" role="status">
@@ -67,12 +68,7 @@ export function Combo({ label, hint, error, bare, value, options, note, onInput,
           <div class="combo-list" hidden={!visible} onMouseDown={(event) => event.preventDefault() /* the field keeps the focus */}>
             <ul role="listbox" id={id} aria-label={label} ref={list}>
               {shown.map((one, at) => (
-                <li key={one.value} id={`${id}-${at}`} role="option" aria-selected={at === active} onClick={() => pick(one.value)}>
-                  <span>
-                    <Plain text={one.value} />
-                  </span>
-                  {one.about && <span class="faint">{one.about}</span>}
-                </li>
+                <Choice key={one.value} id={`${id}-${at}`} one={one} active={at === active} onPick={pick} />
               ))}
             </ul>
             {note && (
@@ -87,15 +83,33 @@ export function Combo({ label, hint, error, bare, value, options, note, onInput,
   );
 }
 
+interface ChoiceProps {
+  id: string;
+  one: Suggestion;
+  active: boolean;
+  onPick: (value: string) => void;
+}
+
+function Choice({ id, one, active, onPick }: ChoiceProps) {
+  return (
+    <li id={id} role="option" aria-selected={active} onClick={() => onPick(one.value)}>
+      <span>
+        <Plain text={one.value} />
+      </span>
+      {one.about && <span class="faint">{one.about}</span>}
+    </li>
+  );
+}
+
 interface Listed {
   open: boolean;
-  /** Which one the arrows are on; -1 for none. */
-  active: number;
+  /** Which one the arrows are on, by its value: others may come before it. Empty for none. */
+  active: string;
   /** What was typed since it was opened. */
   part: string;
 }
 
-const CLOSED: Listed = { open: false, active: -1, part: "" };
+const CLOSED: Listed = { open: false, active: "", part: "" };
 
 /** What is open, and what keys do in it. */
 function useList(value: string, options: readonly Suggestion[], onPick: (value: string) => void) {
@@ -105,7 +119,8 @@ function useList(value: string, options: readonly Suggestion[], onPick: (value: 
   const list = useRef<HTMLUListElement>(null);
   const sought = part.trim().toLowerCase();
   const shown = open ? options.filter((one) => one.value.toLowerCase().includes(sought)) : [];
-  useEffect(() => list.current?.children[active]?.scrollIntoView({ block: "nearest" }), [active]);
+  const at = shown.findIndex((one) => one.value === active);
+  useEffect(() => list.current?.children[at]?.scrollIntoView({ block: "nearest" }), [at]);
   const close = () => set(CLOSED);
   useEffect(() => {
     if (!open) return undefined;
@@ -116,20 +131,19 @@ function useList(value: string, options: readonly Suggestion[], onPick: (value: 
   }, [open]);
   const pick = (picked: string) => (onPick(picked), close());
   const step = (by: number) => {
-    const last = shown.length - 1;
-    const next = active < 0 ? (by > 0 ? 0 : last) : active + by;
-    set({ open, active: next > last ? 0 : next < 0 ? last : next, part });
+    const next = at < 0 && by < 0 ? shown.length - 1 : (at + by + shown.length) % shown.length;
+    set({ open, active: shown[next]?.value ?? "", part });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing || event.ctrlKey || event.metaKey) return;
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by && open) step(by);
-    else if (by) set({ open: true, active: by > 0 && !value ? 0 : -1, part: "" });
+    else if (by) set({ open: true, active: value || by < 0 ? "" : (options[0]?.value ?? ""), part: "" });
     else if (!open || (event.key !== "Enter" && event.key !== "Escape")) return;
-    else if (event.key === "Enter" && shown[active]) pick(shown[active].value);
+    else if (event.key === "Enter" && shown[at]) pick(shown[at].value);
     else close();
     event.preventDefault();
     event.stopPropagation();
   };
-  return { state, box, list, shown, close, pick, onKeyDown };
+  return { state, box, list, shown, at, close, pick, onKeyDown };
 }

@@ -20,8 +20,10 @@ interface Props {
 
 /** What is being written, and the branches of its repository. */
 function useWritten(repositories: readonly RepositoryAnswer[]) {
-  const [draft, change] = useDraft();
-  const repository = repositories.some((one) => one.id === draft.repository) ? draft.repository : (repositories[0]?.id ?? "");
+  const [kept, change] = useDraft();
+  const repository = repositories.some((one) => one.id === kept.repository) ? kept.repository : (repositories[0]?.id ?? "");
+  const gone = repositories.length > 0 && kept.repository !== "" && kept.repository !== repository;
+  const draft = gone ? { ...kept, base: "" } : kept; // its branch was one of a repository that is not there any more
   const branches = useBranches(repository);
   const [settled, settle] = useState(draft.base);
   const move = (to: string) => (change({ repository: to, base: "" }), settle(""));
@@ -136,7 +138,7 @@ function Where({ repositories, written }: WhereProps) {
         options={branches.options}
         note={branches.note}
         onSeek={branches.seek}
-        placeholder={plain(branches.usual) || "default branch"}
+        placeholder={branches.usual ? `${plain(branches.usual)} (default)` : "default branch"}
         maxLength={1000}
       />
     </>

@@ -12,7 +12,7 @@ export interface Branches {
   note: string;
   /** Whether the repository has answered; undefined while that is not known. */
   answered: boolean | undefined;
-  /** Have those with this in their names; empty for all. */
+  /** Have those with this in their names; empty for all, as they are now. */
   seek: (part: string) => void;
 }
 
@@ -20,7 +20,7 @@ const SEVERAL = 100;
 
 /** Nothing is asked before the first `seek` for that repository; an answer for another one is not shown. */
 export function useBranches(repository: string): Branches {
-  const [sought, setSought] = useState<{ repository: string; part: string }>();
+  const [sought, setSought] = useState<{ repository: string; part: string; times: number }>();
   const wanted = sought?.repository === repository ? sought.part.trim() : undefined;
   const late = useLate(wanted);
   const part = wanted && late !== undefined ? late : wanted; // the first ones at once
@@ -31,7 +31,7 @@ export function useBranches(repository: string): Branches {
       const answer = await call("GET", "/repositories/{repository_id}/branches", { path, query: { q: part, limit: SEVERAL }, signal });
       return { repository, part, answer };
     },
-    [repository, part],
+    [repository, part, sought?.times],
   );
   const value = found.value?.repository === repository ? found.value : undefined;
   const error = wanted === undefined || found.loading ? undefined : found.error;
@@ -47,7 +47,7 @@ export function useBranches(repository: string): Branches {
           ? said(value.answer.branches.length, value.answer.more, value.part)
           : "Looking for the branches…",
     answered: value ? true : error ? false : undefined,
-    seek: (sought) => setSought({ repository, part: sought }),
+    seek: (part) => setSought((before) => ({ repository, part, times: (before?.times ?? 0) + Number(!part) })),
   };
 }
 
