@@ -12,7 +12,7 @@ export interface Reach {
   element: (row: number) => HTMLElement | undefined;
 }
 
-type Key = string | number;
+export type Key = string | number;
 
 interface Props {
   count: number;

@@ -3,7 +3,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { useKeys } from "../../../keys";
 import { useKept } from "../../../load";
 import { Button, Copy, count, DiffStat, Plain } from "../../../parts";
-import { type Reach, Virtual } from "../virtual";
+import { type Key, type Reach, Virtual } from "../virtual";
 import { Files } from "./Files";
 import { type Drawing, fileName, type Picking, splitLine, unifiedLine } from "./Lines";
 import type { FileDiff } from "./parse";
@@ -219,8 +219,6 @@ interface Around extends Drawing {
   remarks: Remarks | undefined;
   fold: (path: string) => void;
 }
-
-type Key = string | number;
 
 function drawn(row: Row | undefined, key: Key, around: Around) {
   const { write, files, remarks, fold } = around;

@@ -1,12 +1,11 @@
 // One line of a diff: nodes that are made at once, without a component for each, since a screen has many.
 import { marked, Plain, plain } from "../../../parts";
+import type { Key } from "../virtual";
 import { languageOf, lexer, type Token } from "./lexer";
 import type { FileDiff, Hunk, Line } from "./parse";
 import { difference, type Place, type Row, type Side, type Spot } from "./rows";
 
 const LONGEST = 4000;
-
-type Key = string | number;
 
 export interface Drawing {
   picking: Picking;
