@@ -40,7 +40,7 @@ export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: 
   const live = isLive(task);
   return (
     <form
-      class="follow-up"
+      class={`follow-up ${attached.over ? "drop-here" : ""}`}
       aria-label="Follow-up"
       {...attached.handlers}
       onSubmit={(event) => {
