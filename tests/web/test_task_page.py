@@ -314,6 +314,7 @@ async def test_a_diff_of_5000_lines_is_in_the_page_only_where_it_is_seen(site: S
             most = max(most, await page.evaluate("document.querySelectorAll('*').length"))
         assert most < 5000, most
         await expect(rows.get_by_text("def f385(a): return a + 385  # file 9", exact=True)).to_be_visible()
+        await expect(rows.locator(".tok-comment").first).to_be_visible()  # colours come once it rests
         await page.get_by_role("button", name="grown13.py").click()
         await page.keyboard.press("j")
         await page.keyboard.press("j")
