@@ -14,7 +14,7 @@ from playwright.async_api import Browser, FilePayload, Page, expect
 from tests.support import browser
 from tests.support.browser import Site, tab
 from tests.support.harmless import require_fits, require_harmless
-from tests.support.model_server import Step, calls, says
+from tests.support.model_server import Step, calls, calls_all, says
 from tests.support.model_server import serving as serving_models
 from tests.support.place import git, make_repository
 from tests.support.signed import Signed
@@ -58,6 +58,7 @@ PLANNED = [
     calls("update_plan", plan=[{"step": "The other way", "status": "in_progress"}]),
     says("It is the other one."),
 ]
+LOOKED = [calls_all(*[("log", {"command": number}) for number in range(1, 201)]), says("It is nowhere.")]
 PLANTED = [
     calls("update_plan", plan=[{"step": f"Plan {IMG}{BIDI}", "status": "pending"}], explanation=SVG),
     calls(
@@ -96,7 +97,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """With two repositories, and models that play scripts."""
     folder = tmp_path_factory.mktemp("site")
     with serving_models() as models:
-        scripts = {"night": NIGHT, "planned": PLANNED, "planted": PLANTED, "grown": GROWN}
+        scripts = {"night": NIGHT, "planned": PLANNED, "planted": PLANTED, "looked": LOOKED, "grown": GROWN}
         parts = [f'[providers.{name}]\nbase_url = "{models.script(*steps)}"\n' for name, steps in scripts.items()]
         for name in ("night", "other"):
             make_repository(folder / name, FILES)
@@ -275,6 +276,29 @@ async def test_the_plan_that_stands_beside_the_conversation_is_that_of_what_was_
         await found.require_clean()
 
 
+async def test_what_is_far_from_the_view_of_a_conversation_is_text_and_what_was_unfolded_stays(
+    site: Site, chromium: Browser
+) -> None:
+    async with Signed(site) as admin, tab(chromium, site.url) as found:
+        task = await admin.submitted(prompt="Look", repository="other", model="looked/m", mode="read-only")
+        await admin.ended(task)
+        page = found.page
+        await found.sign_in(site.admin.name, site.admin.password)
+        await page.goto(f"/tasks/{task}")
+        await page.locator(".entry.reply").wait_for()
+        far, middle = page.locator(".steps-far"), page.locator(".steps-block").nth(7)
+        await expect(far).to_have_count(8)
+        assert await page.locator(".entry.call").count() < 100
+        await expect(middle).to_contain_text("log: command 140")
+        await middle.scroll_into_view_if_needed()
+        head = middle.get_by_role("button", name="log: command 140")
+        await head.click()
+        await page.evaluate("scrollTo(0, 0)")
+        await expect(far).to_have_count(7)
+        await expect(head).to_have_attribute("aria-expanded", "true")
+        await found.require_clean()
+
+
 async def test_a_diff_of_5000_lines_is_in_the_page_only_where_it_is_seen(site: Site, chromium: Browser) -> None:
     async with Signed(site) as admin, tab(chromium, site.url) as found:
         task = await admin.submitted(prompt="Grow", repository="other", model="grown/m", checks=["true"])
@@ -290,6 +314,7 @@ async def test_a_diff_of_5000_lines_is_in_the_page_only_where_it_is_seen(site: S
             most = max(most, await page.evaluate("document.querySelectorAll('*').length"))
         assert most < 5000, most
         await expect(rows.get_by_text("def f385(a): return a + 385  # file 9", exact=True)).to_be_visible()
+        await expect(rows.locator(".tok-comment").first).to_be_visible()  # colours come once it rests
         await page.get_by_role("button", name="grown13.py").click()
         await page.keyboard.press("j")
         await page.keyboard.press("j")

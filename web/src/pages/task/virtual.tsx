@@ -1,6 +1,6 @@
 // A list of which only the rows in view are in the page. Rows may have any height: it is guessed, and measured once a
 // row is shown; what is in view stays where it is when a row above it turns out to be higher.
-import type { ComponentChildren } from "preact";
+import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
 export interface Reach {
@@ -8,14 +8,20 @@ export interface Reach {
   to: (row: number, gently?: boolean) => void;
   /** The first row that is in view. */
   first: () => number;
+  /** A row's element; nothing while it is not in the page. */
+  element: (row: number) => HTMLElement | undefined;
 }
+
+export type Key = string | number;
 
 interface Props {
   count: number;
   /** The same row has the same key, also when rows were put in before it. */
-  keyOf: (row: number) => string | number;
+  keyOf: (row: number) => Key;
   guess: (row: number) => number;
-  draw: (row: number) => ComponentChildren;
+  /** One element without a margin, with the key that is given. `quick`: it is passed by, and drawn again where it stays
+   * in view. Else a row is drawn once by a function: another one, where rows have become others, draws them anew. */
+  draw: (row: number, key: Key, quick: boolean) => VNode;
   /** Is told once how to bring rows into view. */
   reach?: { current: Reach | undefined };
   onScroll?: ((first: number) => void) | undefined;
@@ -23,20 +29,34 @@ interface Props {
   class?: string;
 }
 
+/** Pixels above and below the view that are drawn too: for what moves a little. */
 const BEYOND = 200;
-/** Pixels above and below the view that are drawn too. */
+/** Milliseconds without a jump after which that is done. */
+const REST = 200;
+
+/** How it is drawn now. Whoever drags the bar passes by most of it, and sees what is in view only. */
+interface Pace {
+  beyond: number;
+  quick: boolean;
+}
+const JUMPED: Pace = { beyond: 0, quick: false };
+const DRAGGED: Pace = { beyond: 0, quick: true };
+const RESTING: Pace = { beyond: BEYOND, quick: false };
 
 class Heights {
-  private known = new Map<string | number, number>();
+  private known = new Map<Key, number>();
+  /** Where each row begins, and where the last one ends. */
   private tops: Float64Array = new Float64Array(1);
-  constructor(private props: Props) {
-    this.build(props);
-  }
+  constructor(private props: Props) {}
 
   build(props: Props): void {
     this.props = props;
     const tops = new Float64Array(props.count + 1);
-    for (let row = 0; row < props.count; row++) tops[row + 1] = (tops[row] ?? 0) + (this.known.get(props.keyOf(row)) ?? props.guess(row));
+    let top = 0;
+    for (let row = 0; row < props.count; row++) {
+      top += (this.known.size ? this.known.get(props.keyOf(row)) : undefined) ?? props.guess(row);
+      tops[row + 1] = top;
+    }
     this.tops = tops;
   }
 
@@ -60,15 +80,24 @@ class Heights {
     return low;
   }
 
-  /** Whether any of the measured heights is news. */
-  measure(found: readonly [number, number][]): boolean {
+  /** Whether any of the measured heights, of rows from `first` on, is news. */
+  measure(first: number, found: readonly number[]): boolean {
+    const { tops, props } = this;
     let news = false;
-    for (const [row, height] of found) {
-      if (row >= this.props.count || Math.abs(this.top(row + 1) - this.top(row) - height) < 0.5) continue;
-      this.known.set(this.props.keyOf(row), height);
-      news = true;
+    let shift = 0;
+    let before = this.top(first);
+    for (let row = first; row < props.count; row++) {
+      const height = found[row - first];
+      if (height === undefined && !shift) break;
+      const end = tops[row + 1] ?? 0;
+      if (height !== undefined && Math.abs(end - before - height) >= 0.5) {
+        this.known.set(props.keyOf(row), height);
+        shift += height - (end - before);
+        news = true;
+      }
+      before = end;
+      tops[row + 1] = end + shift;
     }
-    if (news) this.build(this.props);
     return news;
   }
 
@@ -81,6 +110,7 @@ class Heights {
 export function Virtual(props: Props) {
   const box = useRef<HTMLDivElement>(null);
   const inner = useRef<HTMLDivElement>(null);
+  const pace = useRef(JUMPED);
   const [, again] = useState(0);
   const redraw = () => again((times) => times + 1);
   const heights = useRef<Heights | undefined>(undefined);
@@ -88,18 +118,14 @@ export function Virtual(props: Props) {
   const known = heights.current;
   useMemo(() => known.build(props), [props.count, props.keyOf, props.guess]);
   const view = viewOf(box.current);
-  const first = known.at(view.top - BEYOND);
-  const last = Math.min(props.count - 1, known.at(view.top + view.height + BEYOND));
-  usePlacing(inner, known, first, last, box, redraw);
-  useWatching(box, known, redraw, props);
-  useReach(box, known, props.reach, redraw);
-  const rows: ComponentChildren[] = [];
-  for (let row = first; row <= last; row++)
-    rows.push(
-      <div key={props.keyOf(row)} class="virtual-row" data-row={row}>
-        {props.draw(row)}
-      </div>,
-    );
+  const { beyond, quick } = pace.current;
+  const first = known.at(view.top - beyond);
+  const last = Math.min(props.count - 1, known.at(view.top + view.height + beyond));
+  const rows = useDrawn(props, first, last, quick);
+  const part = { first, last, inner };
+  usePlacing(box, known, part, redraw);
+  useWatching(box, known, pace, redraw, props);
+  useReach(box, known, part, props.reach, redraw);
   return (
     <div class={`virtual ${props.class ?? ""}`} ref={box} tabIndex={0} role="group" aria-label={props.label}>
       <div class="virtual-inner" ref={inner}>
@@ -113,42 +139,75 @@ function viewOf(box: HTMLElement | null): { top: number; height: number } {
   return box ? { top: box.scrollTop, height: box.clientHeight } : { top: 0, height: 800 };
 }
 
+/** The rows' nodes. Those that were in the page already are the same ones, so that nothing is done for them. */
+function useDrawn({ draw, keyOf }: Props, first: number, last: number, quick: boolean): VNode[] {
+  const before = useRef<{ draw: Props["draw"]; quick: boolean; first: number; rows: VNode[] }>({ draw, quick, first, rows: [] });
+  const { current } = before;
+  const same = current.draw === draw && current.quick === quick;
+  const rows: VNode[] = [];
+  for (let row = first; row <= last; row++) rows.push((same && current.rows[row - current.first]) || draw(row, keyOf(row), quick));
+  before.current = { draw, quick, first, rows };
+  return rows;
+}
+
 type Ref = { readonly current: HTMLDivElement | null };
 
+/** What is in the page. */
+interface Part {
+  first: number;
+  last: number;
+  inner: Ref;
+}
+
 /** Heights and places are set through the CSSOM: the policy of the page lets nothing inline. */
-function usePlacing(inner: Ref, known: Heights, first: number, last: number, box: Ref, redraw: () => void): void {
+function usePlacing(box: Ref, known: Heights, { first, last, inner }: Part, redraw: () => void): void {
   useLayoutEffect(() => {
     const outer = inner.current;
     const shown = outer?.firstElementChild;
     if (!(outer && shown instanceof HTMLElement && box.current)) return;
-    const anchor = known.at(box.current.scrollTop);
-    const within = box.current.scrollTop - known.top(anchor);
-    const found: [number, number][] = [];
-    for (const row of shown.children)
-      if (row instanceof HTMLElement) found.push([Number(row.dataset["row"]), row.getBoundingClientRect().height]);
-    const news = known.measure(found);
+    const { scrollTop } = box.current;
+    const anchor = known.at(scrollTop);
+    const within = scrollTop - known.top(anchor);
+    const news = known.measure(
+      first,
+      Array.from(shown.children, (row) => row.getBoundingClientRect().height),
+    );
     outer.style.height = `${known.total}px`;
     shown.style.transform = `translateY(${known.top(first)}px)`;
     if (!news) return;
     const place = known.top(anchor) + within;
-    if (Math.abs(place - box.current.scrollTop) > 0.5) box.current.scrollTop = place;
+    if (Math.abs(place - scrollTop) > 0.5) box.current.scrollTop = place;
     if (known.top(last + 1) < box.current.scrollTop + box.current.clientHeight) redraw();
   });
 }
 
-function useWatching(box: Ref, known: Heights, redraw: () => void, props: Props): void {
+function useWatching(box: Ref, known: Heights, pace: { current: Pace }, redraw: () => void, props: Props): void {
   const told = useRef(props.onScroll);
   told.current = props.onScroll;
   useEffect(() => {
     const element = box.current;
     if (!element) return undefined;
     let frame = 0;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     let width = element.clientWidth;
+    let top = element.scrollTop;
+    const rest = () => {
+      timer = undefined;
+      pace.current = RESTING;
+      redraw();
+    };
     const moved = () => {
       frame ||= requestAnimationFrame(() => {
         frame = 0;
+        const { scrollTop } = element;
+        if (Math.abs(scrollTop - top) > element.clientHeight) {
+          pace.current = timer === undefined ? JUMPED : DRAGGED;
+          clearTimeout(timer);
+          timer = setTimeout(rest, REST);
+        }
+        top = scrollTop;
         redraw();
-        told.current?.(known.at(element.scrollTop + 1));
+        told.current?.(known.at(scrollTop + 1));
       });
     };
     const watcher = new ResizeObserver(() => {
@@ -158,16 +217,19 @@ function useWatching(box: Ref, known: Heights, redraw: () => void, props: Props)
     });
     watcher.observe(element);
     element.addEventListener("scroll", moved, { passive: true });
-    redraw();
+    rest();
     return () => {
       cancelAnimationFrame(frame);
+      clearTimeout(timer);
       watcher.disconnect();
       element.removeEventListener("scroll", moved);
     };
   }, []);
 }
 
-function useReach(box: Ref, known: Heights, reach: Props["reach"], redraw: () => void): void {
+function useReach(box: Ref, known: Heights, part: Part, reach: Props["reach"], redraw: () => void): void {
+  const shown = useRef(part);
+  shown.current = part;
   useEffect(() => {
     if (!reach) return;
     const to = (row: number, gently = false) => {
@@ -183,6 +245,11 @@ function useReach(box: Ref, known: Heights, reach: Props["reach"], redraw: () =>
         if (!gently) element.scrollTop = known.top(row);
       });
     };
-    reach.current = { to, first: () => known.at((box.current?.scrollTop ?? 0) + 1) };
+    const element = (row: number) => {
+      const { first, inner } = shown.current;
+      const found = inner.current?.firstElementChild?.children[row - first];
+      return found instanceof HTMLElement ? found : undefined;
+    };
+    reach.current = { to, first: () => known.at((box.current?.scrollTop ?? 0) + 1), element };
   }, []);
 }

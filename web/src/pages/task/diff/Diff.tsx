@@ -1,11 +1,11 @@
 // A diff to read and to remark on: files at the side, lines in a list of which only what is in view is drawn.
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useKeys } from "../../../keys";
 import { useKept } from "../../../load";
-import { Button, Copy, count, DiffStat } from "../../../parts";
-import { type Reach, Virtual } from "../virtual";
+import { Button, Copy, count, DiffStat, Plain } from "../../../parts";
+import { type Key, type Reach, Virtual } from "../virtual";
 import { Files } from "./Files";
-import { fileName, HunkHead, type Picking, SplitLine, UnifiedLine } from "./Lines";
+import { type Drawing, fileName, type Picking, splitLine, unifiedLine } from "./Lines";
 import type { FileDiff } from "./parse";
 import type { Remarks } from "./remarks";
 import { RemarkCard, RemarkField } from "./Remark";
@@ -36,7 +36,7 @@ export function Diff({ files, remarks, label, small }: Props) {
   const reach = useRef<Reach | undefined>(undefined);
   const [now, setNow] = useState(0);
   const moving = useMoving(rows, reach, picking);
-  const fold = (path: string) => setFolded((before) => toggled(before, path));
+  const fold = useCallback((path: string) => setFolded((before) => toggled(before, path)), []);
   const setSplit = (to: boolean) => setKept(to ? "split" : "unified");
   useKeys(
     small
@@ -48,7 +48,10 @@ export function Diff({ files, remarks, label, small }: Props) {
           picking,
         ),
   );
-  const draw = (at: number) => <Drawn row={rows[at]} picking={picking} write={write} files={files} remarks={remarks} onFold={fold} />;
+  const draw = useCallback(
+    (at: number, key: Key, quick: boolean) => drawn(rows[at], key, { picking, quick, write, files, remarks, fold }),
+    [rows, picking, files, remarks],
+  );
   return (
     <div class={`diff ${small ? "small" : ""}`}>
       {!small && files.length > 1 && <Files files={files} current={now} seen={folded} onChoose={moving.toFile} />}
@@ -96,13 +99,17 @@ function fileNumber(rows: readonly Row[], at: number): number {
 /** Which lines are chosen; choosing opens the field for a remark. */
 function usePicking(remarks: Remarks | undefined): [Picking, (place: Place | undefined) => void] {
   const [chosen, setChosen] = useState<Place | undefined>();
-  const pick = (place: Place, more: boolean) =>
-    setChosen((before) =>
-      more && before && before.path === place.path && before.side === place.side
-        ? { ...before, first: Math.min(before.first, place.first), last: Math.max(before.last, place.last) }
-        : place,
-    );
-  return [{ pick: remarks ? pick : undefined, chosen }, setChosen];
+  const may = remarks !== undefined;
+  const picking = useMemo(() => {
+    const pick = (place: Place, more: boolean) =>
+      setChosen((before) =>
+        more && before && before.path === place.path && before.side === place.side
+          ? { ...before, first: Math.min(before.first, place.first), last: Math.max(before.last, place.last) }
+          : place,
+      );
+    return { pick: may ? pick : undefined, chosen };
+  }, [may, chosen]);
+  return [picking, setChosen];
 }
 
 interface Moving {
@@ -119,14 +126,14 @@ function useMoving(rows: readonly Row[], reach: { current: Reach | undefined }, 
   const wanted = useRef(-1);
   useEffect(() => {
     if (wanted.current < 0) return;
-    document.querySelector<HTMLElement>(`.diff-rows [data-row="${wanted.current}"] > *`)?.focus({ preventScroll: true });
+    reach.current?.element(wanted.current)?.focus({ preventScroll: true });
   });
   const to = (row: number, gently: boolean) => {
     at.current = row;
     wanted.current = row;
     reach.current?.to(row, gently);
     requestAnimationFrame(() => {
-      document.querySelector<HTMLElement>(`.diff-rows [data-row="${row}"] > *`)?.focus({ preventScroll: true });
+      reach.current?.element(row)?.focus({ preventScroll: true });
       wanted.current = -1;
     });
   };
@@ -206,31 +213,36 @@ function Bar({
   );
 }
 
-interface DrawnProps {
-  row: Row | undefined;
-  picking: Picking;
+interface Around extends Drawing {
   write: (place: Place | undefined) => void;
   files: readonly FileDiff[];
   remarks: Remarks | undefined;
-  onFold: (path: string) => void;
+  fold: (path: string) => void;
 }
 
-function Drawn({ row, picking, write, files, remarks, onFold }: DrawnProps) {
+function drawn(row: Row | undefined, key: Key, around: Around) {
+  const { write, files, remarks, fold } = around;
   switch (row?.kind) {
     case "line":
-      return <UnifiedLine row={row} picking={picking} />;
+      return unifiedLine(row, key, around);
     case "pair":
-      return <SplitLine row={row} picking={picking} />;
+      return splitLine(row, key, around);
     case "hunk":
-      return <HunkHead row={row} />;
-    case "say":
-      return <p class="diff-say">{row.text}</p>;
+      return (
+        <div key={key} class="hunk-head">
+          <code dir="ltr">
+            {row.text} <Plain text={row.about} />
+          </code>
+        </div>
+      );
     case "file":
-      return <FileHead row={row} onFold={onFold} />;
+      return <FileHead key={key} row={row} onFold={fold} />;
     case "remark": {
       const { remark } = row;
       return (
-        <RemarkCard remark={remark} onChange={(text) => remarks?.change(remark.id, text)} onRemove={() => remarks?.remove(remark.id)} />
+        <div key={key} class="remark-row">
+          <RemarkCard remark={remark} onChange={(text) => remarks?.change(remark.id, text)} onRemove={() => remarks?.remove(remark.id)} />
+        </div>
       );
     }
     case "write": {
@@ -238,10 +250,18 @@ function Drawn({ row, picking, write, files, remarks, onFold }: DrawnProps) {
         remarks?.add(row.place, text, quoteOf(files, row.place));
         write(undefined);
       };
-      return <RemarkField key="write" place={row.place} yes="Add remark" onDone={done} onCancel={() => write(undefined)} />;
+      return (
+        <div key={key} class="remark-row">
+          <RemarkField place={row.place} yes="Add remark" onDone={done} onCancel={() => write(undefined)} />
+        </div>
+      );
     }
     default:
-      return null;
+      return (
+        <p key={key} class="diff-say">
+          {row?.text}
+        </p>
+      );
   }
 }
 

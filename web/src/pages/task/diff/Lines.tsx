@@ -1,11 +1,17 @@
-// One row of a diff.
-import { Fragment } from "preact";
+// One line of a diff: nodes that are made at once, without a component for each, since a screen has many.
 import { marked, Plain, plain } from "../../../parts";
-import { languageOf, type Token, tokens } from "./lexer";
+import type { Key } from "../virtual";
+import { languageOf, lexer, type Token } from "./lexer";
 import type { FileDiff, Hunk, Line } from "./parse";
 import { difference, type Place, type Row, type Side, type Spot } from "./rows";
 
 const LONGEST = 4000;
+
+export interface Drawing {
+  picking: Picking;
+  /** Without colours. */
+  quick: boolean;
+}
 
 export interface Picking {
   /** A line's number was chosen; `more` goes on from the one before. */
@@ -14,22 +20,23 @@ export interface Picking {
   chosen: Place | undefined;
 }
 
-const lexed = new WeakMap<Hunk, { old: Token[][]; new: Token[][] }>();
+type Lexers = Record<Side, (at: number) => Token[]>;
+const lexers = new WeakMap<Hunk, Lexers>();
 
-/** The coloured words of a line: both sides of its hunk are read as a whole, once. */
+/** The coloured words of a line, read within its side of the hunk. */
 function wordsOf(file: FileDiff, hunk: Hunk, at: number): readonly Token[] {
-  let found = lexed.get(hunk);
+  let found = lexers.get(hunk);
   if (!found) {
     const language = languageOf(file.path);
     const side = (sign: "+" | "-") =>
-      tokens(
+      lexer(
         hunk.lines.map((line) => (line.sign === sign || line.sign === " " ? line.text : "")),
         language,
       );
     found = { old: side("-"), new: side("+") };
-    lexed.set(hunk, found);
+    lexers.set(hunk, found);
   }
-  return (hunk.lines[at]?.sign === "-" ? found.old : found.new)[at] ?? [];
+  return found[hunk.lines[at]?.sign === "-" ? "old" : "new"](at);
 }
 
 /** Tokens cut where the changed part begins and ends. */
@@ -47,8 +54,7 @@ function cut(found: readonly Token[], begin: number, end: number): (Token & { ch
   return parts;
 }
 
-function Code({ file, hunk, spot }: { file: FileDiff; hunk: Hunk; spot: Spot }) {
-  const { line, mate } = spot;
+function code(file: FileDiff, hunk: Hunk, { line, mate, at }: Spot, quick: boolean) {
   if (line.sign === "\\") return <span class="no-newline">{line.text}</span>;
   if (line.text.length > LONGEST) {
     return (
@@ -58,11 +64,12 @@ function Code({ file, hunk, spot }: { file: FileDiff; hunk: Hunk; spot: Spot }) 
       </>
     );
   }
-  const found = wordsOf(file, hunk, spot.at);
+  if (quick) return <Plain text={line.text} />;
+  const found = wordsOf(file, hunk, at);
   const same = mate && difference(line.text, mate.text);
   const parts = same ? cut(found, same[0], line.text.length - same[1]) : found;
   const bare = isBare(line.text); // no sign in it needs a mark
-  return <>{parts.map((part, at) => word(part, at, bare))}</>;
+  return parts.map((part, place) => word(part, place, bare));
 }
 
 function isBare(text: string): boolean {
@@ -72,29 +79,33 @@ function isBare(text: string): boolean {
 
 /** A text node where that is all it takes: a screen has a thousand of them. */
 function word(part: Token & { changed?: boolean }, at: number, bare: boolean) {
-  const text = bare ? part.text : <Plain text={part.text} />;
-  const shown = part.look ? <span class={part.look}>{text}</span> : text;
-  if (part.changed) return <mark key={at}>{shown}</mark>;
-  return typeof shown === "string" ? shown : <Fragment key={at}>{shown}</Fragment>;
+  const text = bare ? part.text : <Plain key={at} text={part.text} />;
+  if (part.changed) return <mark key={at}>{part.look ? <span class={part.look}>{text}</span> : text}</mark>;
+  if (!part.look) return text;
+  return (
+    <span key={at} class={part.look}>
+      {text}
+    </span>
+  );
 }
 
 const KINDS = { "+": "added", "-": "removed", " ": "same", "\\": "same" } as const;
 
-function Number({ file, line, side, picking }: { file: FileDiff; line: Line; side: Side; picking: Picking }) {
-  const number = side === "old" ? line.old : line.new;
-  if (!number) return <span class="line-number" />;
+function number(file: FileDiff, line: Line, side: Side, picking: Picking) {
+  const found = side === "old" ? line.old : line.new;
+  if (!found) return null;
+  const { pick } = picking;
   const remarked = side === "old" ? line.sign === "-" : line.sign !== "-";
-  if (!picking.pick || !remarked) return <span class="line-number">{number}</span>;
-  const place = { path: file.path, side, first: number, last: number };
+  if (!pick || !remarked) return <span class={`line-number ${side}`}>{found}</span>;
   return (
     <span
       role="button"
-      class="line-number"
+      class={`line-number ${side}`}
       tabIndex={-1}
-      aria-label={`Remark on line ${number}${side === "old" ? ", removed" : ""}`}
-      onClick={(event) => picking.pick?.(place, event.shiftKey)}
+      aria-label={`Remark on line ${found}${side === "old" ? ", removed" : ""}`}
+      onClick={(event) => pick({ path: file.path, side, first: found, last: found }, event.shiftKey)}
     >
-      {number}
+      {found}
     </span>
   );
 }
@@ -106,52 +117,35 @@ function chosen(picking: Picking, file: FileDiff, line: Line): boolean {
   return number >= place.first && number <= place.last && number > 0;
 }
 
-export function UnifiedLine({ row, picking }: { row: Extract<Row, { kind: "line" }>; picking: Picking }) {
+export function unifiedLine(row: Extract<Row, { kind: "line" }>, key: Key, { picking, quick }: Drawing) {
   const { file, line } = row;
   const hunk = file.hunks[row.hunk];
-  if (!hunk) return null;
   return (
-    <div class={`diff-line ${KINDS[line.sign]} ${chosen(picking, file, line) ? "chosen" : ""}`} tabIndex={-1}>
-      <Number file={file} line={line} side="old" picking={picking} />
-      <Number file={file} line={line} side="new" picking={picking} />
-      <span class="sign">{line.sign === "\\" ? "" : line.sign}</span>
-      <code dir="ltr">
-        <Code file={file} hunk={hunk} spot={row} />
-      </code>
+    <div key={key} class={`diff-line ${KINDS[line.sign]} ${chosen(picking, file, line) ? "chosen" : ""}`} tabIndex={-1}>
+      {number(file, line, "old", picking)}
+      {number(file, line, "new", picking)}
+      <code dir="ltr">{hunk && code(file, hunk, row, quick)}</code>
     </div>
   );
 }
 
-export function SplitLine({ row, picking }: { row: Extract<Row, { kind: "pair" }>; picking: Picking }) {
+export function splitLine(row: Extract<Row, { kind: "pair" }>, key: Key, drawing: Drawing) {
   return (
-    <div class="diff-line split" tabIndex={-1}>
-      <Half row={row} spot={row.left} side="old" picking={picking} />
-      <Half row={row} spot={row.right} side="new" picking={picking} />
+    <div key={key} class="diff-line split" tabIndex={-1}>
+      {half(row, row.left, "old", drawing)}
+      {half(row, row.right, "new", drawing)}
     </div>
   );
 }
 
-function Half({ row, spot, side, picking }: { row: Extract<Row, { kind: "pair" }>; spot: Spot | undefined; side: Side; picking: Picking }) {
-  const hunk = row.file.hunks[row.hunk];
-  if (!spot || !hunk) return <div class="half nothing" />;
+function half({ file, hunk }: Extract<Row, { kind: "pair" }>, spot: Spot | undefined, side: Side, { picking, quick }: Drawing) {
+  const found = file.hunks[hunk];
+  if (!spot || !found) return <div class="half nothing" />;
   const { line } = spot;
   return (
-    <div class={`half ${KINDS[line.sign]} ${chosen(picking, row.file, line) ? "chosen" : ""}`}>
-      <Number file={row.file} line={line} side={side} picking={picking} />
-      <span class="sign">{line.sign === "\\" ? "" : line.sign}</span>
-      <code dir="ltr">
-        <Code file={row.file} hunk={hunk} spot={spot} />
-      </code>
-    </div>
-  );
-}
-
-export function HunkHead({ row }: { row: Extract<Row, { kind: "hunk" }> }) {
-  return (
-    <div class="hunk-head">
-      <code dir="ltr">
-        {row.text} <Plain text={row.about} />
-      </code>
+    <div class={`half ${KINDS[line.sign]} ${chosen(picking, file, line) ? "chosen" : ""}`}>
+      {number(file, line, side, picking)}
+      <code dir="ltr">{code(file, found, spot, quick)}</code>
     </div>
   );
 }

@@ -7,13 +7,18 @@ export interface Token {
   look: string;
 }
 
-interface Language {
+interface Known {
   words: ReadonlySet<string>;
   line: readonly string[];
   block: readonly (readonly [string, string])[];
   /** Opening and closing; the last say whether it may go over lines. */
   quotes: readonly (readonly [string, boolean])[];
   markup?: boolean;
+}
+
+interface Language extends Known {
+  /** First characters of all that begins a comment or a text. */
+  begins: ReadonlySet<string>;
 }
 
 const set = (text: string) => new Set(text.split(" "));
@@ -47,7 +52,7 @@ const JAVA_WORDS = [
   "synchronized this throw throws transient true try val var void volatile when while data record",
 ].join(" ");
 
-const LANGUAGES: Record<string, Language> = {
+const KNOWN: Record<string, Known> = {
   python: {
     words: set(
       [
@@ -133,6 +138,13 @@ const LANGUAGES: Record<string, Language> = {
   markup: { words: new Set(), line: [], block: [["<!--", "-->"]], quotes: [], markup: true },
 };
 
+const LANGUAGES: Record<string, Language> = Object.fromEntries(
+  Object.entries(KNOWN).map(([name, known]) => {
+    const marks = [...known.line, ...known.block.map(([mark]) => mark), ...known.quotes.map(([mark]) => mark)];
+    return [name, { ...known, begins: new Set(marks.map((mark) => mark.slice(0, 1))) }];
+  }),
+);
+
 const ENDINGS: Record<string, string> = {
   py: "python",
   pyi: "python",
@@ -190,42 +202,60 @@ const LONGEST = 2000;
 const WORDS = /[\p{L}_$][\p{L}\p{N}_$]*|\d[\w.]*|[^\p{L}\p{N}_$"'`/#<*=-]+|[^]/uy;
 const TAG = /<\/?[\w:-]*|\/?>|"[^"]*"|'[^']*'|[\w:-]+(?==)|[^<>"'=\s]+|\s+|[^]/y;
 
-/** The tokens of each line. A text or comment that goes over lines is carried on. */
-export function tokens(lines: readonly string[], name: string): Token[][] {
+/** What a line begins within: how it ends, and how it looks. */
+type Open = readonly [end: string, look: string];
+const NOTHING: Open = ["", ""];
+
+/** Gives the tokens of a line. A text or comment that goes over lines is carried on: of the lines before the one that is
+ * asked for only what they leave open is looked for. */
+export function lexer(lines: readonly string[], name: string): (at: number) => Token[] {
   const language = LANGUAGES[name];
-  if (!language) return lines.map((text) => (text ? [{ text, look: "" }] : []));
-  let open = "";
-  let look = "";
-  return lines.map((line) => {
-    if (line.length > LONGEST) return [{ text: line, look: "" }];
+  if (!language) return (at) => (lines[at] ? [{ text: lines[at], look: "" }] : []);
+  const begins: Open[] = [NOTHING];
+  return (at) => {
+    for (let line = begins.length - 1; line < at; line++)
+      begins.push(read(undefined, lines[line] ?? "", begins[line] ?? NOTHING, language));
     const found: Token[] = [];
-    let at = 0;
-    if (open) {
-      const end = line.indexOf(open);
-      at = end < 0 ? line.length : end + open.length;
-      put(found, line.slice(0, at), look);
-      if (end < 0) return found;
-      open = "";
-    }
-    [open, look] = rest(found, line, at, language);
+    read(found, lines[at] ?? "", begins[at] ?? NOTHING, language);
     return found;
-  });
+  };
 }
 
-function put(found: Token[], text: string, look: string): void {
-  const before = found.at(-1);
+/** Puts a line's tokens where they are wanted; what is open at its end. */
+function read(found: Token[] | undefined, line: string, open: Open, language: Language): Open {
+  const [end, look] = open;
+  if (line.length > LONGEST) {
+    put(found, line, "");
+    return open;
+  }
+  if (!end) return rest(found, line, 0, language);
+  const close = line.indexOf(end);
+  if (close < 0) {
+    put(found, line, look);
+    return open;
+  }
+  put(found, line.slice(0, close + end.length), look);
+  return rest(found, line, close + end.length, language);
+}
+
+function put(found: Token[] | undefined, text: string, look: string): void {
+  const before = found?.at(-1);
   if (before && before.look === look) before.text += text;
-  else if (text) found.push({ text, look });
+  else if (text) found?.push({ text, look });
 }
 
-/** From a place to the line's end; what is still open there. */
-function rest(found: Token[], line: string, from: number, language: Language): [string, string] {
+/** From a place to the line's end. */
+function rest(found: Token[] | undefined, line: string, from: number, language: Language): Open {
   let at = from;
   while (at < line.length) {
+    if (!language.begins.has(line[at] ?? "")) {
+      at = found || language.markup ? word(found, line, at, language) : at + 1;
+      continue;
+    }
     const comment = language.line.find((mark) => line.startsWith(mark, at) && (mark !== "#" || at === 0 || /\s/.test(line[at - 1] ?? "")));
     if (comment) {
       put(found, line.slice(at), "tok-comment");
-      return ["", ""];
+      return NOTHING;
     }
     const block = language.block.find(([mark]) => line.startsWith(mark, at));
     const quote = block ? undefined : language.quotes.find(([mark]) => line.startsWith(mark, at));
@@ -234,13 +264,13 @@ function rest(found: Token[], line: string, from: number, language: Language): [
       const look = block ? "tok-comment" : "tok-text";
       const close = closing(line, at + begin.length, end);
       put(found, line.slice(at, close < 0 ? line.length : close), look);
-      if (close < 0) return block || quote?.[1] ? [end, look] : ["", ""];
+      if (close < 0) return block || quote?.[1] ? [end, look] : NOTHING;
       at = close;
       continue;
     }
     at = word(found, line, at, language);
   }
-  return ["", ""];
+  return NOTHING;
 }
 
 /** The place after the end of a text; a backslash takes the next character with it. */
@@ -252,11 +282,12 @@ function closing(line: string, from: number, end: string): number {
   return -1;
 }
 
-function word(found: Token[], line: string, at: number, language: Language): number {
+function word(found: Token[] | undefined, line: string, at: number, language: Language): number {
   const pattern = language.markup ? TAG : WORDS;
   pattern.lastIndex = at;
   const text = pattern.exec(line)?.[0] || line.slice(at, at + 1);
-  put(found, text, language.markup ? markupLook(text, line[at + text.length]) : wordLook(text, line[at + text.length], language));
+  const next = line[at + text.length];
+  if (found) put(found, text, language.markup ? markupLook(text, next) : wordLook(text, next, language));
   return at + text.length;
 }
 

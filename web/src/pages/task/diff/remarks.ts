@@ -1,5 +1,5 @@
 // Remarks on lines: gathered in this browser, and sent together as one message.
-import { useCallback, useState } from "preact/hooks";
+import { useCallback, useMemo, useState } from "preact/hooks";
 import { keep, kept } from "../../../load";
 import type { Place, Remark } from "./rows";
 
@@ -39,13 +39,16 @@ export function useRemarks(of: string): Remarks {
       }),
     [name],
   );
-  return {
-    all,
-    add: (place, text, quote) => change((before) => [...before, { ...place, id: `${Date.now()}.${before.length}`, text, quote }]),
-    change: (id, text) => change((before) => before.map((one) => (one.id === id ? { ...one, text } : one))),
-    remove: (id) => change((before) => before.filter((one) => one.id !== id)),
-    clear: () => change(() => []),
-  };
+  return useMemo(
+    () => ({
+      all,
+      add: (place, text, quote) => change((before) => [...before, { ...place, id: `${Date.now()}.${before.length}`, text, quote }]),
+      change: (id, text) => change((before) => before.map((one) => (one.id === id ? { ...one, text } : one))),
+      remove: (id) => change((before) => before.filter((one) => one.id !== id)),
+      clear: () => change(() => []),
+    }),
+    [all, change],
+  );
 }
 
 /** `shelf/fees.py:18`, `shelf/fees.py:18-20`, with a word where the lines are those that were taken away. */

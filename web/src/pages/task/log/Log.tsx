@@ -110,7 +110,9 @@ export function Log({ attempt, place, digest, onClose }: Props) {
         reach={reach}
         keyOf={useMemo(() => (row: number) => row, [output])}
         guess={useMemo(() => () => 19, [])}
-        draw={(row) => <LogLine output={output} place={place} row={row} raw={raw} found={rows.has(row)} current={row === current} />}
+        draw={(row, key) => (
+          <LogLine key={key} output={output} place={place} row={row} raw={raw} found={rows.has(row)} current={row === current} />
+        )}
       />
     </div>
   );

@@ -27,6 +27,11 @@ const SIGNS: Record<string, string> = {
   delegate: "↳",
 };
 
+/** The one line that stands for it. */
+export function headOf(entry: CallEntry): string {
+  return firstLine(entry.finished?.command || commandOf(entry.call) || entry.summary);
+}
+
 function mood(entry: CallEntry): "running" | "asked" | "good" | "bad" {
   if (entry.state !== "ended") return entry.state;
   return entry.finished?.ok ? "good" : "bad";
@@ -49,7 +54,7 @@ export function CallView({ attempt, entry, onFork }: Props) {
           {SIGNS[entry.call.name] ?? "·"}
         </span>
         <code class="fold-text" dir="ltr">
-          <Shown text={firstLine(command || entry.summary)} />
+          <Shown text={headOf(entry)} />
         </code>
         <span class="call-facts">{facts(entry)}</span>
       </button>

@@ -22,7 +22,7 @@ interface Props {
 export function EntryView({ attempt, by, name, entry, onFork }: Props) {
   if (entry.kind === "call" && entry.call.name === "update_plan" && entry.finished?.ok) return null; // the plan itself follows
   return (
-    <div class={`entry ${entry.kind} ${entry.undone ? "undone" : ""}`} id={`event-${entry.seq}`} data-seq={entry.seq}>
+    <div class={`entry ${entry.kind} ${entry.undone ? "undone" : ""}`} id={`event-${entry.seq}`}>
       <Inside attempt={attempt} by={by} name={name} entry={entry} onFork={onFork} />
     </div>
   );

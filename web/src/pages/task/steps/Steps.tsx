@@ -1,15 +1,14 @@
-// The conversation: what was said, thought and done, in order. Entries are drawn in blocks, so that news draws only the
-// last one anew, and the browser lays out only what is near the view.
-import { memo } from "preact/compat";
+// The conversation: what was said, thought and done, in order, in blocks: news draws only the last one anew, and those far
+// from the view are text.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { call } from "../../../api";
 import { useKept, useLoad } from "../../../load";
 import { Button, Skeleton, Trouble } from "../../../parts";
 import type { Feed } from "../feed";
 import type { Entry } from "../fold";
-import { EntryView } from "./EntryView";
+import { Block, type Names } from "./Block";
 
-const BLOCK = 40;
+const BLOCK = 20;
 
 function blocks(entries: readonly Entry[]): Entry[][] {
   const found: Entry[][] = [];
@@ -17,8 +16,6 @@ function blocks(entries: readonly Entry[]): Entry[][] {
   return found;
 }
 
-/** Who said what, by the number of the event. */
-type Names = ReadonlyMap<number, string>;
 const NOBODY: Names = new Map();
 
 /** Of what was said further; asked for once more whenever something is. */
@@ -31,31 +28,6 @@ function useNames(attempt: string, entries: readonly Entry[]): Names {
   }, [attempt, said]);
   return found.value ?? NOBODY;
 }
-
-interface BlockProps {
-  attempt: string;
-  by: string;
-  names: Names;
-  entries: readonly Entry[];
-  onFork: ((step: string) => void) | undefined;
-}
-
-const Block = memo(
-  ({ attempt, by, names, entries, onFork }: BlockProps) => (
-    <div class="steps-block">
-      {entries.map((entry) => (
-        <EntryView key={entry.key} attempt={attempt} by={by} name={names.get(entry.seq) ?? ""} entry={entry} onFork={onFork} />
-      ))}
-    </div>
-  ),
-  (before, after) =>
-    before.attempt === after.attempt &&
-    before.by === after.by &&
-    before.names === after.names &&
-    before.onFork === after.onFork &&
-    before.entries.length === after.entries.length &&
-    before.entries.every((entry, at) => entry === after.entries[at]),
-);
 
 interface Props {
   attempt: string;
@@ -83,8 +55,17 @@ export function Steps({ attempt, by, feed, live, onFork }: Props) {
       {!feed.ready && !entries.length && <Skeleton lines={8} />}
       {feed.ready && !entries.length && <p class="hint">Nothing has happened yet.</p>}
       <div role="log" aria-live="off" aria-label="What has happened">
-        {blocks(entries).map((found) => (
-          <Block key={found[0]?.key} attempt={attempt} by={by} names={names} entries={found} onFork={onFork} />
+        {blocks(entries).map((found, at, { length }) => (
+          <Block
+            key={found[0]?.key}
+            attempt={attempt}
+            by={by}
+            names={names}
+            entries={found}
+            first={at < 2}
+            last={at === length - 1}
+            onFork={onFork}
+          />
         ))}
       </div>
       {live && (
