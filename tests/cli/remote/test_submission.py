@@ -14,8 +14,9 @@ from midwatch.cli.program import parser_of
 from midwatch.cli.remote import repositories, submission
 from midwatch.domain.errors import InputError
 from midwatch.server.asked import TaskAsked
+from tests.support.pictures import png
 
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1"
+PNG = png(1, 1)
 
 
 def body(*given: str) -> dict[str, object]:
