@@ -36,6 +36,13 @@ DROP = """(area, data) => {
   carried.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
   area.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
 }"""
+PASTE = """(area) => {
+  const carried = new DataTransfer();
+  carried.items.add(new File(["x"], "cells.png", { type: "image/png" }));
+  for (const type of ["text/plain", "text/html"]) carried.setData(type, "1 2");
+  return area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: carried, bubbles: true, cancelable: true }));
+}"""
+"""As office programs have it: cells, with a picture of them. True: the browser itself goes on with the text."""
 
 
 def patch(path: str, old: str, new: str) -> Step:
@@ -211,6 +218,9 @@ async def attached(page: Page) -> None:
     await page.get_by_label("Pictures", exact=True).set_input_files([hostile, PICTURE])
     await page.get_by_role("alert").get_by_text(f"{IMG}.svg is no PNG, JPEG, GIF or WebP").wait_for()
     await page.get_by_label("Message to the agent").evaluate(DROP, base64.b64encode(PICTURE["buffer"]).decode())
+    await page.get_by_label("Pictures", exact=True).set_input_files({**PICTURE, "buffer": PICTURE["buffer"][:40]})
+    await page.get_by_role("alert").get_by_text("dot.png cannot be read as a picture").wait_for()
+    assert await page.get_by_label("Message to the agent").evaluate(PASTE)
     waiting = page.get_by_role("list", name="Pictures that are sent with it")
     await expect(waiting.get_by_role("img")).to_have_count(2)
     await waiting.get_by_role("button", name="Remove dot.png").click()

@@ -81,18 +81,27 @@ export function useAttached(): Attached {
     remove: (id) => (setError(""), set(now.current.filter((one) => one.id !== id))),
     clear: () => (setError(""), set([])),
     handlers: {
-      onPaste: (event) => attach(event.clipboardData?.files, event),
+      onPaste: (event) => !isText(event.clipboardData) && attach(event.clipboardData?.files, event),
       onDragOver: (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault(),
       onDrop: (event) => attach(event.dataTransfer?.files, event),
     },
   };
 }
 
+/** Cells and paragraphs of office programs come with a picture of themselves: then the words are meant. */
+function isText(pasted: DataTransfer | null): boolean {
+  return ["text/plain", "text/html"].every((type) => pasted?.types.includes(type));
+}
+
 let last = 0;
 
 async function read(file: File): Promise<One> {
   if (!PICTURES.includes(file.type)) throw new Error(`${file.name} is no PNG, JPEG, GIF or WebP`);
-  const made = file.size > LARGE && file.type !== "image/gif" ? await smaller(file) : file;
+  const drawn = await createImageBitmap(file).catch(() => {
+    throw new Error(`${file.name} cannot be read as a picture`);
+  });
+  const made = file.size > LARGE && file.type !== "image/gif" ? await smaller(file, drawn) : file;
+  drawn.close();
   if (made.size > MOST_BYTES) throw new Error(`${file.name} is too large to be sent`);
   const data = await base64(made);
   return { id: ++last, name: file.name, size: made.size, address: URL.createObjectURL(made), data };
@@ -105,10 +114,7 @@ function room(there: readonly One[], one: One): string {
 }
 
 /** Drawn anew, where that makes it smaller. */
-async function smaller(file: File): Promise<Blob> {
-  const drawn = await createImageBitmap(file).catch(() => {
-    throw new Error(`${file.name} cannot be read as a picture`);
-  });
+async function smaller(file: File, drawn: ImageBitmap): Promise<Blob> {
   const scale = Math.min(1, SIDE / Math.max(drawn.width, drawn.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(drawn.width * scale));
@@ -118,7 +124,6 @@ async function smaller(file: File): Promise<Blob> {
   context.fillStyle = "#fff"; // a JPEG has nothing to see through
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(drawn, 0, 0, canvas.width, canvas.height);
-  drawn.close();
   const made = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/jpeg", 0.88));
   return made && made.size < file.size ? made : file;
 }

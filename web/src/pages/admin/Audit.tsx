@@ -122,7 +122,8 @@ function Named({ label, id, of, onChoose }: NamedProps) {
     const chosen = of.find((one) => one.name === text);
     if (chosen || !text) onChoose(chosen?.id ?? "");
   };
-  return <Field label={label} value={shown} onInput={choose} options={of.map((one) => one.name)} hint="Its name" />;
+  const hint = label === "User" ? "Their name" : "Its name";
+  return <Field label={label} value={shown} onInput={choose} options={of.map((one) => one.name)} hint={hint} />;
 }
 
 const COLUMNS: readonly Column<EntryAnswer>[] = [

@@ -94,7 +94,7 @@ function Add({ kind, path, onAdded }: { kind: Kind; path: string; onAdded: () =>
       <Field
         label="Name"
         value={name}
-        onInput={(typed) => setName(typed.toUpperCase())}
+        onInput={(typed) => setName(typed.toUpperCase().replace(/[^A-Z0-9_]/g, "_"))}
         placeholder={kind === "secrets" ? "NPM_TOKEN" : "NODE_ENV"}
         required
       />
