@@ -89,7 +89,7 @@ function Filters({ asked, set }: FiltersProps) {
   const users = useLoad((signal) => (me.admin ? allUsers(signal) : Promise.resolve([])), [me.admin]);
   const known = useLoad(allRepositories, []);
   return (
-    <div class="admin-form">
+    <div class="admin-form admin-narrow">
       <Field
         label="Action"
         value={asked.action}
