@@ -54,6 +54,8 @@ def test_pictures_are_sent_whole_and_nothing_else_is_taken_for_one(tmp_path: Pat
     for wrong in (words, tmp_path / "none.png", tmp_path):
         with pytest.raises(InputError):
             body("Mend it", "-i", str(wrong))
+    with pytest.raises(InputError, match="9 pictures are too many"):
+        body("Mend it", *["-i", str(picture)] * 9)
 
 
 def test_what_was_not_asked_for_is_left_to_the_server() -> None:
