@@ -19,8 +19,11 @@ from midwatch.forges.base import Forge
 from midwatch.forges.book import Book
 from midwatch.forges.fake import FakeForge
 from midwatch.forges.limited import wait_of, when
+from midwatch.forges.news import when as time_of
 from midwatch.forges.notes import Notes
 from midwatch.forges.several import Forges
+from midwatch.forges.stamps import Stamps
+from tests.support.forge_scenes import NETWORK, SLUG, network_world
 
 GITHUB = "https://github.com"
 
@@ -137,3 +140,23 @@ async def test_what_is_asked_goes_to_the_forge_that_has_the_repository() -> None
     assert await forges.list() == []
     assert await forges.of_task("t1") is None
     assert asked == [away.repository, "/home/ann/shelf"]  # lists and tasks ask nobody
+
+
+@pytest.mark.parametrize("kind", sorted(NETWORK))
+async def test_however_many_have_changed_and_be_it_all_at_once_each_is_told_once(kind: str, tmp_path: Path) -> None:
+    with network_world(kind, tmp_path) as world:
+        for number in range(230):
+            world.server.forge.open(world.hosted, "ann", f"Issue {number}")
+        threads = list(world.hosted.threads.values())
+        for thread in threads[20:225]:  # more than two pages of them within one second
+            thread.updated = threads[20].updated
+        stamps = Stamps({})
+        things = await world.site.news.changed(SLUG, time_of(threads[5].updated), stamps)
+        assert sorted(one.number for one in things) == list(range(6, 231))
+        assert not {"things", "issues"} & set(stamps.now)  # there was more than it says
+        latest = time_of(threads[-1].updated)
+        (last,) = await world.site.news.changed(SLUG, latest, stamps)
+        assert (last.number, last.updated, last.pull, last.open) == (230, latest, False, True)
+        again = Stamps(stamps.now)
+        assert await world.site.news.changed(SLUG, latest, again) == []
+        assert again.now == stamps.now

@@ -78,9 +78,9 @@ class Contract:
             yield f"{about}: the answer: {_words(error)}"
 
     def _entry(self, asked: Asked) -> str:
-        """The path of the description that fits."""
+        """The path of the description that fits; of two, the one with more words of its own."""
         parts = asked.path.removeprefix(self._prefix).split("/")
-        for path, entry in self._whole["paths"].items():
+        for path, entry in sorted(self._whole["paths"].items(), key=lambda pair: pair[0].count("{")):
             names = path.split("/")
             fits = asked.method.lower() in entry and len(names) == len(parts)
             pairs = zip(names, parts, strict=True) if fits else ()

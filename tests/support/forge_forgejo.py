@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlencode
 
+from tests.support import forge_forgejo_news as news
 from tests.support.forge_forgejo_hooks import deliveries
 from tests.support.forge_forgejo_shapes import beside, comment, label, pull, repository, review, user
 from tests.support.forge_forgejo_shapes import issue as issue_of
 from tests.support.forge_server import Answer, Asked, ForgeServer, Route
-from tests.support.forge_state import Hosted, Person, Said, Thread
+from tests.support.forge_state import Hosted, Person, Thread
 
 _REACTIONS = {"+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes"}
 _WIP = re.compile(r"(?i)^(?:wip:|\[wip\])")
@@ -58,6 +59,12 @@ class ForgejoDialect:
             ("GET", rf"{repo}/pulls/(\d+)/reviews", _about(True, _reviews)),
             ("POST", rf"{repo}/pulls/(\d+)/reviews", _about(True, _judge)),
             ("GET", rf"{repo}/pulls/(\d+)/reviews/(\d+)/comments", _about(True, _beside)),
+            ("GET", rf"{repo}/issues", _in("read", lambda server, asked, hosted:
+                                           _paged(asked, news.issues(server, asked, hosted)))),
+            ("GET", rf"{repo}/issues/comments", _in("read", lambda server, asked, hosted:
+                                                    _paged(asked, news.comments(server, asked, hosted)))),
+            ("GET", rf"{repo}/issues/(\d+)/timeline", _about(None, lambda server, asked, hosted, thread:
+                                                             _paged(asked, news.timeline(server, hosted, thread)))),
             ("GET", rf"{repo}/issues/(\d+)", _about(None, lambda server, asked, hosted, thread:
                                                     Answer(data=issue_of(server, hosted, thread)))),
             ("GET", rf"{repo}/issues/(\d+)/comments", _about(None, _comments)),
@@ -154,9 +161,7 @@ def _branch(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 
 
 def _protections(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    file = hosted.folder / "protected"
-    names = file.read_text().split() if file.exists() else []
-    return Answer(data=[{"rule_name": name.removeprefix("refs/heads/"), "enable_push": False} for name in names])
+    return Answer(data=[{"rule_name": name, "enable_push": False} for name in hosted.protections()])
 
 
 def _commits(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
@@ -183,7 +188,7 @@ def _compare(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 
 def _permission(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     login = asked.parts[2]
-    if not any(one.login == login for one in server.forge.people.values()):
+    if server.forge.named(login) is None:
         return _no(404, "user does not exist")
     level = hosted.access.get(login, "none")
     return Answer(data={"permission": level, "role_name": level, "user": user(server, login)})
@@ -214,8 +219,8 @@ def _label(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) ->
 def _pulls(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     wanted = asked.query.get("state", "open")
     found = [
-        thread for thread in hosted.threads.values()
-        if thread.head and wanted in ("all", "open" if thread.state == "open" else "closed")
+        thread for thread in hosted.pulls
+        if wanted in ("all", "open" if thread.state == "open" else "closed")
     ]  # fmt: skip
     newest, tips = sorted(found, key=lambda t: t.updated, reverse=True), hosted.branches()
     return _paged(asked, [pull(server, hosted, t, tips) for t in newest])
@@ -317,12 +322,8 @@ def _write(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) ->
     return Answer(201, comment(server, hosted, thread, said))
 
 
-def _said(hosted: Hosted, number: int) -> tuple[Thread, Said] | None:
-    return next(((t, said) for t in hosted.threads.values() for said in t.said if said.number == number), None)
-
-
 def _rewrite(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _said(hosted, int(asked.parts[2]))
+    found = hosted.remark(int(asked.parts[2]))
     if found is None:
         return _no(404, "The target couldn't be found.")
     if found[1].author != _me(asked).login:
@@ -336,7 +337,7 @@ def _react(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) ->
 
 
 def _react_to(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _said(hosted, int(asked.parts[2]))
+    found = hosted.remark(int(asked.parts[2]))
     return _no(404, "The target couldn't be found.") if found is None else _reacted(server, asked, found[1].reactions)
 
 
@@ -353,13 +354,14 @@ def _reacted(server: ForgeServer, asked: Asked, there: list[tuple[str, str]]) ->
 def _status(server: ForgeServer, said: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": said["id"], "context": said["name"], "status": said["state"], "description": said["summary"],
-        "target_url": said["url"], "creator": user(server, said["author"]),
+        "target_url": said["url"], "creator": user(server, said["author"]), "created_at": said.get("at", ""),
     }  # fmt: skip
 
 
 def _statuses(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     known = [said for said in hosted.statuses if said["sha"] == asked.parts[2]]
-    return _paged(asked, [_status(server, said) for said in reversed(known)])
+    ran = [news.run_status(server, hosted, run) for run in reversed(hosted.runs) if run.commit == asked.parts[2]]
+    return _paged(asked, [*ran, *(_status(server, said) for said in reversed(known))])
 
 
 def _set_status(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:

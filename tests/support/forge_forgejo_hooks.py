@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tests.support.forge_forgejo_news import run_status
 from tests.support.forge_forgejo_shapes import comment, issue, pull, repository, user
 from tests.support.forge_server import ForgeServer
 from tests.support.forge_state import Hosted, Thread
@@ -26,6 +27,11 @@ def deliveries(
 ) -> Sequence[tuple[str, Any]]:
     """The event's name and its payload."""
     what, hosted, thread, more = happened
+    if what == "ran":
+        run = more["run"]
+        status = {**run_status(server, hosted, run), "id": run.number, "sha": run.commit, "created_at": run.at}
+        told = {"state": status.pop("status"), "repository": repository(server, hosted), "sender": user(server, "ci")}
+        return [("status", {**status, **told})]
     if thread is None:
         return []
     sender = more.get("sender") or thread.author

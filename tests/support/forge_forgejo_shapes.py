@@ -12,7 +12,7 @@ from tests.support.forge_state import Hosted, Said, Thread
 
 def user(server: ForgeServer, login: str) -> dict[str, Any]:
     """Somebody."""
-    known = next((one for one in server.forge.people.values() if one.login == login), None)
+    known = server.forge.named(login)
     return {"id": known.number if known else 0, "login": login, "full_name": login, "email": f"{login}@example.org"}
 
 
@@ -67,7 +67,7 @@ def issue(server: ForgeServer, hosted: Hosted, thread: Thread) -> dict[str, Any]
         "labels": [label(hosted, name) for name in thread.labels],
         "assignees": [user(server, login) for login in thread.assignees],
         "html_url": f"{server.web}/{hosted.slug}/issues/{thread.number}", "created_at": thread.created,
-        "updated_at": thread.updated,
+        "updated_at": thread.updated, "comments": sum(one.kind == "comment" for one in thread.said),
     }  # fmt: skip
     return found | ({"pull_request": {"merged": thread.state == "merged"}} if thread.head else {})
 

@@ -76,9 +76,19 @@ def _at(level: str, work: Work) -> Callable[[ForgeServer, Asked], Answer]:
         if level == "write" and hosted.archived:
             return Answer(403, refusal("Repository was archived so is read-only."))
         asked.parts = asked.parts[2:]
-        return work(server, asked, hosted)
+        return _marked(asked, work(server, asked, hosted))
 
     return handler
+
+
+def _marked(asked: Asked, answer: Answer) -> Answer:
+    """With its ETag; nothing but that for somebody who has it."""
+    if asked.method != "GET" or answer.status != 200 or answer.data is None:
+        return answer
+    etag = f'W/"{hashlib.sha256(answer.bytes()).hexdigest()}"'
+    if asked.headers.get("if-none-match") == etag:
+        return Answer(304, None, {"ETag": etag})
+    return Answer(answer.status, answer.data, {**answer.headers, "ETag": etag})
 
 
 def _user(server: ForgeServer, asked: Asked) -> Answer:
@@ -120,9 +130,8 @@ def _pulls(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     owner = hosted.slug.partition("/")[0]
     found = [
         shapes.pull(server, hosted, thread, alone=False)
-        for thread in reversed(hosted.threads.values())
-        if thread.head
-        and (not head or head == f"{owner}:{thread.head}")
+        for thread in reversed(hosted.pulls)
+        if (not head or head == f"{owner}:{thread.head}")
         and (state == "all" or (state == "open") == (thread.state == "open"))
     ]
     return paged(server, asked, found)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.support import forge_github_shapes as shapes
+from tests.support.forge_github_news import check_run
 from tests.support.forge_server import ForgeServer
 from tests.support.forge_state import Hosted, Said, Thread
 
@@ -14,6 +15,9 @@ def payloads(
     server: ForgeServer, what: str, hosted: Hosted, thread: Thread | None, more: dict[str, Any]
 ) -> Sequence[tuple[str, Any]]:
     """The events and their payloads that something makes."""
+    if what == "ran":
+        where = {"repository": shapes.repository(server, hosted, "repository"), "sender": shapes.user(server, "ci")}
+        return [("check_run", {**where, "action": "completed", "check_run": check_run(server, hosted, more["run"])})]
     if thread is None:
         return []
     payload: dict[str, Any] = {

@@ -58,7 +58,7 @@ def _filled(schema: dict[str, Any]) -> Any:
 
 def user(server: ForgeServer, login: str) -> dict[str, Any]:
     """Somebody."""
-    person = next((p for p in server.forge.people.values() if p.login == login), None)
+    person = server.forge.named(login)
     kind = "Bot" if login.endswith("[bot]") else "User"
     return full("simple-user", login=login, id=person.number if person else 1, type=kind)
 
@@ -115,7 +115,8 @@ def issue(server: ForgeServer, hosted: Hosted, thread: Thread) -> dict[str, Any]
         "number": thread.number, "id": thread.number, "title": thread.title, "body": thread.body,
         "state": "open" if thread.state == "open" else "closed", "user": user(server, thread.author),
         "labels": [label(name) for name in thread.labels], "created_at": thread.created, "updated_at": thread.updated,
-        "assignees": [user(server, login) for login in thread.assignees],
+        "assignees": [user(server, login) for login in thread.assignees], "draft": thread.draft,
+        "comments": sum(one.kind == "comment" for one in thread.said),
         "html_url": f"{server.web}/{hosted.slug}/{'pull' if thread.head else 'issues'}/{thread.number}",
     }  # fmt: skip
     if thread.head:
@@ -133,12 +134,14 @@ def said(server: ForgeServer, hosted: Hosted, thread: Thread, one: Said) -> dict
             commit_id=one.commit, html_url=f"{page}#pullrequestreview-{one.number}",
         )  # fmt: skip
     known |= {"created_at": one.created, "updated_at": one.created}
+    api = f"{server.web}/api/v3/repos/{hosted.slug}"
     if one.kind == "comment":
-        return full("issue-comment", **known, html_url=f"{page}#issuecomment-{one.number}")
+        about = f"{api}/issues/{thread.number}"
+        return full("issue-comment", **known, issue_url=about, html_url=f"{page}#issuecomment-{one.number}")
     return full(
         "pull-request-review-comment", **known, path=one.path, line=one.line, original_line=one.line, side="RIGHT",
         commit_id=one.commit, original_commit_id=one.commit, pull_request_review_id=one.review, diff_hunk="",
-        html_url=f"{page}#discussion_r{one.number}",
+        html_url=f"{page}#discussion_r{one.number}", pull_request_url=f"{api}/pulls/{thread.number}",
     )  # fmt: skip
 
 

@@ -6,18 +6,22 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tests.support import forge_github_news as news
 from tests.support import forge_github_shapes as shapes
 from tests.support.forge_github_basics import GONE, N, R, Work, invalid, login_of, paged, refusal, thread_of
 from tests.support.forge_server import Answer, Asked, ForgeServer
-from tests.support.forge_state import Hosted, Said, Thread
+from tests.support.forge_state import Hosted
 
 
 def _issues(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     labels = {name for name in asked.query.get("labels", "").split(",") if name}
     state, since = asked.query.get("state", "open"), asked.query.get("since", "")
+    listed = list(reversed(hosted.threads.values()))
+    if asked.query.get("sort") == "updated":
+        listed.sort(key=lambda thread: thread.updated, reverse=asked.query.get("direction") != "asc")
     found = [
         shapes.issue(server, hosted, thread)
-        for thread in reversed(hosted.threads.values())
+        for thread in listed
         if labels <= set(thread.labels)
         and thread.updated >= since
         and (state == "all" or (state == "open") == (thread.state == "open"))
@@ -49,12 +53,8 @@ def _say(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     return Answer(201, shapes.said(server, hosted, thread, one))
 
 
-def _of_number(hosted: Hosted, number: int) -> tuple[Thread, Said] | None:
-    return next(((t, one) for t in hosted.threads.values() for one in t.said if one.number == number), None)
-
-
 def _rewrite(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _of_number(hosted, int(asked.parts[0]))
+    found = hosted.remark(int(asked.parts[0]))
     if found is None:
         return GONE
     found[1].body = asked.json["body"]
@@ -62,7 +62,7 @@ def _rewrite(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 
 
 def _review(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _of_number(hosted, int(asked.parts[1]))
+    found = hosted.remark(int(asked.parts[1]))
     return GONE if found is None else Answer(200, shapes.said(server, hosted, *found))
 
 
@@ -106,13 +106,13 @@ def _react_below(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 
 
 def _react(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _of_number(hosted, int(asked.parts[0]))
+    found = hosted.remark(int(asked.parts[0]))
     return GONE if found is None else _reaction(found[1].reactions, server, asked)
 
 
 def _permission(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     login = asked.parts[0]
-    if login not in {person.login for person in server.forge.people.values()}:
+    if server.forge.named(login) is None:
         return GONE
     level = hosted.access.get(login, "none")
     plain = {"maintain": "write", "triage": "read"}.get(level, level)
@@ -127,7 +127,7 @@ def _statuses(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     latest = {one["name"]: one for one in hosted.statuses if one["sha"] == sha and not one["run"]}
     shown = [
         shapes.full("simple-commit-status", context=one["name"], state=one["state"], description=one["summary"],
-                    target_url=one["url"] or None)
+                    target_url=one["url"] or None, id=one["id"], updated_at=one.get("at", shapes.WHEN))
         for one in latest.values()
     ]  # fmt: skip
     there = shapes.repository(server, hosted, "minimal-repository")
@@ -151,7 +151,7 @@ def _report(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     return Answer(201, shapes.full("status", **known))
 
 
-def _shown_run(one: dict[str, Any]) -> dict[str, Any]:
+def shown_run(one: dict[str, Any]) -> dict[str, Any]:
     app = shapes.full("integration", slug=one["author"].removesuffix("[bot]"))
     done = one["state"] != "in_progress"
     known = {"id": one["id"], "name": one["name"], "head_sha": one["sha"], "app": app, "pull_requests": []}
@@ -163,7 +163,8 @@ def _shown_run(one: dict[str, Any]) -> dict[str, Any]:
 def _runs(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     sha, name = hosted.tip(asked.parts[0]), asked.query.get("check_name", "")
     found = [one for one in hosted.statuses if one["sha"] == sha and one["run"] and name in ("", one["name"])]
-    return Answer(200, {"total_count": len(found), "check_runs": [_shown_run(one) for one in found]})
+    runs = [*map(shown_run, found), *news.check_runs(server, hosted, sha, name)]
+    return Answer(200, {"total_count": len(runs), "check_runs": runs})
 
 
 def _taken(one: dict[str, Any], body: Mapping[str, Any]) -> None:
@@ -183,7 +184,7 @@ def _run(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     one["author"] = asked.who.login
     _taken(one, asked.json)
     hosted.statuses.append(one)
-    return Answer(201, _shown_run(one))
+    return Answer(201, shown_run(one))
 
 
 def _rerun(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
@@ -191,7 +192,7 @@ def _rerun(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     if one is None:
         return GONE
     _taken(one, asked.json)
-    return Answer(200, _shown_run(one))
+    return Answer(200, shown_run(one))
 
 
 def graph(server: ForgeServer, asked: Asked) -> Answer:
@@ -218,6 +219,7 @@ def graph(server: ForgeServer, asked: Asked) -> Answer:
 
 
 READS: list[tuple[str, str, Work]] = [
+    *news.READS,
     ("GET", rf"{R}/pulls{N}/reviews", _said("review", pull=True)),
     ("GET", rf"{R}/pulls{N}/comments", _said("line", pull=True)),
     ("GET", rf"{R}/pulls{N}/reviews{N}", _review),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.support.forge_server import ForgeServer
-from tests.support.forge_state import Hosted, Said, Thread
+from tests.support.forge_state import Hosted, Run, Said, Thread
 
 _ACTIONS = {"opened": "open", "closed": "close", "reopened": "reopen", "labelled": "update", "assigned": "update",
             "synchronised": "update", "ready": "update"}  # fmt: skip
@@ -22,6 +22,8 @@ def deliveries(
 ) -> Sequence[tuple[str, Any]]:
     """The event's name and its payload; a review is one note for each of its remarks, as GitLab has no more."""
     what, hosted, thread, more = happened
+    if what == "ran":
+        return [_pipeline(server, hosted, more["run"])]
     if thread is None:
         return []
     if what == "said":
@@ -46,6 +48,18 @@ def deliveries(
     })]  # fmt: skip
 
 
+def _pipeline(server: ForgeServer, hosted: Hosted, run: Run) -> tuple[str, Any]:
+    status = "failed" if run.failed else "success"
+    attributes = {
+        "id": run.number, "status": status, "ref": run.branch, "sha": run.commit,
+        "url": f"{server.web}/{hosted.slug}/-/pipelines/{run.number}",
+    }  # fmt: skip
+    job = {"id": run.number + 1, "name": run.name, "stage": "test", "status": status,
+           "failure_reason": "script_failure", "allow_failure": False}  # fmt: skip
+    about = _about(server, hosted, "pipeline", "ci")
+    return "Pipeline Hook", {**about, "object_attributes": attributes, "merge_request": None, "builds": [job]}
+
+
 def _about(server: ForgeServer, hosted: Hosted, kind: str, sender: str) -> dict[str, Any]:
     project = {
         "id": hosted.number, "name": hosted.slug.rpartition("/")[2], "path_with_namespace": hosted.slug,
@@ -56,7 +70,7 @@ def _about(server: ForgeServer, hosted: Hosted, kind: str, sender: str) -> dict[
 
 
 def _user(server: ForgeServer, login: str) -> dict[str, Any]:
-    known = next((one for one in server.forge.people.values() if one.login == login), None)
+    known = server.forge.named(login)
     return {"id": known.number if known else 0, "name": login, "username": login}
 
 

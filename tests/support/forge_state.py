@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from tests.support.repositories import IDENTITY
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HOOK = """#!/bin/sh
 if grep -qxF "$1" "$GIT_DIR/protected" 2>/dev/null; then
   echo "error: GH006: Protected branch update failed for $1." >&2
@@ -52,6 +54,29 @@ class Said:
 
 
 @dataclass
+class Given:
+    """That a label was put on, or somebody was assigned."""
+
+    number: int
+    what: Literal["labelled", "assigned"]
+    subject: str
+    by: str
+    at: str
+
+
+@dataclass
+class Run:
+    """A CI run on a commit that has ended."""
+
+    number: int
+    name: str
+    commit: str
+    branch: str
+    failed: bool
+    at: str
+
+
+@dataclass
 class Thread:
     """An issue; a pull request where `head` is set."""
 
@@ -66,6 +91,7 @@ class Thread:
     assignees: list[str] = field(default_factory=list)
     reviewers: list[str] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
     reactions: list[tuple[str, str]] = field(default_factory=list)
     head: str = ""
     base: str = ""
@@ -99,6 +125,7 @@ class Hosted:
     """Made for it, whether anything has them or not."""
     statuses: list[dict[str, Any]] = field(default_factory=list)
     """Of commits: sha, name, state, summary, text, url, author, id, run (whether it is a check run)."""
+    runs: list[Run] = field(default_factory=list)
 
     def git(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
         """Run git in it; its stdout without the last newline."""
@@ -110,7 +137,7 @@ class Hosted:
 
     def tip(self, name: str) -> str:
         """The commit of a branch, or what a commit's id names; empty for none."""
-        for full in (f"refs/heads/{name}", name):
+        for full in (name,) if _COMMIT.fullmatch(name) else (f"refs/heads/{name}", name):
             if found := self.git("rev-parse", "--verify", "--quiet", f"{full}^{{commit}}", check=False):
                 return found
         return ""
@@ -118,27 +145,40 @@ class Hosted:
     def has(self, new: str, old: str) -> bool:
         """Whether `new` has `old` in its history."""
         base = self.git("merge-base", old, new, check=False)
-        return bool(base) and base == self.tip(old)
+        return bool(base) and (base == old or base == self.tip(old))
 
     def branches(self) -> dict[str, str]:
         """All, with their commits."""
         lines = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads").splitlines()
         return {name: commit for name, _, commit in (line.rpartition(" ") for line in lines)}
 
+    @property
+    def pulls(self) -> list[Thread]:
+        """The pull requests, the oldest first."""
+        return [thread for thread in self.threads.values() if thread.head]
+
+    def remark(self, number: int) -> tuple[Thread, Said] | None:
+        """The remark of that number, and where it stands."""
+        return next(((t, said) for t in self.threads.values() for said in t.said if said.number == number), None)
+
     def protect(self, branch: str) -> None:
         """Let nobody push to a branch."""
         with (self.folder / "protected").open("a") as file:
             file.write(f"refs/heads/{branch}\n")
 
+    def protections(self) -> list[str]:
+        """The branches to which nobody may; patterns are possible."""
+        rules = self.folder / "protected"
+        return [line.removeprefix("refs/heads/") for line in rules.read_text().splitlines()] if rules.exists() else []
+
     def protected(self, branch: str) -> bool:
         """Whether nobody may."""
-        rules = self.folder / "protected"
-        return rules.exists() and f"refs/heads/{branch}" in rules.read_text().splitlines()
+        return branch in self.protections()
 
     def conflicts(self, thread: Thread) -> list[str]:
         """The files on which it does not merge."""
         command = ["git", "-c", "safe.directory=*", f"--git-dir={self.folder}", "merge-tree", "--write-tree",
-                   "--name-only", "--no-messages", self.tip(thread.base), thread.head_commit]  # fmt: skip
+                   "--name-only", "--no-messages", f"refs/heads/{thread.base}", thread.head_commit]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return sorted(set(done.stdout.split("\n")[1:]) - {""}) if done.returncode == 1 else []
 
@@ -162,7 +202,7 @@ class Opening(TypedDict, total=False):
 
 
 class Forge:
-    """All of it. Its methods are what people do there; each tells `listeners` what has happened."""
+    """All of it. Its methods are what people do there; `happened` has what came of it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -175,12 +215,13 @@ class Forge:
         self.lock = threading.RLock()
         self.happened: list[tuple[str, Hosted, Thread | None, dict[str, Any]]] = []
         """What, where, to which issue or pull request, and more: for webhooks."""
+        self.began = datetime(2026, 1, 1, tzinfo=UTC)
         self._ids = itertools.count(1001)
         self._ticks = itertools.count()
 
     def now(self) -> str:
         """A later second each time."""
-        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=next(self._ticks))
+        moment = self.began + timedelta(seconds=next(self._ticks))
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def next_id(self) -> int:
@@ -192,6 +233,10 @@ class Forge:
         made = Person(login, token or f"token-of-{login}-{self.next_id()}", app, self.next_id())
         self.people[made.token] = made
         return made
+
+    def named(self, login: str) -> Person | None:
+        """Who has that login."""
+        return next((one for one in self.people.values() if one.login == login), None)
 
     def repository(self, slug: str, **access: str) -> Hosted:
         """A new repository with one commit on `main` (a.txt), and who may do what there."""
@@ -263,7 +308,7 @@ class Forge:
                 thread.state, thread.updated = "closed", self.now()
                 self.tell("closed", hosted, thread)
             else:
-                thread.head_commit = new
+                thread.head_commit, thread.updated = new, self.now()
                 self.tell("synchronised", hosted, thread, before=old or "")
 
     def tell(self, what: str, hosted: Hosted, thread: Thread | None, **more: Any) -> None:
@@ -281,6 +326,7 @@ class Forge:
         hosted.threads[number] = made
         self.tell("opened", hosted, made, sender=author)
         for label in made.labels:
+            made.given.append(Given(self.next_id(), "labelled", label, author, now))
             self.tell("labelled", hosted, made, label=label, sender=author)
         return made
 
@@ -289,17 +335,21 @@ class Forge:
         if label not in thread.labels:
             thread.labels.append(label)
             thread.updated = self.now()
+            thread.given.append(Given(self.next_id(), "labelled", label, sender, thread.updated))
             self.tell("labelled", hosted, thread, label=label, sender=sender)
 
     def assign(self, hosted: Hosted, thread: Thread, login: str, sender: str) -> None:
         """Give it to somebody."""
         thread.assignees.append(login)
+        thread.updated = self.now()
+        thread.given.append(Given(self.next_id(), "assigned", login, sender, thread.updated))
         self.tell("assigned", hosted, thread, assignee=login, sender=sender)
 
     def say(self, hosted: Hosted, thread: Thread, author: str, body: str) -> Said:
         """A remark below."""
         said = Said(self.next_id(), "comment", author, body, self.now())
         thread.said.append(said)
+        thread.updated = said.created
         self.tell("said", hosted, thread, said=said, sender=author)
         return said
 
@@ -313,8 +363,17 @@ class Forge:
         for path, line, text in beside:
             said = Said(self.next_id(), "line", author, text, self.now(), path, line, thread.head_commit, review.number)
             thread.said.append(said)
+        thread.updated = self.now()
         self.tell("judged", hosted, thread, said=review, sender=author)
         return review
+
+    def ran(self, hosted: Hosted, commit: str, name: str, *, failed: bool) -> Run:
+        """A CI run has ended on a commit."""
+        branch = next((name for name, tip in hosted.branches().items() if tip == commit), "")
+        made = Run(self.next_id(), name, commit, branch, failed, self.now())
+        hosted.runs.append(made)
+        self.tell("ran", hosted, None, run=made, sender="ci")
+        return made
 
     def settle(self, hosted: Hosted, thread: Thread, state: Literal["open", "closed", "merged"], sender: str) -> None:
         """Merge, close or open again."""

@@ -8,7 +8,7 @@ from midwatch.agent.data import as_data
 from midwatch.arriving import judging, resolving, starting, words
 from midwatch.arriving.asking import Asked, asked
 from midwatch.arriving.following import follow
-from midwatch.arriving.looking import told_as
+from midwatch.arriving.told import by_look
 from midwatch.arriving.who import asking
 from midwatch.engine.forges.arrivals import Arrivals, End
 from midwatch.forges.arrived.base import is_ours
@@ -43,6 +43,17 @@ async def remark(case: Case) -> None:
         await _on_issue(case, who, wanted)
 
 
+async def mentioned(case: Case) -> None:
+    """An issue that calls us. Raises as `remark`."""
+    wanted = asked(case.told.text, case.rules.mention)
+    if wanted is None:
+        await case.ignore("it does not call us")
+        return
+    who = await asking(case)
+    if who is not None:
+        await starting.on_issue(case, who, wanted.text)
+
+
 async def review(case: Case) -> None:
     """A review that was handed in: one that calls us, or asks for changes to what is ours."""
     told = case.told
@@ -53,7 +64,7 @@ async def review(case: Case) -> None:
     who = await asking(case)
     if who is None:
         return
-    if await told_as(Arrivals(case.home.store.database), case.heard, told, "remark"):
+    if await by_look(case.home, case.heard, case.arrival, told):
         await case.end(End("done", "a look has found it already"))
         return
     if wanted is None and not (await case.pull()).proposal.task_id:

@@ -12,6 +12,7 @@ from midwatch.domain.task import Words
 from midwatch.engine.forges.arrivals import End
 from midwatch.engine.forges.origins import Origin, Origins
 from midwatch.engine.turns import INTERACTIVE, OPEN, Asked, Turns
+from midwatch.forges import outgoing
 from midwatch.workflows.start import Request
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from midwatch.domain.pull_request import PullRequest
     from midwatch.domain.task import Task
     from midwatch.engine.effects.base import Wanted
+    from midwatch.engine.forges.connections import Connection
     from midwatch.engine.turns import Turn
 
 
@@ -108,10 +110,17 @@ async def standing(case: Case) -> Task | None:
 
 
 def _key(case: Case) -> str:
-    """What may become one task: an issue by its label and by being assigned together, and each remark."""
+    """What may become one task: an issue by its label, by being assigned and by its own words together, and each
+    remark."""
     told = case.told
-    place = f"{case.heard.id} {told.slug.lower()}"
-    return f"{place} remark {told.subject}" if _remark(case) else f"{place}#{told.number}"
+    if _remark(case):
+        return f"{case.heard.id} {told.slug.lower()} remark {told.subject}"
+    return key_of_issue(case.heard, told.slug, told.number)
+
+
+def key_of_issue(heard: Connection, slug: str, number: int) -> str:
+    """Of its one task."""
+    return f"{heard.id} {slug.lower()}#{number}"
 
 
 def _remark(case: Case) -> str:
@@ -119,6 +128,4 @@ def _remark(case: Case) -> str:
 
 
 def _note(case: Case, why: str) -> Wanted:
-    from midwatch.forges import outgoing
-
     return outgoing.comment(case.thing, "", f"refused-{case.arrival.id}", f"I cannot work on this: {why}.")

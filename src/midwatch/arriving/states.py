@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from midwatch.arriving import judging
+from midwatch.arriving.told import opened_before
 from midwatch.arriving.who import ourselves
 from midwatch.domain.errors import InputError
 from midwatch.engine.effects.ledger import Effects
@@ -79,6 +80,9 @@ async def opened(case: Case) -> None:
     """A pull request of somebody: reviewed where the repository wants it."""
     if not case.rules.auto_review or ourselves(case):
         await case.ignore("no review is wanted")
+        return
+    if case.told.what == "opened" and await opened_before(case.home, case.heard, case.told):
+        await case.ignore("it was told already")
         return
     pull = await case.pull()
     if pull.proposal.task_id or pull.proposal.draft or pull.state != "open":

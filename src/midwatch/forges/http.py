@@ -85,6 +85,14 @@ class Http:
         self.pause = pause
         self.seconds = TOTAL_SECONDS
 
+    def with_header(self, name: str, value: str) -> Http:
+        """The same with one more header."""
+        made = Http(
+            self.name, self.api, self.credential, lambda token: {**self._headers(token), name: value}, self.pause
+        )
+        made.seconds = self.seconds
+        return made
+
     async def request(
         self, method: str, path: str, *, slug: str, json: Any = None, params: Params | None = None,
         taken: Sequence[int] = (),

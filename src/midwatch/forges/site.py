@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Remark, Status
 from midwatch.forges.http import Http
+from midwatch.forges.news import News
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Site(Protocol):
     """github, gitlab or forgejo."""
     web: str
     http: Http
+    news: News
+    """What has happened there, for those whom no webhook reaches."""
     git_user: str
     """Who git says it is; the token is the password."""
 

@@ -18,8 +18,9 @@ from typing import Any
 from tests.forges.openapi.declarations import Declarations
 
 USED = (
-    "issueAddLabel", "issueCreateComment", "issueCreateLabel", "issueEditComment", "issueGetComments", "issueGetIssue",
-    "issueListLabels", "issuePostCommentReaction", "issuePostIssueReaction", "orgListLabels", "repoCompareDiff",
+    "issueAddLabel", "issueCreateComment", "issueCreateLabel", "issueEditComment", "issueGetComments",
+    "issueGetCommentsAndTimeline", "issueGetIssue", "issueGetRepoComments", "issueListIssues", "issueListLabels",
+    "issuePostCommentReaction", "issuePostIssueReaction", "orgListLabels", "repoCompareDiff",
     "repoCreatePullRequest", "repoCreatePullReview", "repoCreatePullReviewRequests", "repoCreateStatus",
     "repoEditPullRequest", "repoGet", "repoGetAllCommits",
     "repoGetBranch", "repoGetPullRequest", "repoGetPullRequestFiles",

@@ -7,15 +7,13 @@ once, whoever dies when. A row that is held no more is taken by the next.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from midwatch.domain.errors import OperationError
 from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.database.base import Connection, Database
-
-T = TypeVar("T")
 
 State = Literal["waiting", "done", "ignored", "failed"]
 HELD = 300.0
@@ -170,13 +168,28 @@ class Arrivals:
         query = "SELECT count(*) FROM arrival WHERE task = ? AND event = ? AND outcome = ?"
         return await self.database.read(lambda db: int(db.execute(query, (task, event, outcome)).fetchone()[0]))
 
-    async def heard(self, connection: str) -> float:
-        """Seconds since a delivery of a webhook came for that connection; infinite for never."""
+    async def lately(
+        self, connection: str, event: str, number: int, since: float, *, done: bool = False
+    ) -> Sequence[tuple[str, str]]:
+        """Of those of a kind and a number that came since a time of the database's clock: the delivery's id, and what
+        it means. `done`: only of those about which something was done."""
+        query = (
+            "SELECT delivery, meaning FROM arrival WHERE connection = ? AND event = ? AND number = ? AND created >= ?"
+        )
+        query += " AND state = 'done'" if done else ""
+        values = (connection, event, number, since)
+        return await self.database.read(lambda db: [(row[0], row[1]) for row in db.execute(query, values)])
 
-        def work(db: Connection) -> float:
-            query = f"SELECT {db.clock} - max(created) FROM arrival WHERE connection = ? AND delivery NOT LIKE ?"  # noqa: S608
-            found = db.execute(query, (connection, f"{LOOKED}%")).fetchone()[0]
-            return float("inf") if found is None else float(found)
+    async def heard(self, connection: str, slug: str, seconds: float) -> bool:
+        """Whether a delivery of a webhook came about that repository within so many seconds."""
+
+        def work(db: Connection) -> bool:
+            query = (
+                f"SELECT 1 FROM arrival WHERE connection = ? AND changed > {db.clock} - ? "  # noqa: S608 - our own words
+                f"AND created > {db.clock} - ? AND lower(slug) = ? AND delivery NOT LIKE ? LIMIT 1"
+            )
+            values = (connection, seconds, seconds, named(slug).lower(), f"{LOOKED}%")
+            return db.execute(query, values).fetchone() is not None
 
         return await self.database.read(work)
 
@@ -268,37 +281,3 @@ def _settled(db: Connection, arrival: Arrival, end: End) -> bool:
 def pass_on(db: Connection, turn: str, later: str, since: float) -> None:
     """What was said to a turn since then is heard by a later one, inside the transaction that opens that."""
     db.execute("UPDATE arrival SET turn = ? WHERE turn = ? AND changed >= ?", (later, turn, since))
-
-
-class Settling:
-    """A database whose every write does something further in the same transaction, and is given what came of the
-    first. See `Database`."""
-
-    def __init__(self, database: Database, further: Callable[[Connection, Any], None]) -> None:
-        self._database, self._further = database, further
-
-    @property
-    def place(self) -> str:
-        """See `Database.place`."""
-        return self._database.place
-
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """See `Database.read`."""
-        return await self._database.read(work)
-
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """See `Database.write`."""
-
-        def both(db: Connection) -> T:
-            result = work(db)
-            self._further(db, result)
-            return result
-
-        return await self._database.write(both)
-
-    async def migrate(self) -> int:
-        """See `Database.migrate`."""
-        return await self._database.migrate()
-
-    async def close(self) -> None:
-        """Nothing."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-What = Literal["labelled", "assigned", "remark", "review", "opened", "ready", "changed", "run"]
-"""`labelled`, `assigned`: an issue was. `remark`: something was written below an issue or a pull request. `review`: a
-review was handed in. `opened`, `ready`: a pull request was, or is no draft any more. `changed`: it was closed, merged,
-opened again, or pushed to. `run`: a CI run on one of our branches has ended."""
+What = Literal["labelled", "assigned", "mentioned", "remark", "review", "opened", "ready", "changed", "run"]
+"""`labelled`, `assigned`: an issue was. `mentioned`: an issue was opened, and its words may call us. `remark`:
+something was written below an issue or a pull request. `review`: a review was handed in. `opened`, `ready`: a pull
+request was, or is no draft any more. `changed`: it was closed, merged, opened again, or pushed to. `run`: a CI run on
+one of our branches has ended."""
 
 MOST_TEXT = 64 << 10
 """Characters of a text that are kept."""
@@ -72,6 +73,8 @@ class Arrived:
                 return f"remark {self.slug.lower()} {self.subject}"
             case "run":
                 return f"run {self.slug.lower()} {self.subject}"
+            case "mentioned":
+                return f"mentioned {place}"
             case "labelled" | "assigned":
                 return f"{self.what} {place} {self.subject.lower()} {self.actor.lower()}"
             case "opened" | "ready":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
+from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
 
 _BOTS = ("ghost", "forgejo-actions", "gitea-actions")
 
@@ -35,6 +36,8 @@ class _Label(BaseModel):
 
 class _Issue(BaseModel):
     number: int
+    body: str = ""
+    html_url: str = ""
     labels: list[_Label] | None = None
     assignees: list[_User] | None = None
     pull_request: Mapping[str, object] | None = None
@@ -86,26 +89,20 @@ class _Branch(BaseModel):
 
 
 class _Status(_Any):
-    id: int = 0
     sha: str
     state: str
     context: str
     description: str = ""
     target_url: str | None = None
+    created_at: str | None = None
     branches: list[_Branch] | None = None
 
 
 def read(event: str, body: bytes) -> Sequence[Arrived]:
-    """What a delivery means; nothing for what is of no use here. Raises Unreadable."""
+    """What a delivery means; nothing for what is of no use here. Raises ValidationError."""
     name = event.lower()
     reader = _READERS.get(name, _review if name.startswith("pull_request_review") or name in _VERDICTS else None)
-    if reader is None:
-        return ()
-    try:
-        return reader(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return () if reader is None else reader(body)
 
 
 def is_program(login: str) -> bool:
@@ -121,6 +118,9 @@ def _issues(body: bytes) -> Sequence[Arrived]:
     found: list[Arrived] = []
     if told.action in ("label_updated", "opened"):
         found += [_of(told, "labelled", told.issue.number, subject=one.name) for one in told.issue.labels or ()]
+    if told.action == "opened" and "@" in told.issue.body:
+        text = told.issue.body[:MOST_TEXT]
+        found.append(_of(told, "mentioned", told.issue.number, text=text, url=told.issue.html_url))
     if told.action in ("assigned", "opened"):
         logins = told.issue.assignees or ()
         found += [_of(told, "assigned", told.issue.number, subject=one.login) for one in logins]
@@ -159,7 +159,7 @@ def _review(body: bytes) -> Sequence[Arrived]:
         return ()
     asks = told.review.type.endswith("rejected")
     head = _head(told)
-    subject = f"{told.pull_request.number} {head['commit']} {told.sender.login} {_hash(told.review.content)}"
+    subject = review_subject(told.pull_request.number, head["commit"], told.sender.login, told.review.content)
     more = {**head, "subject": subject, "text": told.review.content[:MOST_TEXT], "asks": asks}
     return [_of(told, "review", told.pull_request.number, **more)]
 
@@ -169,7 +169,7 @@ def _status(body: bytes) -> Sequence[Arrived]:
     branch = next((one.name for one in told.branches or () if one.name.startswith(OURS)), "")
     if told.state not in ("failure", "error", "success"):
         return ()
-    subject = f"status {told.id}" if told.id else f"status {told.sha} {told.context} {told.state}"
+    subject = status_subject(told.sha, told.context, told.state, told.created_at or "")
     return [
         _of(
             told, "run", 0, pull=True, subject=subject, name=told.context, text=told.description[:MOST_TEXT],
@@ -178,9 +178,20 @@ def _status(body: bytes) -> Sequence[Arrived]:
     ]  # fmt: skip
 
 
-def _hash(text: str) -> str:
+def review_subject(number: int, commit: str, login: str, text: str) -> str:
+    """What a review is called, of which webhooks do not tell the number."""
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{number} {commit} {login} {digest}"
 
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+def status_subject(commit: str, name: str, state: str, created: str) -> str:
+    """What a commit status is called: its number in webhooks is another one than in the API. Both tell when it was
+    set, in seconds, each in a time zone of its own."""
+    try:
+        at = f" {datetime.fromisoformat(created).timestamp():.0f}"
+    except (ValueError, OverflowError):
+        at = ""
+    return f"status {commit} {name} {state}{at}"
 
 
 _VERDICTS = ("pull_request_approved", "pull_request_rejected", "pull_request_comment")

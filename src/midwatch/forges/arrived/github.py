@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
+from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
 
-_FAILED = ("failure", "timed_out", "startup_failure")
-_PASSED = ("success",)
+FAILED = ("failure", "timed_out", "startup_failure")
+PASSED = ("success",)
+"""Conclusions of a run; of others nothing is kept."""
 
 
 class _User(BaseModel):
@@ -36,6 +37,8 @@ class _Label(BaseModel):
 
 class _Issue(BaseModel):
     number: int
+    body: str | None = None
+    html_url: str = ""
     pull_request: Mapping[str, object] | None = None
 
 
@@ -132,15 +135,9 @@ class _Status(_Any):
 
 
 def read(event: str, body: bytes) -> Sequence[Arrived]:
-    """What a delivery means; nothing for what is of no use here. Raises Unreadable."""
+    """What a delivery means; nothing for what is of no use here. Raises ValidationError."""
     reader = _READERS.get(event)
-    if reader is None:
-        return ()
-    try:
-        return reader(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return () if reader is None else reader(body)
 
 
 def _issues(body: bytes) -> Sequence[Arrived]:
@@ -151,6 +148,8 @@ def _issues(body: bytes) -> Sequence[Arrived]:
         return [_of(told, "labelled", told.issue.number, subject=told.label.name)]
     if told.action == "assigned" and told.assignee is not None:
         return [_of(told, "assigned", told.issue.number, subject=told.assignee.login)]
+    if told.action == "opened" and "@" in (text := _cut(told.issue.body)):
+        return [_of(told, "mentioned", told.issue.number, text=text, url=told.issue.html_url)]
     return ()
 
 
@@ -195,7 +194,7 @@ def _review(body: bytes) -> Sequence[Arrived]:
     return [
         _of(
             told, "review", told.pull_request.number, pull=True, subject=f"review/{review.id}", actor=author.login,
-            actor_id=identity(author.id), bot=_no_person(author), text=_cut(review.body),
+            actor_id=identity(author.id), bot=no_person(author.login, author.type), text=_cut(review.body),
             asks=review.state.lower() == "changes_requested", commit=review.commit_id or "", url=review.html_url,
         )
     ]  # fmt: skip
@@ -205,14 +204,14 @@ def _check_run(body: bytes) -> Sequence[Arrived]:
     told = _CheckRun.model_validate_json(body)
     run = told.check_run
     branch, conclusion = run.check_suite.head_branch or "", run.conclusion or ""
-    if told.action != "completed" or not branch.startswith(OURS) or conclusion not in (*_FAILED, *_PASSED):
+    if told.action != "completed" or not branch.startswith(OURS) or conclusion not in (*FAILED, *PASSED):
         return ()
     words = "\n\n".join(part for part in (run.output.title, run.output.summary, run.output.text) if part)
     number = run.pull_requests[0].number if run.pull_requests else 0
     return [
         _of(
             told, "run", number, pull=True, subject=f"check {run.id}", job=str(run.id), name=run.name,
-            text=words[-MOST_TEXT:], failed=conclusion in _FAILED, commit=run.head_sha, branch=branch,
+            text=words[-MOST_TEXT:], failed=conclusion in FAILED, commit=run.head_sha, branch=branch,
             url=run.html_url or "",
         )
     ]  # fmt: skip
@@ -245,19 +244,20 @@ _READERS: Mapping[str, Callable[[bytes], Sequence[Arrived]]] = {
 def _remark(told: _Any, remark: _Remark, name: str, number: int, *, pull: bool) -> Arrived:
     """`name` as the forge's adapter has it."""
     author = remark.user or told.sender
-    by = {"actor": author.login, "actor_id": identity(author.id), "bot": _no_person(author)}
+    by = {"actor": author.login, "actor_id": identity(author.id), "bot": no_person(author.login, author.type)}
     return _of(told, "remark", number, pull=pull, subject=name, text=_cut(remark.body), url=remark.html_url, **by)
 
 
 def _of(told: _Any, what: str, number: int, **more: object) -> Arrived:
     sender = told.sender
-    by = {"actor": sender.login, "actor_id": identity(sender.id), "bot": _no_person(sender)}
+    by = {"actor": sender.login, "actor_id": identity(sender.id), "bot": no_person(sender.login, sender.type)}
     fields = {"pull": False, **by, **more}
     return Arrived(what, told.repository.full_name, number, **fields)  # type: ignore[arg-type]
 
 
-def _no_person(user: _User) -> bool:
-    return user.type.lower() != "user" or user.login.endswith("[bot]")
+def no_person(login: str, kind: str) -> bool:
+    """Whether that is a program; `kind` is the user's `type`."""
+    return kind.lower() != "user" or login.endswith("[bot]")
 
 
 def _cut(text: str | None) -> str:

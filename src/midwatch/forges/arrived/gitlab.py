@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
+from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
 
 _BOT = re.compile(r"(project|group)_\d+_bot(_[0-9a-f]+)?|.*\[bot\]|ghost|alert-bot|support-bot", re.IGNORECASE)
 """GitLab does not say who is a bot; these are the names of its own."""
@@ -58,6 +58,8 @@ class _Changes(BaseModel):
 class _Issue(BaseModel):
     iid: int
     action: str = ""
+    description: str | None = None
+    url: str = ""
 
 
 class _Issues(_Any):
@@ -136,14 +138,10 @@ class _Told(BaseModel):
 
 
 def read(event: str, body: bytes) -> Sequence[Arrived]:
-    """What a delivery means; nothing for what is of no use here. Raises Unreadable. What it is, the body says itself:
-    that is signed no less than the header."""
-    try:
-        reader = _READERS.get(_Told.model_validate_json(body).object_kind)
-        return () if reader is None else reader(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    """What a delivery means; nothing for what is of no use here. Raises ValidationError. What it is, the body says
+    itself: that is signed no less than the header."""
+    reader = _READERS.get(_Told.model_validate_json(body).object_kind)
+    return () if reader is None else reader(body)
 
 
 def is_program(login: str) -> bool:
@@ -153,9 +151,11 @@ def is_program(login: str) -> bool:
 
 def _issue(body: bytes) -> Sequence[Arrived]:
     told = _Issues.model_validate_json(body)
-    number, found = told.object_attributes.iid, []
+    number, found = told.object_attributes.iid, list[Arrived]()
     if told.object_attributes.action == "open":
         labels, logins = told.labels, told.assignees
+        text = (told.object_attributes.description or "")[:MOST_TEXT]
+        found += [_of(told, "mentioned", number, text=text, url=told.object_attributes.url)] if "@" in text else []
     else:
         labels = [one for one in told.changes.labels.current if one not in told.changes.labels.previous]
         logins = [one for one in told.changes.assignees.current if one not in told.changes.assignees.previous]
@@ -202,15 +202,21 @@ def _pipeline(body: bytes) -> Sequence[Arrived]:
     if run.status not in ("failed", "success") or not run.ref.startswith(OURS):
         return ()
     failed = [one for one in told.builds if one.status == "failed" and not one.allow_failure]
-    words = "\n".join(f"{one.stage}: {one.name}: {one.failure_reason or 'failed'}" for one in failed)
-    return [
-        _of(
-            told, "run", told.merge_request.iid if told.merge_request else 0, pull=True, subject=f"pipeline {run.id}",
-            job=str(failed[0].id) if failed else "",
-            name=", ".join(one.name for one in failed) or "pipeline", text=words[:MOST_TEXT],
-            failed=run.status == "failed", commit=run.sha, branch=run.ref, url=run.url,
-        )
-    ]  # fmt: skip
+    number = told.merge_request.iid if told.merge_request else 0
+    more = run_of(run.id, [(one.id, one.stage, one.name, one.failure_reason or "") for one in failed])
+    ended = {"failed": run.status == "failed", "commit": run.sha, "branch": run.ref, "url": run.url}
+    return [_of(told, "run", number, pull=True, **ended, **more)]
+
+
+def run_of(pipeline: int, failed: Sequence[tuple[int, str, str, str]]) -> dict[str, Any]:
+    """What is told of a pipeline, by the jobs for which it has failed: number, stage, name, reason. The same in
+    whichever order they come."""
+    jobs = sorted(failed)
+    words = "\n".join(f"{stage}: {name}: {reason or 'failed'}" for _, stage, name, reason in jobs)
+    return {
+        "subject": f"pipeline {pipeline}", "job": str(jobs[0][0]) if jobs else "",
+        "name": ", ".join(name for _, _, name, _ in jobs) or "pipeline", "text": words[:MOST_TEXT],
+    }  # fmt: skip
 
 
 _READERS: Mapping[str, Callable[[bytes], Sequence[Arrived]]] = {

@@ -17,6 +17,7 @@ from midwatch.engine.database.migrations import (
     environments,
     forges,
     logins,
+    looks,
     newer,
     organisations,
     outcomes,
@@ -87,6 +88,8 @@ STEPS: tuple[str, ...] = (
     logins.STEP,
     # pictures with messages
     pictures.STEP,
+    # how far forges were read that tell nothing
+    looks.STEP,
 )
 
 

@@ -1,0 +1,199 @@
+"""Where no webhook can reach: what a look at a forge finds, on all of them, and that it is the same as what is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from midwatch.arriving import looking, taking
+from midwatch.domain.task import Task
+from tests.support.model_server import ModelServer, calls, says
+from tests.support.model_server import serving as serving_model
+from tests.support.town import BOT, Town, town
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ModelServer]:
+    with serving_model() as running:
+        yield running
+
+
+@pytest.fixture(params=["github", "gitlab", "forgejo"])
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Town]:
+    script = model.script(calls("shell", command="echo mended >> a.txt"), says("Mend\n\nDone."))
+    async with town(tmp_path, script, monkeypatch, at_work=False, kind=request.param) as made:
+        await made.user("ada", "ann")
+        yield made
+
+
+async def looked(place: Town) -> list[tuple[str, str]]:
+    """What a look finds, and what was done about it."""
+    before = {row.id for row in await place.arrivals()}
+    found = await looking.look(place.api.home, quiet=0)
+    await taking.gather(place.api.home)
+    rows = [(row.event, row.outcome) for row in await place.arrivals() if row.id not in before]
+    with_reviews = [one for one in rows if one == ("remark", "told with its review")]
+    assert len(rows) - len(with_reviews) == found
+    return [one for one in rows if one not in with_reviews]
+
+
+async def told_again(place: Town) -> None:
+    """Webhooks tell all of it too: nothing is done twice."""
+    keys, tasks = await known(place), len(await place.tasks())
+    letters = await place.api.database.read(lambda db: db.execute("SELECT count(*) FROM message").fetchone()[0])
+    await place.deliver()
+    await taking.gather(place.api.home)
+    assert (await known(place), len(await place.tasks())) == (keys, tasks)
+    query = "SELECT count(*) FROM message"
+    assert await place.api.database.read(lambda db: db.execute(query).fetchone()[0]) == letters
+
+
+async def known(place: Town) -> set[str]:
+    """What was done, by its keys."""
+    return {row.key for row in await place.arrivals() if row.key}
+
+
+async def ours(place: Town) -> Task:
+    """A task whose pull request is open."""
+    issue = place.server.forge.open(place.hosted, "ann", "Short", "@midwatch mend it")
+    assert await looked(place) == [("mentioned", "started")]
+    assert issue.state == "open"
+    (task,) = await place.tasks()
+    await place.api.work(task.id)
+    return task
+
+
+async def test_issues_with_our_label_given_to_us_or_calling_us_are_found_once_and_old_ones_are_left_alone(
+    place: Town,
+) -> None:
+    forge, hosted = place.server.forge, place.hosted
+    forge.began -= timedelta(days=30)
+    old = forge.open(hosted, "ann", "Old", "@midwatch mend it", labels=("midwatch",))
+    forge.say(hosted, old, "ann", "@midwatch mend it")
+    forge.began += timedelta(days=30)
+    forge.happened.clear()  # nobody was there to be told
+    assert await looked(place) == []
+    forge.say(hosted, old, "carl", "Is it still so?")  # it has changed, and nobody has asked anew
+    assert await looked(place) == []
+
+    issues = [forge.open(hosted, "carl", title, "me@midwatch.example") for title in ("One", "Two", "Three", "Four")]
+    forge.label(hosted, issues[0], "midwatch", "ann")
+    forge.assign(hosted, issues[1], BOT, "ann")
+    forge.say(hosted, issues[2], "ann", "@midwatch mend it")
+    forge.label(hosted, issues[3], "bug", "ann")
+    forge.label(hosted, issues[3], "midwatch", "eve")
+    forge.open(hosted, "ann", "Five", "@midwatch mend it", labels=("midwatch",))
+    found = await looked(place)
+    assert sorted(found) == [
+        ("assigned", "started"), ("labelled", "by somebody who may not"), ("labelled", "started"),
+        ("labelled", "there is a task for it already"), ("mentioned", "started"), ("remark", "started"),
+    ]  # fmt: skip
+    origins = [await place.origin(task.id) for task in await place.tasks()]
+    assert {one.login for one in origins} == {"ann"}
+    assert await looked(place) == []
+    issues[3].labels.remove("midwatch")
+    forge.label(hosted, issues[3], "midwatch", "ann")  # by somebody who may
+    assert await looked(place) == [("labelled", "started")]
+    await told_again(place)
+
+
+async def test_failed_runs_and_reviews_of_ours_are_found_and_a_delivery_of_them_is_the_same(place: Town) -> None:
+    forge, hosted = place.server.forge, place.hosted
+    await place.rules(fix_runs=1)
+    task = await ours(place)
+    (pull,) = place.pulls
+    forge.ran(hosted, pull.head_commit, "lint", failed=False)
+    forge.ran(hosted, pull.head_commit, "midwatch", failed=True)
+    forge.ran(hosted, hosted.tip("main"), "other", failed=True)
+    forge.ran(hosted, pull.head_commit, "unit", failed=True)
+    expected = [("run", "it passed"), ("run", "told")]
+    gitlab = place.kind == "gitlab"
+    found = await looked(place)
+    assert [one for one in found if one != ("run", "it is our own")] == expected
+    if not gitlab:  # where a review is its notes
+        forge.judge(hosted, pull, "ann", "Not yet.", [("a.txt", 4, "say it better")], "CHANGES_REQUESTED")
+        forge.judge(hosted, pull, "ann", "Nice.", [])
+        assert await looked(place) == [("review", "told")]
+    forge.say(hosted, pull, "ann", "@midwatch and a test")
+    assert await looked(place) == [("remark", "told")]
+    forge.ran(hosted, pull.head_commit, "more", failed=True)
+    assert await looked(place) == [("run", "enough runs were taken up")]
+    assert await looked(place) == []
+    await told_again(place)
+    query = "SELECT author, text FROM message ORDER BY number"
+    letters = await place.api.database.read(lambda db: db.execute(query).fetchall())
+    assert [author for author, _ in letters] == (["ci", "ada"] if gitlab else ["ci", "ada", "ada"])
+    assert '<data from="CI run unit">' in letters[0][1]
+    assert gitlab or letters[1][1] == "Not yet.\n\nOn a.txt, line 4:\nsay it better"
+    forge.settle(hosted, pull, "merged", "ann")
+    ((event, outcome),) = await looked(place)
+    assert (event, outcome.split(";")[0]) == ("changed", "it was open and is merged")
+    request = await place.api.home.forge.of_task(task.id)
+    assert request is not None
+    assert request.state == "merged"
+
+
+async def test_pull_requests_of_people_are_reviewed_once_they_are_opened_or_ready(place: Town) -> None:
+    forge, hosted = place.server.forge, place.hosted
+    await place.rules(auto_review=True)
+    assert await looked(place) == []
+    for branch in ("topic", "draft"):
+        forge.write(hosted, branch, {"a.txt": f"{branch}\n"})
+    forge.open(hosted, "carl", "Other", head="topic", base="main")
+    draft = forge.open(hosted, "carl", "WIP: Later", head="draft", base="main", draft=True)
+    assert await looked(place) == [("opened", "review started")]
+    await told_again(place)
+    forge.write(hosted, "topic", {"a.txt": "better\n"})  # a push is neither
+    assert await looked(place) == []
+    draft.title, draft.draft, draft.updated = "Later", False, forge.now()
+    assert await looked(place) == [("ready", "review started")]
+    assert await looked(place) == []
+    forge.tell("opened", hosted, place.pulls[0], sender="carl")  # told late, with the commit of now
+    await place.deliver()
+    await taking.gather(place.api.home)
+    assert [(row.event, row.outcome) for row in await place.arrivals()][-1] == ("opened", "it was told already")
+    assert len(await place.tasks()) == 2
+
+
+async def test_a_look_where_nothing_has_happened_asks_little(place: Town) -> None:
+    forge, hosted, server = place.server.forge, place.hosted, place.server
+
+    async def asked() -> list[str]:
+        """The paths of a look that has nothing to read."""
+        for _ in range(2):
+            await looked(place)
+        before = len(server.requests)
+        assert await looked(place) == []
+        return [one.path for one in server.requests[before:]]
+
+    few = {"github": 1, "gitlab": 2, "forgejo": 1}[place.kind]
+    for number in range(5):
+        forge.open(hosted, "ann", f"Issue {number}", labels=("bug",))
+    assert len(await asked()) == few
+    await ours(place)
+    more = {"github": 2, "gitlab": 1, "forgejo": 1}[place.kind]
+    paths = await asked()
+    assert len(paths) == few + more, paths
+    if place.kind == "github":
+        assert {answer.status for _, answer in server.exchanges[-len(paths) :]} == {304}
+
+
+async def test_what_cannot_be_read_is_read_at_the_next_look_and_one_worker_looks_at_a_time(place: Town) -> None:
+    forge, hosted = place.server.forge, place.hosted
+    issue = forge.open(hosted, "carl", "Short")
+    await looked(place)
+    forge.say(hosted, issue, "ann", "@midwatch mend it")
+    place.server.fail("GET", r"/comments$|/notes$", 401, times=1)
+    assert await looked(place) == []
+    assert await looking.look(place.api.home, quiet=3600) == 1  # and holds the next one back
+    forge.say(hosted, issue, "ann", "@midwatch and this")
+    assert await looking.look(place.api.home, quiet=3600) == 0
+    await place.api.database.write(lambda db: db.execute("UPDATE look SET due = 0").rowcount)
+    place.server.fail("GET", r"/events$|_events$|/timeline$", 404, times=1)
+    forge.label(hosted, issue, "midwatch", "ann")  # whoever has put it there is not told: the rest is heard
+    assert await looking.look(place.api.home, quiet=0) == 1

@@ -1,0 +1,58 @@
+"""How far a repository was read that has to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from midwatch.engine.database.base import Database
+from midwatch.engine.database.postgresql import PostgresqlDatabase
+from midwatch.engine.database.sqlite import SqliteDatabase
+from midwatch.engine.forges.looks import EARLIEST, OLDEST, SLACK, Known, Look, Looks, end
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    made: Database = SqliteDatabase(tmp_path / "state.db")
+    if request.param == "postgresql":
+        made = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
+    await made.migrate()
+    yield made
+    await made.close()
+
+
+async def begun(database: Database, registered: float = 0.0, every: float = 0.0) -> Look:
+    look = await Looks(database).begin("hub", "r1", registered, every)
+    assert look is not None
+    return look
+
+
+async def test_one_looks_at_a_time_and_goes_on_where_the_last_one_has_ended(database: Database) -> None:
+    first = await begun(database)
+    assert first.first
+    assert first.began == first.since == first.now - EARLIEST - SLACK
+    assert (await begun(database, every=3600)).first  # the one before has not come to its end
+    assert await Looks(database).begin("hub", "r1", 0.0, 0.0) is None
+    assert await Looks(database).begin("hub", "r2", 0.0, 0.0) is not None
+    known = Known({"#1": "5 abc"}, {"things": "abc"}, (7,))
+    await database.write(lambda db: end(db, first, first.since + 100, known))
+    await database.write(lambda db: end(db, first, first.since + 50, Known()))  # it was slower than another
+    await database.write(lambda db: db.execute("UPDATE look SET due = 0").rowcount)
+    then = await begun(database)
+    assert (then.first, then.began, then.since, then.known) == (False, first.began, first.since + 100, known)
+    assert then.begin == max(then.since - SLACK, then.began)
+
+
+async def test_nothing_is_heard_from_before_the_registration_from_longer_ago_than_a_week_or_from_the_future(
+    database: Database,
+) -> None:
+    now = (await begun(database)).now
+    late = await Looks(database).begin("hub", "new", now - 30, 0.0)
+    assert late is not None
+    assert late.began == now - 30 - SLACK
+    asleep = Look("hub", "r1", 0.0, now - 90 * 86400, Known(), False, now)
+    assert asleep.begin == now - OLDEST
+    assert asleep.reached(now + 1e9) == now + 3600
+    assert asleep.reached(0.0) == asleep.since
