@@ -93,6 +93,7 @@ async def _retire(home: Home, name: str, folder: Path) -> Kept | None:
         with tempfile.TemporaryDirectory(prefix=writing.NEW, dir=_made(folder)) as scratch:
             written, digests = await _written(home, found, task, store, Path(scratch))
             await _require_whole(written.path, Path(scratch))
+        digests |= await rows.pictured(database, found)
         parts = json.dumps({"blobs": sorted(digests), "attempts": found.names})
         retired = Retired(name, task.repository, str(written.path), written.digest, parts)
         if await rows.delete(database, found, retired):

@@ -7,7 +7,7 @@ from typing import Any
 
 from midwatch.agent import compaction
 from midwatch.agent.log import History, Log
-from midwatch.domain.conversation import Answered, Brief, Replied, Said, ToolCall, Usage, View
+from midwatch.domain.conversation import Answered, Brief, Image, Replied, Said, ToolCall, Usage, View
 from midwatch.domain.events import Compacted, Message, PlanStep, PlanUpdated
 from midwatch.domain.evidence import Checkpoint
 from midwatch.domain.interventions import Undone
@@ -117,7 +117,8 @@ async def test_notes_outlive_a_later_compaction_for_which_the_model_gives_none()
 
 async def test_what_the_person_has_said_on_the_way_stays_word_for_word() -> None:
     log = await turns(9000)
-    await log.append(samples.person("Leave the public names as they are."))
+    picture = Image("image/png", "", "0" * 64, 9, 100, 100)
+    await log.append(Message("person", "Leave the public names as they are.", (picture, picture)))
     for number in range(3):
         call = samples.call(f"later{number}")
         await log.append(samples.reply("", call), dataclasses.replace(samples.tool_finished(call), output="y" * 8000))
@@ -128,6 +129,7 @@ async def test_what_the_person_has_said_on_the_way_stays_word_for_word() -> None
     text = "\n".join(item.text for item in log.items if isinstance(item, Said))
     assert text.count("Leave the public names as they are.") == 1
     assert text.count("And mend the docs, too.") == 1
+    assert "as they are.\n[Shown with it, and no more: 2 of the person's pictures]\n" in text
     assert text.index("Leave the public") < text.index("And mend the docs")
     assert "The work was interrupted." not in text
 

@@ -57,7 +57,13 @@ async def test_a_task_with_a_time_waits_for_it_until_it_is_resumed(api: Api, cal
         assert (told["state"], told["begin_at"], told["waits_for"]) == ("queued", None, "")
         assert (await ada.post(f"/tasks/{task}/resume")).status_code == 409
         asked = {"prompt": "x", "repository": calc, "begin_at": then}
-        for more in ({"delay_seconds": 60}, {"begin_at": "2999-01-01T00:00:00Z"}, {"begin_at": "2026-01-01T00:00:00"}):
+        for more in (
+            {"delay_seconds": 60},
+            {"begin_at": "2999-01-01T00:00:00Z"},
+            {"begin_at": "2026-01-01T00:00:00"},
+            {"begin_at": 1.5},
+            {"begin_at": "1.5"},
+        ):
             assert (await ada.post("/tasks", json=asked | more)).status_code == 422
         past = await submitted(ada, begin_at="2020-01-01T00:00:00Z")
         assert (await ada.get(f"/tasks/{past}")).json()["turn"]["begin_at"] is None

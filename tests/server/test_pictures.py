@@ -16,13 +16,13 @@ from midwatch.engine.retention.outputs import still_named
 from tests.support.api import Api, serving
 from tests.support.model_server import ModelServer, says
 from tests.support.model_server import serving as serving_models
+from tests.support.pictures import GIF
 from tests.support.place import make_repository
 from tests.support.sittings import until, worker
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-GIF = base64.b64decode("R0lGODlhAgABAIAAAAAAAP///ywAAAAAAgABAAACAgQKADs=")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script></svg>'
 HUGE = b"GIF89a\xff\xff\x01\x00" + GIF[10:]
 KEY = {"Idempotency-Key": "once"}
@@ -57,7 +57,7 @@ def shown(body: Any) -> list[str]:
 async def submitted(api: Api, one: str, tmp_path: Path) -> str:
     """The id of a task with a picture, after all that was refused; no worker has begun it."""
     async with api.as_user("ada", {one: "member"}) as ada, api.as_user("vic", {one: "viewer"}) as vic:
-        for wrong in (SVG, HUGE, b"<html>" + PNG, b""):
+        for wrong in (SVG, HUGE, b"<html>" + PNG, PNG[:40], GIF[:13] + SVG, b""):
             refused = await ada.post("/tasks", json={**ASKED, **sent(PNG, wrong)})
             assert refused.status_code == 422, refused.text
             assert refused.json()["faults"][0]["place"] == "body.images.1.data"

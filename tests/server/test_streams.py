@@ -14,6 +14,7 @@ import pytest
 
 from midwatch.domain.errors import StoreError
 from midwatch.domain.events import Message
+from midwatch.engine import letters
 from midwatch.engine.database.base import Database
 from midwatch.engine.turns import Turns
 from midwatch.server import standing, streams
@@ -207,3 +208,10 @@ async def test_who_said_what_further_is_told_by_the_order_in_which_it_was_said(
     assert await told() == []
     await attempt.say("the same", "another's", "Mend it", "the same")
     assert await told() == [(first + 1, "ada"), (first + 3, "@hub/eve"), (first + 4, "bob")]
+    await turns.say(row.task, "once more", "carl")
+    await api.database.write(
+        lambda db: letters.settle(db, attempt.task, but="another")
+    )  # nobody is to hear it any more
+    await turns.say(row.task, "once more", "dora")
+    await attempt.say("once more")
+    assert (await told())[-1] == (first + 5, "dora")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,19 +13,8 @@ from midwatch.domain.conversation import Image
 from midwatch.tools.base import Bench, ToolResult
 from midwatch.tools.pictures import LARGEST, Picture, recognise, unfit
 from midwatch.tools.view_image import ViewImage
+from tests.support.pictures import GIF, png
 from tests.tools.folder_box import WatchedBox
-
-
-def png(width: int, height: int, filling: int = 0) -> bytes:
-    """A grey picture, with so many bytes after it."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = zlib.compress(b"".join(b"\0" + b"\x80" * width for _ in range(height)))
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"") + b"\0" * filling
-
 
 APP = b"\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
 EXIF = b"\xff\xe1" + struct.pack(">H", 2000) + b"\xff\xc0" * 999
@@ -70,6 +58,29 @@ def test_what_a_model_cannot_be_shown_is_said() -> None:
     assert unfit(png(2, 2), recognise(png(2, 2))) == ""
     assert "8001 x 1 pixels" in unfit(png(8001, 1), recognise(png(8001, 1)))
     assert "5,242,880 is the most" in unfit(b"x" * (LARGEST + 1), Picture("image/png", 1, 1))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(64, 48),
+        GIF,
+        b"GIF89a\2\0\1\0\x80\0\0" + b"\0" * 6 + b"!\xf9\4" + b"\0" * 5 + GIF[19:],
+        b"\xff\xd8" + APP + TABLE + b"\xff\xc0" + SIZE + b"\xff\xda\0\2" + b"\x5a" * 30 + b"\xff\xd9",
+        webp(VP8),
+    ],
+)
+def test_what_is_cut_off_is_not_shown_though_its_head_is_whole(data: bytes) -> None:
+    assert unfit(data, recognise(data)) == ""
+    assert unfit(data + b"further", recognise(data)) == ""
+    for end in range(len(data) - 2):
+        assert unfit(data[:end], recognise(data[:end]))
+
+
+def test_a_head_with_something_else_behind_is_no_picture() -> None:
+    for head in (b"GIF89a\1\0\1\0", png(1, 1)[:33], b"\xff\xd8" + APP + b"\xff\xc0" + SIZE):
+        page = head + b"<html><script>alert(1)</script></html>;"
+        assert unfit(page, recognise(page))
 
 
 async def view(table: Bench, path: object) -> ToolResult:

@@ -34,6 +34,13 @@ DROP = """(area, data) => {
   carried.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
   area.dispatchEvent(new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true }));
 }"""
+PASTE = """(area) => {
+  const carried = new DataTransfer();
+  carried.items.add(new File(["x"], "cells.png", { type: "image/png" }));
+  for (const type of ["text/plain", "text/html"]) carried.setData(type, "1 2");
+  return area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: carried, bubbles: true, cancelable: true }));
+}"""
+"""As office programs have it: cells, with a picture of them. True: the browser itself goes on with the text."""
 
 
 def patch(path: str, old: str, new: str) -> Step:
@@ -141,9 +148,19 @@ async def test_a_task_is_followed_live_remarked_on_changed_and_merged(site: Site
         await expect(page.locator(".pull-request [data-state=merged]")).to_be_visible()
         location = (await admin.get(f"/tasks/{task}")).json()["location"]
         assert git(Path(location), "show", "main:calc.py") == "def add(a, b):\n    return b + a"
+        await require_no_way_back(page)
         assert missing == []  # what is not there yet was not asked for
         await require_harmless(page)
         await found.require_clean()
+
+
+async def require_no_way_back(page: Page) -> None:
+    """What was merged can be forked, and is not taken away."""
+    await to(page, "Conversation")
+    await page.get_by_role("button", name="Fork from here").first.click()
+    await page.get_by_role("dialog").get_by_role("button", name="Fork").wait_for()
+    assert await page.get_by_role("button", name="Go back in this task").count() == 0
+    await page.keyboard.press("Escape")
 
 
 async def cited(page: Page) -> None:
@@ -181,6 +198,9 @@ async def attached(page: Page) -> None:
     wrong = f"{IMG}.svg is no PNG, JPEG, GIF or WebP; broken.png cannot be read as a picture"
     await page.get_by_role("alert").get_by_text(wrong).wait_for()
     await page.get_by_label("Message to the agent").evaluate(DROP, base64.b64encode(PICTURE["buffer"]).decode())
+    await page.get_by_label("Pictures", exact=True).set_input_files({**PICTURE, "buffer": PICTURE["buffer"][:40]})
+    await page.get_by_role("alert").get_by_text("dot.png cannot be read as a picture").wait_for()
+    assert await page.get_by_label("Message to the agent").evaluate(PASTE)
     waiting = page.get_by_role("list", name="Pictures that are sent with it")
     await expect(waiting.get_by_role("img")).to_have_count(2)
     await waiting.get_by_role("button", name="Remove dot.png").click()
@@ -323,4 +343,9 @@ async def test_a_diff_of_5000_lines_is_in_the_page_only_where_it_is_seen(site: S
         await expect(rows.locator(".file-head:focus")).to_contain_text("grown12.py")
         await page.get_by_label("Filter files").fill("n7.")
         await expect(page.locator(".file-link")).to_have_count(1)
+        await to(page, "Conversation")
+        await page.locator(".entry.call").get_by_role("button", name="for n in").click()
+        await page.get_by_role("button", name="Fork from here").click()
+        await page.get_by_role("button", name="Go back in this task").click()  # what came after stays to be read
+        await expect(page.locator(".entry.reply.undone")).to_contain_text("5,005 lines more")
         await found.require_clean()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from midwatch import reading, retaining, wiring
+from midwatch.domain.conversation import Image
 from midwatch.domain.errors import InputError, StoreError
 from midwatch.domain.events import Stopped, ToolFinished
 from midwatch.domain.interventions import Forked
@@ -28,13 +29,14 @@ from midwatch.engine.database.address import VARIABLE
 from midwatch.engine.retention import archived, rows
 from midwatch.engine.retention.ended import ended
 from midwatch.engine.store.listing import Wanted
-from midwatch.engine.turns import Turns
+from midwatch.engine.turns import Asked, Turns
 from midwatch.reconciling import reconcile
 from midwatch.workflows.archives import commits
 from midwatch.workspace.repository import Repository, store_of
 from tests.support import samples
 from tests.support.model_server import ModelServer, serving
 from tests.support.office import Office, serving_counts
+from tests.support.pictures import png
 from tests.support.repositories import git
 
 
@@ -146,6 +148,21 @@ async def test_a_task_goes_into_a_file_and_comes_back_as_it_was(worked: Desk) ->
         await retaining.restore(home, kept.path)
     again = await desk.retain()
     assert [one.task for one in again.kept] == [name]
+
+
+async def test_a_picture_of_a_message_that_nobody_heard_goes_with_its_task_unless_another_has_it(desk: Desk) -> None:
+    home, turns = desk.home, Turns(desk.home.store.database)
+    both, own = (home.blobs.put(data).digest for data in (png(2, 2), png(3, 3)))
+    other = replace(samples.task("Count, as task 2"), images=(Image("image/png", "", both, 1, 2, 2),))
+    await turns.submit(other)
+    images = tuple(Image("image/png", "", digest, 1, 2, 2) for digest in (both, own))
+    await turns.say(desk.task, "And here?", "ada", Asked("ada", images=images))
+    assert (await turns.wish(desk.task.id, "cancel", "ada")).status == "cancelled"
+    desk.age_blobs()
+    assert len((await desk.retain()).kept) == 1
+    assert {both, own} <= desk.blobs()
+    assert (await desk.retain(settled=0)).swept == 1
+    assert desk.blobs() == {both}
 
 
 async def test_what_comes_back_is_listed_where_it_was(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

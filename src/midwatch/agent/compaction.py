@@ -91,18 +91,19 @@ def _earlier_notes(log: History) -> str:
 
 def _said(log: History, model: Model, count: int) -> str:
     """What the person has said since the first reply, and what is not among the last `count` items."""
-    said: list[tuple[int, str]] = []
+    said: list[tuple[int, Message]] = []
     begun = False
     for place, event in enumerate(log.events):
         match event.body:
             case ModelReplied():
                 begun = True
             case Message(author="person") as body if begun:
-                said.append((place, body.text))
+                said.append((place, body))
             case Undone() as body:
                 said = [one for one in said if one[0] < body.to]
     kept_words = [item.text for item in log.items[len(log.items) - count :] if isinstance(item, Said)]
-    words, room = [text for _, text in said if text not in kept_words], min(SAID_CAP, int(model.window * KEPT * 4))
+    words = [f"{body.text}{_gone(body)}" for _, body in said if body.text not in kept_words]
+    room = min(SAID_CAP, int(model.window * KEPT * 4))
     shown: list[str] = []
     for text in reversed(words):
         if len(text) > room and shown:
@@ -111,6 +112,11 @@ def _said(log: History, model: Model, count: int) -> str:
         room -= len(text)
     more = f"[{len(words) - len(shown)} earlier ones left out]\n\n" if len(words) > len(shown) else ""
     return _PERSON + more + "\n\n".join(shown) if shown else ""
+
+
+def _gone(body: Message) -> str:
+    """Pictures take too much room to stay; the words may speak of them."""
+    return f"\n[Shown with it, and no more: {len(body.images)} of the person's pictures]" if body.images else ""
 
 
 def _plan(log: History) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from midwatch.engine.blobs import Blobs
     from midwatch.tools.pictures import Picture
 
+MOST = 8
+"""Of one request."""
 MOST_SENT = 3_000_000
 """Bytes, all together: a server takes requests of 4 MiB, and in base64 they are a third larger."""
 
@@ -29,6 +31,8 @@ def image_option(parser: arguments.Parser | _ArgumentGroup) -> None:
 
 def sent(files: Sequence[str]) -> list[dict[str, str]]:
     """As a server takes them. Raises InputError for what is no picture, cannot be read or is too large."""
+    if len(files) > MOST:
+        raise InputError(f"{len(files)} pictures are too many", f"a server takes {MOST} at once: leave some out")
     found = [_read(name)[0] for name in files]
     if sum(map(len, found)) > MOST_SENT:
         raise InputError(f"together the pictures are larger than {words.size(MOST_SENT)}", "make them smaller")

@@ -90,6 +90,12 @@ def to_find(db: Connection, task_id: str) -> list[Letter]:
     return [_letter(row) for row in db.execute(query, (task_id,))]
 
 
+def addressed(db: Connection, attempt: str) -> list[Letter]:
+    """What that attempt was to hear, in the order it was said, heard or not yet."""
+    query = f"{_SELECT} WHERE attempt = ? AND delivered <> {_NOT_FOR_IT} ORDER BY number"
+    return [_letter(row) for row in db.execute(query, (attempt,))]
+
+
 def undelivered_to(db: Connection, worker: str) -> list[Letter]:
     """The same, of all tasks whose turns that worker has."""
     query = (

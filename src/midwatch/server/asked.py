@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import Path as InPath
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from midwatch.domain import labels
 from midwatch.domain.errors import InputError
 from midwatch.domain.guard import Context
 from midwatch.domain.labels import MOST
-from midwatch.server.bodies import Form
+from midwatch.server.bodies import Form, Moment
 from midwatch.server.pictured import Images, images_of
 from midwatch.workflows.start import MOST_ATTEMPTS, Request
 
@@ -91,7 +91,7 @@ class TaskAsked(Form):
         default="interactive", description="Whether somebody waits for it."
     )
     delay_seconds: int = Field(default=0, ge=0, le=LONGEST_DELAY, description="When it may begin, from now.")
-    begin_at: AwareDatetime | None = Field(
+    begin_at: Moment | None = Field(
         default=None, description="When it may begin, at most a year from now; one that has passed is now."
     )
     labels: list[Word] = Field(

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from midwatch.agent.context import shown_prompt
 from midwatch.domain.events import Message
+from midwatch.engine.letters import addressed
 from midwatch.engine.store.records import load
 
 if TYPE_CHECKING:
@@ -29,16 +30,16 @@ class Authors(BaseModel):
 
 async def authors(home: Home, attempt: str) -> Authors:
     """Found as those who deliver messages find them: by what was said, in the order in which it was."""
-    query = "SELECT author, text, after FROM message WHERE attempt = ? ORDER BY number"
-    waiting = await home.store.database.read(lambda db: db.execute(query, (attempt,)).fetchall())
+    letters = await home.store.database.read(lambda db: addressed(db, attempt))
+    waiting = [(letter, shown_prompt(letter.text)) for letter in letters]
     found: list[Author] = []
     for event in map(load, await home.store.of_kinds(attempt, ("message",)) if waiting else ()):
         body = event.body
         if not isinstance(body, Message) or body.author != "person":
             continue
-        for at, (name, text, after) in enumerate(waiting):
-            if event.seq > after and shown_prompt(text) == body.text:
-                found.append(Author(seq=event.seq, name=name))
+        for at, (letter, text) in enumerate(waiting):
+            if event.seq > letter.after and text == body.text and letter.images == body.images:
+                found.append(Author(seq=event.seq, name=letter.author))
                 del waiting[at]
                 break
     return Authors(authors=found)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from starlette.exceptions import HTTPException
 
 from midwatch.server.problems import Problem, answer
@@ -59,6 +67,17 @@ class Bounded:
     @property
     def _words(self) -> str:
         return f"the request's body is larger than {self._most >> 10} KiB"
+
+
+def _written_out(value: Any) -> Any:
+    # a number would be taken for seconds since 1970, or for thousandths of them
+    if isinstance(value, int | float) or (isinstance(value, str) and ":" not in value):
+        raise ValueError("a time with its zone is wanted here: 2026-12-01T08:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""A time as the document says it: a text, with its zone."""
 
 
 class Parameters(BaseModel):

@@ -28,8 +28,9 @@ def _picture(given: Any) -> bytes:
         data = base64.b64decode(given, validate=True)
     except ValueError:
         raise ValueError("it is no base64") from None
-    if why := unfit(data, recognise(data)):
-        raise ValueError(f"{why}; what a picture is called or said to be does not count")
+    found = recognise(data)
+    if why := unfit(data, found):
+        raise ValueError(why if found else f"{why}; what a picture is called or said to be does not count")
     return data
 
 

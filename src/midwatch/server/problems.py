@@ -166,7 +166,7 @@ def _fault(error: Mapping[str, Any]) -> Fault:
     if kind == "string_pattern_mismatch":
         pattern = (error.get("ctx") or {}).get("pattern", "")
         return Fault(place=".".join(map(str, place)), text=f"it has not the form that it must have: {pattern}")
-    return Fault(place=".".join(map(str, place)), text=str(error.get("msg", "")))
+    return Fault(place=".".join(map(str, place)), text=str(error.get("msg", "")).removeprefix("Value error, "))
 
 
 async def _of_http(_: Request, error: Exception) -> Response:

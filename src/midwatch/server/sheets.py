@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
@@ -27,6 +28,10 @@ class LongCsv(StreamingResponse):
     """The same, sent while it is being read."""
 
     media_type = "text/csv"
+
+
+_PARTED = re.compile(r"([;\t\r\n][ \t]*)(?=[=+\-@|%])")
+"""Where a spreadsheet that parts cells at something else than commas, as half of the world's do, would begin one."""
 
 
 def sheet(name: str, head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Csv:
@@ -60,5 +65,5 @@ def _written(rows: Iterable[Sequence[Cell]]) -> bytes:
 def _cell(value: Cell) -> Cell:
     if not isinstance(value, str):
         return value
-    text = value.replace("\0", " ")
+    text = _PARTED.sub(r"\1'", value.replace("\0", " "))
     return f"'{text}" if text.lstrip(" ").startswith(_STARTS) or text.startswith(_STARTS) else text

@@ -124,7 +124,7 @@ def task_answer(
         checks_from=text(task.checks_from),
         limits=to_json(task.limits),
         sandbox=task.sandbox,
-        notes=[text(note) for note in (*task.notes, task.base.note) if note],
+        notes=[text(note) for note in task.notes or (task.base.note,) if note],
         attempts=[attempt_line(state) for state in row.attempts],
         turn=turn_answer(turn, waits),
         pull_request=request.number if request is not None else None,

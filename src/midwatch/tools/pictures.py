@@ -41,7 +41,7 @@ def unfit(data: bytes, picture: Picture | None) -> str:
         return f"it has {len(data):,} bytes, and {LARGEST:,} is the most"
     if max(picture.width, picture.height) > MOST_PIXELS:
         return f"it is {picture.width} x {picture.height} pixels, and {MOST_PIXELS} along a side is the most"
-    return ""
+    return "" if _ENDS[picture.media_type](data) else "its file is cut off before the picture ends"
 
 
 def _png(data: bytes) -> tuple[int, int] | None:
@@ -85,3 +85,47 @@ def _webp(data: bytes) -> tuple[int, int] | None:
     if kind == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
         return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
     return None
+
+
+# What is cut off, or begins as a picture only, is refused by whoever runs the model, and with it every later request of
+# the task: so the end is looked for, too.
+
+
+def _png_ends(data: bytes) -> bool:
+    at, drawn = 8, False
+    while at + 12 <= len(data):
+        kind, at = data[at + 4 : at + 8], at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if kind == b"IEND":
+            return drawn
+        drawn = drawn or kind == b"IDAT"
+    return False
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    scan = data.find(b"\xff\xda")
+    return 0 < scan < data.rfind(b"\xff\xd9")
+
+
+def _gif_ends(data: bytes) -> bool:
+    at = 13 + _colours(data[10:11])
+    while at < len(data) and data[at] in b"\x21\x2c":
+        picture = data[at] == 0x2C  # else something about one
+        at += 11 + _colours(data[at + 9 : at + 10]) if picture else 2
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        if picture:
+            return at < len(data)
+        at += 1
+    return False
+
+
+def _colours(flags: bytes) -> int:
+    """Bytes of the table that follows."""
+    return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
+
+
+def _webp_ends(data: bytes) -> bool:
+    return 8 + int.from_bytes(data[4:8], "little") <= len(data)
+
+
+_ENDS = {"image/png": _png_ends, "image/jpeg": _jpeg_ends, "image/gif": _gif_ends, "image/webp": _webp_ends}

@@ -22,8 +22,9 @@ from acp.schema import (
 from tests.cli.acp.editor import editing
 from tests.cli.conftest import CALC, PATCH, PLAN, Program
 from tests.support.model_server import ModelServer, calls, calls_all, fails, hangs, says
+from tests.support.pictures import png
 
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01").decode()
+PNG = base64.b64encode(png(1, 1)).decode()
 TIFF = base64.b64encode(b"II*\0 picture").decode()
 MENDED = CALC.replace("len(values) - 1", "len(values)")
 

@@ -14,8 +14,9 @@ from midwatch.cli.program import parser_of
 from midwatch.cli.remote import repositories, submission
 from midwatch.domain.errors import InputError
 from midwatch.server.asked import TaskAsked
+from tests.support.pictures import png
 
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1"
+PNG = png(1, 1)
 
 
 def body(*given: str) -> dict[str, object]:
@@ -53,6 +54,8 @@ def test_pictures_are_sent_whole_and_nothing_else_is_taken_for_one(tmp_path: Pat
     for wrong in (words, tmp_path / "none.png", tmp_path):
         with pytest.raises(InputError):
             body("Mend it", "-i", str(wrong))
+    with pytest.raises(InputError, match="9 pictures are too many"):
+        body("Mend it", *["-i", str(picture)] * 9)
 
 
 def test_what_was_not_asked_for_is_left_to_the_server() -> None:

@@ -9,6 +9,7 @@ import signal
 import sys
 
 from tests.cli.remote.conftest import ASKED, World
+from tests.support.pictures import png
 
 
 async def test_a_task_is_submitted_and_followed_to_its_pull_request(world: World) -> None:
@@ -80,7 +81,7 @@ async def test_a_task_is_paused_resumed_cancelled_and_taken_up_again(world: Worl
 async def test_a_finished_task_is_told_more_and_forked(world: World) -> None:
     task = await world.worked()
     picture = world.folder / "a.png"
-    picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1")
+    picture.write_bytes(png(1, 1))
     told = await world.run("tell", task, "add a remark", "-i", str(picture), "--json")
     assert (told.code, told.lines[0]["type"]) == (0, "message"), told.err
     forked = await world.run("fork", task, "try it another way", "--from-step", "cmd:1", "--json")

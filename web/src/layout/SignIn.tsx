@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { call } from "../api";
 import { useDoing, useLoad } from "../load";
 import { Button, Field, Trouble } from "../parts";
@@ -7,8 +7,10 @@ import { Button, Field, Trouble } from "../parts";
 export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
+  const form = useRef<HTMLFormElement>(null);
   const doing = useDoing();
   const ways = useLoad((signal) => call("GET", "/session/ways", { signal }), []);
+  useEffect(() => form.current?.querySelector("input")?.focus(), []);
   useEffect(() => {
     const code = /^#code=([\w-]+)$/.exec(location.hash)?.[1];
     if (!code) return;
@@ -21,7 +23,7 @@ export function SignIn({ onSignedIn }: { onSignedIn: () => void }) {
   };
   return (
     <main class="alone">
-      <form class="card" onSubmit={(event) => void submit(event)}>
+      <form ref={form} class="card" onSubmit={(event) => void submit(event)}>
         <h1>
           <span class="moon" aria-hidden="true" /> Midwatch
         </h1>

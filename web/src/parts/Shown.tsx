@@ -26,6 +26,11 @@ export function Skeleton({ lines = 3 }: { lines?: number }) {
   );
 }
 
+/** The message has the first faults already. */
+function untold(problem: Problem): [string, string][] {
+  return Object.entries(problem.fields).filter(([place, text]) => !problem.message.includes(`${place}: ${text}`));
+}
+
 /** What was wrong, and what one can do about it. */
 export function Trouble({ problem, onAgain }: { problem: Problem; onAgain?: (() => void) | undefined }) {
   return (
@@ -38,7 +43,7 @@ export function Trouble({ problem, onAgain }: { problem: Problem; onAgain?: (() 
           <Plain text={problem.mend} />
         </p>
       )}
-      {Object.entries(problem.fields).map(([place, text]) => (
+      {untold(problem).map(([place, text]) => (
         <p key={place}>
           <code>
             <Plain text={place} />

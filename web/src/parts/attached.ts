@@ -111,12 +111,17 @@ function useHandlers(add: (files: File[]) => void): [boolean, Handlers] {
   return [
     over,
     {
-      onPaste: (event) => attach(event.clipboardData?.files, event),
+      onPaste: (event) => !isText(event.clipboardData) && attach(event.clipboardData?.files, event),
       onDragOver: (event) => hasFiles(event) && (event.preventDefault(), setOver(true)),
       onDragLeave: (event) => leaves(event) && setOver(false),
       onDrop: (event) => (setOver(false), attach(event.dataTransfer?.files, event)),
     },
   ];
+}
+
+/** Cells and paragraphs of office programs come with a picture of themselves: then the words are meant. */
+function isText(pasted: DataTransfer | null): boolean {
+  return ["text/plain", "text/html"].every((type) => pasted?.types.includes(type));
 }
 
 let last = 0;

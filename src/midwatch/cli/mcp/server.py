@@ -116,7 +116,7 @@ def _submitting(server: MCPServer[Any], views: Views, sandbox: str | None) -> No
             branch=task.branch,
             model=task.model,
             checks=[words.line(check) for check in task.checks],
-            notes=[words.line(note) for note in (*task.notes, task.base.note) if note],
+            notes=[words.line(note) for note in task.notes or (task.base.note,) if note],
         )
 
 

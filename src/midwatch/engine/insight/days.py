@@ -68,7 +68,7 @@ def span(first: date | None, last: date | None, zone: str) -> Span:
     around = zone_of(zone)
     today = datetime.now(around).date()
     until = last or max(today, first or today)
-    since = first or until - timedelta(days=29)
+    since = first or until - min(timedelta(days=29), until - date.min)
     if since > until:
         raise InputError(f"the span ends on {until}, before it begins on {since}", "swap `from` and `to`")
     if (until - since).days >= LONGEST:

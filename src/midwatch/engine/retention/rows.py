@@ -12,6 +12,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.database.base import Connection, Database
 from midwatch.engine.retention.ended import is_origin
+from midwatch.engine.retention.outputs import named_in
 from midwatch.engine.store.listing import beside
 from midwatch.engine.store.records import Record
 from midwatch.engine.turns import FIELDS, OPEN
@@ -59,6 +60,17 @@ class Retired:
 async def read(database: Database, task_id: str) -> Rows:
     """Of the task with that id. Raises InputError when there is none."""
     return await database.read(lambda db: _rows(db, task_id, ""))
+
+
+async def pictured(database: Database, rows: Rows) -> set[str]:
+    """The blobs that messages of the tasks name. Messages go with the task and not into its file: those that were heard
+    stand in the events."""
+
+    def work(db: Connection) -> set[str]:
+        query = "SELECT images FROM message WHERE task = ? AND images <> ''"
+        return {found for task in rows.tasks for row in db.execute(query, (task[0],)) for found in named_in(row[0])}
+
+    return await database.read(work)
 
 
 async def delete(database: Database, rows: Rows, retired: Retired) -> bool:

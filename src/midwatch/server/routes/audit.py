@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from midwatch.engine.accounts.audit import Entry, Only, Sight, entries
 from midwatch.server.accounts.caller import Caller
 from midwatch.server.accounts.desk import AtDesk, Who
 from midwatch.server.accounts.forms import Audit, entry_of, time_of
-from midwatch.server.bodies import Parameters
+from midwatch.server.bodies import Moment, Parameters
 from midwatch.server.problems import answers
 from midwatch.server.sheets import CSV, Cell, Csv, LongCsv, long_sheet
 
@@ -41,8 +41,8 @@ class Asked(Parameters):
     repository: Annotated[str, Field(pattern=r"^[0-9a-f]{0,20}$")] = Field(
         "", description="Only what is about the repository or organisation with this id."
     )
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = Field(None, description="What was done then is not among them.")
+    since: Moment | None = None
+    until: Moment | None = Field(None, description="What was done then is not among them.")
     before: Annotated[str, Field(pattern=r"^[0-9a-f]{0,20}$")] = Field(
         "", description="The page before this: `next` of the one before."
     )

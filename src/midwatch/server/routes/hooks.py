@@ -41,7 +41,7 @@ class Received(BaseModel):
     "/{connection}",
     status_code=202,
     summary="A delivery of a forge's webhook",
-    responses=answers(400, 401, 413, 429, 503),
+    responses=answers(400, 401, 413, 422, 429, 503),
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 async def deliver(request: Request, connection: Annotated[str, Path(max_length=100)]) -> Received:

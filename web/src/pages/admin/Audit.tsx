@@ -95,7 +95,7 @@ function Filters({ asked, set }: FiltersProps) {
   const users = useLoad((signal) => (me.admin ? allUsers(signal) : Promise.resolve([])), [me.admin]);
   const known = useLoad(allRepositories, []);
   return (
-    <div class="admin-form">
+    <div class="admin-form admin-narrow">
       <Field
         label="Action"
         value={asked.action}
@@ -128,7 +128,8 @@ function Named({ label, id, of, onChoose }: NamedProps) {
     const chosen = of.find((one) => one.name === text);
     if (chosen || !text) onChoose(chosen?.id ?? "");
   };
-  return <Field label={label} value={shown} onInput={choose} options={of.map((one) => one.name)} hint="Its name" />;
+  const hint = label === "User" ? "Their name" : "Its name";
+  return <Field label={label} value={shown} onInput={choose} options={of.map((one) => one.name)} hint={hint} />;
 }
 
 const COLUMNS: readonly Column<EntryAnswer>[] = [

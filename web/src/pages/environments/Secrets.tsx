@@ -54,8 +54,8 @@ function Of({ kind, repository }: { kind: Kind; repository: string }) {
                 title: "Value",
                 cell: (one) => (kind === "secrets" ? "••••••••" : <code><Plain text={one.value ?? ""} /></code>),
               },
-              { name: "changed", title: "Set", by: (one) => one.changed, cell: (one) => <Time at={one.changed} /> },
-              { name: "by", title: "By", cell: (one) => <Plain text={one.changed_by} /> },
+              { name: "changed", title: "Set", wide: true, by: (one) => one.changed, cell: (one) => <Time at={one.changed} /> },
+              { name: "by", title: "By", wide: true, cell: (one) => <Plain text={one.changed_by} /> },
               {
                 name: "remove",
                 title: "",
@@ -100,7 +100,7 @@ function Add({ kind, repository, onAdded }: { kind: Kind; repository: string; on
       <Field
         label="Name"
         value={name}
-        onInput={(typed) => setName(typed.toUpperCase())}
+        onInput={(typed) => setName(typed.toUpperCase().replace(/[^A-Z0-9_]/g, "_"))}
         placeholder={kind === "secrets" ? "NPM_TOKEN" : "NODE_ENV"}
         required
       />

@@ -197,37 +197,57 @@ function Apply({ task, onClose }: { task: TaskAnswer; onClose: () => void }) {
   );
 }
 
-/** A new task that begins with what this one had done up to a step. */
-export function Fork({ task, attempt, step, onClose }: { task: string; attempt: number; step: string; onClose: () => void }) {
+interface ForkProps {
+  task: string;
+  attempt: number;
+  step: string;
+  /** Its pull request was merged or closed: nothing of it can be taken away. */
+  settled: boolean;
+  again: () => void;
+  onClose: () => void;
+}
+
+/** A new task that begins with what this one had done up to a step, or this one as it was then. */
+export function Fork({ task, attempt, step, settled, again, onClose }: ForkProps) {
   const [text, setText] = useState("");
   const key = useMemo(newKey, [text]);
   const [busy, setBusy] = useState(false);
-  const fork = async () => {
+  const doing = async (work: () => Promise<void>) => {
     setBusy(true);
-    const done = await trying(async () => {
-      const made = await call("POST", "/tasks/{task}/fork", { path: { task }, body: { step, message: text.trim(), attempt }, key });
-      toast("forked: this is the new task");
-      onClose();
-      go(`/tasks/${made.id}`);
-    });
-    if (!done) setBusy(false);
+    if (!(await trying(work))) setBusy(false);
+  };
+  const fork = async () => {
+    const made = await call("POST", "/tasks/{task}/fork", { path: { task }, body: { step, message: text.trim(), attempt }, key });
+    toast("forked: this is the new task");
+    onClose();
+    go(`/tasks/${made.id}`);
+  };
+  const back = async () => {
+    await call("POST", "/tasks/{task}/undo", { path: { task }, body: { step, attempt } });
+    toast("gone back: what is asked next goes on from there");
+    onClose();
+    again();
+    if (text.trim()) await call("POST", "/tasks/{task}/messages", { path: { task }, body: { text }, key });
   };
   const foot = (
     <>
       <Button onClick={onClose}>Cancel</Button>
-      <Button kind="primary" busy={busy} onClick={() => void fork()}>
+      {step && !settled && (
+        <Button busy={busy} onClick={() => void doing(back)}>
+          Go back in this task
+        </Button>
+      )}
+      <Button kind="primary" busy={busy} onClick={() => void doing(fork)}>
         Fork
       </Button>
     </>
   );
+  const place = step.startsWith("cmd:") ? `command ${step.slice(4)}` : `event ${step}`;
   return (
-    <Dialog
-      title={step ? `Fork from ${step.startsWith("cmd:") ? `command ${step.slice(4)}` : `event ${step}`}` : "Fork"}
-      onClose={onClose}
-      foot={foot}
-    >
+    <Dialog title={step ? `Fork from ${place}` : "Fork"} onClose={onClose} foot={foot}>
       <p>
         A new task with a pull request of its own begins with the files and the conversation as they were then. This one stays as it is.
+        {step && !settled && " To go back in this one takes away what came after; its pull request stays until it has worked again."}
       </p>
       <Area label="What should it do from there?" value={text} onInput={setText} rows={4} placeholder="Leave it empty to have it go on" />
     </Dialog>

@@ -59,7 +59,7 @@ function Words({ request }: { request: PullRequestAnswer }) {
             </code>{" "}
             →{" "}
             <code>
-              <Shown text={request.base} />
+              <Shown text={request.base.replace(/^[0-9a-f]{40,}$/, (commit) => commit.slice(0, 12))} />
             </code>
           </span>
           <span>

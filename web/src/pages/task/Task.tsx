@@ -120,7 +120,16 @@ function Inside({ task, state }: { task: TaskAnswer; state: TaskState }) {
             onClose={closeLog}
           />
         )}
-        {forking !== undefined && <Fork task={task.id} attempt={numberOf(attempt)} step={forking} onClose={() => setForking(undefined)} />}
+        {forking !== undefined && (
+          <Fork
+            task={task.id}
+            attempt={numberOf(attempt)}
+            step={forking}
+            settled={["merged", "closed"].includes(state.request.value?.state ?? "")}
+            again={state.again}
+            onClose={() => setForking(undefined)}
+          />
+        )}
       </div>
     </Known.Provider>
   );

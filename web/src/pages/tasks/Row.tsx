@@ -26,7 +26,7 @@ export const Row = memo(({ task, repository, selected, onSelect }: Props) => (
         {task.kind !== "task" && <Badge>{task.kind}</Badge>}
         {task.tries > 1 && <Badge>{task.tries} attempts</Badge>}
         {task.by && (
-          <span>
+          <span title="Who asked for it last">
             <Plain text={task.by} />
           </span>
         )}
