@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from email.utils import formatdate
+from math import inf
 from pathlib import Path
 from time import time
 
@@ -19,6 +20,7 @@ from midwatch.forges.base import Forge
 from midwatch.forges.book import Book
 from midwatch.forges.fake import FakeForge
 from midwatch.forges.limited import wait_of, when
+from midwatch.forges.news import Listing, changed_since
 from midwatch.forges.news import when as time_of
 from midwatch.forges.notes import Notes
 from midwatch.forges.several import Forges
@@ -151,12 +153,32 @@ async def test_however_many_have_changed_and_be_it_all_at_once_each_is_told_once
         for thread in threads[20:225]:  # more than two pages of them within one second
             thread.updated = threads[20].updated
         stamps = Stamps({})
-        things = await world.site.news.changed(SLUG, time_of(threads[5].updated), stamps)
-        assert sorted(one.number for one in things) == list(range(6, 231))
-        assert not {"things", "issues"} & set(stamps.now)  # there was more than it says
+        sweep = await world.site.news.changed(SLUG, time_of(threads[5].updated), stamps)
+        assert sorted(one.number for one in sweep.things) == list(range(6, 231))
+        assert sweep.until == inf
+        assert not {"things", "issues"} & set(stamps.now)  # there was more than a page
         latest = time_of(threads[-1].updated)
-        (last,) = await world.site.news.changed(SLUG, latest, stamps)
+        (last,) = (await world.site.news.changed(SLUG, latest, stamps)).things
         assert (last.number, last.updated, last.pull, last.open) == (230, latest, False, True)
         again = Stamps(stamps.now)
-        assert await world.site.news.changed(SLUG, latest, again) == []
+        assert (await world.site.news.changed(SLUG, latest, again)).things == ()
         assert again.now == stamps.now
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_where_there_is_too_much_for_one_look_the_next_one_goes_on(at_once: bool, tmp_path: Path) -> None:
+    with network_world("github", tmp_path) as world:
+        for _ in range(9):
+            world.server.forge.open(world.hosted, "ann", "Issue")
+        first = world.hosted.threads[1]
+        for thread in world.hosted.threads.values():
+            thread.updated = first.updated if at_once else thread.updated
+        listing = Listing(f"/repos/{SLUG}/issues", SLUG, "since", {"sort": "updated", "direction": "asc"}, size=2)
+        begin, seen = time_of(first.updated), list[int]()
+        for _ in range(9):
+            entries, begin = await changed_since(world.site.http, listing, begin, pages=2)
+            seen += [entry["number"] for entry in entries]
+            if begin == inf:
+                break
+        assert begin == inf
+        assert set(seen) == ({1, 2, 3, 4} if at_once else set(range(1, 10)))

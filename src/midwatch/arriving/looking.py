@@ -13,6 +13,7 @@ from midwatch.domain.errors import MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.forges.arrivals import Arrivals, keep
 from midwatch.engine.forges.looks import Looks, end
+from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
 from midwatch.hearing import listening_of
 
@@ -63,11 +64,12 @@ async def look(home: Home, quiet: float) -> int:
         arrivals, listening = Arrivals(home.store.database), listening_of(home)
         connections = await listening.all()
         for repository in await Repositories(home.store.database).everything() if connections else ():
-            belongs = await home.connected.of(repository.location)
-            heard = next((one for one in connections if belongs is not None and one.id == belongs[0].id), None)
-            if belongs is None or heard is None or await arrivals.heard(heard.id, belongs[1], quiet):
+            below = [(one, slug) for one in connections if (slug := slug_below(one.web, repository.location))]
+            if not below:
                 continue
-            found += await _repository(home, heard, repository, belongs[1], quiet)
+            heard, slug = max(below, key=lambda pair: len(pair[0].web))  # one's address may lie below another's
+            if not await arrivals.heard(heard.id, slug, quiet):
+                found += await _repository(home, heard, repository, slug, quiet)
     except MidwatchError as error:
         log.warning("could not look at the forges", extra={"error": error.message})
     return found
@@ -92,12 +94,12 @@ async def _repository(home: Home, heard: Heard, repository: Registered, slug: st
 async def _look(place: Place) -> int:
     """What has happened in one repository; all of it is kept together with how far it was read."""
     home, look, new = place.home, place.look, 0
-    things = await place.changed()
-    touched = {one.number for one in things if one.pull}
+    sweep = await place.changed()
+    touched = {one.number for one in sweep.things if one.pull}
     for one in await home.forge.list(place.repository.location, "open"):
         if look.first or one.number in touched:
             new += await _settled(place, one)
-    noticed = await notice(place, things, await home.forge.list(place.repository.location, "open"))
+    noticed = await notice(place, sweep, await home.forge.list(place.repository.location, "open"))
 
     def work(db: Connection) -> int:
         kept = sum(keep(db, one) for one in noticed.found)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from midwatch.engine.forges.looks import Look
     from midwatch.engine.forges.rules import RepositoryForge
     from midwatch.forges.listening import Heard
-    from midwatch.forges.news import Changed
+    from midwatch.forges.news import Changed, Sweep
     from midwatch.forges.site import Site
     from midwatch.wiring import Home
 
@@ -54,7 +54,7 @@ class Place:
     def __post_init__(self) -> None:
         object.__setattr__(self, "stamps", Stamps(self.look.known.stamps))
 
-    async def changed(self) -> Sequence[Changed]:
+    async def changed(self) -> Sweep:
         """Issues and pull requests to which something has happened."""
         return await self.site.news.changed(self.slug, self.look.begin, self.stamps)
 
@@ -68,10 +68,10 @@ class Noticed:
     known: Known
 
 
-async def notice(place: Place, things: Sequence[Changed], ours: Sequence[PullRequest]) -> Noticed:
-    """Read what has happened to those that are not as they were at the last look, and which runs have ended on `ours`,
-    the open pull requests of ours. Raises MidwatchError; then all is read again at the next look."""
-    look, before = place.look, place.look.known
+async def notice(place: Place, sweep: Sweep, ours: Sequence[PullRequest]) -> Noticed:
+    """Read what has happened to those of a sweep that are not as they were at the last look, and which runs have ended
+    on `ours`, the open pull requests of ours. Raises MidwatchError; then all is read again at the next look."""
+    look, before, things = place.look, place.look.known, sweep.things
     fresh = [one for one in things if before.things.get(_name(one)) != _shown(one)]
     found, drafts = list[Told](), set(before.drafts)
     if fresh:
@@ -82,9 +82,9 @@ async def notice(place: Place, things: Sequence[Changed], ours: Sequence[PullReq
             found += await _issue(place, one)
         elif place.rules.auto_review and one.number not in numbers:
             found += await _pull(place, one, drafts)
-    since = look.reached(max((one.updated for one in things), default=0.0))
+    since = look.reached(max((one.updated for one in things), default=0.0), sweep.until)
     seen = {**before.things, **{_name(one): _shown(one) for one in things}}
-    seen = {name: text for name, text in seen.items() if float(text.partition(" ")[0]) >= since - 2 * SLACK}
+    seen = {name: text for name, text in seen.items() if float(text.partition(" ")[0]) >= since - 1}
     made = [(one.at, delivery(place.heard, one.arrived, one.at)) for one in found]
     made += await _runs(place, ours)
     ordered = [one for _, one in sorted(made, key=lambda pair: pair[0])]

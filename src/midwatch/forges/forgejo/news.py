@@ -13,7 +13,7 @@ from midwatch.forges.answered import read
 from midwatch.forges.arrived.base import MOST_TEXT, Arrived
 from midwatch.forges.arrived.forgejo import is_program, review_subject, status_subject
 from midwatch.forges.http import Http
-from midwatch.forges.news import Changed, Head, Told, when, written
+from midwatch.forges.news import Changed, Head, Sweep, Told, when, written
 from midwatch.forges.stamps import Stamps, digest_of
 
 _SIZE = 50
@@ -92,18 +92,18 @@ class ForgejoNews:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sequence[Changed]:
+    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sweep:
         """As the contract: one request where nothing has happened. They come by when they were made, so that what is
         left out beyond 2,500 is no longer found."""
         path, params = f"{_repository(slug)}/issues", {"state": "all", "since": written(since), **_PAGE}
         reply = await stamps.ask(self._http, "things", path, slug=slug, params={**params, "page": 1})
         if reply is None:
-            return []
+            return Sweep(())
         entries = reply.data if isinstance(reply.data, list) else []
         if len(entries) >= _SIZE:
             stamps.drop("things")
             entries += await self._http.pages(path, slug=slug, params={**params, "page": 2})
-        return [self._changed(entry) for entry in entries]
+        return Sweep([self._changed(entry) for entry in entries])
 
     def _changed(self, entry: Any) -> Changed:
         one = read(_Thing, entry, self._http.name)

@@ -13,7 +13,7 @@ from midwatch.forges.arrived.github import FAILED, PASSED, no_person
 from midwatch.forges.github import noticed
 from midwatch.forges.github.shapes import read, read_all, remark_id
 from midwatch.forges.http import Http, Params
-from midwatch.forges.news import Changed, Head, Listing, Told, changed_since, when
+from midwatch.forges.news import Changed, Head, Listing, Sweep, Told, changed_since, when
 from midwatch.forges.stamps import Stamps, digest_of
 
 _OLDEST_FIRST = {"sort": "updated", "direction": "asc"}
@@ -30,11 +30,11 @@ class GitHubNews:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sequence[Changed]:
+    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sweep:
         """As the contract: one request where nothing has happened."""
         listing = Listing(f"/repos/{slug}/issues", slug, "since", {"state": "all", **_OLDEST_FIRST})
-        entries = await changed_since(self._http, listing, since, (stamps, "things"))
-        return [_changed(entry) for entry in entries]
+        entries, until = await changed_since(self._http, listing, since, (stamps, "things"))
+        return Sweep([_changed(entry) for entry in entries], until)
 
     async def given(self, slug: str, number: int) -> Sequence[Told]:
         """As the contract. That somebody was assigned is told by GitHub with who did it beside the usual actor."""
@@ -66,7 +66,7 @@ class GitHubNews:
 
     async def _remarks(self, slug: str, kind: str, since: float) -> list[Told]:
         listing = Listing(f"/repos/{slug}/{kind}/comments", slug, "since", _OLDEST_FIRST)
-        entries = await changed_since(self._http, listing, since, pages=_MOST_REMARKS)
+        entries, _ = await changed_since(self._http, listing, since, pages=_MOST_REMARKS)
         return [told for one in read_all(noticed.Comment, entries) if (told := _remark(slug, kind, one)) is not None]
 
     async def ran(self, slug: str, heads: Sequence[Head], since: float, stamps: Stamps) -> Sequence[Told]:

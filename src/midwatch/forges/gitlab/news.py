@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ from midwatch.forges.arrived.gitlab import is_program, run_of
 from midwatch.forges.gitlab.asking import project_path
 from midwatch.forges.gitlab.words import as_written
 from midwatch.forges.http import Http, Params
-from midwatch.forges.news import Changed, Head, Listing, Told, changed_since, when
+from midwatch.forges.news import Changed, Head, Listing, Sweep, Told, changed_since, when
 from midwatch.forges.stamps import Stamps, digest_of
 
 _OLDEST_FIRST = {"order_by": "updated_at", "sort": "asc"}
@@ -91,14 +92,15 @@ class GitLabNews:
         self._http = http
         self._web = web
 
-    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sequence[Changed]:
+    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sweep:
         """As the contract: two requests where nothing has happened."""
-        found: list[Changed] = []
+        found, until = list[Changed](), inf
         for kind in ("issues", "merge_requests"):
             listing = Listing(f"{project_path(slug)}/{kind}", slug, "updated_after", {"state": "all", **_OLDEST_FIRST})
-            entries = await changed_since(self._http, listing, since, (stamps, kind))
+            entries, end = await changed_since(self._http, listing, since, (stamps, kind))
+            until = min(until, end)
             found += [self._changed(entry, pull=kind == "merge_requests") for entry in entries]
-        return found
+        return Sweep(found, until)
 
     def _changed(self, entry: Any, *, pull: bool) -> Changed:
         one = read(_Thing, entry, self._http.name)
@@ -161,21 +163,20 @@ class GitLabNews:
 
     async def ran(self, slug: str, heads: Sequence[Head], since: float, stamps: Stamps) -> Sequence[Told]:
         """As the contract: one request for all of them, by when pipelines changed."""
-        before = stamps.get(_PIPELINES)
-        stamps.now[_PIPELINES] = before
+        stamps.now[_PIPELINES] = stamps.get(_PIPELINES)
         if not heads:
             return []
-        reached = max(since, float(before or 0))
-        begin = max(since, reached - _OVERLAP)
+        begin = max(since, float(stamps.get(_PIPELINES) or 0))
         listing = Listing(f"{project_path(slug)}/pipelines", slug, "updated_after", _OLDEST_FIRST)
-        entries = await changed_since(self._http, listing, begin, (stamps, "pipelines"))
+        entries, until = await changed_since(self._http, listing, begin, (stamps, "pipelines"))
         pipelines = read(list[_Pipeline], entries, self._http.name)
         wanted, found = {head.commit: head for head in heads}, []
         for one in pipelines:
             if one.status in ("failed", "success") and one.ref.startswith(OURS) and one.sha in wanted:
                 jobs = await self._jobs(slug, one.id) if one.status == "failed" else []
                 found.append(Told(when(one.updated_at), _run(slug, wanted[one.sha], one, jobs)))
-        stamps.now[_PIPELINES] = str(max([reached, *(when(one.updated_at) for one in pipelines)]))
+        latest = max((when(one.updated_at) for one in pipelines), default=0.0)
+        stamps.now[_PIPELINES] = str(max(begin, min(until, latest - _OVERLAP)))
         return found
 
     async def _jobs(self, slug: str, pipeline: int) -> list[_Job]:
