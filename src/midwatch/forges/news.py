@@ -111,21 +111,27 @@ class _Dated(BaseModel):
 
 
 async def changed_since(
-    http: Http, listing: Listing, since: float, stamps: tuple[Stamps, str] | None = None, pages: int = MOST_PAGES
+    http: Http,
+    listing: Listing,
+    since: float,
+    stamps: tuple[Stamps, str] | None = None,
+    *,
+    pages: int = MOST_PAGES,
+    taken: Sequence[int] = (),
 ) -> tuple[list[Any], float]:
     """The entries that changed since then, each once, and where to go on if that is not all of them. From a full page
     it goes on at the time of its last entry: what changes meanwhile moves to the end, and would push others past a page
-    that is counted. Nothing where the first answer is that of the stamp."""
+    that is counted. Nothing where the first answer is that of the stamp, or has a status in `taken`."""
     found: dict[int, Any] = {}
     begin, page = since, 1
     for number in range(pages):
         params = listing.asked(begin, page)
         if stamps is not None and number == 0:
-            reply = await stamps[0].ask(http, stamps[1], listing.path, slug=listing.slug, params=params)
+            reply = await stamps[0].ask(http, stamps[1], listing.path, slug=listing.slug, params=params, taken=taken)
             if reply is None:
                 return [], inf
         else:
-            reply = await http.request("GET", listing.path, slug=listing.slug, params=params)
+            reply = await http.request("GET", listing.path, slug=listing.slug, params=params, taken=taken)
         entries = reply.data if isinstance(reply.data, list) else []
         dated = read(list[_Dated], entries, http.name)
         found.update({one.id: entry for one, entry in zip(dated, entries, strict=True)})

@@ -20,6 +20,8 @@ _SIZE = 50
 """The most that these forges give at once."""
 _PAGE: Mapping[str, str | int] = {"limit": _SIZE}
 _DRAFT = ("wip:", "[wip]")
+_UNKNOWN = (400, 404, 422)
+"""What is answered of a commit that is not there any more."""
 _HANDED_IN = ("APPROVED", "REQUEST_CHANGES", "COMMENT")
 
 
@@ -165,7 +167,9 @@ class ForgejoNews:
         found: list[Told] = []
         for head in heads:
             path, params = f"{_repository(slug)}/statuses/{head.commit}", {"sort": "highestindex", **_PAGE}
-            reply = await stamps.ask(self._http, f"status {head.commit}", path, slug=slug, params=params, taken=(404,))
+            reply = await stamps.ask(
+                self._http, f"status {head.commit}", path, slug=slug, params=params, taken=_UNKNOWN
+            )
             if reply is None or reply.status >= 300:
                 continue
             latest: dict[str, _Status] = {}

@@ -24,6 +24,10 @@ _MOST_RUNS = 5
 """Pages of 100."""
 
 
+_UNKNOWN = (403, 404, 422)
+"""What is answered of a commit that is not there any more, or of which we may not know."""
+
+
 class GitHubNews:
     """Of one connection."""
 
@@ -76,7 +80,7 @@ class GitHubNews:
             found += await self._checks(slug, head, stamps)
             path = f"/repos/{slug}/commits/{head.commit}/status"
             reply = await stamps.ask(
-                self._http, f"status {head.commit}", path, slug=slug, params={"per_page": 100}, taken=(403, 404)
+                self._http, f"status {head.commit}", path, slug=slug, params={"per_page": 100}, taken=_UNKNOWN
             )
             if reply is not None and reply.status < 300:
                 found += _statuses(slug, head, reply.data)
@@ -85,7 +89,7 @@ class GitHubNews:
     async def _checks(self, slug: str, head: Head, stamps: Stamps) -> list[Told]:
         name, path = f"checks {head.commit}", f"/repos/{slug}/commits/{head.commit}/check-runs"
         params: Params = {"filter": "latest", "per_page": 100}
-        reply = await stamps.ask(self._http, name, path, slug=slug, params=params, taken=(403, 404))
+        reply = await stamps.ask(self._http, name, path, slug=slug, params=params, taken=_UNKNOWN)
         if reply is None:
             return []
         if reply.status >= 300:  # fine-grained tokens may not ask for check runs; those of Actions are its jobs
