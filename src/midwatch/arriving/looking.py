@@ -15,6 +15,7 @@ from midwatch.engine.forges.arrivals import Arrivals, keep
 from midwatch.engine.forges.looks import Looks, end
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
+from midwatch.forges.stamps import Stamps
 from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ async def _repository(home: Home, heard: Heard, repository: Registered, slug: st
         if forge is None:
             return 0
         rules = await listening_of(home).rules(repository.id)
-        return await _look(Place(home, heard, repository, slug, rules, forge.site, look))
+        stamps = Stamps(look.known.stamps)
+        return await _look(Place(home, heard, repository, slug, rules, forge.site, look, stamps))
     except MidwatchError as error:
         log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})
         return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midwatch.answering import STATUS
@@ -18,7 +18,6 @@ from midwatch.engine.forges.looks import SLACK, Known
 from midwatch.engine.forges.origins import Origins
 from midwatch.forges.arrived.base import Arrived, is_ours
 from midwatch.forges.news import Head, Told
-from midwatch.forges.stamps import Stamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from midwatch.forges.listening import Heard
     from midwatch.forges.news import Changed, Sweep
     from midwatch.forges.site import Site
+    from midwatch.forges.stamps import Stamps
     from midwatch.wiring import Home
 
 MOST_HEADS = 100
@@ -49,10 +49,7 @@ class Place:
     rules: RepositoryForge
     site: Site
     look: Look
-    stamps: Stamps = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stamps", Stamps(self.look.known.stamps))
+    stamps: Stamps
 
     async def changed(self) -> Sweep:
         """Issues and pull requests to which something has happened."""
@@ -195,11 +192,10 @@ def delivery(heard: Heard, told: Arrived, at: float = 0.0, *, passed: bool = Fal
     `passed`: nothing is to be done about it."""
     key = told.key or f"{told.what} {told.slug.lower()}#{told.number} {told.subject} {told.commit}"
     name = f"{LOOKED}{key} {at:.0f}" if told.what in ("labelled", "assigned") else f"{LOOKED}{key}"
-    made = Delivery(
+    return Delivery(
         heard.id, named(name), told.what, named(told.slug), told.number, named(told.key), json.dumps(to_json(told)),
         "done" if passed else "waiting", "it passed" if passed else "",
     )  # fmt: skip
-    return made
 
 
 def _name(one: Changed) -> str:
