@@ -47,8 +47,10 @@ async def test_one_looks_at_a_time_and_goes_on_where_the_last_one_has_ended(data
 
 
 async def test_nothing_is_heard_from_before_the_registration_from_longer_ago_than_a_week_or_from_the_future(
-    database: Database,
+    tmp_path: Path,
 ) -> None:
+    database = SqliteDatabase(tmp_path / "state.db")
+    await database.migrate()
     now = (await begun(database)).now
     late = await Looks(database).begin("hub", "new", now - 30, 0.0)
     assert late is not None
@@ -58,3 +60,4 @@ async def test_nothing_is_heard_from_before_the_registration_from_longer_ago_tha
     assert asleep.reached(now + 1e9, inf) == now + 3600
     assert asleep.reached(0.0, inf) == asleep.since
     assert (asleep.reached(now, inf), asleep.reached(now, now - 99)) == (now - SLACK, now - 99)
+    await database.close()
