@@ -6,8 +6,6 @@ and the merge, seen on the page and at the forge. Fails where any of it does not
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import tempfile
 from pathlib import Path
 
@@ -15,10 +13,9 @@ from playwright.async_api import Page, expect
 
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
-from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.forges.connections import Connection, Secrets
 from midwatch.forges.where import api_of
-from scripts.benches.night import SIZE, TARGET, Series
+from scripts.benches.taking import Series, pose, run
 from tests.support.browser import PATIENCE, Site, browser, site, tab
 from tests.support.forge_github import GitHubDialect
 from tests.support.forge_server import ForgeServer
@@ -65,15 +62,11 @@ async def connected(where: Site, server: ForgeServer, token: str) -> None:
     """The server knows the forge and the repository there."""
     made = Connection(new_id(), "github", "github", server.web, api_of("github", server.web, ""), "token", login=BOT)
     await where.home.connected.kept.add(made, Secrets(token, "mwf_night"), Deed(SERVER, "forge.create", made.id))
-    one = Registered(new_id(), "shelf", server.url(SLUG), 0.0)
-    await Repositories(where.home.store.database).register(one, Deed(SERVER, "repository.register", one.id))
+    await where.registered("shelf", server.url(SLUG))
 
 
-async def night(page: Page, where: Site, hosted: Hosted, series: Series) -> None:
+async def night(page: Page, hosted: Hosted, series: Series) -> None:
     """The whole path."""
-    await page.get_by_label("Name").fill(where.admin.name)
-    await page.get_by_label("Password").fill(where.admin.password)
-    await page.get_by_role("button", name="Sign in").click()
     await page.get_by_label("What is to be done").fill("A late fee must never be more than ten euros")
     await page.get_by_role("form", name="New task").get_by_label("Repository").select_option(label="shelf")
     await series.take("prompt")
@@ -83,7 +76,7 @@ async def night(page: Page, where: Site, hosted: Hosted, series: Series) -> None
     await series.take("live")
     await page.locator(".task-head [data-state=open]").wait_for(timeout=PATIENCE)
     await page.locator(".task-head [data-state=done]").wait_for(timeout=PATIENCE)
-    (pull,) = [thread for thread in hosted.threads.values() if thread.head]
+    (pull,) = hosted.pulls
     assert pull.title == "Cap the late fee at ten euros", pull.title
     await page.get_by_role("link", name="cmd 2, lines 1-5").click()
     await expect(page.locator(".log-line.linked")).to_have_count(5)
@@ -120,25 +113,18 @@ async def _made(target: Path) -> None:
             server.forge.person("ann")
             hosted = server.forge.repository(SLUG, **{BOT: "admin", "ann": "write"})
             server.forge.write(hosted, "main", {"fees.py": FEES, "test_fees.py": TEST})
-            config = folder / "config" / "midwatch"
-            config.mkdir(parents=True)
-            lines = f'model = "night/owl"\n[providers.night]\nbase_url = "{models.script(*SCRIPT)}"\n'
-            (config / "config.toml").write_text(lines)
+            config = f'model = "night/owl"\n[providers.night]\nbase_url = "{models.script(*SCRIPT)}"\n'
             async with (
-                site(folder, {"XDG_CONFIG_HOME": str(folder / "config")}) as where,
+                site(folder, config=config) as where,
                 browser() as chromium,
                 tab(chromium, where.url) as found,
             ):
                 await connected(where, server, bot.token)
-                await found.page.set_viewport_size(SIZE)  # type: ignore[arg-type]
-                await found.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-                await night(found.page, where, hosted, Series(found.page, target, "github"))
+                await pose(found.page, dark=True)
+                await found.sign_in(where.admin.name, where.admin.password)
+                await night(found.page, hosted, Series(found.page, target, "github"))
                 await found.require_clean()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", type=Path, default=TARGET)
-    given = parser.parse_args()
-    given.target.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_made(given.target))
+    run(__doc__, _made)

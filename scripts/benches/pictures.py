@@ -5,8 +5,6 @@ A page's author adds a picture to PICTURES: a name, and what leads to it.
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,12 +12,9 @@ from pathlib import Path
 
 from playwright.async_api import Page
 
+from scripts.benches.taking import pose, run, take
 from scripts.benches.team import team
 from tests.support.browser import PATIENCE, Site, browser, site, tab
-
-TARGET = Path(__file__).parents[2] / "docs" / "images" / "page"
-SIZE = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 800}
 
 Way = Callable[[Page, Site], Awaitable[None]]
 
@@ -165,20 +160,11 @@ async def _made(target: Path) -> None:
             tab(chromium, where.url) as found,
         ):
             for picture in PICTURES:
-                await found.page.set_viewport_size(PHONE if picture.phone else SIZE)  # type: ignore[arg-type]
-                await found.page.emulate_media(
-                    color_scheme="dark" if picture.dark else "light", reduced_motion="reduce"
-                )
+                await pose(found.page, dark=picture.dark, phone=picture.phone)
                 await picture.way(found.page, where)
-                path = target / f"{picture.name}.png"
-                await found.page.screenshot(path=path)
-                print(f"{picture.name}: {path.stat().st_size >> 10} KiB")
+                await take(found.page, target / f"{picture.name}.png")
             await found.require_clean()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--target", type=Path, default=TARGET)
-    given = parser.parse_args()
-    given.target.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_made(given.target))
+    run(__doc__, _made)

@@ -11,12 +11,12 @@ import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-import httpx2
 from playwright.async_api import CDPSession, Page
 
 from tests.support.browser import PATIENCE, Site, browser, site, tab
 from tests.support.model_server import Step, calls, calls_all, says, serving
 from tests.support.place import make_repository
+from tests.support.signed import Signed
 
 FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 MOST_NODES, MOST_BUSY = 5000, 1.0
@@ -64,20 +64,12 @@ async def _steps(page: Page, task: str) -> None:
 
 
 async def _submitted(where: Site, folder: Path, models: Sequence[str]) -> list[str]:
+    await where.registered("small", make_repository(folder / "small", {"a.txt": "a\n"}))
     found = []
-    async with httpx2.AsyncClient(base_url=f"{where.url}/api/v1", headers={"X-Midwatch": "1"}, timeout=600) as client:
-        known = {"name": where.admin.name, "password": where.admin.password}
-        (await client.post("/session", json=known)).raise_for_status()
-        there = {"name": "small", "location": str(make_repository(folder / "small", {"a.txt": "a\n"}))}
-        (await client.post("/repositories", json=there)).raise_for_status()
+    async with Signed(where) as client:
         for model in models:
-            asked = {"prompt": f"Be {model}", "repository": "small", "model": f"{model}/m", "checks": ["true"]}
-            task = (await client.post("/tasks", json=asked)).raise_for_status().json()["id"]
-            stream = {"Accept": "text/event-stream"}
-            async with client.stream("GET", f"/attempts/{task}.1/events", headers=stream) as answer:
-                async for line in answer.aiter_lines():
-                    if line == "event: end":
-                        break
+            task = await client.submitted(prompt=f"Be {model}", repository="small", model=f"{model}/m", checks=["true"])
+            await client.ended(task)
             found.append(task)
     return found
 
@@ -86,11 +78,9 @@ async def _bench(lines: int, commands: int) -> bool:
     with tempfile.TemporaryDirectory() as name, serving() as models:
         folder, turns = Path(name), 75
         urls = {"grown": models.script(*grown(lines)), "busy": models.script(*busy(turns, commands // turns))}
-        (folder / "config" / "midwatch").mkdir(parents=True)
         parts = [f'[providers.{provider}]\nbase_url = "{url}"\n' for provider, url in urls.items()]
-        (folder / "config" / "midwatch" / "config.toml").write_text("\n".join(parts))
         async with (
-            site(folder, {"XDG_CONFIG_HOME": str(folder / "config")}) as where,
+            site(folder, config="\n".join(parts)) as where,
             browser() as chromium,
             tab(chromium, where.url) as found,
         ):

@@ -18,9 +18,9 @@ from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.carrying import Carrier
 from midwatch.engine.effects.ledger import Effects
-from midwatch.engine.effects.occasions import ENDINGS, occasions, settle
+from midwatch.engine.effects.occasions import occasions, settle
 from midwatch.engine.sittings import KIND as KIND_OF_SITTINGS
-from midwatch.engine.turns import Turns
+from midwatch.engine.turns import ENDED, Turns
 from midwatch.forges.outgoing import KINDS, Outgoing
 from midwatch.webhooks.registered import KIND, Webhooks
 
@@ -125,7 +125,7 @@ async def _effects(home: Home, occasion: Occasion) -> list[Wanted]:
     repository = await Repositories(database).at(told.task.repository)
     where, url = repository.id if repository else "", home.settings.server.public_url
     said: list[Wanted] = []
-    if occasion.what in ENDINGS:
+    if occasion.what in ENDED:
         ended = Ended(told.task, told.turn, occasion.what, told.chosen, told.request)
         said = await answers(home, ended)
     return said + [

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 from midwatch.domain.codec import from_json
 from midwatch.domain.forge import Judgement, Status
 from midwatch.domain.ids import attempt_id
-from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.forges.arrivals import FORGOTTEN, TOLD, Arrivals
 from midwatch.engine.forges.origins import Origins
 from midwatch.forges import outgoing
 from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.outgoing import Thing
-from midwatch.hearing import listening_of
 from midwatch.workspace.location import is_url
 
 if TYPE_CHECKING:
@@ -71,12 +69,12 @@ async def _asked_at(home: Home, ended: Ended, origin: Origin | None) -> list[tup
     found: dict[int, str] = {}
     for arrival in await Arrivals(home.store.database).heard_by(ended.turn.id):
         if arrival.event in ("remark", "review") and arrival.outcome == TOLD and arrival.meaning != FORGOTTEN:
-            heard = await listening_of(home).named(arrival.connection)
+            heard = await home.connected.find(arrival.connection)
             told = from_json(Arrived, json.loads(arrival.meaning))
             if heard is not None:
                 found[heard.number(told.number, pull=told.pull)] = f"answer-{ended.turn.number}"
     if origin is not None and ended.turn.kind in ("submit", "retry", "resume"):
-        heard = await listening_of(home).named(origin.connection)
+        heard = await home.connected.find(origin.connection)
         if heard is not None:
             found[heard.number(origin.number, pull=bool(origin.pull))] = "answer"
     return [(what, number) for number, what in found.items()]
@@ -172,9 +170,8 @@ async def _review(home: Home, ended: Ended, origin: Origin) -> list[Wanted]:
         said = f": {public(why)}" if public(why) else ""
         text = f"The review came to no result{said}. More is in {link(home, task.id)}."
         return [outgoing.comment(thing, task.id, "review", text, ended.turn.id)]
-    repository = await Repositories(home.store.database).at(task.repository)
-    rules = await listening_of(home).rules(repository.id) if repository else None
-    everything = origin.purpose == "review-all" or (rules is not None and rules.review_all)
+    rules = await home.connected.beside.forge_at(task.repository)
+    everything = origin.purpose == "review-all" or rules.review_all
     judgement = judged(home, task, reviewed, origin.head, everything=everything)
     return [outgoing.review(thing, task.id, judgement)]
 

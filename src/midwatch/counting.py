@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from midwatch.domain.errors import InputError, MidwatchError
 from midwatch.domain.events import LimitReached
 from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes, plain
-from midwatch.engine.turns import ENDED
+from midwatch.engine.turns import ENDED, Filter, Turns
 from midwatch.forges.changes import Changes
 
 if TYPE_CHECKING:
@@ -133,8 +133,6 @@ async def _outcome(home: Home, row: TaskRow, request: PullRequest | None) -> Out
 
 async def _turns(home: Home, task_id: str) -> Sequence[Turn]:
     """The first comes first."""
-    from midwatch.engine.turns import Filter, Turns
-
     found = await Turns(home.store.database).page(Filter(task=task_id), limit=1000)
     return sorted(found, key=lambda turn: turn.number)
 

@@ -68,9 +68,10 @@ async def _build(home: Home, task: Task, sittings: Sittings, sitting: Sitting) -
 
     repository = await _repository(home, task)
     key = task.terms.layers
-    async with _telling(sittings, task.id) as telling:
+    lines = _Lines()
+    async with _flushing(lines, sittings, task.id, 0):
         try:
-            parts = await _parts(home, task, repository, telling)
+            parts = await _parts(home, task, repository, lines)
             if key and sitting.options.get("fresh"):
                 await Cache(home.state).drop(key)
             async with environment_layers(Wanted.by(task), parts) as environment:
@@ -250,13 +251,6 @@ class _Screen(_Lines):
     def phase(self, text: str) -> None:
         """A line of our own."""
         self.waiting += f"# {text}\r\n".encode("utf-8", "replace")
-
-
-@asynccontextmanager
-async def _telling(sittings: Sittings, task: str) -> AsyncIterator[_Lines]:
-    lines = _Lines()
-    async with _flushing(lines, sittings, task, 0):
-        yield lines
 
 
 @asynccontextmanager

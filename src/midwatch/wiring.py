@@ -64,7 +64,7 @@ class Home:
         from midwatch.forges.local import LocalForge
         from midwatch.forges.several import Forges
 
-        return Forges(LocalForge(self.state), self.connected.adapter)
+        return Forges(LocalForge(self.state), lambda location: self.connected.adapter(location))
 
     @cached_property
     def connected(self) -> Connected:
@@ -77,7 +77,7 @@ class Home:
         """See `Repository.open`; where a connection has the location, it is fetched with what that lends."""
         from midwatch.workspace.repository import Repository
 
-        return await Repository.open(self.state, location, commit=commit, plain=plain, lend=self.connected.lend)
+        return await Repository.open(self.state, location, commit=commit, plain=plain, lend=self.connected.lender)
 
     async def means(self, location: str) -> Means:
         """What environments of the repository at a location are made with."""

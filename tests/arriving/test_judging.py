@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from midwatch.arriving import states
 from tests.support.model_server import ModelServer, calls, says
-from tests.support.model_server import serving as serving_model
 from tests.support.town import BOT, Town, town
 
 
@@ -26,12 +25,6 @@ FOUND = {
     "verdict": "incorrect",
     "explanation": "One fault.",
 }
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with serving_model() as running:
-        yield running
 
 
 @pytest.fixture

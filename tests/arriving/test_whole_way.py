@@ -16,7 +16,6 @@ from midwatch.domain.task import Task
 from midwatch.engine.turns import Turns
 from midwatch.succeeding import _unmoved, latest, require_latest, successor
 from tests.support.model_server import ModelServer, calls, says
-from tests.support.model_server import serving as serving_model
 from tests.support.receiver import Receiver, receiving
 from tests.support.town import SLUG, Town, town
 
@@ -28,12 +27,6 @@ SCRIPT = (
     calls("shell", command="echo again >> a.txt"),
     says("Once more\n\nAs asked again."),
 )
-
-
-@pytest.fixture(scope="module")
-def model() -> Iterator[ModelServer]:
-    with serving_model() as running:
-        yield running
 
 
 @pytest.fixture
@@ -66,6 +59,12 @@ async def later_begun(place: Town, task: Task) -> None:
     assert await successor(home, task) == later.id
     with pytest.raises(InputError, match=f"task {later.id}'s now"):  # said in the moment before it was begun
         await read(look)
+    async with place.api.as_user("mem", {place.repository: "member"}) as mem:
+        (cookie,) = mem.cookies.jar  # it is for https alone
+        mem.headers["Cookie"] = f"{cookie.name}={cookie.value}"
+        for verb, body in (("undo", {"step": "start"}), ("choose", {"attempt": 1})):
+            answer = await mem.post(f"/tasks/{task.id}/{verb}", json=body)
+            assert (answer.status_code, f"task {later.id}'s now" in answer.text) == (409, True), verb
     await read(await latest(home, later))
     with pytest.raises(InputError, match="has gone on since"):
         await read(partial(_unmoved, task=task.id, earlier=later.id))

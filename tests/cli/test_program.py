@@ -14,7 +14,16 @@ from midwatch import __version__
 from midwatch.cli.table import COMMANDS
 from tests.cli.conftest import Program
 
-HEAVY = ("rich", "pydantic", "httpx2", "genai_prices", "typer", "midwatch.models", "midwatch.sandbox")
+HEAVY = (
+    "midwatch.forges.connected",
+    "rich",
+    "pydantic",
+    "httpx2",
+    "genai_prices",
+    "typer",
+    "midwatch.models",
+    "midwatch.sandbox",
+)
 
 
 def test_the_version_is_printed_and_nothing_else_is_loaded(program: Program) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +11,7 @@ from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.accounts.people import People
 from midwatch.engine.database.base import Database
-from midwatch.engine.database.postgresql import PostgresqlDatabase
-from midwatch.engine.database.sqlite import SqliteDatabase
+from midwatch.engine.database.further import Further
 from midwatch.engine.effects.occasions import happened, note, occasions
 from midwatch.engine.forges.arrivals import (
     LOOKED,
@@ -22,7 +19,6 @@ from midwatch.engine.forges.arrivals import (
     Arrivals,
     Delivery,
     End,
-    Settling,
     Taken,
     claim,
     named,
@@ -32,16 +28,6 @@ from midwatch.engine.forges.origins import Origin, Origins
 from midwatch.engine.forges.origins import note as note_origin
 from midwatch.engine.turns import Turns
 from tests.support import samples
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    made: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        made = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-    await made.migrate()
-    yield made
-    await made.close()
 
 
 def delivery(name: str, key: str = "", connection: str = "hub") -> Delivery:
@@ -83,9 +69,9 @@ async def test_what_is_taken_is_settled_by_its_holder_alone_with_what_else_is_wr
         settle(db, arrival, End("done", TOLD, task.id, f"{task.id}:1"))  # type: ignore[arg-type]
 
     with pytest.raises(Taken):
-        await Turns(Settling(database, end)).submit(task)
+        await Turns(Further(database, end)).submit(task)
     assert await turns.newest(task.id) is None
-    await Turns(Settling(database, partial(end, arrival=new))).submit(task)
+    await Turns(Further(database, partial(end, arrival=new))).submit(task)
     assert await turns.newest(task.id) is not None
     assert [one.delivery for one in await arrivals.heard_by(f"{task.id}:1")] == ["1"]
     assert await arrivals.count(task.id, "remark", TOLD) == 1

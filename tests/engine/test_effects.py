@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.engine.database.base import Connection, Database
-from midwatch.engine.database.postgresql import PostgresqlDatabase
-from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.effects import ledger
 from midwatch.engine.effects.base import Effect, Unsure, Wanted
 from midwatch.engine.effects.carrying import Carrier
@@ -76,14 +73,9 @@ class Desk:
         return found
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
-    database: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        database = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-        await database.migrate()
-    yield Desk(database)
-    await database.close()
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
 
 
 async def test_what_is_wanted_twice_is_one_row_and_many_at_once_do_each_of_them_once(desk: Desk) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from midwatch.domain.errors import InputError
 from midwatch.engine.database.base import Database
-from midwatch.engine.database.postgresql import PostgresqlDatabase
-from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.insight.counted import count, names
 from midwatch.engine.insight.days import Span, span
 from midwatch.engine.insight.figures import Figures, Lapse, Only
@@ -24,16 +20,6 @@ from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes, note
 BERLIN = ZoneInfo("Europe/Berlin")
 MARCH = span(date(2026, 3, 1), date(2026, 3, 31), "UTC")
 NOBODY: tuple[str, ...] = ()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    made: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        made = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-        await made.migrate()
-    yield made
-    await made.close()
 
 
 def at(text: str) -> int:

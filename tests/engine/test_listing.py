@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +10,6 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.database.base import Database
 from midwatch.engine.database.migrations import for_postgresql, places, statements
-from midwatch.engine.database.postgresql import PostgresqlDatabase
-from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.store import listing
 from midwatch.engine.store.listing import Wanted
 from midwatch.engine.store.sql import SqlStore
@@ -21,16 +17,6 @@ from midwatch.engine.turns import Turns
 from tests.support import samples
 
 PLACES = ("/a", '/b "quoted", \\', "/c/ä\udc80", "/d" * 700, "/d" * 700 + "x", "https://h/x?y=%25")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    found: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        found = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-        await found.migrate()
-    yield found
-    await found.close()
 
 
 async def everything(store: SqlStore, wanted: Wanted, limit: int) -> list[str]:

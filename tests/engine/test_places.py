@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,6 @@ from midwatch.domain.errors import InputError
 from midwatch.engine import places
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.database.base import Connection, Database
-from midwatch.engine.database.postgresql import PostgresqlDatabase
-from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.handing import another, hand_over, sweep
 from midwatch.engine.limits import Limit, Limits, starts
 from midwatch.engine.shift import Shift, reclaim
@@ -73,14 +70,9 @@ class Desk:
         return await waits(self.database, [await self.turns.get(turn.id) for turn in turns])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
-    database: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        database = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-        await database.migrate()
-    yield Desk(database)
-    await database.close()
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
 
 
 async def test_users_and_repositories_have_limits_at_the_same_time_and_nobody_waits_behind_what_is_limited(

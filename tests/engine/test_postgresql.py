@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from midwatch.engine.database import address
 from midwatch.engine.database.base import Connection
 from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.shift import Shift
-from midwatch.engine.store.sql import SqlStore
+from midwatch.engine.store.sql import SqlStore, insert
 from midwatch.engine.turns import Turns
 from tests.support import postgresql, samples
 
@@ -142,6 +143,38 @@ async def test_two_that_append_at_once_with_different_epochs_never_mix(postgresq
     assert await stores[0].verify(attempt) == []
     for store in stores:
         await store.close()
+
+
+async def test_of_those_who_would_be_alone_with_a_thing_the_second_sees_what_the_first_has_done(
+    postgresql_server: postgresql.Server,
+) -> None:
+    databases = [PostgresqlDatabase(url) for url in [postgresql_server.database()] * 2]
+    await databases[0].migrate()
+    task, held, ended = samples.task(), threading.Event(), threading.Event()
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+    def count(db: Connection) -> int:
+        return int(db.execute("SELECT count(*) FROM task").fetchone()[0])
+
+    def first(db: Connection) -> int:
+        db.alone("things")
+        held.set()
+        while not ended.is_set() and not db.execute(waiting).fetchone()[0]:
+            ended.wait(0.01)
+        insert(db, task)
+        return count(db)
+
+    def second(db: Connection) -> int:
+        held.wait()
+        db.alone("others")  # nobody is there
+        db.alone("things")
+        ended.set()
+        return count(db)
+
+    counts = await asyncio.gather(databases[0].write(first), databases[1].write(second))
+    assert list(counts) == [1, 1]
+    for database in databases:
+        await database.close()
 
 
 async def test_a_server_that_stays_away_is_an_error_that_hides_the_password() -> None:

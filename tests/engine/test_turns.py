@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -15,10 +14,9 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.events import Failed
 from midwatch.engine import handing
 from midwatch.engine.database.base import Connection, Database, Rows
-from midwatch.engine.database.postgresql import PostgresqlDatabase
-from midwatch.engine.database.sqlite import SqliteDatabase
+from midwatch.engine.database.further import Further
 from midwatch.engine.fake import FakeEngine
-from midwatch.engine.forges.arrivals import TOLD, Arrivals, Delivery, End, Settling, settle
+from midwatch.engine.forges.arrivals import TOLD, Arrivals, Delivery, End, settle
 from midwatch.engine.handing import find_lost, hand_over, sweep
 from midwatch.engine.letters import Letter
 from midwatch.engine.places import SOON, ready
@@ -55,14 +53,9 @@ class Desk:
         await self.database.write(lambda db: db.execute("DELETE FROM worker WHERE id = ?", (worker,)).rowcount)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
-    database: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        database = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-        await database.migrate()
-    yield Desk(database)
-    await database.close()
+@pytest.fixture
+def desk(database: Database) -> Desk:
+    return Desk(database)
 
 
 async def test_a_task_and_its_turn_are_kept_together_and_once(desk: Desk) -> None:
@@ -147,6 +140,10 @@ class Heard:
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> object:
         """Run it for each."""
         return self.db.executemany(sql, rows)
+
+    def alone(self, what: str, /) -> None:
+        """Wait."""
+        self.db.alone(what)
 
 
 async def test_nobody_who_has_changed_budgets_waits_for_a_turn(desk: Desk) -> None:
@@ -258,7 +255,7 @@ async def test_every_attempt_hears_a_message_once_and_one_that_comes_too_late_op
     end = End("done", TOLD, task.id, mine.id)
     await desk.database.write(lambda db: settle(db, heard, end))
     await asyncio.sleep(0.01)  # the clock of a database may have no more than milliseconds
-    await Turns(Settling(desk.database, lambda db, _: settle(db, late, end))).say(task, "too late", "ada")
+    await Turns(Further(desk.database, lambda db, _: settle(db, late, end))).say(task, "too late", "ada")
     await shift.end(mine, "done")
     following = await desk.turns.newest(task.id)
     assert following is not None

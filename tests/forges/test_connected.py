@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from midwatch.domain.errors import InputError
 from midwatch.domain.observer import Silent
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
+from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.forges.connections import Connection, Secrets
 from midwatch.forges.app import AppCredential, AppKey
 from midwatch.forges.standing import standing
@@ -28,6 +28,7 @@ from midwatch.settings import load
 from midwatch.workflows.start import Request
 from tests.support.forge_github import GitHubDialect
 from tests.support.forge_server import serving as serving_forge
+from tests.support.loopback import QuietHandler, running
 from tests.support.model_server import calls, says
 from tests.support.model_server import serving as serving_models
 
@@ -57,17 +58,14 @@ class AppHost:
     asked: list[tuple[str, Any]] = field(default_factory=list)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler, BaseHTTPRequestHandler):
     host: AppHost
-
-    def log_request(self, *_: object) -> None:
-        pass
 
     def do_GET(self) -> None:
         self._answer(None)
 
     def do_POST(self) -> None:
-        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._answer(json.loads(self.body()))
 
     def _answer(self, body: Any) -> None:
         host, token = self.host, self.headers["Authorization"].removeprefix("Bearer ")
@@ -104,14 +102,8 @@ def app_host() -> Iterator[AppHost]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
     made.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(server):
         yield made
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 async def test_an_app_has_a_token_for_each_repository_alone_and_a_new_one_before_it_ends() -> None:
@@ -178,6 +170,17 @@ async def test_the_location_says_the_connection_and_git_is_lent_its_token(enviro
             InputError, match=r"the variable LAB_TOKEN, which has the token of \[forges.lab\], is not set"
         ):
             await home.connected.lend("https://git.example/lab/a/r")
+        named, hub = ["https://github.com/O/named.git"], "https://github.com/o"
+        assert await home.connected.lend_inside("https://elsewhere.example/o/r", []) == {}
+        for inside in (f"{hub}/named", "git@github.com:o/named.git"):
+            assert "ghp_tiger" in (await home.connected.lend_inside(inside, named)).values()
+        for inside in (f"{hub}/named2", f"{hub}/r", "https://github.com/named/named"):
+            with pytest.raises(InputError, match=r"hub is not lent for https://github\.com/") as refused:
+                await home.connected.lend_inside(inside, named)
+            assert 'private_submodules = ["https://github.com/' in refused.value.mend
+        registered = Registered(new_id(), "library", "git@github.com:O/r.git", 0)
+        await Repositories(home.store.database).register(registered, Deed(SERVER, "repository.create", registered.id))
+        assert "ghp_tiger" in (await home.connected.lend_inside(f"{hub}/r", [])).values()
         forge = await home.connected.adapter("https://github.com/o/r")
         assert forge is not None
         assert forge is await home.connected.adapter("git@github.com:o/other"), "one for each connection"

@@ -20,7 +20,7 @@ from midwatch.forges.http import Refused
 from tests.support.forge_contract import Contract
 from tests.support.forge_forgejo import ForgejoDialect
 from tests.support.forge_forgejo_shapes import pull
-from tests.support.forge_scenes import Scene, all_news, network_world, scene_in
+from tests.support.forge_scenes import Scene, all_news, merged, network_world, opened, scene_in
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "forgejo.json"
 
@@ -42,12 +42,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 async def test_all_that_is_asked_and_answered_is_as_forgejo_describes_it(scene: Scene) -> None:
     forge, where, world = scene.forge, scene.where, scene.world
-    world.hosted.access["dora"] = "write"
-    world.server.forge.person("dora")
-    world.wanted = Extras(("midwatch", "bug"), ("dora", "nobody", "team:core"))
-    await scene.propose(draft=True)
-    await forge.landed(scene.proposal())
-    await scene.propose(1, title="Better", body="Because it is.")
+    await opened(scene, "midwatch", "bug")
     judgement = Judgement(scene.commits[1], "So-so.", (("a.txt", 1, "Why?"), ("b.txt", 1, "Nowhere.")))
     await forge.review(where, 1, judgement, "r1")
     for _ in range(2):
@@ -62,13 +57,7 @@ async def test_all_that_is_asked_and_answered_is_as_forgejo_describes_it(scene: 
     await forge.issue(where, world.issue("Broken", ""))
     await all_news(scene, 2)
     assert await forge.access(where, "ann") == "admin"
-    await forge.close(where, 1)
-    await scene.propose(0)
-    world.conflicts()
-    with pytest.raises(InputError, match=r"conflicts with main in: a\.txt"):
-        await forge.merge(where, 1)
-    world.server.forge.write(world.hosted, "main", {"a.txt": "one\ntwo\nthree\n"})
-    assert (await forge.merge(where, 1)).state == "merged"
+    await merged(scene)
     (there,) = world.pulls
     assert (there.labels, there.reviewers) == (["midwatch", "bug"], ["dora"])
     assert any("nobody" in said.body and "team:core" in said.body for said in there.said)

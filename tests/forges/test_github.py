@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
-from midwatch.domain.forge import Extras, Judgement, Status
+from midwatch.domain.forge import Judgement, Status
 from midwatch.forges.github.asking import graph_address
-from midwatch.forges.github.site import api_of
-from midwatch.forges.github.talk import shown_lines
+from midwatch.forges.lines import of_hunks
 from midwatch.forges.news import Head
 from midwatch.forges.once import Unsure
 from midwatch.forges.stamps import Stamps
+from midwatch.forges.where import api_of, web_of
 from tests.forges.openapi.extract import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_github_shapes import DESCRIPTION
-from tests.support.forge_scenes import NetworkWorld, Scene, all_news, network_world, scene_in
+from tests.support.forge_scenes import NetworkWorld, Scene, all_news, merged, network_world, opened, scene_in
 
 ELSEWHERE = {
     "GET /user", "GET /repos/{owner}/{repo}/installation", "POST /app/installations/{installation_id}/access_tokens",
@@ -44,12 +44,7 @@ def app_world(tmp_path: Path) -> Iterator[NetworkWorld]:
 async def _everything(scene: Scene) -> None:
     """One call at least of each kind."""
     world, where = scene.world, scene.where
-    world.hosted.access["dora"] = "write"
-    world.server.forge.person("dora")
-    world.wanted = Extras(("midwatch", "bug"), ("dora", "nobody", "team:core"))
-    await scene.propose(draft=True)
-    await scene.forge.landed(scene.proposal())
-    await scene.propose(1, title="Better", body="Because it is.")
+    await opened(scene, "midwatch", "bug")
     judgement = Judgement(scene.commits[1], "So-so.", (("a.txt", 1, "Why?"), ("a.txt", 99, "Nowhere.")))
     await scene.forge.review(where, 1, judgement, "r1")
     for remark in await scene.forge.remarks(where, 1):
@@ -69,13 +64,7 @@ async def _everything(scene: Scene) -> None:
     assert [one.arrived.key for one in jobs if one.arrived.name == "unit"] == told
     assert len(told) == 1
     await scene.forge.access(where, "ann")
-    await scene.forge.close(where, 1)
-    await scene.propose(0)
-    world.conflicts()
-    with pytest.raises(InputError, match=r"conflicts with main in: a\.txt"):
-        await scene.forge.merge(where, 1)
-    world.server.forge.write(world.hosted, "main", {"a.txt": "one\ntwo\nthree\n"})
-    assert (await scene.forge.merge(where, 1)).state == "merged"
+    await merged(scene)
 
 
 async def test_all_that_is_asked_and_answered_is_as_github_describes_it(
@@ -181,8 +170,8 @@ async def test_what_graphql_says_in_an_answer_is_told_from_a_no(world: NetworkWo
 
 
 async def test_the_api_is_where_github_has_it() -> None:
-    assert api_of("https://github.com/") == "https://api.github.com"
-    assert api_of("https://git.example.org") == "https://git.example.org/api/v3"
+    assert api_of("github", web_of("github", "https://GitHub.com/"), "") == "https://api.github.com"
+    assert api_of("github", web_of("github", "https://git.example.org/"), "") == "https://git.example.org/api/v3"
     assert graph_address("https://api.github.com") == "https://api.github.com/graphql"
     assert graph_address("https://git.example.org/api/v3/") == "https://git.example.org/api/graphql"
 
@@ -190,5 +179,5 @@ async def test_the_api_is_where_github_has_it() -> None:
 async def test_lines_of_a_difference_are_those_that_it_shows() -> None:
     first = "@@ -1,3 +1,4 @@ def f():\n one\n-two\n+TWO\n+more\n three\n"
     patch = f"{first}@@ -20 +21,2 @@\n-x\n+y\n+z\n\\ No newline at end of file"
-    assert shown_lines(patch) == {1, 2, 3, 4, 21, 22}
-    assert shown_lines("") == set()
+    assert set(of_hunks(patch)) == {1, 2, 3, 4, 21, 22}
+    assert of_hunks("") == {}

@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 
 from midwatch.domain.errors import InputError
-from midwatch.domain.forge import Extras, Judgement, Status
+from midwatch.domain.forge import Judgement, Status
 from midwatch.forges.book import Book
 from midwatch.forges.credentials import FixedToken
 from midwatch.forges.gitlab import words
-from midwatch.forges.gitlab.site import GitLab, api_of
+from midwatch.forges.gitlab.site import GitLab
 from midwatch.forges.http import Refused
 from midwatch.forges.network import NetworkForge
+from midwatch.forges.where import api_of, web_of
 from tests.forges.openapi.gitlab import USED
 from tests.support.forge_contract import Contract
 from tests.support.forge_gitlab import GitLabDialect, request
 from tests.support.forge_gitlab_hooks import iid
-from tests.support.forge_scenes import Scene, all_news, network_world, scene_in
+from tests.support.forge_scenes import Scene, all_news, merged, network_world, opened, scene_in
 from tests.support.forge_server import serving
 
 DESCRIPTION = Path(__file__).with_name("openapi") / "gitlab.json"
@@ -37,12 +38,7 @@ async def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 async def test_all_that_is_asked_and_answered_is_as_gitlab_is_described(scene: Scene) -> None:
     forge, where, world = scene.forge, scene.where, scene.world
-    world.hosted.access["dora"] = "write"
-    world.server.forge.person("dora")
-    world.wanted = Extras(("midwatch", "a,b"), ("dora", "nobody", "team:core"))
-    await scene.propose(draft=True)
-    await forge.landed(scene.proposal())
-    await scene.propose(1, title="Better", body="Because it is.")
+    await opened(scene, "midwatch", "a,b")
     judgement = Judgement(scene.commits[1], "So-so.", (("a.txt", 1, "Why?"), ("a.txt", 99, "Nowhere.")))
     await forge.review(where, 1, judgement, "r1")
     number = world.issue("Broken", "")
@@ -58,13 +54,7 @@ async def test_all_that_is_asked_and_answered_is_as_gitlab_is_described(scene: S
     await forge.issue(where, number)
     await all_news(scene, 2)
     assert await forge.access(where, "ann") == "admin"
-    await forge.close(where, 1)
-    await scene.propose(0)
-    world.conflicts()
-    with pytest.raises(InputError, match=r"conflicts with main in: a\.txt"):
-        await forge.merge(where, 1)
-    world.server.forge.write(world.hosted, "main", {"a.txt": "one\ntwo\nthree\n"})
-    assert (await forge.merge(where, 1)).state == "merged"
+    await merged(scene)
     (pull,) = world.pulls
     assert (pull.labels, pull.reviewers) == (["midwatch"], ["dora"])
     assert any("comma" in said.body and "nobody" in said.body for said in pull.said)
@@ -209,7 +199,9 @@ async def test_a_gitlab_below_a_path_of_its_host_is_asked_and_pushed_to_there(sc
         bot = server.forge.person("midwatch-bot")
         hosted = server.forge.repository("ann/shelf", **{"midwatch-bot": "write"})
         server.forge.repositories["git/ann/shelf"] = hosted
-        forge = NetworkForge(GitLab("work", FixedToken(bot.token), f"{server.web}/git/"), Book(tmp_path / "forge.db"))
+        web = web_of("gitlab", f"{server.web}/git/")
+        site = GitLab("work", FixedToken(bot.token), web, api_of("gitlab", web, ""))
+        forge = NetworkForge(site, Book(tmp_path / "forge.db"))
         where, base = f"{server.web}/git/ann/shelf.git", hosted.tip("main")
         proposal = scene.proposal(repository=where, base_commit=base, commit=scene.commits[0])
         assert base == scene.base_commit
@@ -218,7 +210,7 @@ async def test_a_gitlab_below_a_path_of_its_host_is_asked_and_pushed_to_there(sc
         assert {asked.path.partition("/api/v4")[0] for asked in server.requests if "/api/" in asked.path} == {"/git"}
         with pytest.raises(InputError, match="no repository at"):
             await forge.get(server.url("ann/shelf"), 1)
-    assert api_of("https://example.org/git/") == "https://example.org/git/api/v4"
+    assert api_of("gitlab", web_of("gitlab", "https://example.org/git/"), "") == "https://example.org/git/api/v4"
 
 
 async def test_a_second_request_that_gitlab_says_is_there_is_looked_for_until_it_is_listed(scene: Scene) -> None:

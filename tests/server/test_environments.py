@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from midwatch import equipping, wiring
+from midwatch import equipping
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.repositories import Registered
-from midwatch.engine.database.address import VARIABLE
-from midwatch.engine.sittings import AGAIN, Sitting, Sittings, add
+from midwatch.engine.sittings import AGAIN, MOST_KEPT, Sitting, Sittings, add
+from midwatch.server import sitting
 from midwatch.server.environment_forms import sitting_of
-from tests.support.api import Api, messages, serving
+from tests.support.api import Api, messages
 from tests.support.place import make_repository
 from tests.support.repositories import git
 from tests.support.sittings import said, until, worker
@@ -31,18 +32,6 @@ setup = [
 ]
 """
 HOSTS = '[network]\nsetup = ["preset:common"]\nagent = ["docs.example.org read-only"]\n'
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
-    """The whole server, on each of the databases."""
-    environ = {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state")}
-    if request.param == "postgresql":
-        environ[VARIABLE] = request.getfixturevalue("postgresql_server").database()
-        async with wiring.home({"HOME": str(tmp_path), **environ}) as home:
-            await home.store.database.migrate()
-    async with serving(tmp_path, environ) as found:
-        yield found
 
 
 async def with_own_recipe(api: Api, folder: Path) -> str:
@@ -305,3 +294,27 @@ async def test_terminals_that_are_opened_at_once_are_no_more_than_a_user_may_hav
     async with stored.as_user("mem", {one: "member"}) as mem:
         answers = await asyncio.gather(*(mem.post(path, json={}) for _ in range(9)))
         assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 6
+
+
+async def test_a_terminal_that_is_open_is_listed_however_many_were_closed_since(api: Api, tmp_path: Path) -> None:
+    one = await with_own_recipe(api, tmp_path / "one")
+    top = f"/repositories/{one}/environment"
+    async with api.as_user("mem", {one: "member"}) as mem:
+        made = (await mem.post(f"{top}/terminals", json={})).json()
+        account = (await mem.get("/me")).json()["id"]
+        for number in range(MOST_KEPT):
+            closed = Sitting(f"{number:012}", one, "terminal", account, "mem")
+            await api.database.write(partial(add, sitting=closed))
+        assert [found["id"] for found in (await mem.get(top)).json()["terminals"]] == [made["id"]]
+
+
+async def test_terminals_that_many_open_at_once_are_no_more_than_the_server_lets(
+    stored: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sitting, "MOST_OPEN", 4)
+    one = await with_own_recipe(stored, tmp_path / "one")
+    path = f"/repositories/{one}/environment/terminals"
+    async with AsyncExitStack() as stack:
+        many = [await stack.enter_async_context(stored.as_user(f"mem{n}", {one: "member"})) for n in range(3)]
+        answers = await asyncio.gather(*(who.post(path, json={}) for who in many for _ in range(3)))
+        assert sorted(answer.status_code for answer in answers) == [201] * 4 + [429] * 5

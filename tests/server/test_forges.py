@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,21 +9,10 @@ import pytest
 from midwatch.engine import sealed
 from midwatch.engine.vault import Vault, is_sealed
 from tests.server.test_tasks import FILES
-from tests.support.api import Api, serving
+from tests.support.api import Api
 from tests.support.place import make_repository
 
 HUB = {"name": "hub", "kind": "github", "token": "ghp_tiger", "webhook_secret": "tiger-" * 4}
-
-
-@pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
-    environ = {
-        "PATH": "/usr/bin:/bin",
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "XDG_CONFIG_HOME": str(tmp_path / "config"),
-    }
-    async with serving(tmp_path, environ) as found:
-        yield found
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ async def test_text_that_no_index_or_database_takes_is_kept_all_the_same(api: Ap
     body = json.dumps(payload).encode()
     async with httpx2.AsyncClient(base_url=api.url, timeout=60) as forge:
         answer = await forge.post("/hooks/hub", content=body, headers=signed(body, "issues", "d-1"))
-        assert answer.status_code in (202, 400)
+        assert answer.status_code == 400  # half a character
         body = json.dumps({**payload, "label": {"name": "\0" + "long " * 5000}}).encode()
         answer = await forge.post("/hooks/hub", content=body, headers=signed(body, "issues", "d-2"))
         assert (answer.status_code, answer.json()["kept"]) == (202, 1)

@@ -6,9 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import httpx2
-import pytest
 
-from midwatch.engine.database.address import VARIABLE, opened
 from midwatch.engine.database.base import Connection
 from midwatch.engine.owned import owned
 from midwatch.engine.turns import Turns
@@ -37,18 +35,6 @@ async def test_an_administrator_and_their_reading_token_are_shown_them_and_nobod
             assert found["midwatch_workers"] == found["midwatch_queue_age_seconds"] == 0
             assert found["midwatch_turns{state=queued}"] == 0
             assert "midwatch_checkpoint_seconds_count" in found
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """That names a database which is ready."""
-    if request.param == "sqlite":
-        return {}
-    url = request.getfixturevalue("postgresql_server").database()
-    database = opened(url, tmp_path)
-    await database.migrate()
-    await database.close()
-    return {VARIABLE: url}
 
 
 async def test_tasks_turns_workers_and_the_queues_age_are_counted(tmp_path: Path, environ: dict[str, str]) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from midwatch import reading, wiring
-from midwatch.engine.database.address import VARIABLE
+from midwatch import reading
 from midwatch.engine.retention.outputs import still_named
 from tests.support.api import Api, serving
 from tests.support.model_server import ModelServer, says
@@ -34,16 +33,6 @@ ASKED = {"prompt": "What is wrong here?", "repository": "one", "mode": "read-onl
 def models() -> Iterator[ModelServer]:
     with serving_models() as running:
         yield running
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def environ(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    found = {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state"), "OPENAI_API_KEY": "sk-test"}
-    if request.param == "postgresql":
-        found[VARIABLE] = request.getfixturevalue("postgresql_server").database()
-        async with wiring.home({"HOME": str(tmp_path), **found}) as home:
-            await home.store.database.migrate()
-    return found
 
 
 def sent(*pictures: bytes) -> dict[str, Any]:
@@ -108,6 +97,7 @@ async def told(bob: httpx2.AsyncClient, name: str) -> None:
 async def test_pictures_come_to_the_model_with_the_words_over_a_restart_and_to_nobody_else(
     environ: dict[str, str], models: ModelServer, tmp_path: Path
 ) -> None:
+    environ["OPENAI_API_KEY"] = "sk-test"
     environ["OPENAI_BASE_URL"] = models.script(says("A dot."), says("Two dots."), says("No more."))
     async with serving(tmp_path, environ) as first:
         one = await first.registered("one", make_repository(tmp_path / "one", {"a.txt": "a\n"}))

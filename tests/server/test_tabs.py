@@ -16,22 +16,9 @@ from midwatch import wiring
 from midwatch.domain.errors import StoreError
 from midwatch.domain.events import Message
 from midwatch.domain.pull_request import Proposal, PullRequest
-from midwatch.engine.database.address import VARIABLE, opened
 from midwatch.server import rows, sums
-from tests.support.api import Api, serving
+from tests.support.api import Api
 from tests.support.place import make_repository
-
-
-@pytest.fixture
-async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
-    environ = {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path / "state")}
-    if getattr(request, "param", "sqlite") == "postgresql":
-        environ[VARIABLE] = request.getfixturevalue("postgresql_server").database()
-        database = opened(environ[VARIABLE], tmp_path)
-        await database.migrate()
-        await database.close()
-    async with serving(tmp_path, environ) as found:
-        yield found
 
 
 class Heard:
@@ -78,10 +65,9 @@ async def submitted(client: httpx2.AsyncClient, prompt: str, repository: str = "
     return str(answer.json()["id"])
 
 
-@pytest.mark.parametrize("api", ["sqlite", "postgresql"], indirect=True)
-async def test_whatever_changes_how_a_task_stands_comes_as_its_row(api: Api, tmp_path: Path) -> None:
-    calc = await api.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
-    async with api.as_user("ada", {calc: "maintainer"}) as ada, following(ada, "tasks") as heard:
+async def test_whatever_changes_how_a_task_stands_comes_as_its_row(stored: Api, tmp_path: Path) -> None:
+    calc = await stored.registered("calc", make_repository(tmp_path / "calc", {"a.txt": "a\n"}))
+    async with stored.as_user("ada", {calc: "maintainer"}) as ada, following(ada, "tasks") as heard:
         assert (await heard.next())[0] == "reset"
         task = await submitted(ada, "Mend it")
         first = (await heard.until("task", id=task))["task"]

@@ -18,7 +18,7 @@ from midwatch import wiring
 from midwatch.domain.observer import Silent
 from midwatch.engine.accounts.audit import SERVER, Deed
 from midwatch.engine.accounts.identity import new_id
-from midwatch.engine.accounts.repositories import Registered
+from midwatch.engine.accounts.repositories import Registered, Repositories
 from midwatch.engine.accounts.words import Role
 from midwatch.engine.database.base import Database
 from midwatch.engine.fake import FakeEngine, Hub
@@ -54,11 +54,9 @@ class Api:
         """The server's."""
         return self.home.store.database
 
-    async def registered(self, name: str, location: Path) -> str:
+    async def registered(self, name: str, location: Path | str) -> str:
         """A repository that is registered; its id."""
-        one = Registered(new_id(), name, str(location), 0.0)
-        await self.desk.repositories.register(one, Deed(SERVER, "repository.register", one.id))
-        return one.id
+        return await register(self.desk.repositories, name, location)
 
     @asynccontextmanager
     async def as_user(
@@ -82,6 +80,13 @@ class Api:
         """What a worker writes down at the end."""
         query = "UPDATE turn SET status = ? WHERE task = ?"
         await self.database.write(lambda db: db.execute(query, (status, task_id)).rowcount)
+
+
+async def register(repositories: Repositories, name: str, location: Path | str) -> str:
+    """Register one; its id."""
+    one = Registered(new_id(), name, str(location), 0.0)
+    await repositories.register(one, Deed(SERVER, "repository.register", one.id))
+    return one.id
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from midwatch import wiring, working
 from midwatch.cli.examples import with_example
+from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.workers import Terms
 from midwatch.sandbox.slots import Slots
 from midwatch.server.accounts.codes import Codes
@@ -22,6 +23,7 @@ from midwatch.server.accounts.first import First, first_admin
 from midwatch.server.app import make_app
 from midwatch.server.embedded import Embedded
 from midwatch.server.serving import Address, Server, listener
+from tests.support.api import register
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PATIENCE = 60_000
@@ -43,10 +45,18 @@ class Site:
     codes: Codes
     """Of links that sign in."""
 
+    async def registered(self, name: str, location: Path | str) -> str:
+        """A repository that is registered; its id."""
+        return await register(Repositories(self.home.store.database), name, location)
+
 
 @asynccontextmanager
-async def site(folder: Path, more: Mapping[str, str] | None = None) -> AsyncIterator[Site]:
-    """As `midwatch serve` on a new state folder, until the context ends."""
+async def site(folder: Path, more: Mapping[str, str] | None = None, config: str = "") -> AsyncIterator[Site]:
+    """As `midwatch serve` on a new state folder, until the context ends; `config` is the text of its settings."""
+    if config:
+        settings = folder / ".config" / "midwatch" / "config.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(config)
     environ = {
         "HOME": str(folder),
         "XDG_STATE_HOME": str(folder / "state"),

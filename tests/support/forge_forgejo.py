@@ -18,7 +18,7 @@ from tests.support.forge_forgejo_hooks import deliveries
 from tests.support.forge_forgejo_shapes import beside, comment, label, pull, repository, review, user
 from tests.support.forge_forgejo_shapes import issue as issue_of
 from tests.support.forge_server import Answer, Asked, ForgeServer, Route
-from tests.support.forge_state import Hosted, Person, Said, Thread
+from tests.support.forge_state import Hosted, Person, Thread
 
 _REACTIONS = {"+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes"}
 _WIP = re.compile(r"(?i)^(?:wip:|\[wip\])")
@@ -161,9 +161,7 @@ def _branch(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 
 
 def _protections(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    file = hosted.folder / "protected"
-    names = file.read_text().split() if file.exists() else []
-    return Answer(data=[{"rule_name": name.removeprefix("refs/heads/"), "enable_push": False} for name in names])
+    return Answer(data=[{"rule_name": name, "enable_push": False} for name in hosted.protections()])
 
 
 def _commits(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
@@ -190,7 +188,7 @@ def _compare(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 
 def _permission(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     login = asked.parts[2]
-    if not any(one.login == login for one in server.forge.people.values()):
+    if server.forge.named(login) is None:
         return _no(404, "user does not exist")
     level = hosted.access.get(login, "none")
     return Answer(data={"permission": level, "role_name": level, "user": user(server, login)})
@@ -221,8 +219,8 @@ def _label(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) ->
 def _pulls(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     wanted = asked.query.get("state", "open")
     found = [
-        thread for thread in hosted.threads.values()
-        if thread.head and wanted in ("all", "open" if thread.state == "open" else "closed")
+        thread for thread in hosted.pulls
+        if wanted in ("all", "open" if thread.state == "open" else "closed")
     ]  # fmt: skip
     newest, tips = sorted(found, key=lambda t: t.updated, reverse=True), hosted.branches()
     return _paged(asked, [pull(server, hosted, t, tips) for t in newest])
@@ -324,12 +322,8 @@ def _write(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) ->
     return Answer(201, comment(server, hosted, thread, said))
 
 
-def _said(hosted: Hosted, number: int) -> tuple[Thread, Said] | None:
-    return next(((t, said) for t in hosted.threads.values() for said in t.said if said.number == number), None)
-
-
 def _rewrite(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _said(hosted, int(asked.parts[2]))
+    found = hosted.remark(int(asked.parts[2]))
     if found is None:
         return _no(404, "The target couldn't be found.")
     if found[1].author != _me(asked).login:
@@ -343,7 +337,7 @@ def _react(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) ->
 
 
 def _react_to(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _said(hosted, int(asked.parts[2]))
+    found = hosted.remark(int(asked.parts[2]))
     return _no(404, "The target couldn't be found.") if found is None else _reacted(server, asked, found[1].reactions)
 
 

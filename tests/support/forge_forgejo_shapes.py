@@ -12,7 +12,7 @@ from tests.support.forge_state import Hosted, Said, Thread
 
 def user(server: ForgeServer, login: str) -> dict[str, Any]:
     """Somebody."""
-    known = next((one for one in server.forge.people.values() if one.login == login), None)
+    known = server.forge.named(login)
     return {"id": known.number if known else 0, "login": login, "full_name": login, "email": f"{login}@example.org"}
 
 

@@ -130,9 +130,8 @@ def _pulls(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     owner = hosted.slug.partition("/")[0]
     found = [
         shapes.pull(server, hosted, thread, alone=False)
-        for thread in reversed(hosted.threads.values())
-        if thread.head
-        and (not head or head == f"{owner}:{thread.head}")
+        for thread in reversed(hosted.pulls)
+        if (not head or head == f"{owner}:{thread.head}")
         and (state == "all" or (state == "open") == (thread.state == "open"))
     ]
     return paged(server, asked, found)

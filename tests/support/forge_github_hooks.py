@@ -16,8 +16,8 @@ def payloads(
 ) -> Sequence[tuple[str, Any]]:
     """The events and their payloads that something makes."""
     if what == "ran":
-        ci = {"repository": shapes.repository(server, hosted, "repository"), "sender": shapes.user(server, "ci")}
-        return [("check_run", {**ci, "action": "completed", "check_run": check_run(server, hosted, more["run"])})]
+        where = {"repository": shapes.repository(server, hosted, "repository"), "sender": shapes.user(server, "ci")}
+        return [("check_run", {**where, "action": "completed", "check_run": check_run(server, hosted, more["run"])})]
     if thread is None:
         return []
     payload: dict[str, Any] = {

@@ -58,7 +58,7 @@ def _filled(schema: dict[str, Any]) -> Any:
 
 def user(server: ForgeServer, login: str) -> dict[str, Any]:
     """Somebody."""
-    person = next((p for p in server.forge.people.values() if p.login == login), None)
+    person = server.forge.named(login)
     kind = "Bot" if login.endswith("[bot]") else "User"
     return full("simple-user", login=login, id=person.number if person else 1, type=kind)
 

@@ -10,7 +10,7 @@ from tests.support import forge_github_news as news
 from tests.support import forge_github_shapes as shapes
 from tests.support.forge_github_basics import GONE, N, R, Work, invalid, login_of, paged, refusal, thread_of
 from tests.support.forge_server import Answer, Asked, ForgeServer
-from tests.support.forge_state import Hosted, Said, Thread
+from tests.support.forge_state import Hosted
 
 
 def _issues(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
@@ -53,12 +53,8 @@ def _say(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     return Answer(201, shapes.said(server, hosted, thread, one))
 
 
-def _of_number(hosted: Hosted, number: int) -> tuple[Thread, Said] | None:
-    return next(((t, one) for t in hosted.threads.values() for one in t.said if one.number == number), None)
-
-
 def _rewrite(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _of_number(hosted, int(asked.parts[0]))
+    found = hosted.remark(int(asked.parts[0]))
     if found is None:
         return GONE
     found[1].body = asked.json["body"]
@@ -66,7 +62,7 @@ def _rewrite(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 
 
 def _review(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _of_number(hosted, int(asked.parts[1]))
+    found = hosted.remark(int(asked.parts[1]))
     return GONE if found is None else Answer(200, shapes.said(server, hosted, *found))
 
 
@@ -110,13 +106,13 @@ def _react_below(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
 
 
 def _react(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
-    found = _of_number(hosted, int(asked.parts[0]))
+    found = hosted.remark(int(asked.parts[0]))
     return GONE if found is None else _reaction(found[1].reactions, server, asked)
 
 
 def _permission(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     login = asked.parts[0]
-    if login not in {person.login for person in server.forge.people.values()}:
+    if server.forge.named(login) is None:
         return GONE
     level = hosted.access.get(login, "none")
     plain = {"maintain": "write", "triage": "read"}.get(level, level)

@@ -22,6 +22,7 @@ _DRAFT = re.compile(r"(?i)^(?:draft:|\[draft\]|\(draft\))\s*")
 _QUICK = re.compile(r"^/(?:merge|close|approve|assign|label|title|draft|ready)\b", re.MULTILINE)
 _EMOJI = {"eyes", "thumbsup", "thumbsdown", "rocket", "confused"}
 
+Local = Callable[[ForgeServer, Asked, Hosted], Answer]
 Threaded = Callable[[ForgeServer, Asked, Hosted, Thread], Answer]
 
 
@@ -36,19 +37,19 @@ class GitLabDialect:
         return [
             ("GET", "/user", lambda server, asked: Answer(data=person(server, _me(asked)) | {"bot": False})),
             ("GET", "/users", _users),
-            ("GET", project, _project),
-            ("GET", rf"{project}/repository/branches/([^/]+)", _branch),
-            ("GET", rf"{project}/repository/compare", _compare),
-            ("GET", rf"{project}/repository/commits/([^/]+)/statuses", _statuses),
-            ("POST", rf"{project}/statuses/([^/]+)", _set_status),
-            ("GET", rf"{project}/protected_branches", _protections),
-            ("GET", rf"{project}/members/all/(\d+)", _member),
-            ("GET", rf"{project}/issues", _issues),
-            ("GET", rf"{project}/pipelines", _pipelines),
-            ("GET", rf"{project}/pipelines/(\d+)/jobs", _jobs),
+            ("GET", project, _in("read", lambda server, asked, hosted: Answer(data=shown_project(server, hosted)))),
+            ("GET", rf"{project}/repository/branches/([^/]+)", _in("read", _branch)),
+            ("GET", rf"{project}/repository/compare", _in("read", _compare)),
+            ("GET", rf"{project}/repository/commits/([^/]+)/statuses", _in("read", _statuses)),
+            ("POST", rf"{project}/statuses/([^/]+)", _in("write", _set_status)),
+            ("GET", rf"{project}/protected_branches", _in("read", _protections)),
+            ("GET", rf"{project}/members/all/(\d+)", _in("read", _member)),
+            ("GET", rf"{project}/issues", _in("read", _issues)),
+            ("GET", rf"{project}/pipelines", _in("read", _pipelines)),
+            ("GET", rf"{project}/pipelines/(\d+)/jobs", _in("read", _jobs)),
             ("GET", rf"{project}/(issues)/(\d+)/resource_label_events", _threaded(_label_events)),
-            ("GET", rf"{project}/merge_requests", _requests),
-            ("POST", rf"{project}/merge_requests", _open),
+            ("GET", rf"{project}/merge_requests", _in("read", _requests)),
+            ("POST", rf"{project}/merge_requests", _in("write", _open)),
             ("GET", notes, _threaded(lambda server, asked, hosted, thread: Answer(data=shown(server, hosted, thread)))),
             ("PUT", rf"{project}/(merge_requests)/(\d+)", _threaded(_edit)),
             ("PUT", rf"{project}/(merge_requests)/(\d+)/merge", _threaded(_merge)),
@@ -87,7 +88,7 @@ def no(status: int, words: Any) -> Answer:
     return Answer(status, {"message": words if isinstance(words, list | dict) else f"{status} {words}"})
 
 
-def _named(server: ForgeServer, asked: Asked, level: str = "read") -> Hosted | Answer:
+def _named(server: ForgeServer, asked: Asked, level: str) -> Hosted | Answer:
     """The project that a call is about; what is answered where there is none for them."""
     name = asked.parts[0]
     moved = server.forge.moved.get(name.lower())
@@ -108,33 +109,40 @@ def _named(server: ForgeServer, asked: Asked, level: str = "read") -> Hosted | A
     return hosted
 
 
+def _in(level: str, handler: Local) -> Callable[[ForgeServer, Asked], Answer]:
+    """A call about a project."""
+
+    def handle(server: ForgeServer, asked: Asked) -> Answer:
+        hosted = _named(server, asked, level)
+        return hosted if isinstance(hosted, Answer) else handler(server, asked, hosted)
+
+    return handle
+
+
 def _threaded(handler: Threaded) -> Callable[[ForgeServer, Asked], Answer]:
     """A call about an issue or a merge request."""
 
-    def handle(server: ForgeServer, asked: Asked) -> Answer:
-        hosted = _named(server, asked)
-        if isinstance(hosted, Answer):
-            return hosted
+    def inside(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
         of_kind = [t for t in hosted.threads.values() if bool(t.head) == (asked.parts[1] == "merge_requests")]
         number = int(asked.parts[2])
         if not 1 <= number <= len(of_kind):
             return no(404, "Not found")
         return handler(server, asked, hosted, of_kind[number - 1])
 
-    return handle
+    return _in("read", inside)
 
 
 def person(server: ForgeServer, who: Person | str) -> dict[str, Any]:
     """Somebody, as GitLab shows them."""
     login = who if isinstance(who, str) else who.login
-    known = next((one for one in server.forge.people.values() if one.login == login), None)
+    known = server.forge.named(login)
     return {
         "id": known.number if known else 0, "username": login, "name": login, "state": "active",
         "avatar_url": "", "web_url": f"{server.web}/{login}",
     }  # fmt: skip
 
 
-def project(server: ForgeServer, hosted: Hosted) -> dict[str, Any]:
+def shown_project(server: ForgeServer, hosted: Hosted) -> dict[str, Any]:
     """A project, as GitLab shows it."""
     return {
         "id": hosted.number, "path_with_namespace": hosted.slug, "name": hosted.slug.rpartition("/")[2],
@@ -216,15 +224,7 @@ def _users(server: ForgeServer, asked: Asked) -> Answer:
     return _paged(asked, [person(server, p) for p in server.forge.people.values() if p.login.lower() == wanted])
 
 
-def _project(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    return hosted if isinstance(hosted, Answer) else Answer(data=project(server, hosted))
-
-
-def _branch(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    if isinstance(hosted, Answer):
-        return hosted
+def _branch(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     name = asked.parts[1]
     if name not in hosted.branches():
         return no(404, "Branch Not Found")
@@ -233,19 +233,11 @@ def _branch(server: ForgeServer, asked: Asked) -> Answer:
     return Answer(data={"name": name, "commit": commit, "protected": hosted.protected(name), "default": default})
 
 
-def _protections(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    if isinstance(hosted, Answer):
-        return hosted
-    file = hosted.folder / "protected"
-    names = file.read_text().split() if file.exists() else []
-    return _paged(asked, [{"id": i, "name": n.removeprefix("refs/heads/")} for i, n in enumerate(names, 1)])
+def _protections(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
+    return _paged(asked, [{"id": i, "name": name} for i, name in enumerate(hosted.protections(), 1)])
 
 
-def _compare(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    if isinstance(hosted, Answer):
-        return hosted
+def _compare(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     old, new = hosted.tip(asked.query["from"]), hosted.tip(asked.query["to"])
     if not old or not new:
         return no(404, "Commit Not Found")
@@ -255,10 +247,7 @@ def _compare(server: ForgeServer, asked: Asked) -> Answer:
     return Answer(data={"commits": listed, "diffs": diffs(hosted, base or old, new), "compare_same_ref": old == new})
 
 
-def _member(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    if isinstance(hosted, Answer):
-        return hosted
+def _member(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     who = next((p for p in server.forge.people.values() if p.number == int(asked.parts[1])), None)
     level = _LEVELS.get(hosted.access.get(who.login, "")) if who else None
     if who is None or level is None:
@@ -266,19 +255,13 @@ def _member(server: ForgeServer, asked: Asked) -> Answer:
     return Answer(data=person(server, who) | {"access_level": level, "expires_at": ""})
 
 
-def _requests(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    if isinstance(hosted, Answer):
-        return hosted
+def _requests(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     branch = asked.query.get("source_branch")
-    found = [t for t in hosted.threads.values() if t.head and branch in (None, t.head)]
+    found = [t for t in hosted.pulls if branch in (None, t.head)]
     return _paged(asked, [request(server, hosted, t, alone=False) for t in news.since(asked, found)])
 
 
-def _issues(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    if isinstance(hosted, Answer):
-        return hosted
+def _issues(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     found = news.since(asked, [t for t in hosted.threads.values() if not t.head])
     return _paged(asked, [issue(server, hosted, t) for t in found])
 
@@ -287,22 +270,15 @@ def _label_events(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thr
     return _paged(asked, news.label_events(server, thread, person))
 
 
-def _pipelines(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    return hosted if isinstance(hosted, Answer) else _paged(asked, news.pipelines(server, asked, hosted))
+def _pipelines(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
+    return _paged(asked, news.pipelines(server, asked, hosted))
 
 
-def _jobs(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    if isinstance(hosted, Answer):
-        return hosted
+def _jobs(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     return _paged(asked, news.jobs(next(run for run in hosted.runs if run.number == int(asked.parts[1]))))
 
 
-def _open(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked, "write")
-    if isinstance(hosted, Answer):
-        return hosted
+def _open(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     said = asked.json
     head, base = said["source_branch"], said["target_branch"]
     open_ = [t for t in hosted.threads.values() if t.head == head and t.base == base and t.state == "open"]
@@ -441,10 +417,7 @@ def _award(server: ForgeServer, asked: Asked, hosted: Hosted, thread: Thread) ->
     return Answer(201, {"id": len(there), "name": name, "user": person(server, _me(asked))})
 
 
-def _statuses(server: ForgeServer, asked: Asked) -> Answer:
-    hosted = _named(server, asked)
-    if isinstance(hosted, Answer):
-        return hosted
+def _statuses(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
     name = asked.query.get("name")
     known = [s for s in hosted.statuses if s["sha"] == asked.parts[1] and name in (None, s["name"])]
     return _paged(asked, [_status(server, s) for s in known])
@@ -458,10 +431,8 @@ def _status(server: ForgeServer, said: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"target_url": said["url"]} if said["url"] else {})
 
 
-def _set_status(server: ForgeServer, asked: Asked) -> Answer:
-    hosted, said = _named(server, asked, "write"), asked.json
-    if isinstance(hosted, Answer):
-        return hosted
+def _set_status(server: ForgeServer, asked: Asked, hosted: Hosted) -> Answer:
+    said = asked.json
     sha, state, name = asked.parts[1], said["state"], said.get("name", "default")
     if not hosted.tip(sha):
         return no(404, "Commit Not Found")

@@ -70,7 +70,7 @@ def _about(server: ForgeServer, hosted: Hosted, kind: str, sender: str) -> dict[
 
 
 def _user(server: ForgeServer, login: str) -> dict[str, Any]:
-    known = next((one for one in server.forge.people.values() if one.login == login), None)
+    known = server.forge.named(login)
     return {"id": known.number if known else 0, "name": login, "username": login}
 
 

@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
+from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Extras, Issue
 from midwatch.domain.pull_request import Proposal
 from midwatch.forges.base import Forge
@@ -27,6 +30,7 @@ from midwatch.forges.network import NetworkForge
 from midwatch.forges.news import Head, Told
 from midwatch.forges.site import Site
 from midwatch.forges.stamps import Stamps
+from midwatch.forges.where import api_of
 from midwatch.workspace.repository import Repository
 from tests.support.forge_forgejo import ForgejoDialect
 from tests.support.forge_github import GitHubDialect
@@ -76,15 +80,15 @@ class Kind:
 
 
 def _github(web: str, credential: Credential) -> Site:
-    return GitHub("work", credential, web, pause=no_pause)
+    return GitHub("work", credential, web, api_of("github", web, ""), no_pause)
 
 
 def _gitlab(web: str, credential: Credential) -> Site:
-    return GitLab("work", credential, web, pause=no_pause)
+    return GitLab("work", credential, web, api_of("gitlab", web, ""), no_pause)
 
 
 def _forgejo(web: str, credential: Credential) -> Site:
-    return Forgejo("work", credential, web, pause=no_pause)
+    return Forgejo("work", credential, web, api_of("forgejo", web, ""), no_pause)
 
 
 NETWORK: dict[str, Kind] = {
@@ -228,7 +232,7 @@ class NetworkWorld:
     @property
     def pulls(self) -> list[Thread]:
         """The pull requests that there are."""
-        return [thread for thread in self.hosted.threads.values() if thread.head]
+        return self.hosted.pulls
 
 
 @dataclass
@@ -320,6 +324,29 @@ async def all_news(scene: Scene, number: int) -> list[Told]:
 
 
 _prepared: list[tuple[Path, str, tuple[str, str]]] = []
+
+
+async def opened(scene: Scene, *labels: str) -> None:
+    """What the tests of each forge begin with: a draft with labels and reviewers, brought up to date."""
+    world: NetworkWorld = scene.world
+    world.hosted.access["dora"] = "write"
+    world.server.forge.person("dora")
+    world.wanted = Extras(labels, ("dora", "nobody", "team:core"))
+    await scene.propose(draft=True)
+    await scene.forge.landed(scene.proposal())
+    await scene.propose(1, title="Better", body="Because it is.")
+
+
+async def merged(scene: Scene) -> None:
+    """And what they end with: it is closed, offered again, in conflict with its base, and merged."""
+    world: NetworkWorld = scene.world
+    await scene.forge.close(scene.where, 1)
+    await scene.propose(0)
+    world.conflicts()
+    with pytest.raises(InputError, match=r"conflicts with main in: a\.txt"):
+        await scene.forge.merge(scene.where, 1)
+    world.server.forge.write(world.hosted, "main", {"a.txt": "one\ntwo\nthree\n"})
+    assert (await scene.forge.merge(scene.where, 1)).state == "merged"
 
 
 async def _commits(repository: Repository) -> tuple[str, tuple[str, str]]:

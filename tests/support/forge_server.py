@@ -34,7 +34,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from tests.support.forge_lfs import JSON, Lfs
 from tests.support.forge_state import Forge, Hosted, Person, Thread
+from tests.support.loopback import QuietHandler, running
 
 _PAGE = re.compile(r"/(.+)/(?:pull|pulls|-/merge_requests)/(\d+)")
 
@@ -144,6 +146,7 @@ class ForgeServer:
         self.requests: list[Asked] = []
         self.exchanges: list[tuple[Asked, Answer]] = []
         self.faults: list[Fault] = []
+        self.lfs = Lfs()
         self.deliveries: list[Delivery] = []
         self.dialects = dialects
         self._routes = [(dialect, *route) for dialect in dialects for route in dialect.routes()]
@@ -260,9 +263,7 @@ class ForgeServer:
             return handler(self, asked)
         if ".git/" in asked.path:
             return self._git(asked)
-        if asked.method == "GET" and (
-            found := re.fullmatch(r"/(.+)/(?:pull|pulls|-/merge_requests)/(\d+)", asked.path)
-        ):
+        if asked.method == "GET" and (found := _PAGE.fullmatch(asked.path)):
             return self._page(found[1], int(found[2]))
         return Answer(404, {"message": "Not Found"})
 
@@ -283,7 +284,11 @@ class ForgeServer:
             query = "&".join(f"{k}={v}" for k, v in asked.query.items())
             return Answer(301, headers={"Location": f"{there}?{query}"}, body=b"")
         hosted = self.find(slug)
-        writes = "git-receive-pack" in (asked.query.get("service", ""), rest)
+        lfs = rest.startswith(("info/lfs/", "lfs-"))
+        uploads = rest.startswith("info/lfs/") and asked.json.get("operation") == "upload"
+        writes = (
+            uploads or (lfs and asked.method != "GET") or "git-receive-pack" in (asked.query.get("service", ""), rest)
+        )
         unknown = asked.who is None and "authorization" in asked.headers
         if unknown or (asked.who is None and (hosted is None or writes or not hosted.public)):
             return Answer(401, headers={"WWW-Authenticate": 'Basic realm="fake"'}, body=b"")
@@ -295,11 +300,23 @@ class ForgeServer:
         if writes and hosted.archived:
             words = b"This repository was archived so it is read-only."
             return Answer(403, body=words, headers={"Content-Type": "text/plain"})
+        if lfs:
+            return self._lfs(hosted, rest, asked)
         before = hosted.branches()
         answer = self._backend(hosted, rest, asked)
         if asked.method == "POST" and writes:
             self.forge.pushed(hosted, before)
         return answer
+
+    def _lfs(self, hosted: Hosted, rest: str, asked: Asked) -> Answer:
+        oid = rest.rpartition("/")[2]
+        if not self.lfs.on:
+            return Answer(404, {"message": "Git LFS is disabled"}, {"Content-Type": JSON})
+        if rest == "info/lfs/objects/batch":
+            return Answer(200, self.lfs.batch(hosted, asked.json, self.url(hosted.slug)), {"Content-Type": JSON})
+        if rest == "lfs-verify":
+            return Answer(200 if self.lfs.file(hosted, asked.json["oid"]).is_file() else 404, {})
+        return Answer(200 if self.lfs.put(hosted, oid, asked.body) else 422, {})
 
     def _backend(self, hosted: Hosted, rest: str, asked: Asked) -> Answer:
         environment = {
@@ -358,31 +375,12 @@ def serving(root: Path, *dialects: Dialect) -> Iterator[ForgeServer]:
     server.daemon_threads = False
     server.block_on_close = True
     made.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(server), contextlib.closing(made):
         yield made
-    finally:
-        made.close()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler, BaseHTTPRequestHandler):
     forge_server: ForgeServer
-    protocol_version = "HTTP/1.0"  # each answer ends with its connection
-    timeout = 20
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass
-
-    def log_error(self, *args: object) -> None:
-        pass
-
-    def handle(self) -> None:
-        with contextlib.suppress(OSError):
-            super().handle()
 
     def do_GET(self) -> None:
         self._answer()
@@ -393,7 +391,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        asked = Asked(self.command, parts.path, query, headers, self._body())
+        asked = Asked(self.command, parts.path, query, headers, self.body())
         answer, fault = self.forge_server.answer(asked)
         if fault is not None and fault.status == 0 and not fault.drip:
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -410,12 +408,3 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(fault.drip)
         else:
             self.wfile.write(body)
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b""
-        while size := int(self.rfile.readline().strip() or b"0", 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-        return body

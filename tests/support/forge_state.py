@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from tests.support.repositories import IDENTITY
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HOOK = """#!/bin/sh
 if grep -qxF "$1" "$GIT_DIR/protected" 2>/dev/null; then
   echo "error: GH006: Protected branch update failed for $1." >&2
@@ -135,7 +137,7 @@ class Hosted:
 
     def tip(self, name: str) -> str:
         """The commit of a branch, or what a commit's id names; empty for none."""
-        for full in (f"refs/heads/{name}", name):
+        for full in (name,) if _COMMIT.fullmatch(name) else (f"refs/heads/{name}", name):
             if found := self.git("rev-parse", "--verify", "--quiet", f"{full}^{{commit}}", check=False):
                 return found
         return ""
@@ -143,27 +145,40 @@ class Hosted:
     def has(self, new: str, old: str) -> bool:
         """Whether `new` has `old` in its history."""
         base = self.git("merge-base", old, new, check=False)
-        return bool(base) and base == self.tip(old)
+        return bool(base) and (base == old or base == self.tip(old))
 
     def branches(self) -> dict[str, str]:
         """All, with their commits."""
         lines = self.git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/heads").splitlines()
         return {name: commit for name, _, commit in (line.rpartition(" ") for line in lines)}
 
+    @property
+    def pulls(self) -> list[Thread]:
+        """The pull requests, the oldest first."""
+        return [thread for thread in self.threads.values() if thread.head]
+
+    def remark(self, number: int) -> tuple[Thread, Said] | None:
+        """The remark of that number, and where it stands."""
+        return next(((t, said) for t in self.threads.values() for said in t.said if said.number == number), None)
+
     def protect(self, branch: str) -> None:
         """Let nobody push to a branch."""
         with (self.folder / "protected").open("a") as file:
             file.write(f"refs/heads/{branch}\n")
 
+    def protections(self) -> list[str]:
+        """The branches to which nobody may; patterns are possible."""
+        rules = self.folder / "protected"
+        return [line.removeprefix("refs/heads/") for line in rules.read_text().splitlines()] if rules.exists() else []
+
     def protected(self, branch: str) -> bool:
         """Whether nobody may."""
-        rules = self.folder / "protected"
-        return rules.exists() and f"refs/heads/{branch}" in rules.read_text().splitlines()
+        return branch in self.protections()
 
     def conflicts(self, thread: Thread) -> list[str]:
         """The files on which it does not merge."""
         command = ["git", "-c", "safe.directory=*", f"--git-dir={self.folder}", "merge-tree", "--write-tree",
-                   "--name-only", "--no-messages", self.tip(thread.base), thread.head_commit]  # fmt: skip
+                   "--name-only", "--no-messages", f"refs/heads/{thread.base}", thread.head_commit]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return sorted(set(done.stdout.split("\n")[1:]) - {""}) if done.returncode == 1 else []
 
@@ -187,7 +202,7 @@ class Opening(TypedDict, total=False):
 
 
 class Forge:
-    """All of it. Its methods are what people do there; each tells `listeners` what has happened."""
+    """All of it. Its methods are what people do there; `happened` has what came of it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -218,6 +233,10 @@ class Forge:
         made = Person(login, token or f"token-of-{login}-{self.next_id()}", app, self.next_id())
         self.people[made.token] = made
         return made
+
+    def named(self, login: str) -> Person | None:
+        """Who has that login."""
+        return next((one for one in self.people.values() if one.login == login), None)
 
     def repository(self, slug: str, **access: str) -> Hosted:
         """A new repository with one commit on `main` (a.txt), and who may do what there."""

@@ -17,13 +17,14 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.support.loopback import QuietHandler, running
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
@@ -44,6 +45,8 @@ class GitServer:
     """Ids of LFS objects that are served with other bytes."""
     hrefs: dict[str, str] = field(default_factory=dict)
     """Ids of LFS objects, and where a batch answer says that they are."""
+    put: dict[str, bytes] = field(default_factory=dict)
+    """What was put, by path."""
     sent: int = 0
     """Bytes of bodies that were sent."""
 
@@ -98,43 +101,23 @@ def _serving(served: GitServer, *, tls: bool) -> Iterator[None]:
         context.load_cert_chain(served.certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     served.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(server):
         yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler, BaseHTTPRequestHandler):
     server_side: GitServer
-    protocol_version = "HTTP/1.0"  # each answer ends with its connection
-    timeout = 20
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        pass
-
-    def log_error(self, *args: object) -> None:
-        pass
-
-    def handle(self) -> None:
-        with contextlib.suppress(OSError, ssl.SSLError):
-            super().handle()
 
     def do_GET(self) -> None:
         self._answer(b"")
 
+    def do_PUT(self) -> None:
+        self.server_side.put[self.path] = self.body()
+        self.server_side.requests.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+        self._send(200, b"", {})
+
     def do_POST(self) -> None:
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            body = b""
-            while size := int(self.rfile.readline().strip() or b"0", 16):
-                body += self.rfile.read(size)
-                self.rfile.readline()
-        else:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._answer(body)
+        self._answer(self.body())
 
     def _answer(self, body: bytes) -> None:
         served = self.server_side

@@ -33,9 +33,7 @@ from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.where import api_of
 from midwatch.sandbox.slots import Slots
 from tests.support.api import HASH, Api, serving
-from tests.support.forge_forgejo import ForgejoDialect
-from tests.support.forge_github import GitHubDialect
-from tests.support.forge_gitlab import GitLabDialect
+from tests.support.forge_scenes import NETWORK
 from tests.support.forge_server import ForgeServer
 from tests.support.forge_server import serving as serving_forge
 from tests.support.forge_state import Hosted, Thread
@@ -43,7 +41,6 @@ from tests.support.forge_state import Hosted, Thread
 SECRET = "mwf_tiger"
 SLUG = "ann/shelf"
 BOT = "midwatch-bot"
-DIALECTS: dict[str, Any] = {"github": GitHubDialect, "gitlab": GitLabDialect, "forgejo": ForgejoDialect}
 
 
 @dataclass
@@ -141,7 +138,7 @@ class Town:
 
     @property
     def pulls(self) -> list[Thread]:
-        return [thread for thread in self.hosted.threads.values() if thread.head]
+        return self.hosted.pulls
 
     def said(self, thread: Thread) -> list[str]:
         """What we have said there, the oldest first."""
@@ -175,7 +172,7 @@ async def town(
         "PATH": "/usr/bin:/bin", "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CONFIG_HOME": str(folder / "config"), "OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": base_url,
     }  # fmt: skip
-    with serving_forge(folder / "forge", DIALECTS[kind]()) as server:
+    with serving_forge(folder / "forge", NETWORK[kind].dialect()) as server:
         server.forge.began = datetime.now(UTC) + timedelta(seconds=60)  # all that happens, after the first look
         bot = server.forge.person(BOT)
         for login in ("ann", "carl", "eve"):
@@ -187,7 +184,7 @@ async def town(
                 made, Secrets(bot.token, SECRET), Deed(SERVER, "forge.create", made.id)
             )
             server.hook(SLUG, f"{api.url}/hooks/hub", SECRET)
-            there = Town(api, server, hosted, kept.id, await api.registered("shelf", server.url(SLUG)), kind)  # type: ignore[arg-type]
+            there = Town(api, server, hosted, kept.id, await api.registered("shelf", server.url(SLUG)), kind)
             options = working.Options(4, Slots(4), Terms(lease=5.0, beat=0.2), lambda *note: there.notes.append(note))
             engine = FakeEngine(api.hub)
             work = asyncio.create_task(working.work(api.home, engine, options, there.stop)) if at_work else None

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.support import browser
 from tests.support.drivers import ALL, CANNOT
+
+expect.set_options(timeout=browser.PATIENCE)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -13,9 +13,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from midwatch.engine.accounts.audit import SERVER, Deed
-from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.accounts.people import People
-from midwatch.engine.accounts.repositories import Registered, Repositories
+from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.insight.outcomes import Due, Outcome, Outcomes, note, plain
 from tests.support.api import HASH, PASSWORD
 from tests.support.browser import Site, tab
@@ -56,19 +55,11 @@ class Seen:
 @asynccontextmanager
 async def signed_in(chromium: Browser, site: Site, name: str, password: str = PASSWORD) -> AsyncIterator[Seen]:
     """A person's browser. Whatever it complains of fails the test."""
-    expect.set_options(timeout=20_000)
     options = {"accept_downloads": True, "timezone_id": "Europe/Berlin", "locale": "en-GB"}
     async with tab(chromium, site.url, **options) as found:
         await found.sign_in(name, password)
         yield Seen(found.page)
         await found.require_clean()
-
-
-async def registered(site: Site, name: str, location: Path) -> str:
-    """A repository; its id."""
-    one = Registered(new_id(), name, str(location), 0.0)
-    await Repositories(site.home.store.database).register(one, Deed(SERVER, "repository.register", one.id))
-    return one.id
 
 
 async def figures(site: Site, location: Path) -> None:
@@ -267,7 +258,7 @@ async def test_insight_shows_figures_beside_their_chart_under_the_policy(
     chromium: Browser, site: Site, tmp_path: Path
 ) -> None:
     location = make_repository(tmp_path / "sums", {"a.txt": "a\n"})
-    sums = await registered(site, "sums", location)
+    sums = await site.registered("sums", location)
     await figures(site, location)
     async with signed_in(chromium, site, site.admin.name, site.admin.password) as seen:
         page = seen.page
@@ -300,7 +291,7 @@ async def test_insight_shows_figures_beside_their_chart_under_the_policy(
 async def test_who_may_not_is_shown_nothing_of_it_and_refused_by_the_server(
     chromium: Browser, site: Site, tmp_path: Path
 ) -> None:
-    plan = await registered(site, "plan", make_repository(tmp_path / "plan", {"a.txt": "a\n"}))
+    plan = await site.registered("plan", make_repository(tmp_path / "plan", {"a.txt": "a\n"}))
     database = site.home.store.database
     ada = await People(database).create("ada", HASH, False, lambda made: Deed(SERVER, "user.create", made))
     await Repositories(database).give(ada.id, plan, "viewer", Deed(SERVER, "role.give", ada.id))

@@ -8,12 +8,11 @@ from pathlib import Path
 from playwright.async_api import Page, expect
 
 from tests.support.api import PASSWORD, Api, serving
-from tests.support.browser import PATIENCE, browser, tab
+from tests.support.browser import browser, tab
 from tests.support.place import make_repository
 from tests.support.sittings import worker
 
 SETUP = 'setup = [\n  "mkdir -p build; echo made > build/made",\n  "test -e b.txt",\n]\n'
-expect.set_options(timeout=PATIENCE)
 
 
 async def write_recipe(page: Page) -> None:

@@ -6,22 +6,20 @@ import base64
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, FilePayload, Page, expect
 
 from tests.support import browser
-from tests.support.browser import PATIENCE, Site, tab
+from tests.support.browser import Site, tab
 from tests.support.harmless import require_fits, require_harmless
 from tests.support.model_server import Step, calls, says
 from tests.support.model_server import serving as serving_models
 from tests.support.place import git, make_repository
+from tests.support.signed import Signed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=PATIENCE)
 IMG = "<img src=x onerror=alert(1)>"
 SVG = "<svg onload=alert(2)>"
 BIDI = "\u202egnp.exe\u2066"
@@ -53,6 +51,12 @@ NIGHT = [
     says("Mend the sum\n\nIt adds now: cmd 1, lines 120-122 has nothing against it."),
     patch("calc.py", "    return a + b", "    return b + a"),
     says("Mend the sum\n\nThe order is the other one now."),
+]
+PLANNED = [
+    calls("update_plan", plan=[{"step": "The first way", "status": "in_progress"}]),
+    says("It is this one."),
+    calls("update_plan", plan=[{"step": "The other way", "status": "in_progress"}]),
+    says("It is the other one."),
 ]
 PLANTED = [
     calls("update_plan", plan=[{"step": f"Plan {IMG}{BIDI}", "status": "pending"}], explanation=SVG),
@@ -92,52 +96,15 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """With two repositories, and models that play scripts."""
     folder = tmp_path_factory.mktemp("site")
     with serving_models() as models:
-        scripts = {"night": NIGHT, "planted": PLANTED, "grown": GROWN}
+        scripts = {"night": NIGHT, "planned": PLANNED, "planted": PLANTED, "grown": GROWN}
         parts = [f'[providers.{name}]\nbase_url = "{models.script(*steps)}"\n' for name, steps in scripts.items()]
-        (folder / "config" / "midwatch").mkdir(parents=True)
-        (folder / "config" / "midwatch" / "config.toml").write_text("\n".join(parts))
         for name in ("night", "other"):
             make_repository(folder / name, FILES)
-        async with browser.site(folder, {"XDG_CONFIG_HOME": str(folder / "config")}) as found, client(found) as admin:
+        async with browser.site(folder, config="\n".join(parts)) as found, Signed(found) as admin:
             for name in ("night", "other"):
                 answer = await admin.post("/repositories", json={"name": name, "location": str(folder / name)})
                 assert answer.status_code == 201, answer.text
             yield found
-
-
-def client(site: Site) -> Signed:
-    """Of the API, signed in as the first administrator."""
-    return Signed(base_url=f"{site.url}/api/v1", headers={"X-Midwatch": "1"}, timeout=PATIENCE / 1000, site=site)
-
-
-class Signed(httpx2.AsyncClient):
-    """A client that signs in when it is entered."""
-
-    def __init__(self, *, site: Site, **more: Any) -> None:
-        super().__init__(**more)
-        self._site = site
-
-    async def __aenter__(self) -> Signed:
-        await super().__aenter__()
-        known = {"name": self._site.admin.name, "password": self._site.admin.password}
-        answer = await self.post("/session", json=known)
-        assert answer.status_code == 200, answer.text
-        return self
-
-    async def submitted(self, **asked: Any) -> str:
-        """The id of a new task."""
-        answer = await self.post("/tasks", json=asked)
-        assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
-
-    async def ended(self, task: str) -> str:
-        """How the task stands once nobody works on it."""
-        stream = {"Accept": "text/event-stream"}
-        async with self.stream("GET", f"/attempts/{task}.1/events", headers=stream) as answer:
-            async for line in answer.aiter_lines():
-                if line == "event: end":
-                    break
-        return str((await self.get(f"/tasks/{task}")).json()["status"])
 
 
 async def to(page: Page, name: str) -> None:
@@ -146,7 +113,7 @@ async def to(page: Page, name: str) -> None:
 
 
 async def test_a_task_is_followed_live_remarked_on_changed_and_merged(site: Site, chromium: Browser) -> None:
-    async with client(site) as admin, tab(chromium, site.url, color_scheme="dark") as found:
+    async with Signed(site) as admin, tab(chromium, site.url, color_scheme="dark") as found:
         page = found.page
         await found.sign_in(site.admin.name, site.admin.password)
         asked = {"prompt": "add() subtracts\nMend it.", "repository": "night", "model": "night/m", "checks": [CHECK]}
@@ -208,12 +175,15 @@ async def remark(page: Page) -> None:
 async def attached(page: Page) -> None:
     """Pictures are chosen or dropped, seen, and taken away again; what is none is refused by its name."""
     hostile: FilePayload = {"name": f"{IMG}.svg", "mimeType": "image/svg+xml", "buffer": SVG.encode()}
-    await page.get_by_label("Pictures", exact=True).set_input_files([hostile, PICTURE])
-    await page.get_by_role("alert").get_by_text(f"{IMG}.svg is no PNG, JPEG, GIF or WebP").wait_for()
+    broken: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
+    await page.get_by_label("Pictures", exact=True).set_input_files([hostile, broken, PICTURE])
+    wrong = f"{IMG}.svg is no PNG, JPEG, GIF or WebP; broken.png cannot be read as a picture"
+    await page.get_by_role("alert").get_by_text(wrong).wait_for()
     await page.get_by_label("Message to the agent").evaluate(DROP, base64.b64encode(PICTURE["buffer"]).decode())
     waiting = page.get_by_role("list", name="Pictures that are sent with it")
     await expect(waiting.get_by_role("img")).to_have_count(2)
     await waiting.get_by_role("button", name="Remove dot.png").click()
+    await expect(waiting.get_by_role("button")).to_be_focused()
     await expect(waiting.get_by_role("img")).to_have_js_property("naturalWidth", 1)
 
 
@@ -237,7 +207,7 @@ async def follow_up(page: Page, admin: Signed, task: str) -> None:
 async def test_nothing_that_a_model_a_repository_a_file_name_or_a_terminal_supplies_becomes_markup(
     site: Site, chromium: Browser
 ) -> None:
-    async with client(site) as admin, tab(chromium, site.url) as found:
+    async with Signed(site) as admin, tab(chromium, site.url) as found:
         check = f"echo '{IMG}'; printf '\\033[32mgreen {SVG} \\342\\200\\256rev\\n'; true"
         asked = {"prompt": f"Prompt {IMG} {BIDI}\n{SVG}", "repository": "other", "model": "planted/m", "attempts": 2}
         task = await admin.submitted(**asked, checks=[check])
@@ -285,8 +255,28 @@ async def logs(page: Page, task: str) -> None:
         await require_harmless(page)
 
 
+async def test_the_plan_that_stands_beside_the_conversation_is_that_of_what_was_not_undone(
+    site: Site, chromium: Browser
+) -> None:
+    async with Signed(site) as admin, tab(chromium, site.url) as found:
+        task = await admin.submitted(prompt="Which way?", repository="other", model="planned/m", mode="read-only")
+        await admin.ended(task)
+        replied = (await admin.get(f"/attempts/{task}.1/events")).json()["events"][-2]["seq"]
+        await admin.post(f"/tasks/{task}/messages", json={"text": "The other one"})
+        await admin.ended(task)
+        page = found.page
+        await found.sign_in(site.admin.name, site.admin.password)
+        await page.goto(f"/tasks/{task}")
+        plan = page.locator(".facts .plan")
+        await expect(plan).to_contain_text("The other way")
+        answer = await admin.post(f"/tasks/{task}/undo", json={"step": str(replied)})
+        assert answer.status_code == 200, answer.text
+        await expect(plan).to_contain_text("The first way")
+        await found.require_clean()
+
+
 async def test_a_diff_of_5000_lines_is_in_the_page_only_where_it_is_seen(site: Site, chromium: Browser) -> None:
-    async with client(site) as admin, tab(chromium, site.url) as found:
+    async with Signed(site) as admin, tab(chromium, site.url) as found:
         task = await admin.submitted(prompt="Grow", repository="other", model="grown/m", checks=["true"])
         assert await admin.ended(task) == "done"
         page = found.page

@@ -10,12 +10,14 @@ from midwatch.domain.conversation import Answered, Reply, Said
 from midwatch.domain.errors import InputError, ModelError
 from midwatch.domain.events import Checked, Proposed
 from midwatch.domain.limits import Limits
+from midwatch.domain.pull_request import Proposal, PullRequest
 from midwatch.domain.task import Task
 from midwatch.engine.blobs import Blobs
 from midwatch.engine.lease import hold
 from midwatch.forges.book import Book
+from midwatch.forges.local import LocalForge
 from midwatch.models.fake import FakeModel, calls, calls_all, says
-from midwatch.workflows import reopening
+from midwatch.workflows import offering, reopening
 from midwatch.workflows.read import settled
 from midwatch.workflows.summary import summaries
 from midwatch.workflows.verify import verify_task
@@ -102,31 +104,68 @@ async def test_a_message_after_the_end_updates_the_same_pull_request(place: Plac
         assert [s.status for s in await summaries(store, place.state, 5)] == ["done"]
 
 
+class Away(LocalForge):
+    """A forge that answers questions and takes nothing, or that breaks off when it has `taken` something."""
+
+    def __init__(self, place: Place, *, taken: bool = False) -> None:
+        super().__init__(place.state)
+        self._taken = taken
+
+    async def propose(self, proposal: Proposal, store: Path) -> PullRequest:
+        if self._taken:
+            await super().propose(proposal, store)
+        raise ModelError("away")
+
+
 async def test_a_crash_between_new_evidence_and_the_forge_still_brings_the_pull_request_up_to_date(
     place: Place,
 ) -> None:
-    class Away:
-        """A forge that answers questions and takes nothing."""
-
-        name = "local"
-
-        async def propose(self, *arguments: object) -> None:
-            raise ModelError("away")
-
-        async def of_task(self, task_id: str) -> object:
-            return await place.forge.of_task(task_id)
-
     task = await place.task([PASSES])
     await place.solve(task, FakeModel(SCRIPT))
     await tell(place, task.id, "now two")
     with pytest.raises(ModelError):
-        await place.solve(task, FakeModel(SCRIPT), forge=Away())  # type: ignore[arg-type]
+        await place.solve(task, FakeModel(SCRIPT), forge=Away(place))
     report = await place.report(task)
     assert (report.status, report.finished) == ("interrupted", False)
     report = await place.solve(task, FakeModel([]))
     assert report.status == "done"
     assert git(place.repository, "show", f"{task.branch}:count.txt") == "zero\none\ntwo"
     assert await faults(place, task) == ()
+
+
+async def away(*arguments: object) -> None:
+    raise ModelError("away")
+
+
+@pytest.mark.parametrize("end", ["checked", "answered"])
+async def test_a_crash_in_a_turn_that_comes_to_the_same_commit_leaves_no_old_words(
+    place: Place, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("midwatch.workspace.authorship._seconds", lambda when: 1_800_000_000)  # one commit for both
+    script = [ONE, says("Done."), says("Done.\n\nNothing is left.")]
+    task = await place.task([PASSES])
+    first = (await place.solve(task, FakeModel(script))).pull_request
+    await tell(place, task.id, "is that all?")
+    with monkeypatch.context() as patch:
+        if end == "checked":  # before it is written down that the forge is to be asked
+            patch.setattr(offering, "propose", away)
+        with pytest.raises(ModelError):
+            await place.solve(task, FakeModel(script), forge=Away(place, taken=end == "answered"))
+    history = await place.history(task)
+    assert first is not None
+    assert history.checked is not None
+    assert history.checked.commit == first.proposal.commit
+    assert not (await place.report(task)).finished
+    if end != "answered":
+        assert await faults(place, task) == ()  # the pull request is what was offered
+    request = (await place.solve(task, FakeModel([]))).pull_request
+    assert request is not None
+    assert "## What was done\n\nNothing is left." in request.proposal.body
+    assert [one.number for one in await place.forge.list()] == [first.number]
+    assert await faults(place, task) == ()
+    length = len((await place.history(task)).events)
+    assert (await place.solve(task, FakeModel([]))).finished
+    assert len((await place.history(task)).events) == length  # nothing is left to do
 
 
 async def test_a_message_that_leads_to_no_further_change_is_checked_and_offered_again(place: Place) -> None:

@@ -33,6 +33,7 @@ check_seconds = 60
 
 [repository]
 submodules = true
+private_submodules = ["https://git.example.org/o/r"]
 """
 
 
@@ -51,7 +52,7 @@ def test_everything_that_a_recipe_may_say_is_read() -> None:
         network=Hosts(("preset:python", "registry.example.com"), ("docs.example.org read-only",)),
         secrets=(NeededSecret("TOKEN", "registry.example.com", "Authorization", "Bearer {}"),),
         limits=Caps(memory_mib=2048, cpus=1.5, check_seconds=60),
-        repository=Extras(submodules=True),
+        repository=Extras(submodules=True, private_submodules=("https://git.example.org/o/r",)),
         lock_files=("requirements/*.txt",),
         cache_by_commit=True,
     )
@@ -80,6 +81,10 @@ def test_an_empty_recipe_is_a_recipe() -> None:
         (b'[limits]\ncpus = "two"', "`limits.cpus` must be a number", "that line"),
         (b"[limits]\ncpus = inf", "`limits.cpus` must be a finite number", "that line"),
         (b"[repository]\nlfs = 1", "`repository.lfs` must be true or false", "that line"),
+        (b"[repository]\nprivate_submodules = 1", "must be a list of strings, not int", "private_submodules = ["),
+        (b'[repository]\nprivate_submodules = ["o/r"]', "'o/r' is no address", "https://git.example.org"),
+        (b'[repository]\nprivate_submodules = ["https://a:b@c.d/e/f"]', "is no address", "https://git.example.org"),
+        (b'[repository]\nprivate_submodules = ["https://c.d/e/f"]', "nothing without submodules", "submodules = true"),
         (b"cache_by_commit = 1", "`cache_by_commit` must be true or false", "that line"),
         (b'setup = ["a", " "]', "setup 2 is empty", "give a command"),
         (b'base = "/srv/root"', "base = '/srv/root' is no name", "[environments.bases]"),

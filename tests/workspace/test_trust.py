@@ -29,6 +29,7 @@ def test_commands_variables_and_limits_need_no_trust() -> None:
         (b'network.agent = ["preset:node"]', "hosts for the agent (preset:node)"),
         (b'network.setup = ["a.example.com"]\n[secrets.T]\nhost = "a.example.com"', "secrets (T)"),
         (b"repository.submodules = true", "submodules"),
+        (b'[repository]\nsubmodules = true\nprivate_submodules = ["https://a.b/c/d"]', "for https://a.b/c/d"),
     ],
 )
 def test_hosts_secrets_and_submodules_do_and_the_refusal_says_how_to_allow_them(recipe: bytes, word: str) -> None:

@@ -93,7 +93,7 @@ function Page({ entry, params }: { entry: Entry; params: Record<string, string> 
   return Found ? <Found params={params} /> : <Skeleton lines={6} />;
 }
 
-export function Missing() {
+function Missing() {
   return (
     <>
       <h1 class="unseen">Not found</h1>

@@ -97,6 +97,15 @@ export interface BaseAnswer {
   branch: string;
 }
 
+export interface BranchesAnswer {
+  /** The default one first and those of Midwatch last; between them the newest first, or by name where an address does not tell their times. With `q`, those that begin with it go first. */
+  branches: string[];
+  /** What a task starts from where nothing is said; empty when that is no branch. */
+  default: string;
+  /** There are others that `limit` leaves out, or more than are read of one repository. */
+  more: boolean;
+}
+
 export interface BudgetAnswer {
   /** `organisation`, `repository`, `task` or `user`. */
   kind: string;
@@ -348,6 +357,8 @@ export interface EnvironmentLines {
 
 export interface EnvironmentState {
   source: "server" | "repository" | "none";
+  /** Of the recipe that the server keeps; 0 where none is kept. */
+  version: number;
   commit: string;
   ref: string;
   sandbox: string;
@@ -865,6 +876,7 @@ export interface RecipeForm {
   secrets: SecretOf[];
   limits: Record<string, number | null>;
   submodules: boolean;
+  private_submodules: string[];
   lfs: boolean;
   lock_files: string[];
   cache_by_commit: boolean;
@@ -1565,6 +1577,9 @@ export interface Paths {
     GET: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: RepositoryAnswer };
     PATCH: { path: { "repository_id": string }; query: Nothing; body: RepositoryChange; answer: RepositoryAnswer };
     DELETE: { path: { "repository_id": string }; query: Nothing; body: undefined; answer: undefined };
+  };
+  "/repositories/{repository_id}/branches": {
+    GET: { path: { "repository_id": string }; query: { "q"?: string | undefined; "limit"?: number | undefined }; body: undefined; answer: BranchesAnswer };
   };
   "/repositories/{repository_id}/environment": {
     GET: { path: { "repository_id": string }; query: { "base"?: string | undefined }; body: undefined; answer: EnvironmentState };

@@ -27,11 +27,16 @@ export function go(to: string, replace = false): void {
 
 /** Change parameters of the query and stay; an empty value takes one away. */
 export function setQuery(changes: Readonly<Record<string, string>>): void {
-  const { path, query, hash } = place();
+  const here = place();
   for (const [name, value] of Object.entries(changes)) {
-    if (value) query.set(name, value);
-    else query.delete(name);
+    if (value) here.query.set(name, value);
+    else here.query.delete(name);
   }
+  goWithin(here);
+}
+
+/** Stay, with another query or another hash. */
+export function goWithin({ path, query, hash }: Place): void {
   const text = query.toString();
   go(path + (text ? `?${text}` : "") + (hash ? `#${hash}` : ""), true);
 }

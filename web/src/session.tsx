@@ -6,7 +6,9 @@ import type { Me } from "./api";
 const ME = createContext<Me | undefined>(undefined);
 export const Session = ME.Provider;
 
-const ROLES = ["viewer", "member", "maintainer", "admin"];
+/** Each may what those before it may. */
+export const ROLES = ["viewer", "member", "maintainer", "admin"] as const;
+export type Role = (typeof ROLES)[number];
 
 /** The person who is signed in; only within the pages. */
 export function useMe(): Me {
@@ -16,6 +18,7 @@ export function useMe(): Me {
 }
 
 /** Whether they may do on a repository (its id) what takes that role. The server has the last word. */
-export function may(me: Me, repository: string, role: "viewer" | "member" | "maintainer"): boolean {
-  return me.admin || ROLES.indexOf(me.roles[repository] ?? "") >= ROLES.indexOf(role);
+export function may(me: Me, repository: string, role: Exclude<Role, "admin">): boolean {
+  const mine = me.roles[repository];
+  return me.admin || (mine !== undefined && ROLES.indexOf(mine) >= ROLES.indexOf(role));
 }

@@ -5,6 +5,7 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, Problem } from "./api";
+import { type Frame, framesOf } from "./frames";
 import type { EventAnswer, TaskLine } from "./generated";
 
 export type Message =
@@ -147,35 +148,21 @@ function pause(): number {
 /** Until it ends. A connection that says nothing, not even that it is still there, is dead. */
 async function read(answer: Response, mine: AbortController): Promise<void> {
   if (!answer.body) return;
-  const reader = answer.body.getReader();
-  const decoder = new TextDecoder();
-  let rest = "";
   let silence = setTimeout(() => mine.abort(), SILENT);
   try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
+    for await (const frames of framesOf(answer.body)) {
       clearTimeout(silence);
       silence = setTimeout(() => mine.abort(), SILENT);
-      const frames = (rest + decoder.decode(value, { stream: true })).split("\n\n");
-      rest = frames.pop() ?? "";
       if (running !== mine) return;
-      for (const frame of frames) hear(frame);
+      frames.forEach(hear);
     }
   } finally {
     clearTimeout(silence);
-    void reader.cancel().catch(() => undefined);
   }
 }
 
-function hear(frame: string): void {
-  let kind = "";
-  let data = "";
-  for (const line of frame.split("\n")) {
-    if (line.startsWith("event: ")) kind = line.slice(7);
-    else if (line.startsWith("data: ")) data += line.slice(6);
-  }
-  if (!kind || !data) return;
+function hear({ event: kind, data }: Frame): void {
+  if (!data) return;
   const { topic: name, at, ...more } = JSON.parse(data) as { topic: string; at: string };
   const topic = topics.get(name);
   if (!topic) return;

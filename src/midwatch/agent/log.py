@@ -67,9 +67,10 @@ class History:
 
     # thousands may be waiting in one process, and a dictionary of so many names takes 2 KiB
     __slots__ = (
-        "_open", "_opening", "_sent", "_started", "_tail_bytes", "checked", "checkpoint", "commands", "cost_known",
-        "cost_microusd", "events", "items", "last_reply", "mode", "model", "numbers", "outcome", "plan", "proposed",
-        "proposing", "reviewed", "schema", "stopped", "task", "told", "turn_began", "turns", "turns_before", "usage",
+        "_offered", "_open", "_opening", "_sent", "_started", "_tail_bytes", "checked", "checkpoint", "commands",
+        "cost_known", "cost_microusd", "events", "items", "last_reply", "mode", "model", "numbers", "outcome", "plan",
+        "proposed", "proposing", "reviewed", "schema", "stopped", "task", "told", "turn_began", "turns", "turns_before",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, events: Sequence[Event] = ()) -> None:
@@ -105,6 +106,8 @@ class History:
         self.proposed: Proposed | None = None
         self.stopped: Stopped | None = None
         self.reviewed: Reviewed | None = None
+        self._offered: Checked | None = None
+        """The evidence with which the pull request was last made or brought up to date."""
         self._open: dict[str, ToolCall] = {}
         self._started: set[str] = set()
         self._tail_bytes = 0
@@ -144,7 +147,7 @@ class History:
             case Proposing() as body:
                 self.proposing, self.stopped = body, None  # after all: a person chose it
             case Proposed() as body:
-                self.proposed, self.proposing = body, None
+                self.proposed, self.proposing, self._offered = body, None, self.checked
             case Stopped() as body:
                 self.stopped, self.proposing = body, None
             case _:
@@ -261,10 +264,11 @@ class History:
 
     @property
     def offered(self) -> bool:
-        """What was checked last is what the pull request has."""
-        if self.proposed is None or self.checked is None or self.proposing is not None or self.stopped is not None:
+        """What was checked last is what the pull request has, also its words: a later turn may come to the same commit,
+        and say something else of it."""
+        if self.checked is None or self.proposing is not None or self.stopped is not None:
             return False
-        return self.proposed.commit == self.checked.commit
+        return self.checked is self._offered
 
     @property
     def context_tokens(self) -> int:

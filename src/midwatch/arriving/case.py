@@ -6,20 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from midwatch.engine.database.further import Further
 from midwatch.engine.effects.ledger import want
 from midwatch.engine.forges import origins
-from midwatch.engine.forges.arrivals import Arrival, Delivery, End, Settling, claim, settle
+from midwatch.engine.forges.arrivals import Arrival, Delivery, End, claim, settle
 from midwatch.forges.outgoing import Thing
 
 if TYPE_CHECKING:
     from midwatch.domain.pull_request import PullRequest
     from midwatch.engine.accounts.repositories import Registered
-    from midwatch.engine.database.base import Connection
+    from midwatch.engine.database.base import Connection as Db
     from midwatch.engine.effects.base import Wanted
+    from midwatch.engine.forges.connections import Connection
     from midwatch.engine.forges.origins import Origin
     from midwatch.engine.forges.rules import RepositoryForge
     from midwatch.forges.arrived.base import Arrived
-    from midwatch.forges.listening import Heard
     from midwatch.wiring import Home
 
 
@@ -32,7 +33,7 @@ class Case:
     """All that a handler works with. Whatever it does, it does in the transaction that settles the arrival."""
 
     home: Home
-    heard: Heard
+    heard: Connection
     rules: RepositoryForge
     repository: Registered
     arrival: Arrival
@@ -64,13 +65,13 @@ class Case:
         effects: Callable[[Any], Sequence[Wanted]] = lambda _: (),
         origin: Origin | None = None,
         claims: Sequence[Delivery] = (),
-        also: Callable[[Connection], None] = lambda _: None,
-    ) -> Settling:
+        also: Callable[[Db], None] = lambda _: None,
+    ) -> Further:
         """The database; what is written to it settles the arrival, with these effects, and keeps where the task comes
         from. Both are made of what was written. Raises Already where there is a task for that, Taken where somebody
         else has taken this up: then nothing is written."""
 
-        def further(db: Connection, result: Any) -> None:
+        def further(db: Db, result: Any) -> None:
             if origin is not None and not origins.note(db, origin):
                 raise Already
             for effect in effects(result):
@@ -80,7 +81,7 @@ class Case:
             also(db)
             settle(db, self.arrival, end(result))
 
-        return Settling(self.home.store.database, further)
+        return Further(self.home.store.database, further)
 
     async def end(self, end: End, effects: Sequence[Wanted] = ()) -> None:
         """Settle it: nothing is done but these effects."""

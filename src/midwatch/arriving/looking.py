@@ -16,13 +16,12 @@ from midwatch.engine.forges.looks import Looks, end
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.stamps import Stamps
-from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
     from midwatch.domain.pull_request import PullRequest
     from midwatch.engine.accounts.repositories import Registered
-    from midwatch.engine.database.base import Connection
-    from midwatch.forges.listening import Heard
+    from midwatch.engine.database.base import Connection as Db
+    from midwatch.engine.forges.connections import Connection
     from midwatch.wiring import Home
 
 _SOONER = 0.9
@@ -62,8 +61,7 @@ async def look(home: Home, quiet: float) -> int:
     same."""
     found = 0
     try:
-        arrivals, listening = Arrivals(home.store.database), listening_of(home)
-        connections = await listening.all()
+        arrivals, connections = Arrivals(home.store.database), await home.connected.all()
         for repository in await Repositories(home.store.database).everything() if connections else ():
             below = [(one, slug) for one in connections if (slug := slug_below(one.web, repository.location))]
             if not below:
@@ -76,7 +74,7 @@ async def look(home: Home, quiet: float) -> int:
     return found
 
 
-async def _repository(home: Home, heard: Heard, repository: Registered, slug: str, every: float) -> int:
+async def _repository(home: Home, heard: Connection, repository: Registered, slug: str, every: float) -> int:
     database = home.store.database
     look = await Looks(database).begin(heard.id, repository.id, repository.created, every * _SOONER)
     if look is None:
@@ -85,7 +83,7 @@ async def _repository(home: Home, heard: Heard, repository: Registered, slug: st
         forge = await home.connected.adapter(repository.location)
         if forge is None:
             return 0
-        rules = await listening_of(home).rules(repository.id)
+        rules = await home.connected.beside.forge(repository.id)
         stamps = Stamps(look.known.stamps)
         return await _look(Place(home, heard, repository, slug, rules, forge.site, look, stamps))
     except MidwatchError as error:
@@ -103,7 +101,7 @@ async def _look(place: Place) -> int:
             new += await _settled(place, one)
     noticed = await notice(place, sweep, await home.forge.list(place.repository.location, "open"))
 
-    def work(db: Connection) -> int:
+    def work(db: Db) -> int:
         kept = sum(keep(db, one) for one in noticed.found)
         end(db, look, noticed.since, noticed.known)
         return kept

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from midwatch.domain.pull_request import PullRequest
     from midwatch.engine.accounts.repositories import Registered
+    from midwatch.engine.forges.connections import Connection
     from midwatch.engine.forges.looks import Look
     from midwatch.engine.forges.rules import RepositoryForge
-    from midwatch.forges.listening import Heard
     from midwatch.forges.news import Changed, Sweep
     from midwatch.forges.site import Site
     from midwatch.forges.stamps import Stamps
@@ -43,7 +43,7 @@ class Place:
     """A repository that is looked at."""
 
     home: Home
-    heard: Heard
+    heard: Connection
     repository: Registered
     slug: str
     rules: RepositoryForge
@@ -187,7 +187,7 @@ async def _runs(place: Place, ours: Sequence[PullRequest]) -> list[tuple[float, 
     ]
 
 
-def delivery(heard: Heard, told: Arrived, at: float = 0.0, *, passed: bool = False) -> Delivery:
+def delivery(heard: Connection, told: Arrived, at: float = 0.0, *, passed: bool = False) -> Delivery:
     """What is kept of something that was found. What may be done again by the same person is told apart by its time.
     `passed`: nothing is to be done about it."""
     key = told.key or f"{told.what} {told.slug.lower()}#{told.number} {told.subject} {told.commit}"

@@ -12,6 +12,7 @@ from midwatch.domain.task import Words
 from midwatch.engine.forges.arrivals import End
 from midwatch.engine.forges.origins import Origin, Origins
 from midwatch.engine.turns import INTERACTIVE, OPEN, Asked, Turns
+from midwatch.forges import outgoing
 from midwatch.workflows.start import Request
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from midwatch.domain.pull_request import PullRequest
     from midwatch.domain.task import Task
     from midwatch.engine.effects.base import Wanted
+    from midwatch.engine.forges.connections import Connection
     from midwatch.engine.turns import Turn
-    from midwatch.forges.listening import Heard
 
 
 async def on_issue(case: Case, person: Person, text: str) -> None:
@@ -117,7 +118,7 @@ def _key(case: Case) -> str:
     return key_of_issue(case.heard, told.slug, told.number)
 
 
-def key_of_issue(heard: Heard, slug: str, number: int) -> str:
+def key_of_issue(heard: Connection, slug: str, number: int) -> str:
     """Of its one task."""
     return f"{heard.id} {slug.lower()}#{number}"
 
@@ -127,6 +128,4 @@ def _remark(case: Case) -> str:
 
 
 def _note(case: Case, why: str) -> Wanted:
-    from midwatch.forges import outgoing
-
     return outgoing.comment(case.thing, "", f"refused-{case.arrival.id}", f"I cannot work on this: {why}.")

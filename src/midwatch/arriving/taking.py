@@ -21,12 +21,11 @@ from midwatch.engine.effects.ledger import want
 from midwatch.engine.forges.arrivals import PAUSES, Arrival, Arrivals, End, Taken, settle
 from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
-from midwatch.hearing import listening_of
 
 if TYPE_CHECKING:
     from midwatch.engine.accounts.repositories import Registered
-    from midwatch.engine.database.base import Connection
-    from midwatch.forges.listening import Heard, Listening
+    from midwatch.engine.database.base import Connection as Db
+    from midwatch.engine.forges.connections import Connection
     from midwatch.wiring import Home
 
 EVERY = 1.0
@@ -66,15 +65,15 @@ async def arrive(home: Home, every: float = EVERY) -> None:
 
 async def gather(home: Home) -> int:
     """Act on all that waits; on how much. Raises StoreError."""
-    done, arrivals, listening = 0, Arrivals(home.store.database), listening_of(home)
+    done, arrivals = 0, Arrivals(home.store.database)
     while taken := await arrivals.take(1):
         for arrival in taken:
-            await _act(home, arrivals, listening, arrival)
+            await _act(home, arrivals, arrival)
             done += 1
     return done
 
 
-async def _act(home: Home, arrivals: Arrivals, listening: Listening, arrival: Arrival) -> None:
+async def _act(home: Home, arrivals: Arrivals, arrival: Arrival) -> None:
     """Settle one. What may pass is tried again, what a person must change is said to them where they may ask."""
     about = {"arrival": arrival.id, "event": arrival.event, "slug": arrival.slug, "number": arrival.number}
     case: Case | None = None
@@ -83,7 +82,7 @@ async def _act(home: Home, arrivals: Arrivals, listening: Listening, arrival: Ar
         return
     try:
         async with asyncio.timeout(_LONGEST):
-            case = await _case(home, listening, arrival)
+            case = await _case(home, arrival)
             if case is not None:
                 await _HANDLERS[case.told.what](case)
                 return
@@ -106,19 +105,19 @@ async def _act(home: Home, arrivals: Arrivals, listening: Listening, arrival: Ar
         await arrivals.put_off(arrival, f"a bug in Midwatch: {type(error).__name__}")
 
 
-async def _case(home: Home, listening: Listening, arrival: Arrival) -> Case | None:
+async def _case(home: Home, arrival: Arrival) -> Case | None:
     """None for what belongs to no connection, or to no registered repository."""
-    heard = await listening.named(arrival.connection)
+    heard = await home.connected.find(arrival.connection)
     if heard is None:
         return None
     told = from_json(Arrived, json.loads(arrival.meaning))
     repository = await _repository(home, heard, told.slug)
     if repository is None:
         return None
-    return Case(home, heard, await listening.rules(repository.id), repository, arrival, told)
+    return Case(home, heard, await home.connected.beside.forge(repository.id), repository, arrival, told)
 
 
-async def _repository(home: Home, heard: Heard, slug: str) -> Registered | None:
+async def _repository(home: Home, heard: Connection, slug: str) -> Registered | None:
     """The one that a connection calls so."""
     for one in await Repositories(home.store.database).everything():
         found = slug_below(heard.web, one.location)
@@ -140,7 +139,7 @@ async def _refuse(home: Home, case: Case | None, arrival: Arrival, error: InputE
 
 
 async def _settle(home: Home, arrival: Arrival, end: End, said: Sequence[Wanted] = ()) -> None:
-    def work(db: Connection) -> None:
+    def work(db: Db) -> None:
         for effect in said:
             want(db, effect)
         settle(db, arrival, end)

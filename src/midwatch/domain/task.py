@@ -52,6 +52,8 @@ class Terms:
     disk_mib: int | None = None
     submodules: bool = False
     lfs: bool = False
+    private_submodules: tuple[str, ...] = ()
+    """Addresses of submodules that are fetched with the credential of a connection."""
     variables: tuple[tuple[str, str], ...] = ()
     """What the server keeps for the repository; in the box from the setup on. Those of the recipe come before them."""
     recipe: str = ""

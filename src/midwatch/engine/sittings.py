@@ -36,6 +36,7 @@ _SELECT = (
 )
 _ENDED = ", ".join(f"'{word}'" for word in ENDED)
 _UNDER_WAY = f"SELECT 1 FROM turn WHERE turn.task = sitting.task AND turn.status NOT IN ({_ENDED})"  # noqa: S608 - ours
+_OPEN = f"sitting.ended = 0 AND EXISTS ({_UNDER_WAY})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,17 @@ class Sittings:
         """The one with that id."""
         return await self._database.read(lambda db: _find(db, task))
 
-    async def of_repository(self, repository: str, kind: str, limit: int = MOST_KEPT) -> list[Sitting]:
-        """The newest first."""
-        query = f"{_SELECT} WHERE sitting.repository = ? AND sitting.kind = ? ORDER BY sitting.created DESC LIMIT ?"
-        values = (repository, kind, limit)
-        return await self._database.read(lambda db: [_read(row) for row in db.execute(query, values)])
+    async def builds(self, repository: str) -> list[Sitting]:
+        """Those of a repository that are kept, the newest first."""
+        return await self._listed("sitting.kind = 'build'", repository)
+
+    async def terminals(self, repository: str) -> list[Sitting]:
+        """Those of a repository that are open, the newest first."""
+        return await self._listed(f"sitting.kind = 'terminal' AND {_OPEN}", repository)
+
+    async def _listed(self, which: str, repository: str) -> list[Sitting]:
+        query = f"{_SELECT} WHERE sitting.repository = ? AND {which} ORDER BY sitting.created DESC LIMIT {MOST_KEPT}"
+        return await self._database.read(lambda db: [_read(row) for row in db.execute(query, (repository,))])
 
     async def newest_builds(self, repositories: Sequence[str]) -> dict[str, Sitting]:
         """The last build of each of these repositories that has one."""
@@ -207,7 +214,7 @@ def add(db: Connection, sitting: Sitting) -> None:
 
 def open_of(db: Connection, kind: str, account: str = "") -> int:
     """How many of that kind are not over whose turns are still to be worked on; of one user, or of all."""
-    query = f"SELECT count(*) FROM sitting WHERE kind = ? AND ended = 0 AND EXISTS ({_UNDER_WAY})"  # noqa: S608
+    query = f"SELECT count(*) FROM sitting WHERE kind = ? AND {_OPEN}"  # noqa: S608 - our own words
     values: tuple[str, ...] = (kind,)
     if account:
         query, values = f"{query} AND account = ?", (kind, account)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Extras
+from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.database.base import Database
 from midwatch.engine.forges.beside import Beside
 from midwatch.engine.forges.connections import Connection, Connections
@@ -18,7 +19,7 @@ from midwatch.forges.address import parse, slug_below
 from midwatch.forges.config import ForgeSettings
 from midwatch.forges.credentials import Credential, FixedToken
 from midwatch.forges.where import USERS, api_of, web_of
-from midwatch.workspace.lent import environment
+from midwatch.workspace.lent import Lender, environment
 
 if TYPE_CHECKING:
     from midwatch.forges.book import Book
@@ -105,6 +106,29 @@ class Connected:
         address = f"{connection.web}/{slug}.git" if by_ssh else location
         # also where it is the same: the person's own rewriting of addresses would lead past the token
         return environment(connection.web, USERS[connection.kind], token, {location: address})
+
+    async def lend_inside(self, location: str, named: Sequence[str]) -> Mapping[str, str]:
+        """See `workspace.lent.LendInside`: as `lend`, for a repository that is registered here or `named`. Anybody who
+        can write to a repository chooses what it names, and must not choose what a credential opens."""
+        found = await self.of(location)
+        if found is None:
+            return {}
+        connection, slug = found
+        known = [*named, *(one.location for one in await Repositories(self._database).everything())]
+        if slug.lower() not in {(slug_below(connection.web, one) or "").lower() for one in known}:
+            address = f"{connection.web}/{slug}"
+            raise InputError(
+                f"the credential of the connection {connection.name} is not lent for {address}: it is a submodule, and "
+                "neither a repository of this server nor named in the recipe",
+                f'if tasks may read it, write private_submodules = ["{address}"] below [repository] of the recipe, or '
+                "register it on the server",
+            )
+        return await self.lend(location)
+
+    @property
+    def lender(self) -> Lender:
+        """Both, for opening a repository."""
+        return Lender(self.lend, self.lend_inside)
 
     def webhook_secret(self, connection: Connection) -> str:
         """What signs the webhooks that the forge sends; empty for none, and then none may be taken. Raises

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.pull_request import Proposal
-from midwatch.workspace import writing
+from midwatch.workspace import lfs_offered, writing
 from midwatch.workspace.git import Git, GitError, last_words
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown
@@ -34,6 +34,7 @@ async def land(place: Place, store: Path, proposal: Proposal, ours: set[str]) ->
     if current:
         await _require_not_checked_out(git, proposal.branch)
     await _bring(git, store, proposal)
+    await lfs_offered.bring(place, store, proposal.base_commit, proposal.commit)
     done = await git.ask("update-ref", "-m", "midwatch: pull request", ref, proposal.commit, current)
     if done.code != 0:
         raise _branch_refused(proposal, done.stderr)

@@ -22,6 +22,7 @@ from midwatch.forges.once import once
 from midwatch.forges.proposing import base_of, changes, require_base, require_latest, require_room, wanted
 from midwatch.forges.pushing import Destination, push, require_ours
 from midwatch.forges.site import Place, Seen, Site
+from midwatch.forges.uploading import upload
 from midwatch.workspace.git import Git
 from midwatch.workspace.location import repository_key
 from midwatch.workspace.names import shown, without_secret
@@ -99,10 +100,13 @@ class NetworkForge:
             seen = await self.site.reopen(slug, seen)
         if not there:
             self._book.offer(key, proposal.branch, commit)  # first, so that a crash leaves no branch we do not know
-            token = await self.site.http.credential.token(slug)
-            to = Destination(self.name, place.git, self.site.web, self.site.git_user, token, branch.tip)
             try:
-                await push(store, proposal, to)
+                for send in (upload, push):  # what takes long may outlast a token, so that each asks for one
+                    token = await self.site.http.credential.token(slug)
+                    await send(
+                        store, proposal,
+                        Destination(self.name, place.git, self.site.web, self.site.git_user, token, branch.tip),
+                    )  # fmt: skip
             except InputError:
                 self.site.http.credential.forget(slug)
                 raise

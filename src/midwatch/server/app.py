@@ -11,11 +11,11 @@ from fastapi.openapi.utils import get_openapi
 
 from midwatch import __version__
 from midwatch.engine.turns import Turns
-from midwatch.hearing import listening_of
 from midwatch.server import problems
 from midwatch.server.admission import PREFIX, admit
 from midwatch.server.aside import Aside
 from midwatch.server.bodies import Bounded
+from midwatch.server.branched import Branching
 from midwatch.server.counts import Counts
 from midwatch.server.pages import Pages
 from midwatch.server.problems import ProblemDetails, answers
@@ -23,6 +23,7 @@ from midwatch.server.routes import (
     archives,
     attempts,
     beside,
+    branches,
     budgets,
     choices,
     effects,
@@ -60,7 +61,7 @@ DOCUMENT = f"{PREFIX}/openapi.json"
 _ABOUT = "Tasks and repositories go in, tested pull requests come out."
 _ROUTES = (
     importing, tasks, stream, choices, steering, attempts, kept, budgets, limits, workers, effects, webhooks, archives,
-    forges, beside, logins, reviewing, recipes, environments, terminals,
+    forges, beside, branches, logins, reviewing, recipes, environments, terminals,
 )  # fmt: skip
 _EVERY = (401, 403, 404, 413, 422, 429, 503)
 """What any address but those of health may answer."""
@@ -110,8 +111,8 @@ def make_app(home: Home, engine: Engine) -> FastAPI:
         repositories=desk.repositories,
         streams=Streams(home.store),
         seats=Seats(desk.settings.streams, desk.settings.streams_per_user),
-        listening=listening_of(home),
         aside=aside,
+        branching=Branching(home, aside),
         counts=Counts(home.environ, home.state),
         sums=sums,
         rows=Rows(home.store, turns, desk.repositories, sums),

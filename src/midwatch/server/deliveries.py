@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, Field
 
+from midwatch.server.accounts.forms import time_of
 from midwatch.server.asked import Word
 from midwatch.server.bodies import Form
 from midwatch.webhooks.registered import EVENTS, Event, Webhook
@@ -125,8 +125,8 @@ def webhook_of(hook: Webhook) -> dict[str, Any]:
     """A webhook without its secret, as `WebhookAnswer` takes it."""
     return {
         "id": hook.id, "repository": hook.repository, "url": hook.url, "events": hook.events.split(),
-        "active": bool(hook.active), "why": hook.why, "created": _iso(hook.created),
-        "failing": None if hook.failing is None else _iso(hook.failing),
+        "active": bool(hook.active), "why": hook.why, "created": time_of(hook.created, exactly=True),
+        "failing": None if hook.failing is None else time_of(hook.failing, exactly=True),
     }  # fmt: skip
 
 
@@ -135,15 +135,11 @@ def effect_of(effect: Effect) -> dict[str, Any]:
     return {
         "id": effect.id, "kind": effect.kind, "name": effect.name, "task": effect.task, "state": effect.state,
         "error": effect.error, "mend": effect.mend, "tries": effect.tries, "digest": effect.digest,
-        "due": _iso(effect.due) if effect.state == "waiting" else None,
-        "created": _iso(effect.created), "changed": _iso(effect.changed),
+        "due": time_of(effect.due, exactly=True) if effect.state == "waiting" else None,
+        "created": time_of(effect.created, exactly=True), "changed": time_of(effect.changed, exactly=True),
     }  # fmt: skip
 
 
 def delivery_of(effect: Effect) -> dict[str, Any]:
     """As `DeliveryLine` takes it."""
     return {**effect_of(effect), "answer": json.loads(effect.result) if effect.result else None}
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -115,6 +115,7 @@ class RecipeForm(BaseModel):
     secrets: list[SecretOf]
     limits: dict[str, float | int | None]
     submodules: bool
+    private_submodules: list[str]
     lfs: bool
     lock_files: list[str]
     cache_by_commit: bool
@@ -237,6 +238,7 @@ class EnvironmentState(BaseModel):
     """The environment of a repository as tasks would have it now."""
 
     source: Literal["server", "repository", "none"]
+    version: int = Field(description="Of the recipe that the server keeps; 0 where none is kept.")
     commit: str
     ref: str
     sandbox: str
@@ -291,6 +293,7 @@ def form_of(recipe: Recipe) -> RecipeForm:
         secrets=[SecretOf(name=s.name, host=s.host, header=s.header, format=s.format) for s in recipe.secrets],
         limits={name: getattr(caps, name) for name in caps.__dataclass_fields__},
         submodules=recipe.repository.submodules,
+        private_submodules=list(recipe.repository.private_submodules),
         lfs=recipe.repository.lfs,
         lock_files=list(recipe.lock_files),
         cache_by_commit=recipe.cache_by_commit,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from midwatch.domain.errors import InputError
+from midwatch.engine.recipes import Recipes
 from midwatch.server.environment_forms import EnvironmentState
 from midwatch.server.routes.kept import environment_answer
 from midwatch.server.views import text
@@ -48,6 +49,7 @@ async def state(home: Home, repository: Registered, base: str | None) -> Environ
     around = replace(around, means=await home.means(opened.location))
     request = await with_kept(Request("", repository.location, base), opened, home.store.database)
     found = await resolve(request, opened, around)
+    versions = await Recipes(home.store.database).counting([repository.id])
     recipe, cache = found.plan.recipe, Cache(home.state)
     kept = [entry for entry in cache.kept() if entry[0].record.repository == opened.location]
     told = [environment_answer(layers, used, repository.id) for layers, used in reversed(kept)]
@@ -59,6 +61,7 @@ async def state(home: Home, repository: Registered, base: str | None) -> Environ
     trusted = bool(request.recipe) or is_trusted(opened.location, around.means.settings.trusted, around.means.home)
     return EnvironmentState(
         source="server" if request.recipe else "none" if recipe == Recipe() else "repository",
+        version=versions.get(repository.id, 0),
         commit=found.base.commit,
         ref=text(found.base.ref),
         sandbox=around.sandbox,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Path
@@ -11,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 from midwatch.engine.forges.beside import LONGEST, Kept, read
 from midwatch.engine.forges.connections import Auth, Connection, Kind
 from midwatch.engine.forges.rules import RepositoryForge
+from midwatch.server.accounts.forms import time_of
 from midwatch.server.bodies import Form
 
 ForgeId = Annotated[
@@ -182,19 +182,15 @@ def forge_of(one: Connection) -> ForgeAnswer:
     return ForgeAnswer(
         id=one.id, name=one.name, kind=one.kind, web=one.web, api=one.api, auth=one.auth, app_id=one.app,
         login=one.login, webhooks=bool(one.secret), hook_path=f"/hooks/{one.name}",
-        settings=one.id.startswith("settings:"), created=_time(one.created),
+        settings=one.id.startswith("settings:"), created=time_of(one.created),
     )  # fmt: skip
 
 
 def secret_of(one: Kept) -> SecretAnswer:
     """A secret as it is told."""
-    return SecretAnswer(name=one.name, changed=_time(one.changed), changed_by=one.changed_by)
+    return SecretAnswer(name=one.name, changed=time_of(one.changed), changed_by=one.changed_by)
 
 
 def variable_of(one: Kept) -> VariableAnswer:
     """A variable as it is told."""
-    return VariableAnswer(name=one.name, changed=_time(one.changed), changed_by=one.changed_by, value=one.value)
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return VariableAnswer(name=one.name, changed=time_of(one.changed), changed_by=one.changed_by, value=one.value)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from midwatch.domain.errors import InputError, MidwatchError, StoreError
+from midwatch.domain.errors import InputError, MidwatchError, StaleEpoch, StoreError
 
 MEDIA_TYPE = "application/problem+json"
 AGAIN_AFTER = 5
@@ -71,10 +71,11 @@ def missing(what: str) -> Problem:
 
 @contextmanager
 def conflicting() -> Iterator[None]:
-    """What cannot be done with a thing as it stands is a conflict (409), and no fault of the request's form."""
+    """What cannot be done with a thing as it stands is a conflict (409), and no fault of the request's form; so is what
+    somebody else has begun meanwhile."""
     try:
         yield
-    except InputError as error:
+    except (InputError, StaleEpoch) as error:
         raise Problem(409, error.message, error.mend) from error
 
 

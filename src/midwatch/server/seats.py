@@ -10,6 +10,8 @@ from fastapi.responses import StreamingResponse
 from midwatch.server.bodies import Receive, Scope, Send
 from midwatch.server.problems import Problem, answer
 
+STREAM = "text/event-stream"
+"""What such an answer is."""
 AGAIN_AFTER = 15
 """Seconds after which a client that found no seat may look again."""
 
@@ -42,9 +44,9 @@ class Seats:
 class Seated(StreamingResponse):
     """A stream that has a seat from its first byte to its last, and is refused where there is none."""
 
-    def __init__(self, content: AsyncIterator[bytes], media_type: str, seats: Seats, user: str) -> None:
+    def __init__(self, content: AsyncIterator[bytes], seats: Seats, user: str) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        super().__init__(content, media_type=media_type, headers=headers)
+        super().__init__(content, media_type=STREAM, headers=headers)
         self._seats, self._user = seats, user
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +13,15 @@ from midwatch.domain.errors import InputError, OperationError
 from midwatch.domain.ids import task_of
 from midwatch.engine.accounts.audit import write
 from midwatch.engine.accounts.repositories import Registered, Repositories
+from midwatch.engine.database.further import Further
 from midwatch.engine.handing import hand_over
 from midwatch.engine.turns import Turns
 from midwatch.engine.waits import Wait, waits
-from midwatch.forges.listening import Listening
 from midwatch.server.accounts.caller import Caller, caller, require
 from midwatch.server.accounts.desk import deed
 from midwatch.server.accounts.repeating import Operation, operation
 from midwatch.server.aside import Aside
+from midwatch.server.branched import Branching
 from midwatch.server.counts import Counts
 from midwatch.server.problems import missing
 from midwatch.server.recorded import Recorded
@@ -34,6 +35,7 @@ log = logging.getLogger("midwatch.server")
 if TYPE_CHECKING:
     from midwatch.engine.accounts.words import Role
     from midwatch.engine.base import Engine
+    from midwatch.engine.database.base import Connection
     from midwatch.engine.store.base import TaskRow
     from midwatch.engine.turns import Turn
     from midwatch.wiring import Home
@@ -50,10 +52,10 @@ class Service:
     streams: Streams
     seats: Seats
     aside: Aside
+    branching: Branching
     counts: Counts
     sums: Sums
     rows: Rows
-    listening: Listening
 
     async def close(self) -> None:
         """End what goes on by itself; those who follow are let go. May be called twice."""
@@ -61,6 +63,7 @@ class Service:
         await self.rows.close()
         await self.sums.close()
         await self.counts.close()
+        await self.branching.close()
         await self.aside.close()
 
     async def hand(self, turn: Turn) -> Turn:
@@ -84,11 +87,19 @@ class Visit:
     service: Service
     who: Caller
 
-    def turns(self, action: str, subject: str, repository: Registered | None, entry: str = "") -> Turns:
+    def turns(
+        self,
+        action: str,
+        subject: str,
+        repository: Registered | None,
+        entry: str = "",
+        also: Callable[[Connection], None] | None = None,
+    ) -> Turns:
         """The turns, of which one is changed; it stands in the audit log that this caller did it. `entry`: the id that
-        it stands there with; empty for any."""
+        it stands there with; empty for any. `also` is done in the same transaction; what it raises undoes all."""
         done = deed(self.who, action, subject, repository.id if repository else "", entry)
-        return Turns(Recorded(self.service.home.store.database, done))
+        recorded = Recorded(self.service.home.store.database, done)
+        return Turns(recorded if also is None else Further(recorded, lambda db, _: also(db)))
 
     async def waits(self, *turns: Turn | None) -> Mapping[str, Wait]:
         """What those of the turns wait for that are queued, by their ids; of the limits of other users no number."""

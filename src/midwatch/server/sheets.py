@@ -48,10 +48,7 @@ def long_sheet(name: str, head: Sequence[str], parts: AsyncIterator[Iterable[Seq
 
 
 def _headers(name: str) -> dict[str, str]:
-    return {
-        "Content-Disposition": f'attachment; filename="{name}.csv"', "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "no-store",
-    }  # fmt: skip
+    return {"Content-Disposition": f'attachment; filename="{name}.csv"'}
 
 
 def _written(rows: Iterable[Sequence[Cell]]) -> bytes:

@@ -8,17 +8,16 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from midwatch.domain.errors import MidwatchError
 from midwatch.engine.database.base import Connection
 from midwatch.engine.sittings import KIND, Sitting, Sittings, add, open_of
-from midwatch.engine.turns import Asked, Turns
-from midwatch.server.accounts.desk import deed
+from midwatch.engine.turns import Asked
 from midwatch.server.environment_forms import sitting_of
 from midwatch.server.problems import Problem, missing
-from midwatch.server.recorded import Recorded
-from midwatch.server.streams import HEARTBEAT, RIGHTS, still
+from midwatch.server.streams import HEARTBEAT, RIGHTS, frame, still
 from midwatch.workflows.kept import make_task
 from midwatch.workflows.start import Request
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from midwatch.server.accounts.repeating import Operation
     from midwatch.server.service import Visit
     from midwatch.wiring import Home
-
-T = TypeVar("T")
 
 MOST_OF_USER = 3
 """Terminals of one user at a time."""
@@ -50,34 +47,14 @@ class Wish:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class _Beside(Recorded):
-    """With a sitting in the transaction of its task."""
-
-    def __init__(self, recorded: tuple[Any, Any], sitting: Sitting) -> None:
-        super().__init__(*recorded)
-        self._sitting = sitting
-
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """See `Database.write`. Raises Problem 429 for one terminal too many."""
-        sitting = self._sitting
-
-        def both(db: Connection) -> T:
-            if sitting.kind == "terminal":
-                _require_room(db, sitting)
-            add(db, sitting)
-            return work(db)
-
-        return await super().write(both)
-
-
 async def begin(visit: Visit, repository: Registered, wish: Wish, operation: Operation) -> Sitting:
     """Put it into the queue; the same one for the same operation. Raises InputError for a recipe that cannot be used,
-    or is not trusted."""
+    or is not trusted, Problem 429 for one terminal too many."""
     home, who = visit.service.home, visit.who
     task = await visit.service.aside.do(_task(home, repository.location, wish, operation.task_id()))
     sitting = Sitting(task.id, repository.id, wish.kind, who.user_id, who.name, options=wish.options)
-    done = deed(who, f"environment.{wish.kind}", task.id, repository.id, operation.entry_id())
-    turns = Turns(_Beside((home.store.database, done), sitting))
+    action, entry = f"environment.{wish.kind}", operation.entry_id()
+    turns = visit.turns(action, task.id, repository, entry, also=partial(_add, sitting=sitting))
     await visit.service.hand(await turns.submit(task, asked=Asked(who.name)))
     return await found(visit, repository, task.id, wish.kind)
 
@@ -123,16 +100,18 @@ async def follow(visit: Visit, name: str, after: int, may: Callable[[], Awaitabl
             continue
         if sitting is None:
             return
-        frames = [_frame("piece", number, {"data": base64.b64encode(data).decode()}) for number, data in pieces]
+        frames = [
+            frame("piece", number, json.dumps({"data": base64.b64encode(data).decode()})) for number, data in pieces
+        ]
         at = pieces[-1][0] if pieces else at
         state = sitting_of(sitting).model_dump_json()
         if state != told and not sitting.over:
-            frames, told = [*frames, _state("state", at, state)], state
+            frames, told = [*frames, frame("state", at, state)], state
         if frames:
             yield b"".join(frames)
             spoken, pause = time.monotonic(), QUICK
         elif sitting.over:
-            yield _state("end", at, state)
+            yield frame("end", at, state)
             return
         elif time.monotonic() > spoken + HEARTBEAT:
             spoken = time.monotonic()
@@ -152,21 +131,18 @@ async def _task(home: Home, location: str, wish: Wish, name: str) -> Task:
     return await make_task(request, repository, around, home.store.database)
 
 
+def _add(db: Connection, sitting: Sitting) -> None:
+    if sitting.kind == "terminal":
+        _require_room(db, sitting)
+    add(db, sitting)
+
+
 def _require_room(db: Connection, sitting: Sitting) -> None:
+    db.alone("terminals")  # whoever opens another waits here, else both would find room
     known = db.execute("SELECT 1 FROM sitting WHERE task = ?", (sitting.task,)).fetchone()
     if known is not None:
         return
-    # another one that the same user opens waits here, else both would find room
-    db.execute(f"SELECT id FROM account WHERE id = ?{db.for_update}", (sitting.account,)).fetchone()  # noqa: S608 - ours
     if open_of(db, "terminal", sitting.account) >= MOST_OF_USER:
         raise Problem(429, f"you have {MOST_OF_USER} terminals open", "close one of them")
     if open_of(db, "terminal") >= MOST_OPEN:
         raise Problem(429, "as many terminals are open as this server lets", "come again when one is closed")
-
-
-def _frame(name: str, number: int, data: Mapping[str, Any]) -> bytes:
-    return _state(name, number, json.dumps(data))
-
-
-def _state(name: str, number: int, text: str) -> bytes:
-    return f"id: {number}\nevent: {name}\ndata: {text}\n\n".encode()

@@ -92,7 +92,7 @@ class Streams:
                 if frames:
                     yield b"".join(frames)
                 elif ended:
-                    yield _frame("end", at, json.dumps({"attempt": attempt, "status": ended}))
+                    yield frame("end", at, json.dumps({"attempt": attempt, "status": ended}))
                     return
                 else:
                     try:
@@ -213,8 +213,9 @@ def event_json(record: Record) -> str:
 
 def event_frame(record: Record) -> bytes:
     """The same as a message of a stream; its id is what `Last-Event-ID` takes. JSON here has no line break."""
-    return _frame("event", record.seq, event_json(record))
+    return frame("event", record.seq, event_json(record))
 
 
-def _frame(name: str, seq: int, data: str) -> bytes:
+def frame(name: str, seq: int, data: str) -> bytes:
+    """A message of a stream with that number as its id; `data` is JSON without a line break."""
     return f"id: {seq}\nevent: {name}\ndata: {data}\n\n".encode()

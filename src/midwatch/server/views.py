@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from midwatch.domain.codec import to_json
 from midwatch.domain.labels import split
 from midwatch.engine.turns import BATCH
 from midwatch.engine.waits import Wait
+from midwatch.server.accounts.forms import time_of
 from midwatch.server.answers import (
     AttemptAnswer,
     AttemptLine,
@@ -133,9 +133,7 @@ def task_answer(
 
 def _time(seconds: float) -> str | None:
     """As it is told: UTC; None for 0."""
-    return (
-        datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if seconds else None
-    )
+    return time_of(seconds) if seconds else None
 
 
 def attempt_line(state: AttemptState) -> AttemptLine:

@@ -149,7 +149,7 @@ async def environment_layers(wanted: Wanted, parts: EnvironmentParts) -> AsyncIt
 
 def extras_of(terms: Terms) -> Extras:
     """What the checkouts of a task hold beside the repository's own files."""
-    return Extras(terms.submodules, terms.lfs)
+    return Extras(terms.submodules, terms.lfs, terms.private_submodules)
 
 
 async def set_up(environment: Environment, box: Box, log: Path, observer: Observer) -> None:

@@ -107,6 +107,7 @@ def terms(plan: Plan, kept: str = "") -> Terms:
         disk_mib=recipe.limits.disk_mib,
         submodules=recipe.repository.submodules,
         lfs=recipe.repository.lfs,
+        private_submodules=recipe.repository.private_submodules,
         variables=plan.variables,
         recipe=kept,
     )

@@ -18,7 +18,7 @@ from midwatch.workflows import describe
 from midwatch.workflows.offering import intact
 from midwatch.workflows.report import AttemptReport, Report, attempt_report
 from midwatch.workflows.start import work_folder
-from midwatch.workspace import patch
+from midwatch.workspace import lfs_offered, patch
 from midwatch.workspace.location import is_url
 from midwatch.workspace.repository import Repository, no_files_at
 
@@ -87,7 +87,7 @@ async def difference(store: Store, state: Path, forge: Forge, prefix: str) -> by
 
 async def attempt_changes(store: Store, state: Path, attempt: str) -> tuple[AttemptReport, tuple[FileChange, ...]]:
     """One attempt, and the files that it has changed. Raises as `make_report`."""
-    row, report = await _attempt(store, state, attempt)
+    row, _, report = await _attempt(store, state, attempt)
     tree = final_tree(report)
     if not tree or tree == row.task.base.tree:
         return report, ()
@@ -98,21 +98,21 @@ async def attempt_changes(store: Store, state: Path, attempt: str) -> tuple[Atte
 async def attempt_difference(store: Store, state: Path, attempt: str, first: int = 0, last: int = 0) -> bytes:
     """The unified diff of one attempt between where it was after event `first` (0: the base) and after `last` (0: what
     it offers, or has now); empty when nothing differs. Raises as `make_report`."""
-    row, report = await _attempt(store, state, attempt)
-    events = await store.read(attempt) if first or last else ()
+    row, events, report = await _attempt(store, state, attempt)
     base = row.task.base.tree
     old = _saved(events[:first], base) if first else base
-    new = _saved(events[:last], base) if last else final_tree(report) or base
+    # between two moments of the work both are as it was saved: what is offered may have pointers of Git LFS instead
+    new = _saved(events[: last or None], base) if first or last else final_tree(report) or base
     if old == new:
         return b""
     repository = await Repository.open(state, row.task.repository, refresh=False)
     return await repository.diff(old, new)
 
 
-async def _attempt(store: Store, state: Path, attempt: str) -> tuple[TaskRow, AttemptReport]:
+async def _attempt(store: Store, state: Path, attempt: str) -> tuple[TaskRow, Sequence[Event], AttemptReport]:
     row = await store.find(task_of(attempt))
     history = History(await store.read(attempt))
-    return row, attempt_reports([(attempt, history)], state)[0]
+    return row, history.events, attempt_reports([(attempt, history)], state)[0]
 
 
 def _saved(events: Sequence[Event], base: str) -> str:
@@ -143,4 +143,6 @@ async def apply(store: Store, state: Path, forge: Forge, prefix: str, target: st
         raise no_files_at(place)
     source = await Repository.open(state, report.task.repository, refresh=False)
     repository = await Repository.open(state, place)
+    if repository.place is not None:  # with the contents of Git LFS, which the person's own filter puts there
+        await lfs_offered.bring(repository.place, source.git_dir, report.task.base.tree, tree)
     return await repository.apply_to_user_tree(report.task.base.tree, tree, source.git_dir)

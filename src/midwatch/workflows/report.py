@@ -116,8 +116,10 @@ def _ended(history: History) -> str:
 
 
 def _tree(history: History) -> str:
-    """What a review writes in its box is not kept, and offered to nobody."""
+    """What is offered, or was saved last; what a review writes in its box is not kept, and offered to nobody."""
     reviewing = history.task is not None and history.task.kind == "review"
+    if history.checked is not None:
+        return history.checked.evidence.tree
     return history.checkpoint.tree if history.checkpoint and not reviewing else ""
 
 

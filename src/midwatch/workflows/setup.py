@@ -152,7 +152,7 @@ async def build(folder: Path, plan: Plan, builder: Builder, commands: Sequence[s
     # beside the folder, which is moved at the end: what is left there may be deleted in the background
     ground = folder.with_name(f"{folder.name}.box")
     asked = plan.recipe.repository
-    wanted, owner = Wanted(asked.submodules, asked.lfs), builder.sandbox.owner(box_id)
+    wanted, owner = Wanted(asked.submodules, asked.lfs, asked.private_submodules), builder.sandbox.owner(box_id)
     tree = Workspace(builder.repository, ground, owner, overlay=builder.overlay, wanted=wanted)
     try:
         await tree.restore(plan.base, layers=() if below is None else below.part("workspace"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 
 from midwatch.agent import hooks
@@ -32,6 +33,7 @@ from midwatch.workflows.servers import equipped
 from midwatch.workflows.site import Site, site
 from midwatch.workflows.start import work_folder
 from midwatch.workflows.tidy import tidy_at_the_end
+from midwatch.workspace import lfs_offered
 from midwatch.workspace.checkout import Workspace
 
 
@@ -163,7 +165,9 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     if task.mode == "read-only" and log.outcome is not None and log.outcome.kind == "done":
         await log.append(Stopped("answered", log.outcome.text.strip()))
         return
-    if final is None or final.tree == task.base.tree:
+    # what is offered has pointers of Git LFS for files that lie in the box, and in checkpoints, as they are
+    offered = await lfs_offered.pointed(parts.repository, task.base, final.tree, wanted=task.terms.lfs) if final else ""
+    if final is None or offered == task.base.tree:
         text = log.outcome.text.strip() if log.outcome else ""
         await log.append(Stopped("no_change", text or "the model ended without changing a file"))
         return
@@ -171,11 +175,11 @@ async def _check(task: Task, log: Log, place: Site, parts: Parts) -> None:
     bench = CheckParts(parts.blobs, parts.observer, requests)
     folder = work_folder(parts.state, log.attempt) / "check"
     try:
-        evidence = await check(place, f"{log.attempt}.check", folder, final, bench)
+        evidence = replace(await check(place, f"{log.attempt}.check", folder, final, bench), tree=offered)
     except BaseException:
         await _tell(log, requests)
         raise
     when = log.events[-1].time
     message = describe.commit_message(task, log, evidence)
-    commit = await parts.repository.commit(final.tree, task.base.commit, message, when, parts.authorship)
+    commit = await parts.repository.commit(offered, task.base.commit, message, when, parts.authorship)
     await log.append(*requests.take(), Checked(evidence, commit))

@@ -108,10 +108,8 @@ def offered(log: Sequence[Event]) -> list[Offer]:
     last = next((event for event in reversed(log) if isinstance(event.body, Proposed)), None)
     if last is None:
         return []
-    stopped, commit = History(log).stopped, getattr(last.body, "commit", "")
-    # a later turn that came to the same commit has brought its words up to date, and no other event says so
-    end = max([last.seq, *(e.seq for e in log if isinstance(e.body, Checked) and e.body.commit == commit)])
-    return [Offer((stopped is None or stopped.reason != "not_chosen", last.time), History(log[:end]))]
+    stopped = History(log).stopped
+    return [Offer((stopped is None or stopped.reason != "not_chosen", last.time), History(log[: last.seq]))]
 
 
 def digests(log: Sequence[Event]) -> Iterator[str]:

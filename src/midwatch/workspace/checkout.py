@@ -20,6 +20,8 @@ from midwatch.workspace.extras import NOTHING, Wanted
 from midwatch.workspace.found import Lower
 from midwatch.workspace.layout import Files, Plain, Target, Upper, lay_out
 from midwatch.workspace.leftovers import sweep
+from midwatch.workspace.lfs import Pointers, place
+from midwatch.workspace.lfs_offered import folder_in, pointers_in
 from midwatch.workspace.raw import contents
 from midwatch.workspace.repository import Repository
 from midwatch.workspace.scan import FUSED_OPAQUE, OPAQUE
@@ -111,7 +113,8 @@ class Workspace:
             left = await asyncio.to_thread(self._make_room)
             self._base = shared = await base_checkout(self.repository, base, self._wanted)
             what = await difference(git, base, start, work_only=work_only)
-            saver, memory = await asyncio.to_thread(self._make, shared, base, what, layers)
+            more = await pointers_in(self.repository, start.tree, what.files) if self._wanted.lfs and what else {}
+            saver, memory = await asyncio.to_thread(self._make, shared, base, (what, more), layers)
             await asyncio.to_thread(sweep, store, saver.ref)
         except OSError as error:
             raise full_or_broken(self.folder, error) from error
@@ -214,9 +217,10 @@ class Workspace:
         return ref_of(self.folder)
 
     def _make(
-        self, shared: BaseCheckout, base: Base, what: Difference, layers: tuple[Path, ...]
+        self, shared: BaseCheckout, base: Base, start: tuple[Difference, Pointers], layers: tuple[Path, ...]
     ) -> tuple[Saver, Memory]:
-        """Lay out the files and look at them."""
+        """Lay out the files and look at them. `start`: what differs, and what of that stands for contents of LFS."""
+        what, more = start
         lower = (*layers, shared.tree)
         fuse = not self._overlay and (fused.usable(self.folder, *lower) if self._fuse is None else self._fuse)
         files = Files(self.folder / ("upper" if self._overlay or fuse else "tree"), self._owner, lower)
@@ -228,6 +232,8 @@ class Workspace:
             self.form = copy_layers(lower, files.top)
         if what:
             instead = {blob: shared.tree / os.fsdecode(path) for path, (blob, _, _) in shared.pointers.items()}
+            own = folder_in(self.repository.git_dir)
+            instead |= {blob: place(own, oid) for blob, oid, _ in more.values()}
             with contents(self.repository.git, instead) as source:
                 lay_out(target, what, source)
         self._furnish(files, shared)
@@ -240,7 +246,8 @@ class Workspace:
                 hand_over(files.top, self._owner)
             copies = untouched(files.top, files.written)
         known = Lower(
-            shared.tree, shared.gitlinks, self.repository.excludes(), layers, copies, shared.pointers, fused=fuse
+            shared.tree, shared.gitlinks, self.repository.excludes(), layers, copies, {**shared.pointers, **more},
+            fused=fuse,
         )  # fmt: skip
         git, store = self.repository.git, self.repository.git_dir
         saver = Saver(git, store, files.top, self._ref(), base.tree, known)

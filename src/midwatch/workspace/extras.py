@@ -19,6 +19,8 @@ class Wanted:
 
     submodules: bool = False
     lfs: bool = False
+    private: tuple[str, ...] = ()
+    """Addresses of submodules that a connection's credential may be lent for."""
 
     @property
     def key(self) -> str:
@@ -53,7 +55,7 @@ class Extras:
 async def gather(repository: Repository, commit: str, state: Path, wanted: Wanted) -> Extras:
     """Find them, and fetch what lacks. Blocks on the network where something is to fetch; may be called again, and by
     several processes at once. Raises InputError and OperationError, which say how to leave them out."""
-    found = await submodules.gather(repository, commit, state) if wanted.submodules else ()
+    found = await submodules.gather(repository, commit, state, wanted.private) if wanted.submodules else ()
     contents: list[lfs.Content] = []
     if wanted.lfs:
         contents += await lfs.gather(repository, commit)

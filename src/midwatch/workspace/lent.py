@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from midwatch.domain.errors import InputError
 from midwatch.workspace.names import without_secret
@@ -15,10 +16,34 @@ Lend = Callable[[str], Awaitable[Mapping[str, str]]]
 forge for a token. Raises InputError, OperationError."""
 
 
+LendInside = Callable[[str, Sequence[str]], Awaitable[Mapping[str, str]]]
+"""The same for an address that a repository names, and no person: a submodule's. The second are addresses that its
+recipe names. Raises InputError, too, where a connection has the address and nothing is lent for it."""
+
+
 async def nobody(location: str) -> Mapping[str, str]:
     """See `Lend`: nothing is lent, and the person's own credentials count."""
     return {}
 
+
+async def nobody_inside(location: str, named: Sequence[str]) -> Mapping[str, str]:
+    """See `LendInside`: nothing is lent."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """Who lends for a repository, and for what that names. As a `Lend` itself it is `own`."""
+
+    own: Lend = nobody
+    inside: LendInside = nobody_inside
+
+    async def __call__(self, location: str) -> Mapping[str, str]:
+        """See `Lend`."""
+        return await self.own(location)
+
+
+NOBODY = Lender()
 
 _USER, _TOKEN = (f"MIDWATCH_LENT_{what}" for what in ("USER", "TOKEN"))
 _HELPER = (

@@ -21,6 +21,7 @@ from midwatch.domain.errors import OperationError
 from midwatch.engine.disk import full_or_broken
 from midwatch.workspace import objects
 from midwatch.workspace.git import Git
+from midwatch.workspace.lfs_server import Server
 from midwatch.workspace.lfs_sources import endpoint_of, folders_of
 from midwatch.workspace.lfs_transfer import Transfer
 from midwatch.workspace.names import shown
@@ -32,7 +33,7 @@ Pointers = Mapping[bytes, tuple[str, str, int]]
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize (0|[1-9][0-9]{0,17})\n"
 )
-_SHORTEST, _LONGEST = 120, 160
+_SHORTEST, LONGEST = 120, 160
 """Bytes of a pointer without extensions, which we have no programs for."""
 _PIECE = 1 << 20
 _SPARE = 1 << 30
@@ -76,7 +77,7 @@ def note(contents: Sequence[Content]) -> str:
     if not contents:
         return ""
     count = "1 file" if len(contents) == 1 else f"{len(contents)} files"
-    return f"Git LFS: {count} with contents; one that is changed is offered as it is, not as a pointer"
+    return f"Git LFS: {count} with contents; one that is changed is offered as a pointer, with its content beside it"
 
 
 def kept_as_pointers(contents: Sequence[Content]) -> Pointers:
@@ -98,7 +99,7 @@ async def gather(repository: Repository, commit: str) -> tuple[Content, ...]:
         endpoint = await endpoint_of(repository, commit)
         own = repository.git_dir / "lfs" / "objects"
         try:
-            await Transfer(endpoint, await repository.lend(repository.location)).download(lacking, own)
+            await Transfer(Server(endpoint, await repository.lend(repository.location))).download(lacking, own)
         except OSError as error:
             raise full_or_broken(own, error) from error
         found |= {oid: place(own, oid) for oid in lacking}
@@ -140,7 +141,7 @@ def _replace_in(folder: int, name: bytes, one: Content) -> None:
     handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
         mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode) or parse(os.read(handle, _LONGEST + 1)) != (one.sha256, one.size):
+        if not stat.S_ISREG(mode) or parse(os.read(handle, LONGEST + 1)) != (one.sha256, one.size):
             raise OperationError(f"{shown(one.path)} is not the pointer that the commit has there")
     finally:
         os.close(handle)
@@ -187,19 +188,20 @@ async def _pointers(git: Git, store: Path, commit: str) -> dict[str, tuple[str, 
             continue
         if path.rpartition(b"/")[2] == b".gitattributes":
             attributes.append(os.fsdecode(path))
-        elif _SHORTEST <= int(size) <= _LONGEST:
+        elif _SHORTEST <= int(size) <= LONGEST:
             short[os.fsdecode(path)] = blob.decode()
     said = await objects.read_files(git, commit, attributes)
     if not short or not any(b"lfs" in text for text in said.values()):
         return {}
     texts = await objects.read_files(git, commit, short)
     parsed = {path: (short[path], *found) for path, text in texts.items() if (found := parse(text))}
-    return {path: parsed[path] for path in await _filtered(git, store, commit, list(parsed))}
+    return {path: parsed[path] for path in await given_to_lfs(git, store, commit, list(parsed))}
 
 
-async def _filtered(git: Git, store: Path, commit: str, paths: list[str]) -> list[str]:
-    """Those with the attribute `filter=lfs`. Attributes only name filters; here is no program that could be run. The
-    store's own attributes, which switch all filters off, must not count, so that git is shown a folder without them."""
+async def given_to_lfs(git: Git, store: Path, commit: str, paths: list[str]) -> list[str]:
+    """Those with the attribute `filter=lfs` in a commit or tree. Attributes only name filters; here is no program that
+    could be run. The store's own attributes, which switch all filters off, must not count, so that git is shown a
+    folder without them."""
     if not paths:
         return []
     with tempfile.TemporaryDirectory(prefix="lfs-", dir=store) as scratch:

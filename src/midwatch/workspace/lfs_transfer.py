@@ -1,50 +1,34 @@
-"""The LFS server: which objects are where (the batch API), and fetching them, each checked before it is kept."""
+"""Fetching objects from an LFS server, each checked before it is kept."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
 import os
-import ssl
 import tempfile
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from midwatch.domain.errors import InputError, OperationError
-from midwatch.workspace.git import Git
+from midwatch.domain.errors import OperationError
+from midwatch.workspace.lfs_server import Endless, Headers, Server, action
 from midwatch.workspace.names import shown, without_secret
-
-if TYPE_CHECKING:
-    import httpcore2
 
 _AT_ONCE = 4
 _BATCH = 100
-_LARGEST_ANSWER = 8 << 20
 _REDIRECTS = 3
-_TIMES = {"connect": 10.0, "read": 60.0, "write": 60.0, "pool": 600.0}
-_JSON = "application/vnd.git-lfs+json"
 _LEAVE = "or leave the files of LFS out: take `lfs = true` out of .midwatch/environment.toml"
-
-Headers = dict[bytes | str, bytes | str]
 
 
 @dataclass(slots=True)
 class Transfer:
     """Downloads from one server. For one use."""
 
-    endpoint: str
-    lent: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """What git's environment has in addition: a token that a connection gives."""
-    _login: str = field(default="", repr=False)
-    """The value of the Authorization header; only ever sent to the endpoint's own host."""
-    _asked: bytes = field(default=b"", repr=False)
-    _pool: httpcore2.AsyncConnectionPool | None = None
+    server: Server
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def download(self, wanted: Mapping[str, int], folder: Path) -> None:
@@ -53,11 +37,12 @@ class Transfer:
         import httpcore2
 
         try:
-            async with await self._connected() as pool:
-                self._pool = pool
+            async with self.server.connected():
                 names = sorted(wanted)
                 for start in range(0, len(names), _BATCH):
                     await self._some({oid: wanted[oid] for oid in names[start : start + _BATCH]}, folder)
+        except Endless:
+            raise self._failed("its answer does not end") from None
         except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise self._failed(str(error) or type(error).__name__) from None
 
@@ -68,19 +53,11 @@ class Transfer:
                 for oid, size in wanted.items():
                     group.create_task(self._one(oid, size, actions[oid], folder))
         except BaseExceptionGroup as failed:
-            raise _first(failed) from None
+            raise first(failed) from None
 
     async def _locate(self, wanted: Mapping[str, int]) -> dict[str, tuple[str, Headers]]:
         """Address and headers by object."""
-        body = json.dumps({
-            "operation": "download", "transfers": ["basic"], "hash_algo": "sha256",
-            "objects": [{"oid": oid, "size": size} for oid, size in wanted.items()],
-        }).encode()  # fmt: skip
-        status, answer = await self._ask_for_places(body)
-        if status == 401 and await self._log_in():
-            status, answer = await self._ask_for_places(body)
-            if not self.lent:  # else it is not theirs to keep
-                await self._credential("approve" if status == 200 else "reject", self._asked)
+        status, answer = await self.server.batch("download", list(wanted.items()))
         if status != 200:
             raise self._failed(f"it answered {status}" + (", so it wants to know who asks" if status == 401 else ""))
         try:
@@ -88,25 +65,10 @@ class Transfer:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise self._failed("its answer cannot be read") from None
 
-    async def _ask_for_places(self, body: bytes) -> tuple[int, bytes]:
-        headers: Headers = {"Accept": _JSON, "Content-Type": _JSON, "User-Agent": "midwatch"}
-        if self._login:
-            headers["Authorization"] = self._login
-        assert self._pool is not None
-        async with self._pool.stream(
-            "POST", f"{self.endpoint}/objects/batch", headers=headers, content=body, extensions={"timeout": _TIMES}
-        ) as response:
-            answer = bytearray()
-            async for chunk in response.aiter_stream():
-                answer += chunk
-                if len(answer) > _LARGEST_ANSWER:
-                    raise self._failed("its answer does not end")
-            return response.status, bytes(answer)
-
     async def _one(self, oid: str, size: int, action: tuple[str, Headers], folder: Path) -> None:
         target = folder / oid[:2] / oid[2:4] / oid
         async with self._slots:
-            handle, name = await asyncio.to_thread(_begin, target)
+            handle, name = await asyncio.to_thread(begin, target)
             try:
                 digest, left = hashlib.sha256(), size
                 async with aclosing(self._bytes_of(oid, *action)) as pieces:
@@ -115,7 +77,7 @@ class Transfer:
                         if left < 0:
                             break
                         digest.update(piece)
-                        await asyncio.to_thread(_write, handle, piece)
+                        await asyncio.to_thread(write, handle, piece)
                 if left or digest.hexdigest() != oid:
                     raise self._failed(f"object {oid[:12]} came with other bytes than its name says")
                 name.chmod(0o644)
@@ -125,17 +87,11 @@ class Transfer:
                 name.unlink(missing_ok=True)
 
     async def _bytes_of(self, oid: str, address: str, headers: Headers) -> AsyncGenerator[bytes]:
-        assert self._pool is not None
-        own = urlsplit(self.endpoint)
         for _ in range(_REDIRECTS + 1):
             parts = urlsplit(address)
-            same = parts[:2] == own[:2]
-            if not same and parts.scheme != "https":
+            if not self.server.safe(address):
                 raise self._failed(f"object {oid[:12]} is said to be at {without_secret(address)}, without encryption")
-            sent = dict(headers)
-            if same and self._login and not any(str(name).lower() == "authorization" for name in sent):
-                sent["Authorization"] = self._login
-            async with self._pool.stream("GET", address, headers=sent, extensions={"timeout": _TIMES}) as response:
+            async with self.server.stream("GET", address, headers) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     to = {k.lower(): v for k, v in response.headers}.get(b"location", b"").decode("latin1")
                     address = urljoin(address, to)
@@ -149,46 +105,9 @@ class Transfer:
                 return
         raise self._failed(f"object {oid[:12]} is led from address to address")
 
-    async def _log_in(self) -> bool:
-        """Ask the credential helpers; whether they know the server."""
-        parts = urlsplit(self.endpoint)
-        asked = f"protocol={parts.scheme}\nhost={parts.netloc}\npath={parts.path.lstrip('/')}\n\n".encode()
-        found = await self._credential("fill", asked)
-        said = dict(line.split(b"=", 1) for line in found.split(b"\n") if b"=" in line)
-        if b"username" not in said or b"password" not in said:
-            return False
-        pair = said[b"username"] + b":" + said[b"password"]
-        self._login, self._asked = f"Basic {base64.b64encode(pair).decode()}", found + b"\n"
-        return True
-
-    async def _credential(self, what: str, about: bytes) -> bytes:
-        git = Git(cwd=Path("/"), trusted=True, environment=self.lent)
-        return (await git.ask("credential", what, stdin=about)).stdout
-
-    async def _connected(self) -> httpcore2.AsyncConnectionPool:
-        import httpcore2
-
-        context = httpcore2.default_ssl_context()
-        authority = os.environ.get("GIT_SSL_CAINFO", "")
-        if not authority:
-            git = Git(cwd=Path("/"), trusted=True)
-            key = ("config", "-z", "--type=path", "--get-urlmatch", "http.sslCAInfo", self.endpoint)
-            authority = os.fsdecode((await git.ask(*key)).stdout.partition(b"\0")[0])
-        if authority:
-            try:
-                context.load_verify_locations(authority)
-            except (OSError, ssl.SSLError) as error:
-                raise InputError(
-                    f"the certificates in {shown(authority)} cannot be read: {error}", "mend the file"
-                ) from None
-        proxy = _proxy_for(self.endpoint)
-        if proxy:
-            return httpcore2.AsyncHTTPProxy(proxy, ssl_context=context)
-        return httpcore2.AsyncConnectionPool(ssl_context=context)
-
     def _failed(self, words: str) -> OperationError:
         return OperationError(
-            f"the LFS server {without_secret(self.endpoint)} did not give what was asked for: {shown(words)}",
+            f"the LFS server {without_secret(self.server.endpoint)} did not give what was asked for: {shown(words)}",
             f"check it with `git lfs fetch` in a clone, {_LEAVE}",
         )
 
@@ -204,42 +123,28 @@ def _places(answer: Any, wanted: Mapping[str, int]) -> dict[str, tuple[str, Head
                 f"the LFS server does not have object {oid[:12]}: {shown(str(one['error'].get('message', '')))[:200]}",
                 f"push it from a clone that has it: `git lfs push --all origin`, {_LEAVE}",
             )
-        action = one["actions"]["download"]
-        said = {str(k): str(v) for k, v in (action.get("header") or {}).items()}
-        if any(c in k + v for k, v in said.items() for c in "\r\n\0"):
-            raise ValueError("a header that is two")
-        headers: Headers = {}
-        headers.update((name, value) for name, value in said.items())
-        found[oid] = (str(action["href"]), headers)
+        found[oid] = action(one["actions"]["download"])
     if found.keys() != wanted.keys():
         raise ValueError("an object without an answer")
     return found
 
 
-def _begin(target: Path) -> tuple[int, Path]:
+def begin(target: Path) -> tuple[int, Path]:
+    """A new file beside where an object is to lie: its handle and name. Blocks. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix="tmp-", dir=target.parent)
     return handle, Path(name)
 
 
-def _write(handle: int, piece: bytes) -> None:
+def write(handle: int, piece: bytes) -> None:
+    """Write all of it. Blocks. Raises OSError."""
     view = memoryview(piece)
     while view:
         view = view[os.write(handle, view) :]
 
 
-def _first(failed: BaseException) -> BaseException:
+def first(failed: BaseException) -> BaseException:
+    """The one that a group of exceptions began with."""
     while isinstance(failed, BaseExceptionGroup):
         failed = failed.exceptions[0]
     return failed
-
-
-def _proxy_for(url: str) -> str:
-    """The environment's HTTP proxy for an address; empty when there is none, or NO_PROXY names the host."""
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return ""
-    import urllib.request  # takes 20 ms, so only where there may be a proxy
-
-    parts = urlsplit(url)
-    proxy = urllib.request.getproxies().get(parts.scheme, "")
-    return "" if not proxy or urllib.request.proxy_bypass(parts.netloc) else proxy

@@ -11,6 +11,8 @@ from typing import Any
 from midwatch.domain import labels
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import NeededSecret
+from midwatch.workspace.location import is_url
+from midwatch.workspace.names import without_secret
 from midwatch.workspace.recipe_faults import FILE as FILE
 from midwatch.workspace.recipe_faults import fault, name_of_variable
 
@@ -62,6 +64,9 @@ class Extras:
 
     submodules: bool = False
     lfs: bool = False
+    private_submodules: tuple[str, ...] = ()
+    """Addresses of submodules that the credential of a connection may be lent for, besides those of repositories that
+    the server has anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ def _validated(values: dict[str, Any]) -> Recipe:
         network=Hosts(tuple(file.network.setup), tuple(file.network.agent)),
         secrets=tuple(NeededSecret(name, **secret.model_dump()) for name, secret in file.secrets.items()),
         limits=Caps(**file.limits.model_dump()),
-        repository=Extras(**file.repository.model_dump()),
+        repository=_extras(file.repository),
         lock_files=tuple(file.lock_files),
         cache_by_commit=file.cache_by_commit,
         labels=_labels(file.labels),
@@ -178,6 +183,7 @@ def _model() -> Any:
     class Repository(Table):
         submodules: bool = False
         lfs: bool = False
+        private_submodules: list[str] = texts
 
     class File(Table):
         base: str = HOST
@@ -194,6 +200,21 @@ def _model() -> Any:
         labels: list[str] = texts
 
     return File
+
+
+def _extras(given: Any) -> Extras:
+    key, private = f"{FILE}: repository.private_submodules", tuple(given.private_submodules)
+    for address in private:
+        if not is_url(address) or not address.isprintable() or without_secret(address) != address:
+            raise InputError(
+                f"{key}: {without_secret(address)!r} is no address of a repository",
+                'write it like this: "https://git.example.org/owner/name"',
+            )
+    if private and not given.submodules:
+        raise InputError(
+            f"{key} says nothing without submodules", "write `submodules = true` beside it, or take it out"
+        )
+    return Extras(given.submodules, given.lfs, private)
 
 
 def _labels(given: list[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ _LISTS = {
     "maintenance": 'maintenance = ["npm install --offline"]',
     "labels": 'labels = ["gpu"]',
     "lock_files": 'lock_files = ["requirements/*.txt"]',
+    "repository.private_submodules": 'private_submodules = ["https://git.example.org/owner/name"]',
     "network.setup": '[network]\nsetup = ["preset:python"]',
     "network.agent": '[network]\nagent = ["docs.example.org read-only"]',
 }

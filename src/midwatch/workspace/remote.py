@@ -10,10 +10,11 @@ import asyncio
 import fcntl
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from midwatch.domain.errors import InputError, OperationError
 from midwatch.workspace.git import Answer, Git, last_words
@@ -23,9 +24,13 @@ from midwatch.workspace.lent import Lend, nobody
 from midwatch.workspace.location import Place
 from midwatch.workspace.names import shown, without_secret
 
+HEADS = "refs/heads/"
 ORIGIN = "refs/remotes/origin/"
 LARGEST_PACK = 32 << 30
 """Bytes of one answer of a server. A larger one is cut off, so that no server fills the disk."""
+
+LARGEST_LISTING = 4 << 20
+"""Bytes of names of branches that are read; some 40,000 of them."""
 
 LARGE = 1 << 20
 """Bytes of a file from which on its older versions are not fetched."""
@@ -74,17 +79,24 @@ class Remote:
 
     async def heads(self) -> Heads:
         """Ask the server. Blocks on the network; the store need not exist. Raises OperationError."""
+        lines = (await self._refs()).decode("utf-8", "surrogateescape").split("\n")
+        widths = [len(line.partition("\t")[0]) for line in lines if "\t" in line and not line.startswith("ref: ")]
+        return Heads(default_of(lines), widths[-1:] == [64])
+
+    async def listing(self, into: IO[bytes]) -> None:
+        """Have the lines of `git ls-remote --symref` for HEAD and the branches written to a file; of more than
+        LARGEST_LISTING bytes only these. As `heads` otherwise."""
+        await self._refs(into)
+
+    async def _refs(self, into: IO[bytes] | None = None) -> bytes:
         git = await self._git(outside=True)
-        answer = await git.ask("ls-remote", "--symref", "--", self.url, "HEAD", "refs/heads/*")
-        if answer.code != 0:
+        if into is not None:
+            git = replace(git, largest_file=LARGEST_LISTING)
+        answer = await git.ask("ls-remote", "--symref", "--", self.url, "HEAD", f"{HEADS}*", stdout=into)
+        cut = into is not None and into.seek(0, os.SEEK_END) >= LARGEST_LISTING
+        if answer.code != 0 and not cut:
             raise unreachable(self.url, answer, lent=bool(git.environment))
-        head, width = "", 40
-        for line in answer.stdout.decode("utf-8", "surrogateescape").split("\n"):
-            if line.startswith("ref: refs/heads/") and line.endswith("\tHEAD"):
-                head = line.removeprefix("ref: ").removesuffix("\tHEAD")
-            elif "\t" in line and not line.startswith("ref: "):
-                width = len(line.partition("\t")[0])
-        return Heads(head, width == 64)
+        return answer.stdout
 
     async def fetch(self, heads: Heads | None = None) -> None:
         """Bring all branches and tags; `heads` when the server has just been asked. May be called again, and by several
@@ -196,6 +208,12 @@ class Remote:
             yield
         finally:
             os.close(handle)
+
+
+def default_of(lines: Sequence[str]) -> str:
+    """The full name of the branch that HEAD names, by what `ls-remote --symref` says; empty when there is none."""
+    named = [line for line in lines if line.startswith(f"ref: {HEADS}") and line.endswith("\tHEAD")]
+    return named[-1].removeprefix("ref: ").removesuffix("\tHEAD") if named else ""
 
 
 def protocols(url: str) -> tuple[str, ...]:

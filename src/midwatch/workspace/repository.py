@@ -24,7 +24,7 @@ from midwatch.workspace import bases, diff, durable, mirror, withheld, writing
 from midwatch.workspace.authorship import OURS, Authorship, signed
 from midwatch.workspace.git import Git, require_git
 from midwatch.workspace.leftovers import sweep
-from midwatch.workspace.lent import Lend, nobody
+from midwatch.workspace.lent import NOBODY, Lender
 from midwatch.workspace.location import Place, is_url, locate, repository_key
 from midwatch.workspace.loose import beside, find
 from midwatch.workspace.names import quoted, shown, without_secret
@@ -53,13 +53,13 @@ class Repository:
     place: Place | None
     """The user's repository; None for a URL, and when opened without asking git (`refresh=False`)."""
     url: bool
-    lend: Lend = nobody
+    lend: Lender = NOBODY
     """Gives git a token for addresses that a connection has."""
 
     @classmethod
     async def open(
         cls, state: Path, location: str, *, refresh: bool = True, commit: str = "", plain: bool = False,
-        lend: Lend = nobody,
+        lend: Lender = NOBODY,
     ) -> Repository:  # fmt: skip
         """Find the repository and make or freshen its store under `state`/repos. May be called again, and from several
         processes at once. Raises InputError for what is not a usable repository (not one, empty, not readable, not

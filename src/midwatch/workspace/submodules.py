@@ -11,18 +11,19 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from midwatch.domain.errors import InputError, MidwatchError, OperationError
 from midwatch.workspace.git import Git, GitError, last_words
-from midwatch.workspace.lent import Lend
+from midwatch.workspace.lent import Lend, Lender, LendInside
 from midwatch.workspace.location import is_url
 from midwatch.workspace.mirror import require_fetchable
 from midwatch.workspace.names import refused, shown, without_secret
 from midwatch.workspace.objects import LARGEST_READ
-from midwatch.workspace.repository import Repository
+from midwatch.workspace.remote import Remote
+from midwatch.workspace.repository import Repository, store_of
 
 DEEPEST = 5
 """Submodules inside each other."""
@@ -45,10 +46,14 @@ class Submodule:
     tree: str
 
 
-async def gather(repository: Repository, commit: str, state: Path) -> tuple[Submodule, ...]:
+async def gather(
+    repository: Repository, commit: str, state: Path, private: Sequence[str] = ()
+) -> tuple[Submodule, ...]:
     """The submodules of a commit, and theirs in turn, outer ones first; what lacks is fetched. What the person's clone
-    has of a submodule is taken from there. Blocks on the network where something is to fetch; may be called again.
-    Raises InputError for a `.gitmodules` that asks for what is not done, OperationError for what cannot be fetched."""
+    has of a submodule is taken from there. `private`: what of them may be fetched with a connection's credential, see
+    `LendInside`. Blocks on the network where something is to fetch; may be called again. Raises InputError for a
+    `.gitmodules` that asks for what is not done, OperationError for what cannot be fetched."""
+    reach = _Reach(state, repository.lend.inside, tuple(private))
     found: list[Submodule] = []
     waiting = [(repository, commit, "", 1)]
     while waiting:
@@ -60,7 +65,7 @@ async def gather(repository: Repository, commit: str, state: Path) -> tuple[Subm
         for path, wanted in links.items():
             if len(found) >= MOST:
                 raise InputError(f"there are more than {MOST} submodules", f"take some out, {_LEAVE}")
-            one = await _one(parent, prefix + path, wanted, declared.get(path), state)
+            one = await _one(parent, prefix + path, wanted, declared.get(path), reach)
             found.append(one)
             waiting.append((one.repository, one.commit, f"{one.path}/", depth + 1))
     return tuple(found)
@@ -133,16 +138,32 @@ async def _declared(git: Git, commit: str) -> dict[str, tuple[str, str]]:
     return {v["path"].rstrip("/"): (name, v["url"]) for name, v in values.items() if "path" in v and "url" in v}
 
 
-async def _one(parent: Repository, path: str, commit: str, declared: tuple[str, str] | None, state: Path) -> Submodule:
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """Where submodules come from, and with what."""
+
+    state: Path
+    inside: LendInside
+    private: tuple[str, ...]
+
+    async def __call__(self, location: str) -> Mapping[str, str]:
+        """See `Lend`."""
+        return await self.inside(location, self.private)
+
+
+async def _one(
+    parent: Repository, path: str, commit: str, declared: tuple[str, str] | None, reach: _Reach
+) -> Submodule:
     if declared is None:
         raise InputError(f".gitmodules says no address for the submodule {shown(path)}", f"add one, {_LEAVE}")
     name, given = declared
-    lend = _OrNothing(parent.lend)
+    lend = _OrNothing(reach)
     problem: MidwatchError | None = None
     for location in [*_cloned(parent, name), ""]:
         try:
             address = location or await _address(parent, given)
-            repository = await Repository.open(state, address, commit=commit, lend=lend)
+            await _require_open(address, lend, reach.state)
+            repository = await Repository.open(reach.state, address, commit=commit, lend=Lender(lend))
             base = await repository.resolve(commit)
         except MidwatchError as error:
             problem = lend.refusal or error
@@ -155,6 +176,13 @@ async def _one(parent: Repository, path: str, commit: str, declared: tuple[str, 
         if not isinstance(problem, GitError)
         else OperationError(words, _LEAVE)
     )
+
+
+async def _require_open(address: str, lend: _OrNothing, state: Path) -> None:
+    """What nothing is lent for must be open to all, also when a store has it from a task that it was lent to. Raises
+    OperationError for what is not."""
+    if is_url(address) and not await lend(address) and lend.refusal is not None:
+        await Remote(store_of(state, address), address, lend).heads()
 
 
 @dataclass(slots=True)

@@ -24,7 +24,9 @@ def wishes(recipe: Recipe) -> tuple[str, ...]:
     if recipe.secrets:
         found.append(f"secrets ({', '.join(secret.name for secret in recipe.secrets)})")
     if recipe.repository.submodules:
-        found.append("submodules, which are fetched from addresses in .gitmodules")
+        private = ", ".join(map(shown, recipe.repository.private_submodules))
+        lent = f", with the credential of a connection for {private}" if private else ""
+        found.append(f"submodules, which are fetched from addresses in .gitmodules{lent}")
     return tuple(found)
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from tests.cli.remote.conftest import World
 from tests.cli.remote.test_administration import Admin
 from tests.cli.remote.test_administration import admin as admin
-from tests.support.forge_forgejo import ForgejoDialect
-from tests.support.forge_github import GitHubDialect
-from tests.support.forge_gitlab import GitLabDialect
-from tests.support.forge_server import Dialect, serving
+from tests.support.forge_scenes import NETWORK
+from tests.support.forge_server import serving
 
 
 async def test_a_connection_is_made_with_a_credential_that_is_piped_in_or_in_a_file(
@@ -42,10 +40,9 @@ async def test_a_connection_is_made_with_a_credential_that_is_piped_in_or_in_a_f
 
 
 async def test_a_check_says_who_we_are_there_and_what_the_credential_lacks(admin: Admin, tmp_path: Path) -> None:
-    dialects: dict[str, Dialect] = {"github": GitHubDialect(), "gitlab": GitLabDialect(), "forgejo": ForgejoDialect()}
     lacks = {"github": "lacks repo", "gitlab": "lacks api", "forgejo": "lacks write:repository"}
-    for kind, dialect in dialects.items():
-        with serving(tmp_path / kind, dialect) as forge:
+    for kind, at_network in NETWORK.items():
+        with serving(tmp_path / kind, at_network.dialect()) as forge:
             forge.forge.person("night-bot", "tiger-token")
             await admin.done("forges", "add", kind, kind, "--web", forge.web, typed="tiger-token\n")
             match kind:

@@ -8,7 +8,7 @@ import { attempt, Icon, Menu, Plain, Toasts } from "../parts";
 import { type Entry, PAGES } from "../pages";
 import { go, Link, usePlace } from "../router";
 import { useMe } from "../session";
-import { endStream, useOnline } from "../stream";
+import { useOnline } from "../stream";
 import { setTheme, theme, type Theme } from "../theme";
 import { KeysDialog } from "./KeysDialog";
 
@@ -107,7 +107,6 @@ function Person({ onKeys, onSignedOut }: { onKeys: () => void; onSignedOut: () =
   };
   const leave = async () => {
     if (await attempt(() => call("DELETE", "/session"))) {
-      endStream();
       keep("draft", ""); // the next one at this browser may be another person
       onSignedOut();
     }

@@ -11,6 +11,7 @@ export function AttachButton({ attached }: { attached: Attached }) {
     <>
       <Button
         kind="quiet"
+        class="attach"
         label="Add pictures"
         title="Add pictures: or paste them, or drop them here"
         onClick={() => input.current?.click()}
@@ -35,14 +36,21 @@ export function AttachButton({ attached }: { attached: Attached }) {
 
 /** What is attached, small; and what could not be. */
 export function AttachedList({ attached }: { attached: Attached }) {
+  const list = useRef<HTMLUListElement>(null);
+  /** The focus goes on to the next one, else it would be nowhere. */
+  const pass = (at: number) => {
+    const buttons = [...(list.current?.querySelectorAll("button") ?? [])];
+    const next = buttons[at + 1] ?? buttons[at - 1] ?? list.current?.closest("form")?.querySelector<HTMLElement>(".attach");
+    next?.focus();
+  };
   return (
     <>
       {attached.all.length > 0 && (
-        <ul class="plain-list attached" aria-label="Pictures that are sent with it">
-          {attached.all.map((one) => (
+        <ul class="plain-list attached" ref={list} aria-label="Pictures that are sent with it">
+          {attached.all.map((one, at) => (
             <li key={one.id}>
               <img src={one.address} alt={plain(one.name)} />
-              <Button kind="quiet" label={`Remove ${plain(one.name)}`} onClick={() => attached.remove(one.id)}>
+              <Button kind="quiet" label={`Remove ${plain(one.name)}`} onClick={() => (pass(at), attached.remove(one.id))}>
                 ✕
               </Button>
             </li>

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 
-interface Described {
+export interface Described {
   label: string;
   /** A sentence below it. */
   hint?: ComponentChildren;

@@ -33,7 +33,7 @@ function relative(ahead: number, then: number): string {
 }
 
 /** Milliseconds since 1970, brought up to date so often. */
-export function useNow(every: number): number {
+function useNow(every: number): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
     const timer = setInterval(() => setNow(Date.now()), every);

@@ -1,3 +1,4 @@
+import { useId } from "preact/hooks";
 import { Labelled } from "./Field";
 
 export interface Option<T extends string> {
@@ -37,11 +38,19 @@ export function Select<T extends string>({ label, value, options, onChange, hint
 
 /** One of two or three, all seen at once. */
 export function Switch<T extends string>({ label, value, options, onChange }: Pick<Props<T>, "label" | "value" | "options" | "onChange">) {
+  const name = useId(); // one group: a tab goes past all of it, arrows go from one to the next
   return (
     <div class="switch" role="radiogroup" aria-label={label}>
       {options.map((one) => (
         <label key={one.value} class={one.value === value ? "chosen" : ""}>
-          <input type="radio" class="unseen" checked={one.value === value} disabled={one.disabled} onChange={() => onChange(one.value)} />
+          <input
+            type="radio"
+            class="unseen"
+            name={name}
+            checked={one.value === value}
+            disabled={one.disabled}
+            onChange={() => onChange(one.value)}
+          />
           {one.label}
         </label>
       ))}

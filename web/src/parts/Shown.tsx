@@ -15,10 +15,6 @@ export function Empty({ title, children, action }: { title: string; children?: C
   );
 }
 
-export function Spinner({ label = "Loading" }: { label?: string }) {
-  return <span class="spinner" role="status" aria-label={label} />;
-}
-
 /** Grey lines where text will be: as many as it is likely to have, so that nothing jumps. */
 export function Skeleton({ lines = 3 }: { lines?: number }) {
   return (

@@ -120,7 +120,7 @@ function sorted<T>(rows: readonly T[], by: (row: T) => string | number, down: bo
 }
 
 /** Whether a click was meant for something within the row. */
-export function withinControl(event: Event): boolean {
+function withinControl(event: Event): boolean {
   return event.target instanceof Element && event.target.closest("a,button,input,select,textarea,label,summary") !== null;
 }
 

@@ -64,14 +64,6 @@ export function parseLines(lines: readonly string[], before: Look = PLAIN): Span
   });
 }
 
-/** The same without colours. */
-export function withoutAnsi(text: string): string {
-  return text
-    .split("\n")
-    .map((line) => parseLine(line).spans.map((span) => span.text).join(""))
-    .join("\n");
-}
-
 function put(spans: Span[], text: string, look: Look): void {
   const again = text.lastIndexOf("\r");
   if (again >= 0) {

@@ -29,12 +29,17 @@ export interface Attached {
   add: (files: Iterable<File>) => void;
   remove: (id: number) => void;
   clear: () => void;
+  /** Files are being dragged over it. */
+  over: boolean;
   /** For the form around: a paste or a drop of files attaches them, of anything else is not touched. */
-  handlers: {
-    onPaste: (event: ClipboardEvent) => void;
-    onDragOver: (event: DragEvent) => void;
-    onDrop: (event: DragEvent) => void;
-  };
+  handlers: Handlers;
+}
+
+interface Handlers {
+  onPaste: (event: ClipboardEvent) => void;
+  onDragOver: (event: DragEvent) => void;
+  onDragLeave: (event: DragEvent) => void;
+  onDrop: (event: DragEvent) => void;
 }
 
 export function useAttached(): Attached {
@@ -49,27 +54,24 @@ export function useAttached(): Attached {
   };
   useEffect(() => () => now.current.forEach((one) => URL.revokeObjectURL(one.address)), []);
   const add = async (files: Iterable<File>) => {
+    const wrong: string[] = [];
     setError("");
     setUnder((count) => count + 1);
     for (const file of files) {
-      const wrong = await read(file).then(
-        (one) => {
-          const why = room(now.current, one);
-          if (why) URL.revokeObjectURL(one.address);
-          else set([...now.current, one]);
-          return why;
-        },
-        (failed: unknown) => (failed instanceof Error ? failed.message : String(failed)),
-      );
-      if (wrong) setError(wrong);
+      try {
+        const one = await read(file);
+        const why = room(now.current, one);
+        if (why) URL.revokeObjectURL(one.address);
+        else set([...now.current, one]);
+        if (why) wrong.push(why);
+      } catch (failed) {
+        wrong.push(failed instanceof Error ? failed.message : String(failed));
+      }
     }
+    setError(wrong.join("; "));
     setUnder((count) => count - 1);
   };
-  const attach = (files: FileList | undefined, event: Event) => {
-    if (!files?.length) return;
-    event.preventDefault();
-    void add([...files]);
-  };
+  const [over, handlers] = useHandlers((files) => void add(files));
   const images = useMemo(() => all.map(({ data }) => ({ data })), [all]);
   return {
     all,
@@ -80,19 +82,52 @@ export function useAttached(): Attached {
     add: (files) => void add([...files]),
     remove: (id) => (setError(""), set(now.current.filter((one) => one.id !== id))),
     clear: () => (setError(""), set([])),
-    handlers: {
-      onPaste: (event) => attach(event.clipboardData?.files, event),
-      onDragOver: (event) => event.dataTransfer?.types.includes("Files") && event.preventDefault(),
-      onDrop: (event) => attach(event.dataTransfer?.files, event),
-    },
+    over,
+    handlers,
   };
+}
+
+const hasFiles = (event: DragEvent) => Boolean(event.dataTransfer?.types.includes("Files"));
+
+/** What comes by paste and drop. Files that are dropped beside it do nothing: the browser would leave the page for them. */
+function useHandlers(add: (files: File[]) => void): [boolean, Handlers] {
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    const nothing = (event: DragEvent) => hasFiles(event) && event.preventDefault();
+    window.addEventListener("dragover", nothing);
+    window.addEventListener("drop", nothing);
+    return () => {
+      window.removeEventListener("dragover", nothing);
+      window.removeEventListener("drop", nothing);
+    };
+  }, []);
+  const attach = (files: FileList | undefined, event: Event) => {
+    if (!files?.length) return;
+    event.preventDefault();
+    add([...files]);
+  };
+  const leaves = ({ currentTarget: form, relatedTarget: to }: DragEvent) =>
+    !(form instanceof Node && to instanceof Node && form.contains(to));
+  return [
+    over,
+    {
+      onPaste: (event) => attach(event.clipboardData?.files, event),
+      onDragOver: (event) => hasFiles(event) && (event.preventDefault(), setOver(true)),
+      onDragLeave: (event) => leaves(event) && setOver(false),
+      onDrop: (event) => (setOver(false), attach(event.dataTransfer?.files, event)),
+    },
+  ];
 }
 
 let last = 0;
 
 async function read(file: File): Promise<One> {
   if (!PICTURES.includes(file.type)) throw new Error(`${file.name} is no PNG, JPEG, GIF or WebP`);
-  const made = file.size > LARGE && file.type !== "image/gif" ? await smaller(file) : file;
+  const drawn = await createImageBitmap(file).catch(() => {
+    throw new Error(`${file.name} cannot be read as a picture`);
+  });
+  const made = file.size > LARGE && file.type !== "image/gif" ? await smaller(file, drawn) : file;
+  drawn.close();
   if (made.size > MOST_BYTES) throw new Error(`${file.name} is too large to be sent`);
   const data = await base64(made);
   return { id: ++last, name: file.name, size: made.size, address: URL.createObjectURL(made), data };
@@ -105,10 +140,7 @@ function room(there: readonly One[], one: One): string {
 }
 
 /** Drawn anew, where that makes it smaller. */
-async function smaller(file: File): Promise<Blob> {
-  const drawn = await createImageBitmap(file).catch(() => {
-    throw new Error(`${file.name} cannot be read as a picture`);
-  });
+async function smaller(file: File, drawn: ImageBitmap): Promise<Blob> {
   const scale = Math.min(1, SIDE / Math.max(drawn.width, drawn.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(drawn.width * scale));
@@ -118,7 +150,6 @@ async function smaller(file: File): Promise<Blob> {
   context.fillStyle = "#fff"; // a JPEG has nothing to see through
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(drawn, 0, 0, canvas.width, canvas.height);
-  drawn.close();
   const made = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/jpeg", 0.88));
   return made && made.size < file.size ? made : file;
 }

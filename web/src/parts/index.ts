@@ -2,6 +2,7 @@ export * from "./Ansi";
 export * from "./attached";
 export * from "./Attached";
 export * from "./Button";
+export * from "./Combo";
 export * from "./Copy";
 export * from "./Dialog";
 export * from "./Field";

@@ -43,6 +43,11 @@ class Connection(Protocol):
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]], /) -> object:
         """Run one statement for each of the rows."""
 
+    def alone(self, what: str, /) -> None:
+        """Whoever else calls this with the same word goes on when this transaction has ended, and sees what it has
+        done. For what is counted before one more is added, where there is no row that all of them could lock. May be
+        called twice; takes as long as the others need."""
+
 
 class Database(Protocol):
     """Safe to use from any number of tasks, threads' loops and processes. Nothing is opened before the first call."""

@@ -10,6 +10,7 @@ import asyncio
 import re
 import threading
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -38,7 +39,7 @@ PATIENCE = 60.0
 FIRST_PATIENCE = 10.0
 """Seconds that one may be gone for that has not answered this process yet: a person may be waiting."""
 _LOCK = 0x6D696477
-"""Held in the server while the schema changes: `midw`."""
+"""Held in the server while the schema changes, and before the number of what `alone` is asked for: `midw`."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _REFUSALS = re.compile(r"FATAL: .*(does not exist|authentication failed|no pg_hba\.conf entry)", re.DOTALL)
 """Of a connection that cannot be made the reason comes only as words."""
@@ -68,6 +69,10 @@ class _Connection:
         """See `Connection.executemany`."""
         for row in rows:  # few: pipelining them costs more than it saves
             self._inner.execute(_placed(sql), row)
+
+    def alone(self, what: str) -> None:
+        """See `Connection.alone`."""
+        self._inner.execute("SELECT pg_advisory_xact_lock(%s, %s)", (_LOCK, zlib.crc32(what.encode()) >> 1))
 
 
 class PostgresqlDatabase:

@@ -50,6 +50,9 @@ class _Connection(sqlite3.Connection):
     for_update = ""
     clock = "((julianday('now') - 2440587.5) * 86400.0)"
 
+    def alone(self, what: str) -> None:
+        """See `Connection.alone`: whoever writes is."""
+
 
 class SqliteDatabase:
     """See `Database`. The schema is brought up to date when the file is opened."""

@@ -11,8 +11,6 @@ from midwatch.engine.effects.base import Wanted
 from midwatch.engine.effects.ledger import want
 from midwatch.engine.insight import outcomes
 
-ENDINGS = ("done", "failed", "cancelled")
-"""How a turn ends."""
 _FIELDS = "id, task, turn, what, time"
 
 
@@ -33,13 +31,13 @@ class Occasion:
 def note(db: Connection, turn_id: str, what: str) -> None:
     """Write down that a turn has ended, where anybody wants to hear of it: a webhook, or the forge of
     a repository that is not a folder of this machine; it is counted in any case. Twice is once."""
-    outcomes.note(db, turn_id.partition(":")[0])
+    task = turn_id.partition(":")[0]
+    outcomes.note(db, task)
     query = (
         f"INSERT INTO occasion ({_FIELDS}) SELECT ?, ?, ?, ?, {db.clock} "  # noqa: S608 - our own words
         "WHERE EXISTS (SELECT 1 FROM webhook WHERE active = 1) "
         "OR EXISTS (SELECT 1 FROM task WHERE id = ? AND substr(place, 1, 1) <> '/') ON CONFLICT DO NOTHING"
     )
-    task = turn_id.partition(":")[0]
     db.execute(query, (f"{turn_id} {what}", task, turn_id, what, task))
 
 

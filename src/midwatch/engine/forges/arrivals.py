@@ -7,15 +7,13 @@ once, whoever dies when. A row that is held no more is taken by the next.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from midwatch.domain.errors import OperationError
 from midwatch.engine.accounts.identity import new_id
 from midwatch.engine.database.base import Connection, Database
-
-T = TypeVar("T")
 
 State = Literal["waiting", "done", "ignored", "failed"]
 HELD = 300.0
@@ -283,37 +281,3 @@ def _settled(db: Connection, arrival: Arrival, end: End) -> bool:
 def pass_on(db: Connection, turn: str, later: str, since: float) -> None:
     """What was said to a turn since then is heard by a later one, inside the transaction that opens that."""
     db.execute("UPDATE arrival SET turn = ? WHERE turn = ? AND changed >= ?", (later, turn, since))
-
-
-class Settling:
-    """A database whose every write does something further in the same transaction, and is given what came of the
-    first. See `Database`."""
-
-    def __init__(self, database: Database, further: Callable[[Connection, Any], None]) -> None:
-        self._database, self._further = database, further
-
-    @property
-    def place(self) -> str:
-        """See `Database.place`."""
-        return self._database.place
-
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """See `Database.read`."""
-        return await self._database.read(work)
-
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """See `Database.write`."""
-
-        def both(db: Connection) -> T:
-            result = work(db)
-            self._further(db, result)
-            return result
-
-        return await self._database.write(both)
-
-    async def migrate(self) -> int:
-        """See `Database.migrate`."""
-        return await self._database.migrate()
-
-    async def close(self) -> None:
-        """Nothing."""

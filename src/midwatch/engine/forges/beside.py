@@ -181,6 +181,8 @@ def _require_name(name: str) -> None:
 
 def _put(db: Connection, table: str, row: tuple[str, str, str], deed: Deed) -> Kept:
     repository, name, _ = row
+    # whoever else sets one waits here, else both would be the last for which there is room
+    db.execute(f"SELECT id FROM repository WHERE id = ?{db.for_update}", (repository,)).fetchone()  # noqa: S608 - ours
     query = f"SELECT count(*) FROM {table} WHERE repository = ? AND name <> ?"  # noqa: S608 - one of our own words
     if db.execute(query, (repository, name)).fetchone()[0] >= MOST:
         raise InputError(f"there are {MOST} of them already", "remove one that nothing needs")

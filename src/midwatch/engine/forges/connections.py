@@ -43,6 +43,11 @@ class Connection:
     """Whom the forge takes us for; empty when it has not been asked."""
     created: float = 0.0
 
+    def number(self, number: int, *, pull: bool) -> int:
+        """How the contract of a forge calls an issue or a pull request: on GitLab both are counted from 1, and issues
+        are told by a minus sign."""
+        return number if pull or self.kind != "gitlab" else -number
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
+from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
 
 _BOTS = ("ghost", "forgejo-actions", "gitea-actions")
 
@@ -99,16 +99,10 @@ class _Status(_Any):
 
 
 def read(event: str, body: bytes) -> Sequence[Arrived]:
-    """What a delivery means; nothing for what is of no use here. Raises Unreadable."""
+    """What a delivery means; nothing for what is of no use here. Raises ValidationError."""
     name = event.lower()
     reader = _READERS.get(name, _review if name.startswith("pull_request_review") or name in _VERDICTS else None)
-    if reader is None:
-        return ()
-    try:
-        return reader(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return () if reader is None else reader(body)
 
 
 def is_program(login: str) -> bool:

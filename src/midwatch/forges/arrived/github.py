@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
+from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
 
 FAILED = ("failure", "timed_out", "startup_failure")
 PASSED = ("success",)
@@ -135,15 +135,9 @@ class _Status(_Any):
 
 
 def read(event: str, body: bytes) -> Sequence[Arrived]:
-    """What a delivery means; nothing for what is of no use here. Raises Unreadable."""
+    """What a delivery means; nothing for what is of no use here. Raises ValidationError."""
     reader = _READERS.get(event)
-    if reader is None:
-        return ()
-    try:
-        return reader(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return () if reader is None else reader(body)
 
 
 def _issues(body: bytes) -> Sequence[Arrived]:

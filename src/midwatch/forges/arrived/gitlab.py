@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from midwatch.domain.forge import identity
-from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived, Unreadable
+from midwatch.forges.arrived.base import MOST_TEXT, OURS, Arrived
 
 _BOT = re.compile(r"(project|group)_\d+_bot(_[0-9a-f]+)?|.*\[bot\]|ghost|alert-bot|support-bot", re.IGNORECASE)
 """GitLab does not say who is a bot; these are the names of its own."""
@@ -138,14 +138,10 @@ class _Told(BaseModel):
 
 
 def read(event: str, body: bytes) -> Sequence[Arrived]:
-    """What a delivery means; nothing for what is of no use here. Raises Unreadable. What it is, the body says itself:
-    that is signed no less than the header."""
-    try:
-        reader = _READERS.get(_Told.model_validate_json(body).object_kind)
-        return () if reader is None else reader(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    """What a delivery means; nothing for what is of no use here. Raises ValidationError. What it is, the body says
+    itself: that is signed no less than the header."""
+    reader = _READERS.get(_Told.model_validate_json(body).object_kind)
+    return () if reader is None else reader(body)
 
 
 def is_program(login: str) -> bool:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from midwatch.forges.arrived import forgejo, github, gitlab
-from midwatch.forges.arrived.base import Arrived
-from midwatch.forges.arrived.signatures import Kind
+from midwatch.forges.arrived.base import Arrived, Unreadable
+
+if TYPE_CHECKING:
+    from midwatch.engine.forges.connections import Kind
 
 _READERS = {"github": github.read, "gitlab": gitlab.read, "forgejo": forgejo.read}
 
@@ -22,4 +27,8 @@ def _is_app(login: str) -> bool:
 
 def read(kind: Kind, event: str, body: bytes) -> Sequence[Arrived]:
     """What a delivery means here; nothing for what is of no use. Only of a body that is genuine. Raises Unreadable."""
-    return _READERS[kind](event, body)
+    try:
+        return _READERS[kind](event, body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Unreadable(f"{event}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

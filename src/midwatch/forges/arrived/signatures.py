@@ -7,9 +7,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING
 
-Kind = Literal["github", "gitlab", "forgejo"]
+if TYPE_CHECKING:
+    from midwatch.engine.forges.connections import Kind
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _PREFIX = "sha256="

@@ -8,10 +8,10 @@ from urllib.parse import quote
 from midwatch.domain.forge import Extras
 from midwatch.forges.answered import read
 from midwatch.forges.forgejo import answers
+from midwatch.forges.forgejo.asking import PAGE, repository_path
 from midwatch.forges.http import Http, Refused
 from midwatch.workspace.names import shown
 
-_PAGE = {"limit": 50}
 _COLOUR = "#5c6f82"
 
 
@@ -19,7 +19,7 @@ async def adorn(http: Http, slug: str, number: int, extras: Extras) -> Sequence[
     """Give a pull request labels and ask for reviews. What could not be done, in words."""
     failed: list[str] = []
     if extras.labels:
-        path = f"/repos/{quote(slug)}/issues/{number}/labels"
+        path = f"{repository_path(slug)}/issues/{number}/labels"
         try:
             if ids := await _labels(http, slug, extras.labels, failed):
                 await http.request("POST", path, slug=slug, json={"labels": ids})
@@ -27,7 +27,7 @@ async def adorn(http: Http, slug: str, number: int, extras: Extras) -> Sequence[
             if error.status == 401:
                 raise
             failed.append(f"the labels: {error.message}")
-    path = f"/repos/{quote(slug)}/pulls/{number}/requested_reviewers"
+    path = f"{repository_path(slug)}/pulls/{number}/requested_reviewers"
     for login in extras.reviewers:  # one by one: an unknown one takes the others along
         team = login.removeprefix("team:") if login.startswith("team:") else ""
         asked = {"team_reviewers": [team]} if team else {"reviewers": [login]}
@@ -39,10 +39,10 @@ async def adorn(http: Http, slug: str, number: int, extras: Extras) -> Sequence[
 
 async def _labels(http: Http, slug: str, names: Sequence[str], failed: list[str]) -> list[int]:
     """Their ids: of the repository, else of its organisation, else made."""
-    path, owner = f"/repos/{quote(slug)}/labels", slug.partition("/")[0]
-    known = read(list[answers.Label], await http.pages(path, slug=slug, params=_PAGE), http.name)
+    path, owner = f"{repository_path(slug)}/labels", slug.partition("/")[0]
+    known = read(list[answers.Label], await http.pages(path, slug=slug, params=PAGE), http.name)
     if not set(names) <= {label.name for label in known}:
-        shared = await http.pages(f"/orgs/{quote(owner)}/labels", slug=slug, params=_PAGE, taken=(403, 404))
+        shared = await http.pages(f"/orgs/{quote(owner)}/labels", slug=slug, params=PAGE, taken=(403, 404))
         known = [*known, *read(list[answers.Label], shared, http.name)]
     ids = []
     for name in names:

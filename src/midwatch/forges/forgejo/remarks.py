@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -11,11 +11,11 @@ from midwatch.domain.forge import Judgement, Reaction, Remark, Status, identity
 from midwatch.forges import marks
 from midwatch.forges.answered import login_of, read
 from midwatch.forges.forgejo import answers
+from midwatch.forges.forgejo.asking import PAGE, repository_path
 from midwatch.forges.http import Http, Refused
 from midwatch.forges.once import Unsure, once
 from midwatch.workspace.names import shown
 
-_PAGE: Mapping[str, str | int] = {"limit": 50}
 _STATES = {"pending": "pending", "success": "success", "failure": "failure", "neutral": "success"}
 """These forges have no neutral one; what they call a warning is shown as a fault."""
 _REVIEW = "review-"
@@ -41,7 +41,7 @@ class Remarks:
 
     async def all(self, slug: str, number: int) -> Sequence[Remark]:
         """Oldest first: remarks, what reviews say, and what they say beside lines."""
-        path = f"{_repository(slug)}/issues/{number}/comments"
+        path = f"{repository_path(slug)}/issues/{number}/comments"
         reply = await self._http.request("GET", path, slug=slug, taken=(404,))
         if reply.status == 404:
             raise Refused(
@@ -58,26 +58,26 @@ class Remarks:
         return sorted(found, key=_when)
 
     async def _reviews(self, slug: str, number: int) -> Sequence[answers.Review]:
-        path = f"{_repository(slug)}/pulls/{number}/reviews"
-        entries = await self._http.pages(path, slug=slug, params=_PAGE, taken=(404,))  # an issue has none
+        path = f"{repository_path(slug)}/pulls/{number}/reviews"
+        entries = await self._http.pages(path, slug=slug, params=PAGE, taken=(404,))  # an issue has none
         reviews = read(list[answers.Review], entries, self._http.name)
         return [review for review in reviews if review.state not in ("PENDING", "REQUEST_REVIEW")]
 
     async def _beside(self, slug: str, number: int, review: int) -> Sequence[Remark]:
-        path = f"{_repository(slug)}/pulls/{number}/reviews/{review}/comments"
+        path = f"{repository_path(slug)}/pulls/{number}/reviews/{review}/comments"
         reply = await self._http.request("GET", path, slug=slug)
         entries = read(list[answers.LineComment], reply.data or [], self._http.name)
         return [_remark(entry, entry.path, entry.position) for entry in entries]
 
     async def write(self, slug: str, number: int, body: str) -> Remark:
         """Write a remark."""
-        path = f"{_repository(slug)}/issues/{number}/comments"
+        path = f"{repository_path(slug)}/issues/{number}/comments"
         reply = await self._http.request("POST", path, slug=slug, json={"body": body})
         return _remark(read(answers.Comment, reply.data, self._http.name))
 
     async def rewrite(self, slug: str, remark: Remark, body: str) -> Remark:
         """Give a remark another body."""
-        path = f"{_repository(slug)}/issues/comments/{_id(remark.id)}"
+        path = f"{repository_path(slug)}/issues/comments/{_id(remark.id)}"
         reply = await self._http.request("PATCH", path, slug=slug, json={"body": body})
         return _remark(read(answers.Comment, reply.data, self._http.name))
 
@@ -86,7 +86,7 @@ class Remarks:
         if remark.startswith(_REVIEW):
             return
         below = f"comments/{_id(remark)}" if remark else str(number)
-        path, body = f"{_repository(slug)}/issues/{below}/reactions", {"content": reaction}
+        path, body = f"{repository_path(slug)}/issues/{below}/reactions", {"content": reaction}
         try:
             await self._http.request("POST", path, slug=slug, json=body)
         except Unsure:
@@ -131,22 +131,24 @@ class Remarks:
             "event": "COMMENT", "commit_id": judgement.commit, "body": marks.with_end(text, f"\n\n{mark}", _LONGEST),
             "comments": [{"path": path, "new_position": line, "body": body} for path, line, body in beside],
         }  # fmt: skip
-        reply = await self._http.request("POST", f"{_repository(slug)}/pulls/{number}/reviews", slug=slug, json=asked)
+        reply = await self._http.request(
+            "POST", f"{repository_path(slug)}/pulls/{number}/reviews", slug=slug, json=asked
+        )
         return read(answers.Review, reply.data, self._http.name).html_url
 
     async def _changed(self, slug: str, number: int) -> set[str]:
-        path = f"{_repository(slug)}/pulls/{number}/files"
-        entries = read(list[answers.Changed], await self._http.pages(path, slug=slug, params=_PAGE), self._http.name)
+        path = f"{repository_path(slug)}/pulls/{number}/files"
+        entries = read(list[answers.Changed], await self._http.pages(path, slug=slug, params=PAGE), self._http.name)
         return {file.filename for file in entries if file.status not in ("deleted", "removed")}
 
     async def report(self, slug: str, commit: str, status: Status) -> None:
         """Set the status of that name, unless it is so."""
         state, summary = _STATES[status.state], " ".join(status.summary.split())[:_LONGEST_SUMMARY]
         wanted = {"state": state, "context": status.name, "description": summary, "target_url": status.url}
-        path = f"{_repository(slug)}/statuses/{quote(commit, safe='')}"
+        path = f"{repository_path(slug)}/statuses/{quote(commit, safe='')}"
 
         async def look() -> bool | None:
-            entries = await self._http.pages(path, slug=slug, params=_PAGE)
+            entries = await self._http.pages(path, slug=slug, params=PAGE)
             known = read(list[answers.CommitStatus], entries, self._http.name)
             last = max((one for one in known if one.context == status.name), key=lambda one: one.id, default=None)
             said = None if last is None else (last.status, last.description, last.target_url)
@@ -157,10 +159,6 @@ class Remarks:
             return True
 
         await once(look, make, self._http.pause)
-
-
-def _repository(slug: str) -> str:
-    return f"/repos/{quote(slug)}"
 
 
 def _when(remark: Remark) -> float:

@@ -12,6 +12,7 @@ from midwatch.domain.forge import Access, Extras, Issue, Judgement, Reaction, Re
 from midwatch.forges.answered import read, slug_of
 from midwatch.forges.credentials import Credential
 from midwatch.forges.forgejo import answers
+from midwatch.forges.forgejo.asking import PAGE, headers, repository_path
 from midwatch.forges.forgejo.extras import adorn
 from midwatch.forges.forgejo.news import ForgejoNews
 from midwatch.forges.forgejo.remarks import Remarks
@@ -19,10 +20,9 @@ from midwatch.forges.http import Http, Params, Refused, Reply
 from midwatch.forges.news import News
 from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
+from midwatch.forges.where import USERS
 from midwatch.workspace.names import shown
 
-PAGE: Mapping[str, str | int] = {"limit": 50}
-"""The most that these forges give at once."""
 _BARE = {"stat": "false", "verification": "false", "files": "false"}
 """What makes a list of commits costly for the forge."""
 _LONGEST_TITLE = 255
@@ -32,33 +32,17 @@ _DRAFT = re.compile(r"\s*(?:wip:|\[wip\])\s*", re.IGNORECASE)
 _STYLES = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only")
 
 
-def headers(token: str) -> Mapping[str, str]:
-    """How Forgejo and Gitea take their tokens."""
-    return {"Authorization": f"token {token}"}
-
-
-def repository_path(slug: str) -> str:
-    """What the calls about a repository begin with."""
-    return f"/repos/{quote(slug)}"
-
-
-def api_of(web: str) -> str:
-    """The API's address of the Forgejo or Gitea with that web address."""
-    return f"{web.rstrip('/')}/api/v1"
-
-
 class Forgejo:
     """One connection to Forgejo or Gitea. Holds no connection open."""
 
     kind = "forgejo"
-    git_user = "oauth2"
+    git_user = USERS["forgejo"]
 
-    def __init__(
-        self, name: str, credential: Credential, web: str, api: str = "", pause: Pause = asyncio.sleep
-    ) -> None:
+    def __init__(self, name: str, credential: Credential, web: str, api: str, pause: Pause = asyncio.sleep) -> None:
+        """`web` and `api`: without a slash at the end, as `where` has them."""
         self.name = name
-        self.web = web.rstrip("/")
-        self.http = Http(name, api or api_of(web), credential, headers, pause)
+        self.web = web
+        self.http = Http(name, api, credential, headers, pause)
         self.news: News = ForgejoNews(self.http)
         self._remarks = Remarks(self.http)
 

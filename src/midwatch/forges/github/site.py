@@ -16,30 +16,22 @@ from midwatch.forges.http import Http
 from midwatch.forges.news import News
 from midwatch.forges.once import Pause
 from midwatch.forges.site import Branch, Edit, Place, Seen
-
-WEB = "https://github.com"
-API = "https://api.github.com"
+from midwatch.forges.where import USERS
 
 _ACCESS: dict[str, Access] = {"admin": "admin", "maintain": "write", "write": "write", "triage": "read", "read": "read"}
-
-
-def api_of(web: str) -> str:
-    """The API's address of the GitHub with that web address."""
-    return API if web.rstrip("/").lower() == WEB else f"{web.rstrip('/')}/api/v3"
 
 
 class GitHub:
     """One connection to GitHub. Holds no connection open."""
 
     kind = "github"
-    git_user = "x-access-token"
+    git_user = USERS["github"]
 
-    def __init__(
-        self, name: str, credential: Credential, web: str = WEB, api: str = "", pause: Pause = asyncio.sleep
-    ) -> None:
+    def __init__(self, name: str, credential: Credential, web: str, api: str, pause: Pause = asyncio.sleep) -> None:
+        """`web` and `api`: without a slash at the end, as `where` has them."""
         self.name = name
-        self.web = web.rstrip("/")
-        self.http = Http(name, api or api_of(web), credential, asking.headers, pause)
+        self.web = web
+        self.http = Http(name, api, credential, asking.headers, pause)
         self.news: News = GitHubNews(self.http)
         self._me = ""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from midwatch.domain.errors import InputError
 from midwatch.domain.forge import Judgement, Reaction, Remark
-from midwatch.forges import marks
+from midwatch.forges import lines, marks
 from midwatch.forges.github.asking import graph
 from midwatch.forges.github.shapes import Comment, File, Review, read, read_all
 from midwatch.forges.http import Http
@@ -17,7 +17,6 @@ from midwatch.workspace.names import shown
 LONGEST = 60_000
 """Characters of a review's words."""
 
-_HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _REMARK = re.compile(r"(comment|line|review)/(\d+)")
 _NAMES: Mapping[Reaction, str] = {
     "eyes": "EYES", "+1": "THUMBS_UP", "-1": "THUMBS_DOWN", "rocket": "ROCKET", "confused": "CONFUSED",
@@ -95,21 +94,8 @@ async def _in_the_difference(
     http: Http, slug: str, number: int, judgement: Judgement
 ) -> tuple[tuple[str, int, str], ...]:
     files = read_all(File, await http.pages(f"/repos/{slug}/pulls/{number}/files", slug=slug))
-    lines = {file.filename: shown_lines(file.patch) for file in files}
-    return tuple(remark for remark in judgement.remarks if remark[1] in lines.get(remark[0], ()))
-
-
-def shown_lines(patch: str) -> set[int]:
-    """The lines of the new file that a difference shows: the only ones that a remark can stand beside."""
-    found: set[int] = set()
-    line = 0
-    for text in patch.split("\n"):
-        if (hunk := _HUNK.match(text)) is not None:
-            line = int(hunk[1])
-        elif text[:1] in ("+", " ") and line:
-            found.add(line)
-            line += 1
-    return found
+    shows = {file.filename: lines.of_hunks(file.patch) for file in files}
+    return tuple(remark for remark in judgement.remarks if remark[1] in shows.get(remark[0], ()))
 
 
 def _words(judgement: Judgement, beside: Sequence[tuple[str, int, str]], mark: str) -> str:

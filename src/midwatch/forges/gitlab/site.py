@@ -24,9 +24,8 @@ from midwatch.forges.http import Http, Refused, Reply
 from midwatch.forges.news import News
 from midwatch.forges.once import Pause, Unsure
 from midwatch.forges.site import Branch, Edit, Place, Seen
+from midwatch.forges.where import USERS
 from midwatch.workspace.names import shown
-
-WEB = "https://gitlab.com"
 
 _LOOKS = 6
 """Times that we look whether GitLab has found out if it can merge; the pauses double from half a second."""
@@ -34,23 +33,17 @@ _FINDING_OUT = ("checking", "unchecked", "preparing", "approvals_syncing", "cann
 _CONFLICT = ("conflict", "broken_status", "cannot_be_merged")
 
 
-def api_of(web: str) -> str:
-    """The API's address of the GitLab with that web address, which may be below a path of its host."""
-    return f"{web.rstrip('/')}/api/v4"
-
-
 class GitLab:
     """One connection to GitLab. Holds no connection open."""
 
     kind = "gitlab"
-    git_user = "oauth2"
+    git_user = USERS["gitlab"]
 
-    def __init__(
-        self, name: str, credential: Credential, web: str = WEB, api: str = "", pause: Pause = asyncio.sleep
-    ) -> None:
+    def __init__(self, name: str, credential: Credential, web: str, api: str, pause: Pause = asyncio.sleep) -> None:
+        """`web` and `api`: without a slash at the end, as `where` has them."""
         self.name = name
-        self.web = web.rstrip("/")
-        self.http = Http(name, api or api_of(web), credential, headers, pause)
+        self.web = web
+        self.http = Http(name, api, credential, headers, pause)
         self.news: News = GitLabNews(self.http, self.web)
         self._notes = Notes(self.http, self.web)
 

@@ -224,9 +224,10 @@ class Audit(BaseModel):
     next: str | None = Field(description="What `before` takes for the next page; null at the end.")
 
 
-def time_of(seconds: float) -> str:
-    """As it is told: UTC, ISO 8601."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def time_of(seconds: float, *, exactly: bool = False) -> str:
+    """As it is told: UTC, ISO 8601; `exactly`: with milliseconds."""
+    timespec = "milliseconds" if exactly else "seconds"
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def user_of(account: Account) -> UserAnswer:

@@ -15,13 +15,12 @@ from midwatch.server.answers import AttemptAnswer, Events, Output
 from midwatch.server.asked import AttemptId
 from midwatch.server.authors import Authors, authors
 from midwatch.server.problems import answers, conflicting
-from midwatch.server.seats import Seated
+from midwatch.server.seats import STREAM, Seated
 from midwatch.server.service import Visiting
 from midwatch.server.streams import event_json
 
 router = APIRouter(prefix="/attempts/{attempt}", tags=["attempts"])
 
-STREAM = "text/event-stream"
 OCTETS = "application/octet-stream"
 MOST_EVENTS = 1000
 _LARGEST = 2**53 - 1
@@ -64,7 +63,7 @@ async def events(
     if STREAM in request.headers.get("accept", ""):
         may = partial(still_may, request, repository.id if repository else "", "viewer")
         followed = visiting.service.streams.follow(attempt, first, may)
-        return Seated(followed, STREAM, visiting.service.seats, visiting.who.user_id)
+        return Seated(followed, visiting.service.seats, visiting.who.user_id)
     records = await visiting.service.home.store.page(attempt, first, limit)
     last = records[-1].seq if records else first
     more = "true" if last < head else "false"

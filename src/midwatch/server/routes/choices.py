@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from midwatch.server.accounts.caller import may
 from midwatch.server.answers import ChoicesAnswer, ExampleAnswer
 from midwatch.server.example import FOLDER, PROMPT
 from midwatch.server.service import Visit, Visiting
@@ -30,6 +31,6 @@ async def choices(visiting: Visiting) -> ChoicesAnswer:
 
 async def _example(visiting: Visit) -> ExampleAnswer | None:
     found = await visiting.service.repositories.at(str(visiting.service.home.state / FOLDER))
-    if found is None or (not visiting.who.everywhere and found.id not in visiting.who.roles):
+    if found is None or not may(visiting.who, found.id, "viewer"):
         return None
     return ExampleAnswer(repository=found.id, prompt=PROMPT, model=DEFAULT_MODEL)

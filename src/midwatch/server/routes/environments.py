@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from midwatch.domain.errors import InputError
 from midwatch.engine.accounts.words import Role
 from midwatch.engine.recipes import Recipes
-from midwatch.engine.sittings import Sittings
+from midwatch.engine.sittings import Sitting, Sittings
 from midwatch.server import equipped, sitting
 from midwatch.server.accounts.caller import still_may
 from midwatch.server.accounts.forms import Repository as RepositoryName
@@ -31,12 +30,11 @@ from midwatch.server.environment_forms import (
 )
 from midwatch.server.problems import answers, conflicting
 from midwatch.server.routes.kept import environment_answer
-from midwatch.server.seats import Seated
+from midwatch.server.seats import STREAM, Seated
 from midwatch.server.service import Visit, Visiting, Wanted
 from midwatch.workspace.layers.cache import Cache
 
 router = APIRouter(tags=["environments"])
-STREAM = "text/event-stream"
 _ONE = "/repositories/{repository_id}/environment"
 _BUILD = f"{_ONE}/builds/{{build}}"
 OUTPUT = {
@@ -89,9 +87,9 @@ async def state(
     built anew."""
     repository = await visiting.repository(repository_id, "viewer")
     found = await visiting.service.aside.do(equipped.state(visiting.service.home, repository, base or None))
-    open_now = await Sittings(visiting.service.home.store.database).of_repository(repository.id, "terminal")
-    mine = [one for one in open_now if one.account == visiting.who.user_id or visiting.who.admin]
-    return found.model_copy(update={"terminals": [sitting_of(one) for one in mine if not one.over]})
+    open_now = await Sittings(visiting.service.home.store.database).terminals(repository.id)
+    mine = [sitting_of(one) for one in open_now if one.account == visiting.who.user_id or visiting.who.admin]
+    return found.model_copy(update={"terminals": mine})
 
 
 @router.delete(f"{_ONE}/cache", status_code=204, responses=answers(409))
@@ -121,7 +119,7 @@ async def build(
 async def builds(visiting: Visiting, repository_id: RepositoryName) -> Builds:
     """The last builds."""
     repository = await visiting.repository(repository_id, "viewer")
-    rows = await Sittings(visiting.service.home.store.database).of_repository(repository.id, "build")
+    rows = await Sittings(visiting.service.home.store.database).builds(repository.id)
     return Builds(builds=[sitting_of(one) for one in rows])
 
 
@@ -147,23 +145,17 @@ async def output(
 ) -> Response:  # fmt: skip
     """What its commands print, as it comes."""
     repository = await visiting.repository(repository_id, "viewer")
-    await sitting.found(visiting, repository, build, "build")
-    may = partial(still_may, request, repository.id, "viewer")
-    first = after if last_event_id is None else last_event_id
+    found = await sitting.found(visiting, repository, build, "build")
+    return await shown(visiting, request, found, "viewer", after if last_event_id is None else last_event_id)
+
+
+async def shown(visit: Visit, request: Request, one: Sitting, role: Role, after: int) -> Response:
+    """The next pieces of output, or all that come as a stream where that is asked for, for as long as the caller has
+    that role."""
     if STREAM in request.headers.get("accept", ""):
-        return followed(visiting, build, first, may)
-    return await page(visiting, build, first)
-
-
-def followed(visit: Visit, name: str, after: int, may: Callable[[], Awaitable[bool]]) -> Response:
-    """The output as a stream."""
-    stream = sitting.follow(visit, name, after, may)
-    return Seated(stream, STREAM, visit.service.seats, visit.who.user_id)
-
-
-async def page(visit: Visit, name: str, after: int) -> Response:
-    """The next pieces of output."""
-    row, pieces = await Sittings(visit.service.home.store.database).pieces(name, after)
+        stream = sitting.follow(visit, one.task, after, partial(still_may, request, one.repository, role))
+        return Seated(stream, visit.service.seats, visit.who.user_id)
+    row, pieces = await Sittings(visit.service.home.store.database).pieces(one.task, after)
     if row is None:
         raise InputError("it has gone meanwhile", "begin another one")
     answer = OutputAnswer(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
 from midwatch.server import views
+from midwatch.server.accounts.forms import time_of
 from midwatch.server.answers import EnvironmentAnswer, Environments, PullRequests
 from midwatch.server.asked import Word
 from midwatch.server.service import Visiting
@@ -60,7 +60,7 @@ def environment_answer(layers: Layers, used: float, repository: str) -> Environm
         location=without_secret(record.repository),
         commit=record.commit,
         created=record.created,
-        used=datetime.fromtimestamp(used, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        used=time_of(used),
         seconds=record.seconds,
         size=record.size,
         files=record.files,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -13,7 +12,7 @@ from midwatch.engine.accounts.logins import Logins
 from midwatch.engine.forges.arrivals import LOOKED, Arrivals
 from midwatch.server.accounts.caller import require_admin
 from midwatch.server.accounts.desk import AtDesk, deed
-from midwatch.server.accounts.forms import User
+from midwatch.server.accounts.forms import User, time_of
 from midwatch.server.accounts.found import anybody, user
 from midwatch.server.bodies import Form
 from midwatch.server.linked import ForgeId
@@ -111,7 +110,7 @@ async def arrivals(
         ArrivalLine(
             id=row.id, delivery=row.delivery, event=row.event, slug=row.slug, number=row.number, state=row.state,
             outcome=row.outcome, error=row.error, task=row.task or None, looked=row.delivery.startswith(LOOKED),
-            created=datetime.fromtimestamp(row.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            created=time_of(row.created, exactly=True),
         )
         for row in rows
     ]  # fmt: skip

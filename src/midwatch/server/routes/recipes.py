@@ -113,10 +113,9 @@ async def _put(visit: Visit, repository: Registered, body: str | None, expected:
 
 
 async def _told(visit: Visit, repository: Registered) -> RecipeAnswer:
-    recipes = Recipes(visit.service.home.store.database)
-    kept = await recipes.newest(repository.id)
+    versions = await Recipes(visit.service.home.store.database).versions(repository.id)
     commit, own = await visit.service.aside.do(_own(visit.service.home, repository.location))
-    counts = kept.body if kept is not None and kept.body is not None else None
+    counts = versions[0].body if versions else None
     source: Literal["server", "repository", "none"] = (
         "server" if counts is not None else "none" if own is None else "repository"
     )
@@ -125,10 +124,10 @@ async def _told(visit: Visit, repository: Registered) -> RecipeAnswer:
         **checked_answer(*await asyncio.to_thread(checked, shown)),
         source=source,
         text=shown,
-        version=kept.version if kept else 0,
+        version=versions[0].version if versions else 0,
         own=own,
         commit=commit,
-        versions=[version_of(one) for one in await recipes.versions(repository.id)],
+        versions=[version_of(one) for one in versions],
     )
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from fastapi import APIRouter, Response
 
-from midwatch import revising
 from midwatch.domain.errors import InputError
 from midwatch.domain.task import Task
 from midwatch.engine.accounts.audit import stands
-from midwatch.engine.forges.arrivals import Settling
-from midwatch.engine.turns import OPEN, Asked, Turn, Turns
+from midwatch.engine.database.further import Further
+from midwatch.engine.store.sql import SqlStore
+from midwatch.engine.turns import OPEN, Asked, Turn, Turns, newest
 from midwatch.server import pictured, submitting, views
 from midwatch.server.accounts.repeating import Operation
 from midwatch.server.answers import PullRequestAnswer, TaskAnswer, Told, UndoneAnswer
@@ -21,7 +21,11 @@ from midwatch.server.problems import answers, conflicting, missing
 from midwatch.server.service import Visit, Visiting, Wanted
 from midwatch.server.trusted import require_steerable
 from midwatch.succeeding import latest
-from midwatch.workflows.reopening import another_kind
+from midwatch.workflows import choosing, undoing
+from midwatch.workflows.reopening import Shelf, another_kind
+
+if TYPE_CHECKING:
+    from midwatch.engine.database.base import Connection
 
 _ENDING = ("cancel", "pause")
 """What a member may want of any task."""
@@ -84,12 +88,11 @@ async def fork(visiting: Visiting, task: TaskId, asked: ForkAsked, wanted: Wante
 async def choose(visiting: Visiting, task: TaskId, asked: ChoiceAsked) -> Told:
     """Have another of its attempts offered: the same pull request is brought up to date with it."""
     row, repository = await visiting.task(task, "member")
-    home, turns = visiting.service.home, visiting.turns("task.choose", task, repository)
     with conflicting():
-        last = await turns.newest(task)
-        if last is not None and last.status in OPEN:
-            raise InputError(f"task {task} is {last.status}", "wait until its attempts have ended")
-        await visiting.service.aside.do(revising.choose(home, f"{task}.{asked.attempt}"))
+        look = await _latest(visiting, row.task)
+        shelf = await _idle(visiting, row.task, look, OPEN, "wait until its attempts have ended")
+        await visiting.service.aside.do(choosing.choose(shelf, f"{task}.{asked.attempt}"))
+        turns = visiting.turns("task.choose", task, repository, also=look)
         turn = await turns.again(row.task, "choose", Asked(visiting.who.name))
     return await _told(visiting, turn)
 
@@ -99,18 +102,16 @@ async def undo(visiting: Visiting, task: TaskId, asked: UndoAsked) -> UndoneAnsw
     """Go back to an earlier step of an attempt: files and conversation are as they were then. What is asked of it next
     goes on from there; until then its pull request stays as it is. Only while nobody works on the task."""
     row, repository = await visiting.task(task, "member")
-    home, turns = visiting.service.home, visiting.service.turns
     with conflicting():
         if row.task.kind != "task":
             raise another_kind(row.task)
         submitting.require_contained(visiting, row.task)
         await require_steerable(visiting, row.task, repository)
-        last = await turns.newest(task)
-        if last is not None and last.status in ("queued", "running"):
-            mend = f"`midwatch pause {task}` stops it; then undo, then `midwatch resume {task}`"
-            raise InputError(f"task {task} is {'waiting' if last.status == 'queued' else 'running'}", mend)
+        mend = f"`midwatch pause {task}` stops it; then undo, then `midwatch resume {task}`"
+        look = await _latest(visiting, row.task)
+        shelf = await _idle(visiting, row.task, look, ("queued", "running"), mend)
         name = f"{task}.{asked.attempt}" if asked.attempt else task
-        back = await visiting.service.aside.do(revising.undo(home, name, asked.step))
+        back = await visiting.service.aside.do(undoing.undo(shelf, name, asked.step))
     await visiting.note("task.undo", task, repository)
     return views.undone_answer(back)
 
@@ -154,12 +155,31 @@ async def _steer(
         turns, entry = visiting.service.turns, wanted.entry_id()
         turn = await turns.newest(task_id) if await stands(turns.database, entry) else None  # its answer was lost
         if turn is None:
-            changing = visiting.turns(f"task.{verb}", task_id, repository, entry)
-            if verb not in _ENDING:
-                look = await visiting.service.aside.do(latest(visiting.service.home, row.task))
-                changing = Turns(Settling(changing.database, lambda db, _: look(db)))
-            turn = await do(changing, row.task)
+            look = None if verb in _ENDING else await _latest(visiting, row.task)
+            turn = await do(visiting.turns(f"task.{verb}", task_id, repository, entry, look), row.task)
     return await _told(visiting, turn)
+
+
+async def _latest(visiting: Visit, task: Task) -> Callable[[Connection], None]:
+    return await visiting.service.aside.do(latest(visiting.service.home, task))
+
+
+async def _idle(
+    visiting: Visit, task: Task, look: Callable[[Connection], None], busy: Sequence[str], mend: str
+) -> Shelf:  # fmt: skip
+    """Where tasks are kept, for a task that nobody has go on: its last turn stands at none of these words, and `look`
+    is content. Raises InputError else; whatever is changed there is looked at again in the same transaction, so that an
+    attempt which a worker has begun meanwhile is not taken from it."""
+    home = visiting.service.home
+
+    def both(db: Connection, _: object = None) -> None:
+        last = newest(db, task.id)
+        if last is not None and last.status in busy:
+            raise InputError(f"task {task.id} is {last.status}", mend)
+        look(db)
+
+    await home.store.database.read(both)
+    return Shelf(home.state, SqlStore(Further(home.store.database, both)), home.forge)
 
 
 async def _told(visiting: Visit, turn: Turn) -> Told:

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from midwatch.server.problems import answers
-from midwatch.server.seats import Seated
+from midwatch.server.seats import STREAM, Seated
 from midwatch.server.service import Visiting
 from midwatch.server.tabs import TOPICS, Tab, topics_of
 
-STREAM = "text/event-stream"
 _MESSAGE = {
     "type": "object",
     "properties": {
@@ -54,4 +53,4 @@ async def stream(
     comes together; a stream that is silent sends a comment every 15 seconds."""
     again = request.scope["state"]["again"]
     tab = Tab(visiting.service, visiting.who, again, topics_of(topics, last_event_id))
-    return Seated(tab.follow(), STREAM, visiting.service.seats, visiting.who.user_id)
+    return Seated(tab.follow(), visiting.service.seats, visiting.who.user_id)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastapi import APIRouter, Request, Response
 
 from midwatch.engine.sittings import Sittings
 from midwatch.server import sitting
-from midwatch.server.accounts.caller import require, require_trusted, still_may
+from midwatch.server.accounts.caller import require, require_trusted
 from midwatch.server.accounts.forms import Repository as RepositoryName
 from midwatch.server.environment_forms import OutputAnswer, SittingAnswer, SittingId, TerminalAsked, Typed, sitting_of
 from midwatch.server.problems import Problem, answers, conflicting
-from midwatch.server.routes.environments import OUTPUT, STREAM, After, LastId, followed, page
+from midwatch.server.routes.environments import OUTPUT, After, LastId, shown
 from midwatch.server.service import Visiting, Wanted
 
 router = APIRouter(prefix="/repositories/{repository_id}/environment/terminals", tags=["environments"])
@@ -48,12 +46,8 @@ async def output(
 ) -> Response:  # fmt: skip
     """What it shows, from a piece on. Of what was shown long ago, and of a terminal that is closed, nothing is kept."""
     repository = await visiting.repository(repository_id, "member")
-    await sitting.found(visiting, repository, terminal, "terminal")
-    may = partial(still_may, request, repository.id, "member")
-    first = after if last_event_id is None else last_event_id
-    if STREAM in request.headers.get("accept", ""):
-        return followed(visiting, terminal, first, may)
-    return await page(visiting, terminal, first)
+    found = await sitting.found(visiting, repository, terminal, "terminal")
+    return await shown(visiting, request, found, "member", after if last_event_id is None else last_event_id)
 
 
 @router.post("/{terminal}/input", status_code=202, responses=answers(409, 429))

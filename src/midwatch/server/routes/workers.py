@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
@@ -11,6 +10,7 @@ from midwatch.engine import workers
 from midwatch.engine.turns import Filter, Turn
 from midwatch.engine.waits import Wait
 from midwatch.server.accounts.caller import require_admin
+from midwatch.server.accounts.forms import time_of
 from midwatch.server.answers import WaitAnswer, WorkerAnswer, Workers
 from midwatch.server.service import Visiting
 from midwatch.server.views import text
@@ -35,7 +35,7 @@ async def listed(visiting: Visiting) -> Workers:
             WorkerAnswer(
                 id=one.id, host=one.host.partition("/")[0], capacity=one.capacity, version=one.version,
                 labels=list(one.labels), turns=busy.get(one.id, 0),
-                started=_time(one.started), beat=_time(one.beat), fresh=one.fresh,
+                started=time_of(one.started, exactly=True), beat=time_of(one.beat, exactly=True), fresh=one.fresh,
             )
             for one in found
         ],
@@ -48,17 +48,15 @@ def _waiting(queued: Sequence[tuple[Turn, Wait]]) -> list[WaitAnswer]:
     by: dict[str, list[tuple[Turn, Wait]]] = {}
     for turn, wait in queued:
         by.setdefault(wait.why, []).append((turn, wait))
-    found = [
-        WaitAnswer(
-            why=text(why),
-            turns=len(those),
-            until=_time(min(times)) if (times := [wait.until for _, wait in those if wait.until]) else None,
-            since=_time(min(turn.changed for turn, _ in those)),
+    found = []
+    for why, those in by.items():
+        until = min((wait.until for _, wait in those if wait.until), default=None)
+        found.append(
+            WaitAnswer(
+                why=text(why),
+                turns=len(those),
+                until=None if until is None else time_of(until, exactly=True),
+                since=time_of(min(turn.changed for turn, _ in those), exactly=True),
+            )
         )
-        for why, those in by.items()
-    ]
     return sorted(found, key=lambda wait: (-wait.turns, wait.why))
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -48,10 +48,10 @@ export default function Account() {
 
 function Mine() {
   const me = useMe();
-  const known = useLoad(async (signal) => ({ all: await allRepositories(signal), within: await allOrganisations(signal) }), []);
+  const known = useLoad((signal) => Promise.all([allRepositories(signal), allOrganisations(signal)]), []);
   return (
     <Shown of={known}>
-      {({ all, within }) => {
+      {([all, within]) => {
         const those = [
           ...within
             .filter((one) => me.organisations[one.id])

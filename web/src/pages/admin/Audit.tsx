@@ -4,25 +4,31 @@ import { call, type EntryAnswer, queryOf } from "../../api";
 import { useLate, useLoad } from "../../load";
 import { Button, type Column, Empty, Field, Pager, Plain, Shown, Table, Time } from "../../parts";
 import { setQuery, usePlace } from "../../router";
+import { keepFile } from "../../save";
 import { useMe } from "../../session";
-import { allRepositories, allUsers, keepFile } from "./lists";
+import { allRepositories, allUsers } from "./lists";
+import { Where } from "./Where";
 import "./admin.css";
 
 const ACTIONS = [
   "archive",
   "attempt",
   "budget",
+  "effect",
   "environment",
   "forge",
   "limit",
   "organisation",
   "pull-request",
+  "recipe",
   "repository",
   "role",
+  "secret",
   "session",
   "task",
   "token",
   "user",
+  "variable",
   "webhook",
 ];
 
@@ -158,11 +164,7 @@ const COLUMNS: readonly Column<EntryAnswer>[] = [
     name: "object",
     title: "Of",
     wide: true,
-    cell: (one) => (
-      <code class="admin-where">
-        <Plain text={one.object} />
-      </code>
-    ),
+    cell: (one) => <Where text={one.object} />,
   },
   { name: "change", title: "Change", cell: (one) => <Changed one={one} /> },
 ];

@@ -35,11 +35,7 @@ const PERIODS = [
 /** All that one may see. */
 export function AllBudgets() {
   const me = useMe();
-  const [kind, setKind] = useState<Kind>("repository");
-  const [name, setName] = useState("");
   const found = useLoad((signal) => call("GET", "/budgets", { signal }).then((all) => all.budgets), []);
-  const kinds = me.admin ? KINDS : KINDS.filter((one) => one.value === "repository" || one.value === "task");
-  const known = useNames(kind);
   const mayChange = me.admin || Object.values(me.roles).some((role) => role === "maintainer" || role === "admin");
   return (
     <div class="stack">
@@ -53,23 +49,30 @@ export function AllBudgets() {
           />
         )}
       </Shown>
-      {mayChange && (
-        <section class="card stack">
-          <h2>Set a budget</h2>
-          <SetBudget kind={kind} name={name} onSet={found.again}>
-            <Select label="For a" value={kind} options={kinds} onChange={(to) => (setKind(to), setName(""))} />
-            <Field
-              label="Which"
-              value={name}
-              onInput={setName}
-              required
-              options={known}
-              hint={kind === "task" ? "Its id" : "Its name"}
-            />
-          </SetBudget>
-        </section>
-      )}
+      {mayChange && <SetAny onSet={found.again} />}
     </div>
+  );
+}
+
+/** Of anything; its names are asked for only where somebody may choose one. */
+function SetAny({ onSet }: { onSet: () => void }) {
+  const me = useMe();
+  const [kind, setKind] = useState<Kind>("repository");
+  const [name, setName] = useState("");
+  const known = useNames(kind);
+  const kinds = me.admin ? KINDS : KINDS.filter((one) => one.value === "repository" || one.value === "task");
+  return (
+    <SetBudget kind={kind} name={name} onSet={onSet}>
+      <Select label="For a" value={kind} options={kinds} onChange={(to) => (setKind(to), setName(""))} />
+      <Field
+        label="Which"
+        value={name}
+        onInput={setName}
+        required
+        options={known}
+        hint={kind === "task" ? "Its id" : "Its name"}
+      />
+    </SetBudget>
   );
 }
 
@@ -98,12 +101,7 @@ export function BudgetsOf({ kind, name, shown, mayChange }: OfProps) {
           />
         )}
       </Shown>
-      {mayChange && (
-        <section class="card stack">
-          <h2>Set a budget</h2>
-          <SetBudget kind={kind} name={name} onSet={found.again} />
-        </section>
-      )}
+      {mayChange && <SetBudget kind={kind} name={name} onSet={found.again} />}
     </div>
   );
 }
@@ -219,17 +217,20 @@ function SetBudget({ kind, name, onSet, children }: SetProps) {
     onSet();
   };
   return (
-    <Form doing={doing} onSubmit={() => void send()} yes="Set the budget">
-      {children}
-      <Select label="Period" value={period} options={PERIODS} onChange={setPeriod} />
-      <Field
-        label="US dollars"
-        value={dollars}
-        onInput={setDollars}
-        error={wrong || undefined}
-        hint="At most; empty for no cap on money"
-      />
-      <Field label="Tokens" value={tokens} onInput={setTokens} hint="At most, in and out; empty for no cap" />
-    </Form>
+    <section class="card stack">
+      <h2>Set a budget</h2>
+      <Form doing={doing} onSubmit={() => void send()} yes="Set the budget">
+        {children}
+        <Select label="Period" value={period} options={PERIODS} onChange={setPeriod} />
+        <Field
+          label="US dollars"
+          value={dollars}
+          onInput={setDollars}
+          error={wrong || undefined}
+          hint="At most; empty for no cap on money"
+        />
+        <Field label="Tokens" value={tokens} onInput={setTokens} hint="At most, in and out; empty for no cap" />
+      </Form>
+    </section>
   );
 }

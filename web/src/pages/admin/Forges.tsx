@@ -19,6 +19,7 @@ import {
 } from "../../parts";
 import { ArrivalsDialog } from "./Arrivals";
 import { ForgeForm } from "./ForgeForm";
+import { Where } from "./Where";
 import "./admin.css";
 
 /** Connections to GitHub, GitLab and Forgejo. No secret of them comes back from the server. */
@@ -73,14 +74,6 @@ function columns(again: () => void, ways: Ways): readonly Column<ForgeAnswer>[] 
     { name: "hooks", title: "Webhooks", wide: true, cell: (one) => <Hooks one={one} /> },
     { name: "actions", title: "", cell: (one) => <Actions one={one} again={again} ways={ways} /> },
   ];
-}
-
-function Where({ text }: { text: string }) {
-  return (
-    <code class="admin-where">
-      <Plain text={text} />
-    </code>
-  );
 }
 
 function Hooks({ one }: { one: ForgeAnswer }) {

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { Button, Trouble } from "../../parts";
+import { Button, Copy, Dialog, Trouble } from "../../parts";
 import type { Doing } from "../../load";
 
 interface Props {
@@ -33,14 +33,35 @@ export function Form({ doing, onSubmit, yes, children, onCancel }: Props) {
   );
 }
 
+interface OnceProps {
+  title: string;
+  secret: string;
+  /** What the button that copies it is called. */
+  copy: string;
+  onClose: () => void;
+  /** What it is for. */
+  children?: ComponentChildren;
+}
+
 /** A secret that is shown once, with a button that copies it. */
-export function Once({ children }: { children: ComponentChildren }) {
+export function Once({ title, secret, copy, onClose, children }: OnceProps) {
+  const foot = (
+    <Button kind="primary" onClick={onClose}>
+      Done
+    </Button>
+  );
   return (
-    <div class="stack" role="status">
-      <p>
-        <strong>Copy it now: it is not shown again.</strong> The server keeps only what it needs to check it.
-      </p>
-      <div class="admin-secret">{children}</div>
-    </div>
+    <Dialog title={title} onClose={onClose} foot={foot}>
+      {children}
+      <div class="stack" role="status">
+        <p>
+          <strong>Copy it now: it is not shown again.</strong> The server keeps only what it needs to check it.
+        </p>
+        <div class="admin-secret">
+          <code>{secret}</code>
+          <Copy text={secret} label={copy} />
+        </div>
+      </div>
+    </Dialog>
   );
 }

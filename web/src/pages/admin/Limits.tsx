@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { call, type LimitAnswer } from "../../api";
+import { call, type LimitAnswer, type RepositoryAnswer } from "../../api";
 import { useDoing, useLoad } from "../../load";
 import { attempt, Button, type Column, confirm, Empty, Field, Plain, plain, Select, Shown, Table, toast } from "../../parts";
 import { useMe } from "../../session";
@@ -55,7 +55,7 @@ function Limits({ among, fixed }: { among: (one: LimitAnswer) => boolean; fixed?
       {me.admin && (
         <section class="card stack">
           <h2>Set a limit</h2>
-          <SetLimit fixed={fixed} onSet={found.again} />
+          <SetLimit fixed={fixed} repositories={known.value ?? []} onSet={found.again} />
         </section>
       )}
     </div>
@@ -96,17 +96,21 @@ function columns(names: ReadonlyMap<string, string>, mayRemove: boolean, remove:
   ];
 }
 
-function SetLimit({ fixed, onSet }: { fixed: { scope: Scope; name: string } | undefined; onSet: () => void }) {
+interface SetProps {
+  /** What it is for; else that is chosen. */
+  fixed: { scope: Scope; name: string } | undefined;
+  repositories: readonly RepositoryAnswer[];
+  onSet: () => void;
+}
+
+function SetLimit({ fixed, repositories, onSet }: SetProps) {
   const doing = useDoing();
   const [scope, setScope] = useState<Scope>(fixed?.scope ?? "repository");
   const [name, setName] = useState(fixed?.name ?? "");
   const [atOnce, setAtOnce] = useState("");
   const [starts, setStarts] = useState("");
-  const names = useLoad(
-    async (signal) =>
-      scope === "all" ? [] : (scope === "user" ? await allUsers(signal) : await allRepositories(signal)).map((one) => one.name),
-    [scope],
-  );
+  const ofUsers = scope === "user" && !fixed;
+  const users = useLoad((signal) => (ofUsers ? allUsers(signal) : Promise.resolve([])), [ofUsers]);
   const send = async () => {
     const most = numberOf(atOnce);
     const body = { scope, name: scope === "all" ? "" : name, at_once: most ?? null, starts: starts || null };
@@ -123,7 +127,7 @@ function SetLimit({ fixed, onSet }: { fixed: { scope: Scope; name: string } | un
           label="Which"
           value={name}
           onInput={setName}
-          options={names.value ?? []}
+          options={(ofUsers ? (users.value ?? []) : repositories).map((one) => one.name)}
           hint="Empty: each that has none of its own"
         />
       )}

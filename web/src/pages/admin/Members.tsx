@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import { type Loaded, useDoing, useLoad } from "../../load";
 import { attempt, Button, type Column, confirm, Empty, Field, Plain, plain, Select, Shown, Table, toast } from "../../parts";
-import { useMe } from "../../session";
+import { type Role, useMe } from "../../session";
 import { Form } from "./Form";
-import { allUsers, type Role, ROLE_OPTIONS } from "./lists";
+import { allUsers, ROLE_OPTIONS } from "./lists";
 import "./admin.css";
 
 export interface Member {

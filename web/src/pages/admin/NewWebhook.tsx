@@ -1,20 +1,26 @@
 import { useState } from "preact/hooks";
-import { call, newKey, type RepositoryAnswer } from "../../api";
+import { call, newKey, type RepositoryAnswer, type WebhookAsked } from "../../api";
 import { useDoing } from "../../load";
-import { Button, Check, Copy, Dialog, Field, toast } from "../../parts";
+import { Check, Dialog, Field, toast } from "../../parts";
 import { useMe } from "../../session";
 import { Form, Once } from "./Form";
 import "./admin.css";
 
-export const EVENTS = [
-  "task.finished",
-  "task.needs_attention",
-  "task.failed",
-  "task.cancelled",
-  "pull_request.opened",
-  "pull_request.updated",
-] as const;
-type Event = (typeof EVENTS)[number];
+type Event = NonNullable<WebhookAsked["events"]>[number];
+
+/** All that there are: the compiler misses one that is not here. */
+const NAMED: Readonly<Record<Event, true>> = {
+  "task.finished": true,
+  "task.needs_attention": true,
+  "task.failed": true,
+  "task.cancelled": true,
+  "pull_request.opened": true,
+  "pull_request.updated": true,
+  "pull_request.merged": true,
+  "pull_request.closed": true,
+  "pull_request.reopened": true,
+};
+export const EVENTS = Object.keys(NAMED) as readonly Event[];
 
 interface Props {
   /** That one may choose from. */
@@ -82,18 +88,9 @@ export function NewWebhook({ among, only, onMade, onClose }: Props) {
 }
 
 function Made({ secret, onClose }: { secret: string; onClose: () => void }) {
-  const foot = (
-    <Button kind="primary" onClick={onClose}>
-      Done
-    </Button>
-  );
   return (
-    <Dialog title="The webhook's secret" onClose={onClose} foot={foot}>
+    <Once title="The webhook's secret" secret={secret} copy="Copy the secret" onClose={onClose}>
       <p>It signs what is sent, so that the other side knows who sends it.</p>
-      <Once>
-        <code>{secret}</code>
-        <Copy text={secret} label="Copy the secret" />
-      </Once>
-    </Dialog>
+    </Once>
   );
 }

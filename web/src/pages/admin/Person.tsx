@@ -18,9 +18,9 @@ import {
   toast,
 } from "../../parts";
 import { Link } from "../../router";
-import { useMe } from "../../session";
+import { type Role, useMe } from "../../session";
 import { Form } from "./Form";
-import { allRepositories, type Role, ROLE_OPTIONS } from "./lists";
+import { allRepositories, ROLE_OPTIONS } from "./lists";
 import { LoginsOf } from "./Logins";
 import { means } from "./People";
 import { TokensOf } from "./Tokens";

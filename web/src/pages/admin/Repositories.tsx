@@ -7,6 +7,7 @@ import { go, Link } from "../../router";
 import { useMe } from "../../session";
 import { Form } from "./Form";
 import { allOrganisations, allRepositories } from "./lists";
+import { Where } from "./Where";
 import "./admin.css";
 
 const COLUMNS: readonly Column<RepositoryAnswer>[] = [
@@ -64,14 +65,6 @@ export default function Repositories() {
       )}
       {making && <Register found={found} onClose={() => setMaking(false)} />}
     </>
-  );
-}
-
-function Where({ text }: { text: string }) {
-  return (
-    <code class="admin-where">
-      <Plain text={text} />
-    </code>
   );
 }
 

@@ -2,28 +2,16 @@ import { useState } from "preact/hooks";
 import { call, type SettingAnswer } from "../../api";
 import { useLoad } from "../../load";
 import { Check, type Column, Field, Plain, Shown, Table } from "../../parts";
+import { Where } from "./Where";
 import "./admin.css";
 
 const COLUMNS: readonly Column<SettingAnswer>[] = [
-  {
-    name: "key",
-    title: "Setting",
-    by: (one) => one.key,
-    cell: (one) => (
-      <code class="admin-where">
-        <Plain text={one.key} />
-      </code>
-    ),
-  },
+  { name: "key", title: "Setting", by: (one) => one.key, cell: (one) => <Where text={one.key} /> },
   {
     name: "value",
     title: "Value",
     by: (one) => one.value,
-    cell: (one) => (
-      <code class="admin-where">
-        <Plain text={one.value.replace(/^"(is (?:not )?set)"$/, "$1")} />
-      </code>
-    ),
+    cell: (one) => <Where text={one.value.replace(/^"(is (?:not )?set)"$/, "$1")} />,
   },
   { name: "own", title: "Origin", by: (one) => Number(one.own), cell: (one) => (one.own ? "set" : <span class="faint">default</span>) },
 ];

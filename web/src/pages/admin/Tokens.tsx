@@ -6,7 +6,6 @@ import {
   Button,
   type Column,
   confirm,
-  Copy,
   Dialog,
   Empty,
   Field,
@@ -105,24 +104,7 @@ function Make({ user, onMade, onClose }: { user: string; onMade: () => void; onC
       setSecret((await call("POST", "/tokens", { body })).secret); // without a key: no answer with a secret is kept
       onMade();
     });
-  if (secret) {
-    return (
-      <Dialog
-        title="The token"
-        onClose={onClose}
-        foot={
-          <Button kind="primary" onClick={onClose}>
-            Done
-          </Button>
-        }
-      >
-        <Once>
-          <code>{secret}</code>
-          <Copy text={secret} label="Copy the token" />
-        </Once>
-      </Dialog>
-    );
-  }
+  if (secret) return <Once title="The token" secret={secret} copy="Copy the token" onClose={onClose} />;
   const wrong = doing.error?.fields ?? {};
   return (
     <Dialog title="New token" onClose={onClose}>

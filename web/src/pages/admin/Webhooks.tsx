@@ -6,6 +6,7 @@ import { may, useMe } from "../../session";
 import { DeliveriesDialog } from "./Deliveries";
 import { allRepositories } from "./lists";
 import { EVENTS, NewWebhook } from "./NewWebhook";
+import { Where } from "./Where";
 import "./admin.css";
 
 /** All that one may change. */
@@ -73,11 +74,7 @@ function columns(
       name: "url",
       title: "Address",
       by: (one) => one.url,
-      cell: (one) => (
-        <code class="admin-where">
-          <Plain text={one.url} />
-        </code>
-      ),
+      cell: (one) => <Where text={one.url} />,
     },
     {
       name: "repository",

@@ -1,8 +1,6 @@
 /** Whole lists of what is small: users, repositories, organisations. */
 import { call, type Me, type OrganisationAnswer, type RepositoryAnswer, type UserAnswer } from "../../api";
-
-export const ROLES = ["viewer", "member", "maintainer", "admin"] as const;
-export type Role = (typeof ROLES)[number];
+import { ROLES } from "../../session";
 
 export const ROLE_OPTIONS = ROLES.map((value) => ({ value, label: value }));
 
@@ -47,14 +45,4 @@ export function numberOf(text: string): number | null | undefined {
   if (!text.trim()) return null;
   const found = Number(text.replace(/,/g, ""));
   return Number.isFinite(found) ? found : undefined;
-}
-
-/** Have the browser keep a file that the server answers with. */
-export function keepFile(path: string): void {
-  const link = document.createElement("a");
-  link.href = `/api/v1${path}`;
-  link.download = "";
-  document.body.append(link);
-  link.click();
-  link.remove();
 }

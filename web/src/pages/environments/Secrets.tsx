@@ -1,6 +1,6 @@
 /** Secrets, whose values nobody is ever shown, and variables of the boxes. */
 import { useState } from "preact/hooks";
-import { ask, type SecretAnswer, type VariableAnswer } from "../../api";
+import { call, type SecretAnswer, type VariableAnswer } from "../../api";
 import { useDoing, useLoad } from "../../load";
 import { Button, confirm, Empty, Field, Plain, Shown, Table, Time, Trouble, toast } from "../../parts";
 import { may, useMe } from "../../session";
@@ -27,14 +27,14 @@ export function Secrets({ repository }: { repository: string }) {
 }
 
 function Of({ kind, repository }: { kind: Kind; repository: string }) {
-  const path = `/repositories/${encodeURIComponent(repository)}/${kind}`;
+  const path = { repository_id: repository };
   const mayChange = may(useMe(), repository, "maintainer");
-  const found = useLoad(async (signal) => (await (await ask("GET", path, { signal })).json()) as Record<Kind, Kept[]>, [path]);
+  const found = useLoad((signal) => listed(kind, repository, signal), [kind, repository]);
   const doing = useDoing();
   const remove = async (name: string) => {
     const text = `New tasks do not have ${name} any more.`;
     if (!(await confirm({ title: `Delete ${name}?`, text, yes: "Delete", danger: true }))) return;
-    if (await doing.run(() => ask("DELETE", `${path}/${encodeURIComponent(name)}`))) found.again();
+    if (await doing.run(() => call("DELETE", `/repositories/{repository_id}/${kind}/{name}`, { path: { ...path, name } }))) found.again();
   };
   return (
     <section class="card stack">
@@ -44,7 +44,7 @@ function Of({ kind, repository }: { kind: Kind; repository: string }) {
         {(all) => (
           <Table
             label={kind}
-            rows={all[kind]}
+            rows={all}
             id={(one) => one.name}
             empty={<Empty title="None yet" />}
             columns={[
@@ -66,18 +66,24 @@ function Of({ kind, repository }: { kind: Kind; repository: string }) {
         )}
       </Shown>
       {doing.error && <Trouble problem={doing.error} />}
-      {mayChange && <Add kind={kind} path={path} onAdded={found.again} />}
+      {mayChange && <Add kind={kind} repository={repository} onAdded={found.again} />}
     </section>
   );
 }
 
-function Add({ kind, path, onAdded }: { kind: Kind; path: string; onAdded: () => void }) {
+async function listed(kind: Kind, repository: string, signal: AbortSignal): Promise<readonly Kept[]> {
+  const asked = { path: { repository_id: repository }, signal };
+  if (kind === "secrets") return (await call("GET", "/repositories/{repository_id}/secrets", asked)).secrets;
+  return (await call("GET", "/repositories/{repository_id}/variables", asked)).variables;
+}
+
+function Add({ kind, repository, onAdded }: { kind: Kind; repository: string; onAdded: () => void }) {
   const [name, setName] = useState("");
   const [value, setValue] = useState("");
   const doing = useDoing();
   const add = async () => {
-    const more = { body: JSON.stringify({ value }), headers: { "Content-Type": "application/json" } };
-    if (!(await doing.run(() => ask("PUT", `${path}/${encodeURIComponent(name)}`, more)))) return;
+    const asked = { path: { repository_id: repository, name }, body: { value } };
+    if (!(await doing.run(() => call("PUT", `/repositories/{repository_id}/${kind}/{name}`, asked)))) return;
     toast(`${name} is set`);
     setName("");
     setValue("");

@@ -1,6 +1,7 @@
 /** The output of a build or a terminal as it comes: its own stream, which goes on where it broke off. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { ask, gone, type SittingAnswer } from "../../api";
+import { type Frame, framesOf } from "../../frames";
 import { asProblem } from "../../load";
 
 export interface Heard {
@@ -9,7 +10,8 @@ export interface Heard {
   onState: (state: SittingAnswer) => void;
 }
 
-type Hear = (name: string, id: string, data: string) => boolean;
+/** Whether it is the end. */
+type Hear = (frame: Frame) => boolean;
 
 const PAUSE = 1000;
 
@@ -29,7 +31,7 @@ export function useFollowed(path: string, heard: Heard): boolean {
 
 async function follow(path: string, heard: () => Heard, signal: AbortSignal, connected: (now: boolean) => void): Promise<void> {
   let at = "0";
-  const hear: Hear = (name, id, data) => {
+  const hear: Hear = ({ event: name, id, data }) => {
     at = id || at;
     if (name === "piece") heard().onBytes(bytesOf((JSON.parse(data) as { data: string }).data));
     else if (name === "state" || name === "end") heard().onState(JSON.parse(data) as SittingAnswer);
@@ -39,7 +41,7 @@ async function follow(path: string, heard: () => Heard, signal: AbortSignal, con
     try {
       const answer = await ask("GET", path, { headers: { Accept: "text/event-stream", "Last-Event-ID": at }, signal });
       connected(true);
-      if (answer.body && (await read(answer.body.getReader(), hear))) return;
+      if (answer.body && (await read(answer.body, hear))) return;
     } catch (error) {
       if (gone(error) || signal.aborted) return;
       const status = asProblem(error).status;
@@ -51,24 +53,9 @@ async function follow(path: string, heard: () => Heard, signal: AbortSignal, con
 }
 
 /** True when the end was heard. */
-async function read(reader: ReadableStreamDefaultReader<Uint8Array>, hear: Hear): Promise<boolean> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return false;
-    const frames = (rest + decoder.decode(value, { stream: true })).split("\n\n");
-    rest = frames.pop() ?? "";
-    for (const frame of frames) {
-      const fields = Object.fromEntries(frame.split("\n").map(field));
-      if (fields["event"] && hear(fields["event"], fields["id"] ?? "", fields["data"] ?? "{}")) return true;
-    }
-  }
-}
-
-function field(line: string): [string, string] {
-  const at = line.indexOf(": ");
-  return [line.slice(0, at), line.slice(at + 2)];
+async function read(body: ReadableStream<Uint8Array>, hear: Hear): Promise<boolean> {
+  for await (const frames of framesOf(body)) if (frames.some(hear)) return true;
+  return false;
 }
 
 function bytesOf(text: string): Uint8Array {

@@ -1,6 +1,5 @@
-import { type RepositoryAnswer } from "../../api";
+import { call, type RepositoryAnswer } from "../../api";
 import { useLoad } from "../../load";
-import { call } from "../../api";
 import { Button, Field, plain, Select } from "../../parts";
 import { setQuery } from "../../router";
 
@@ -26,7 +25,7 @@ const SPANS = [
 ] as const;
 
 /** The span of so many days up to today, here. */
-export function spanOf(days: number): { from: string; to: string } {
+function spanOf(days: number): { from: string; to: string } {
   const today = new Date();
   const first = new Date(today.getFullYear(), today.getMonth(), today.getDate() - days + 1);
   return { from: dayOf(first), to: dayOf(today) };

@@ -2,10 +2,11 @@ import { type Insight as Figures, call, Problem, queryOf } from "../../api";
 import { useLoad } from "../../load";
 import { Button, count, duration, money, Plain, Shown, Tabs } from "../../parts";
 import { setQuery, usePlace } from "../../router";
-import { allRepositories, keepFile } from "../admin/lists";
+import { keepFile } from "../../save";
+import { allRepositories } from "../admin/lists";
 import { Asking, BY, type Wanted, wantedOf } from "./Asked";
 import { Chart } from "./Chart";
-import { CausesTable, DaysTable, GroupsTable, share, TimesTable } from "./Tables";
+import { CausesTable, DaysTable, GroupsTable, known, lapse, share, TimesTable } from "./Tables";
 import "./insight.css";
 
 const TITLES = { repository: "By repository", model: "By model", person: "By person", label: "By label" };
@@ -107,7 +108,7 @@ function Tiles({ figures }: { figures: Figures }) {
     ["Tasks", count(total.tasks), "submitted in the span"],
     ["Pull requests", count(total.opened), `${count(total.merged)} merged, ${count(total.closed)} closed`],
     ["Merge rate", share(total.merge_rate), "merged of those opened"],
-    ["Cost per merged", total.cost_per_merged_microusd === null ? "–" : money(total.cost_per_merged_microusd), costNote(total)],
+    ["Cost per merged", known(total.cost_per_merged_microusd), costNote(total)],
     ["To pull request", lapse(toPullRequest.median), `90 % within ${lapse(toPullRequest.p90)}`],
     ["To merge", lapse(toMerge.median), `90 % within ${lapse(toMerge.p90)}`],
     ["Under way now", count(now.running), `${count(now.queued)} queued${waits && `, ${waits}`}`],
@@ -131,8 +132,4 @@ function Tiles({ figures }: { figures: Figures }) {
 function costNote(total: Figures["total"]): string {
   if (total.unpriced) return `${count(total.unpriced)} tasks of unknown cost`;
   return `${money(total.cost_microusd)} in all`;
-}
-
-function lapse(seconds: number | null): string {
-  return seconds === null ? "–" : duration(seconds);
 }

@@ -7,8 +7,12 @@ export function share(rate: number | null): string {
   return rate === null ? "–" : `${(rate * 100).toFixed(1)} %`;
 }
 
-function known(microusd: number | null): string {
+export function known(microusd: number | null): string {
   return microusd === null ? "–" : money(microusd);
+}
+
+export function lapse(seconds: number | null): string {
+  return seconds === null ? "–" : duration(seconds);
 }
 
 export function GroupsTable({ figures }: { figures: Insight }) {
@@ -73,8 +77,8 @@ interface Lapse extends LapseAnswer {
 
 const TIMES: readonly Column<Lapse>[] = [
   { name: "title", title: "Time", cell: (one) => one.title },
-  { name: "median", title: "Median", number: true, cell: (one) => (one.median === null ? "–" : duration(one.median)) },
-  { name: "p90", title: "90 % within", number: true, cell: (one) => (one.p90 === null ? "–" : duration(one.p90)) },
+  { name: "median", title: "Median", number: true, cell: (one) => lapse(one.median) },
+  { name: "p90", title: "90 % within", number: true, cell: (one) => lapse(one.p90) },
   { name: "count", title: "Of", number: true, cell: (one) => count(one.count) },
 ];
 

@@ -18,7 +18,7 @@ import {
 import { may, useMe } from "../../session";
 import { Diff } from "./diff/Diff";
 import { useDiff } from "./Changes";
-import { numberOf } from "./state";
+import { isLive, numberOf } from "./state";
 import { Shown } from "./text/Shown";
 
 interface Row {
@@ -60,7 +60,7 @@ function sums(evidence: EvidenceAnswer): [number, number] {
 function Comparison({ task, rows, offered, onView, again }: Omit<Props, "rows"> & { rows: readonly Row[] }) {
   const me = useMe();
   const [busy, setBusy] = useState("");
-  const choosable = may(me, task.repository, "member") && task.kind === "task" && task.status !== "running" && task.status !== "waiting";
+  const choosable = may(me, task.repository, "member") && task.kind === "task" && !isLive(task);
   const choose = async (attempt: string) => {
     setBusy(attempt);
     const body = { attempt: numberOf(attempt) };

@@ -6,6 +6,7 @@ import { useDoing, useKept } from "../../load";
 import { AttachButton, AttachedList, Button, toast, Trouble, useAttached } from "../../parts";
 import { may, useMe } from "../../session";
 import { message, placeName, type Remarks } from "./diff/remarks";
+import { isLive } from "./state";
 import { Shown } from "./text/Shown";
 
 const LONGEST = 100_000;
@@ -36,10 +37,10 @@ export function FollowUp({ task, remarks, again }: { task: TaskAnswer; remarks: 
     event.preventDefault();
     void send();
   };
-  const live = task.status === "running" || task.status === "waiting";
+  const live = isLive(task);
   return (
     <form
-      class="follow-up"
+      class={`follow-up ${attached.over ? "drop-here" : ""}`}
       aria-label="Follow-up"
       {...attached.handlers}
       onSubmit={(event) => {

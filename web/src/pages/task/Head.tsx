@@ -20,6 +20,7 @@ import { go, Link } from "../../router";
 import { may, useMe } from "../../session";
 import { download } from "./patch";
 import { PullRequestState } from "./PullRequest";
+import { isLive } from "./state";
 import { Shown } from "./text/Shown";
 
 interface Props {
@@ -134,7 +135,7 @@ function Actions({
     setBusy("");
     again();
   };
-  const live = task.status === "running" || task.status === "waiting";
+  const live = isLive(task);
   const stop = async () => {
     if (
       await confirm({

@@ -4,7 +4,7 @@ import { call, newKey, type PullRequestAnswer, type TaskAnswer } from "../../api
 import { attempt as trying, Button, confirm, Copy, Empty, State, Time } from "../../parts";
 import { Away } from "../../router";
 import { may, useMe } from "../../session";
-import { numberOf } from "./state";
+import { isLive, numberOf } from "./state";
 import { Markdown } from "./text/Markdown";
 import { Shown } from "./text/Shown";
 
@@ -39,7 +39,7 @@ export function PullRequest({ task, request, attempt, commit, again }: Props) {
 }
 
 function why(task: TaskAnswer): string {
-  if (task.status === "running" || task.status === "waiting") return "It is opened once the work is done and checked.";
+  if (isLive(task)) return "It is opened once the work is done and checked.";
   if (task.status === "answered") return "The task was a question, and has its answer.";
   return task.status === "no change" ? "Nothing was changed." : "The work has not come to an end that can be offered.";
 }
@@ -105,7 +105,7 @@ function Settle({ task, request, attempt, commit, again }: Props) {
     again();
   };
   const open = request?.state === "open";
-  const resting = task.status !== "running" && task.status !== "waiting";
+  const resting = !isLive(task);
   const behind = commit !== "" && resting && (!request || (open && request.commit !== commit));
   const waits = resting ? undefined : "The task is still being worked on";
   const button = (deed: Deed, text: string, primary = false) => (

@@ -4,7 +4,7 @@ import { call, type TaskAnswer } from "../../api";
 import { useKeys } from "../../keys";
 import { useLoad } from "../../load";
 import { Empty, plain, Select, Shown as Showing, Tabs } from "../../parts";
-import { go, Link, setQuery, usePlace } from "../../router";
+import { goWithin, Link, setQuery, usePlace } from "../../router";
 import { may, useMe } from "../../session";
 import { Attempts } from "./Attempts";
 import { Changes } from "./Changes";
@@ -103,7 +103,7 @@ function Inside({ task, state }: { task: TaskAnswer; state: TaskState }) {
   const member = may(me, task.repository, "member") && task.kind === "task";
   const onFork = useMemo(() => (member ? setForking : undefined), [member]);
   const log = ofHash(place.hash);
-  const closeLog = () => go(place.path + (place.query.toString() ? `?${place.query}` : ""), true);
+  const closeLog = () => goWithin({ ...place, hash: "" });
   const tab = TABS.find((one) => one === place.query.get("tab")) ?? "";
   return (
     <Known.Provider value={known}>

@@ -39,7 +39,7 @@ interface Base {
 }
 
 export type Entry = (
-  | (Base & { kind: "said"; author: string; text: string; images: readonly Picture[]; sources: readonly string[] })
+  | (Base & { kind: "said"; author: string; text: string; images: readonly Picture[] })
   | (Base & {
       kind: "reply";
       text: string;
@@ -66,7 +66,6 @@ export interface Totals {
   cost: number | null;
   commands: number;
   files: readonly string[];
-  window: number;
   seconds: number;
 }
 
@@ -102,20 +101,15 @@ export const NOTHING: Folded = {
   setups: new Map(),
   hooks: new Map(),
   steps: [],
-  totals: { turns: 0, input: 0, output: 0, cost: 0, commands: 0, files: [], window: 0, seconds: 0 },
+  totals: { turns: 0, input: 0, output: 0, cost: 0, commands: 0, files: [], seconds: 0 },
 };
 
 /** What is being put together. */
-export interface Draft {
+interface Draft extends Omit<Folded, "last"> {
   entries: Entry[];
-  totals: Totals;
-  plan: readonly PlanStep[];
-  checked: Checked | undefined;
-  opening: Record<string, unknown> | undefined;
   commands: Map<number, number>;
   setups: Map<number, string>;
   hooks: Map<number, number>;
-  steps: readonly Step[];
 }
 
 /** With further events, in order; those that are known already are left out. */
@@ -183,7 +177,6 @@ function replied(draft: Draft, event: Event): void {
     input: before.input + (usage.input_tokens ?? 0),
     output: before.output + (usage.output_tokens ?? 0),
     cost: cost === null || before.cost === null ? null : before.cost + cost,
-    window: (usage.input_tokens ?? 0) + (usage.output_tokens ?? 0),
     seconds: before.seconds + number(body, "latency_ms") / 1000,
   };
   const text = words(body, "text");
@@ -258,7 +251,8 @@ function network(draft: Draft, event: Event): void {
 function undone(draft: Draft, event: Event): void {
   const to = number(event.body, "to");
   draft.entries = draft.entries.map((entry) => (entry.seq > to && !entry.undone ? { ...entry, undone: true } : entry));
-  draft.plan = draft.entries.findLast((entry) => entry.kind === "plan" && !entry.undone)?.kind === "plan" ? draft.plan : [];
+  const plan = draft.entries.findLast((entry) => entry.kind === "plan" && !entry.undone);
+  draft.plan = plan?.kind === "plan" ? plan.steps : [];
   note(draft, event, `back to event ${to}`, words(event.body, "reason"), "warn");
 }
 
@@ -340,7 +334,6 @@ const HANDLERS: Record<string, (draft: Draft, event: Event) => void> = {
       author: words(body, "author"),
       text: words(body, "text"),
       images: list<Picture>(body, "images"),
-      sources: list<string>(body, "sources"),
     };
     draft.entries.push({ ...base(event), kind: "said", ...more });
   },

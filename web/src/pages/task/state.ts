@@ -61,8 +61,8 @@ export function useAttempts(ids: readonly string[], about: string): Loaded<{ att
 }
 
 /** Working now, or waiting to. */
-export function isLive(task: TaskAnswer | undefined): boolean {
-  return task?.status === "running" || task?.status === "waiting";
+export function isLive(task: TaskAnswer): boolean {
+  return task.status === "running" || task.status === "waiting";
 }
 
 export function numberOf(attempt: string): number {

@@ -1,6 +1,5 @@
 import { call, newKey, type TaskLine } from "../../api";
-import { useDoing } from "../../load";
-import { asProblem } from "../../load";
+import { asProblem, useDoing } from "../../load";
 import { Button, confirm, toast } from "../../parts";
 
 interface Props {

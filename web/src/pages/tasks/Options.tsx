@@ -1,25 +1,23 @@
 import type { ChoicesAnswer } from "../../api";
 import { Area, Check, duration, Field, money, Select } from "../../parts";
-import { Link } from "../../router";
 import type { Draft } from "./draft";
+import { Surroundings } from "./Surroundings";
 
 interface Props {
   repository: string;
+  /** The base that is chosen, and not one that is still being typed. */
+  base: string;
+  /** Whether the repository answers; undefined while that is not known. */
+  answered: boolean | undefined;
   draft: Draft;
   choices: ChoicesAnswer | undefined;
   onChange: (change: Partial<Draft>) => void;
 }
 
 /** The further choices of a new task. */
-export function Options({ repository, draft, choices, onChange }: Props) {
+export function Options({ repository, base, answered, draft, choices, onChange }: Props) {
   return (
     <div class="composer-options">
-      <Field
-        label="Branch, tag or commit"
-        value={draft.base}
-        onInput={(base) => onChange({ base })}
-        placeholder="what is checked out"
-      />
       <Field
         label="Model"
         value={draft.model}
@@ -39,7 +37,7 @@ export function Options({ repository, draft, choices, onChange }: Props) {
       {!draft.ask && (
         <Area
           label="Checks"
-          class="composer-checks"
+          class="composer-wide"
           mono
           rows={2}
           value={draft.checks}
@@ -47,12 +45,7 @@ export function Options({ repository, draft, choices, onChange }: Props) {
           hint="Commands that must succeed, one a line. Empty: what the repository says, or what is found in it"
         />
       )}
-      {repository && (
-        <p class="composer-checks hint">
-          It runs in <Link to={`/environments/${repository}`}>the repository's environment</Link>: its recipe, hosts, variables and
-          secrets.
-        </p>
-      )}
+      {repository && <Surroundings repository={repository} base={base} answered={answered} />}
       <Check label="Nobody waits for it (it goes behind others)" checked={draft.batch} onChange={(batch) => onChange({ batch })} />
     </div>
   );
@@ -63,7 +56,7 @@ const BEST = [
   { value: "review", label: "the one that reviews best" },
 ] as const;
 
-function Attempts({ draft, choices, onChange }: Omit<Props, "repository">) {
+function Attempts({ draft, choices, onChange }: Pick<Props, "draft" | "choices" | "onChange">) {
   const numbers = Array.from({ length: choices?.attempts ?? 1 }, (_, at) => String(at + 1));
   const options = numbers.map((value) => ({ value, label: value === "1" ? "1" : `${value}, the best is offered` }));
   return (
@@ -76,7 +69,7 @@ function Attempts({ draft, choices, onChange }: Omit<Props, "repository">) {
   );
 }
 
-function Limits({ draft, choices, onChange }: Omit<Props, "repository">) {
+function Limits({ draft, choices, onChange }: Pick<Props, "draft" | "choices" | "onChange">) {
   const usual = (value: string | undefined) => (value ? `at most ${value}` : "no limit");
   return (
     <>

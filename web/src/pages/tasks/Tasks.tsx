@@ -5,6 +5,7 @@ import { useDoing, useLoad } from "../../load";
 import { Button, Empty, More, Plain, Skeleton, toast, Trouble } from "../../parts";
 import { go, setQuery, usePlace } from "../../router";
 import { useMe } from "../../session";
+import { allRepositories } from "../admin/lists";
 import { Bulk } from "./Bulk";
 import { Composer } from "./Composer";
 import { type Filter, filterOf, isNarrow } from "./filter";
@@ -13,16 +14,14 @@ import { useTaskList } from "./list";
 import { Row } from "./Row";
 import "./tasks.css";
 
-const REPOSITORIES = 1000;
-
 export default function Tasks() {
   const me = useMe();
   const { query } = usePlace();
   const filter = filterOf(query);
   const list = useTaskList(filter, me.name);
-  const repositories = useLoad((signal) => call("GET", "/repositories", { query: { limit: REPOSITORIES }, signal }), []);
+  const repositories = useLoad(allRepositories, []);
   const choices = useLoad((signal) => call("GET", "/choices", { signal }), []);
-  const known = repositories.value?.repositories ?? [];
+  const known = repositories.value ?? [];
   const mine = known.filter((one) => me.admin || one.role !== "viewer");
   const made = (task: TaskLine) => {
     list.put(task);

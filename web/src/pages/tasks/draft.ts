@@ -76,9 +76,9 @@ export function asked(draft: Draft): TaskAsked {
   };
 }
 
-/** How many of the further choices are not as usual. */
+/** How many of the choices behind the button are not as usual. */
 export function chosen(draft: Draft): number {
-  const { base, model, turns, dollars, minutes, checks, later } = draft;
-  const texts = [base, model, turns, dollars, minutes, checks, later].filter(Boolean).length;
+  const { model, turns, dollars, minutes, checks, later } = draft;
+  const texts = [model, turns, dollars, minutes, checks, later].filter(Boolean).length;
   return texts + Number(draft.attempts !== "1") + Number(draft.batch);
 }

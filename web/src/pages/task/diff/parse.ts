@@ -45,13 +45,6 @@ export function parse(text: string): FileDiff[] {
   return files;
 }
 
-/** Also of a patch of one file without git's line. */
-export function hunksOf(text: string, path: string): FileDiff {
-  const file = empty(path);
-  body(text.split("\n"), 0, file);
-  return file;
-}
-
 function empty(path: string): FileDiff {
   return { path, oldPath: "", status: "modified", binary: false, notes: [], hunks: [], added: 0, removed: 0 };
 }
@@ -74,7 +67,7 @@ function stripped(name: string): string {
 const ESCAPES: Record<string, string> = { n: "\n", t: "\t", r: "\r", a: "\u0007", b: "\b", f: "\f", v: "\v" };
 
 /** A name as git quotes it, with its bytes in octal. */
-export function unquoted(name: string): string {
+function unquoted(name: string): string {
   if (!name.startsWith('"') || !name.endsWith('"')) return name;
   const bytes: number[] = [];
   const inner = name.slice(1, -1);
@@ -134,8 +127,8 @@ function hunk(lines: readonly string[], from: number, match: RegExpExecArray, fi
   let fresh = Number(match[3]);
   let oldLeft = Number(match[2] ?? 1);
   let newLeft = Number(match[4] ?? 1);
-  const found: Hunk = { head: match[0].slice(0, match[0].lastIndexOf("@@") + 2), about: match[5] ?? "", lines: [] };
-  found.head = `@@ -${match[1]}${match[2] ? `,${match[2]}` : ""} +${match[3]}${match[4] ? `,${match[4]}` : ""} @@`;
+  const head = `@@ -${match[1]}${match[2] ? `,${match[2]}` : ""} +${match[3]}${match[4] ? `,${match[4]}` : ""} @@`;
+  const found: Hunk = { head, about: match[5] ?? "", lines: [] };
   file.hunks.push(found);
   let at = from;
   for (; at < lines.length; at++) {

@@ -42,7 +42,7 @@ export interface Layout {
 }
 
 /** Longest hunk that is shown without being asked for: a diff of a machine's making may have a hundred thousand lines. */
-export const MOST_ROWS = 400_000;
+const MOST_ROWS = 400_000;
 
 export function rowsOf(files: readonly FileDiff[], layout: Layout): Row[] {
   const rows: Row[] = [];
@@ -89,7 +89,7 @@ function addRemarks(rows: Row[], file: FileDiff, spots: readonly (Spot | undefin
 }
 
 /** The number of a line on a side; 0 where it is not there, and for unchanged lines on the old side. */
-export function lineOn(line: Line, side: Side): number {
+function lineOn(line: Line, side: Side): number {
   if (side === "new") return line.sign === "-" ? 0 : line.new;
   return line.sign === "-" ? line.old : 0;
 }

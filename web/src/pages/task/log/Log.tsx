@@ -4,8 +4,8 @@ import { ask } from "../../../api";
 import { useKeys } from "../../../keys";
 import { useLate } from "../../../load";
 import { AnsiLine, attempt as trying, Button, count, Field, Plain, Trouble } from "../../../parts";
-import { go, place as here } from "../../../router";
-import { save } from "../save";
+import { goWithin, place as here } from "../../../router";
+import { save } from "../../../save";
 import { type LogPlace, toHash } from "../text/citations";
 import { Shown } from "../text/Shown";
 import { type Reach, Virtual } from "../virtual";
@@ -189,9 +189,7 @@ interface LineProps {
 function linkTo(place: LogPlace, number: number, more: boolean): void {
   const first = more && place.first ? Math.min(place.first, number) : number;
   const last = more && place.first ? Math.max(place.last, number) : number;
-  const { path, query } = here();
-  const asked = query.toString();
-  go(`${path}${asked ? `?${asked}` : ""}#${toHash({ ...place, first, last })}`, true);
+  goWithin({ ...here(), hash: toHash({ ...place, first, last }) });
 }
 
 function LogLine({ output, place, row, raw, found, current }: LineProps) {
