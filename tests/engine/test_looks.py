@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -42,17 +43,21 @@ async def test_one_looks_at_a_time_and_goes_on_where_the_last_one_has_ended(data
     await database.write(lambda db: db.execute("UPDATE look SET due = 0").rowcount)
     then = await begun(database)
     assert (then.first, then.began, then.since, then.known) == (False, first.began, first.since + 100, known)
-    assert then.begin == max(then.since - SLACK, then.began)
+    assert then.begin == then.since
 
 
 async def test_nothing_is_heard_from_before_the_registration_from_longer_ago_than_a_week_or_from_the_future(
-    database: Database,
+    tmp_path: Path,
 ) -> None:
+    database = SqliteDatabase(tmp_path / "state.db")
+    await database.migrate()
     now = (await begun(database)).now
     late = await Looks(database).begin("hub", "new", now - 30, 0.0)
     assert late is not None
     assert late.began == now - 30 - SLACK
     asleep = Look("hub", "r1", 0.0, now - 90 * 86400, Known(), False, now)
     assert asleep.begin == now - OLDEST
-    assert asleep.reached(now + 1e9) == now + 3600
-    assert asleep.reached(0.0) == asleep.since
+    assert asleep.reached(now + 1e9, inf) == now + 3600
+    assert asleep.reached(0.0, inf) == asleep.since
+    assert (asleep.reached(now, inf), asleep.reached(now, now - 99)) == (now - SLACK, now - 99)
+    await database.close()

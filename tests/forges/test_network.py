@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from email.utils import formatdate
+from math import inf
 from pathlib import Path
 from time import time
 
@@ -19,6 +20,7 @@ from midwatch.forges.base import Forge
 from midwatch.forges.book import Book
 from midwatch.forges.fake import FakeForge
 from midwatch.forges.limited import wait_of, when
+from midwatch.forges.news import Listing, changed_since
 from midwatch.forges.news import when as time_of
 from midwatch.forges.notes import Notes
 from midwatch.forges.several import Forges
@@ -143,20 +145,40 @@ async def test_what_is_asked_goes_to_the_forge_that_has_the_repository() -> None
 
 
 @pytest.mark.parametrize("kind", sorted(NETWORK))
-async def test_however_many_have_changed_and_be_it_all_at_once_each_is_told_once(kind: str, tmp_path: Path) -> None:
+async def test_all_that_has_changed_is_told_once_and_not_again_while_it_is_the_same(kind: str, tmp_path: Path) -> None:
     with network_world(kind, tmp_path) as world:
-        for number in range(230):
+        most = 60 if kind == "forgejo" else 9  # more than it gives at once
+        for number in range(most):
             world.server.forge.open(world.hosted, "ann", f"Issue {number}")
         threads = list(world.hosted.threads.values())
-        for thread in threads[20:225]:  # more than two pages of them within one second
-            thread.updated = threads[20].updated
         stamps = Stamps({})
-        things = await world.site.news.changed(SLUG, time_of(threads[5].updated), stamps)
-        assert sorted(one.number for one in things) == list(range(6, 231))
-        assert not {"things", "issues"} & set(stamps.now)  # there was more than it says
+        sweep = await world.site.news.changed(SLUG, time_of(threads[3].updated), stamps)
+        assert sorted(one.number for one in sweep.things) == list(range(4, most + 1))
+        assert sweep.until == inf
+        assert (stamps.now == {}) is (kind == "forgejo")  # nothing is known of more than a page
         latest = time_of(threads[-1].updated)
-        (last,) = await world.site.news.changed(SLUG, latest, stamps)
-        assert (last.number, last.updated, last.pull, last.open) == (230, latest, False, True)
+        (last,) = (await world.site.news.changed(SLUG, latest, stamps)).things
+        assert (last.number, last.updated, last.pull, last.open) == (most, latest, False, True)
         again = Stamps(stamps.now)
-        assert await world.site.news.changed(SLUG, latest, again) == []
+        assert not (await world.site.news.changed(SLUG, latest, again)).things
         assert again.now == stamps.now
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_page_after_page_is_read_and_where_there_is_too_much_the_next_look_goes_on(
+    at_once: bool, tmp_path: Path
+) -> None:
+    with network_world("github", tmp_path) as world:
+        for _ in range(9):
+            world.server.forge.open(world.hosted, "ann", "Issue")
+        first = world.hosted.threads[1]
+        for thread in world.hosted.threads.values():
+            thread.updated = first.updated if at_once else thread.updated
+        listing = Listing(f"/repos/{SLUG}/issues", SLUG, "since", {"sort": "updated", "direction": "asc"}, size=2)
+        begin, seen = time_of(first.updated), list[int]()
+        entries, until = await changed_since(world.site.http, listing, begin)
+        assert (sorted(entry["number"] for entry in entries), until) == (list(range(1, 10)), inf)
+        while begin != inf:
+            entries, begin = await changed_since(world.site.http, listing, begin, pages=2)
+            seen += [entry["number"] for entry in entries]
+        assert len(set(seen)) == (4 if at_once else 9)  # nothing ends on one second

@@ -199,7 +199,7 @@ def note(server: ForgeServer, hosted: Hosted, thread: Thread, said: Said) -> dic
     found: dict[str, Any] = {
         "id": said.number, "type": "DiffNote" if said.path else None, "body": said.body,
         "author": person(server, said.author), "created_at": said.created, "updated_at": said.created,
-        "system": said.kind == "review", "noteable_type": "MergeRequest" if thread.head else "Issue",
+        "system": said.kind == "note", "noteable_type": "MergeRequest" if thread.head else "Issue",
         "noteable_iid": iid(hosted, thread), "project_id": hosted.number, "resolvable": bool(said.path),
     }  # fmt: skip
     if said.path:

@@ -39,7 +39,7 @@ def label_events(server: ForgeServer, thread: Thread, person: Person) -> list[di
 
 def noted(one: Given) -> Said:
     """GitLab's own note about whom a thing was given to."""
-    return Said(one.number, "review", one.by, f"assigned to @{one.subject}", one.at)
+    return Said(one.number, "note", one.by, f"assigned to @{one.subject}", one.at)
 
 
 def pipelines(server: ForgeServer, asked: Asked, hosted: Hosted) -> list[dict[str, Any]]:

@@ -317,7 +317,7 @@ async def all_news(scene: Scene, number: int) -> list[Told]:
     commit = world.pulls[0].head_commit
     forge.ran(hosted, commit, "unit", failed=True)
     stamps = Stamps({})
-    things = await news.changed(SLUG, 0.0, stamps)
+    things = (await news.changed(SLUG, 0.0, stamps)).things
     heads = [Head(world.pulls[0].number, BRANCH, commit)]
     given = await news.given(SLUG, abs(world.kind.number(hosted, thread)))
     return [*given, *await news.said(SLUG, 0.0, things), *await news.ran(SLUG, heads, 0.0, stamps)]

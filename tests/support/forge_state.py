@@ -42,10 +42,10 @@ class Person:
 
 @dataclass
 class Said:
-    """A remark: `comment` below, `line` beside a line, `review` for a review's own words."""
+    """A remark: `comment` below, `line` beside a line, `review` for a review's own words; `note`: by the forge."""
 
     number: int
-    kind: Literal["comment", "line", "review"]
+    kind: Literal["comment", "line", "review", "note"]
     author: str
     body: str
     created: str

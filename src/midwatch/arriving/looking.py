@@ -13,7 +13,9 @@ from midwatch.domain.errors import MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.forges.arrivals import Arrivals, keep
 from midwatch.engine.forges.looks import Looks, end
+from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
+from midwatch.forges.stamps import Stamps
 
 if TYPE_CHECKING:
     from midwatch.domain.pull_request import PullRequest
@@ -61,10 +63,12 @@ async def look(home: Home, quiet: float) -> int:
     try:
         arrivals, connections = Arrivals(home.store.database), await home.connected.all()
         for repository in await Repositories(home.store.database).everything() if connections else ():
-            belongs = await home.connected.of(repository.location)
-            if belongs is None or await arrivals.heard(belongs[0].id, belongs[1], quiet):
+            below = [(one, slug) for one in connections if (slug := slug_below(one.web, repository.location))]
+            if not below:
                 continue
-            found += await _repository(home, belongs[0], repository, belongs[1], quiet)
+            heard, slug = max(below, key=lambda pair: len(pair[0].web))  # one's address may lie below another's
+            if not await arrivals.heard(heard.id, slug, quiet):
+                found += await _repository(home, heard, repository, slug, quiet)
     except MidwatchError as error:
         log.warning("could not look at the forges", extra={"error": error.message})
     return found
@@ -80,7 +84,8 @@ async def _repository(home: Home, heard: Connection, repository: Registered, slu
         if forge is None:
             return 0
         rules = await home.connected.beside.forge(repository.id)
-        return await _look(Place(home, heard, repository, slug, rules, forge.site, look))
+        stamps = Stamps(look.known.stamps)
+        return await _look(Place(home, heard, repository, slug, rules, forge.site, look, stamps))
     except MidwatchError as error:
         log.warning("could not look at a repository", extra={"repository": repository.name, "error": error.message})
         return 0
@@ -89,12 +94,12 @@ async def _repository(home: Home, heard: Connection, repository: Registered, slu
 async def _look(place: Place) -> int:
     """What has happened in one repository; all of it is kept together with how far it was read."""
     home, look, new = place.home, place.look, 0
-    things = await place.changed()
-    touched = {one.number for one in things if one.pull}
+    sweep = await place.changed()
+    touched = {one.number for one in sweep.things if one.pull}
     for one in await home.forge.list(place.repository.location, "open"):
         if look.first or one.number in touched:
             new += await _settled(place, one)
-    noticed = await notice(place, things, await home.forge.list(place.repository.location, "open"))
+    noticed = await notice(place, sweep, await home.forge.list(place.repository.location, "open"))
 
     def work(db: Db) -> int:
         kept = sum(keep(db, one) for one in noticed.found)

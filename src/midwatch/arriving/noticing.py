@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midwatch.answering import STATUS
@@ -19,7 +19,6 @@ from midwatch.engine.forges.origins import Origins
 from midwatch.forges.arrived.base import Arrived
 from midwatch.forges.marks import is_ours
 from midwatch.forges.news import Head, Told
-from midwatch.forges.stamps import Stamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
     from midwatch.engine.forges.connections import Connection
     from midwatch.engine.forges.looks import Look
     from midwatch.engine.forges.rules import RepositoryForge
-    from midwatch.forges.news import Changed
+    from midwatch.forges.news import Changed, Sweep
     from midwatch.forges.site import Site
+    from midwatch.forges.stamps import Stamps
     from midwatch.wiring import Home
 
 MOST_HEADS = 100
@@ -50,12 +50,9 @@ class Place:
     rules: RepositoryForge
     site: Site
     look: Look
-    stamps: Stamps = field(init=False)
+    stamps: Stamps
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stamps", Stamps(self.look.known.stamps))
-
-    async def changed(self) -> Sequence[Changed]:
+    async def changed(self) -> Sweep:
         """Issues and pull requests to which something has happened."""
         return await self.site.news.changed(self.slug, self.look.begin, self.stamps)
 
@@ -69,10 +66,10 @@ class Noticed:
     known: Known
 
 
-async def notice(place: Place, things: Sequence[Changed], ours: Sequence[PullRequest]) -> Noticed:
-    """Read what has happened to those that are not as they were at the last look, and which runs have ended on `ours`,
-    the open pull requests of ours. Raises MidwatchError; then all is read again at the next look."""
-    look, before = place.look, place.look.known
+async def notice(place: Place, sweep: Sweep, ours: Sequence[PullRequest]) -> Noticed:
+    """Read what has happened to those of a sweep that are not as they were at the last look, and which runs have ended
+    on `ours`, the open pull requests of ours. Raises MidwatchError; then all is read again at the next look."""
+    look, before, things = place.look, place.look.known, sweep.things
     fresh = [one for one in things if before.things.get(_name(one)) != _shown(one)]
     found, drafts = list[Told](), set(before.drafts)
     if fresh:
@@ -83,9 +80,9 @@ async def notice(place: Place, things: Sequence[Changed], ours: Sequence[PullReq
             found += await _issue(place, one)
         elif place.rules.auto_review and one.number not in numbers:
             found += await _pull(place, one, drafts)
-    since = look.reached(max((one.updated for one in things), default=0.0))
+    since = look.reached(max((one.updated for one in things), default=0.0), sweep.until)
     seen = {**before.things, **{_name(one): _shown(one) for one in things}}
-    seen = {name: text for name, text in seen.items() if float(text.partition(" ")[0]) >= since - 2 * SLACK}
+    seen = {name: text for name, text in seen.items() if float(text.partition(" ")[0]) >= since - 1}
     made = [(one.at, delivery(place.heard, one.arrived, one.at)) for one in found]
     made += await _runs(place, ours)
     ordered = [one for _, one in sorted(made, key=lambda pair: pair[0])]
@@ -196,11 +193,10 @@ def delivery(heard: Connection, told: Arrived, at: float = 0.0, *, passed: bool 
     `passed`: nothing is to be done about it."""
     key = told.key or f"{told.what} {told.slug.lower()}#{told.number} {told.subject} {told.commit}"
     name = f"{LOOKED}{key} {at:.0f}" if told.what in ("labelled", "assigned") else f"{LOOKED}{key}"
-    made = Delivery(
+    return Delivery(
         heard.id, named(name), told.what, named(told.slug), told.number, named(told.key), json.dumps(to_json(told)),
         "done" if passed else "waiting", "it passed" if passed else "",
     )  # fmt: skip
-    return made
 
 
 def _name(one: Changed) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -45,6 +46,15 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Sweep:
+    """What has changed up to some time."""
+
+    things: Sequence[Changed]
+    until: float = inf
+    """Where there was too much for once: when the next look has to begin."""
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """Something that has happened, and when by the forge's clock, in seconds since 1970."""
 
@@ -64,7 +74,7 @@ class Head:
 class News(Protocol):
     """Of one connection. Times are seconds since 1970. Raises as the contract of a forge."""
 
-    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sequence[Changed]:
+    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sweep:
         """Issues and pull requests to which something has happened since then; none where the forge shows the same as
         at the last look. Where there are too many, those that changed first."""
 
@@ -101,31 +111,38 @@ class _Dated(BaseModel):
 
 
 async def changed_since(
-    http: Http, listing: Listing, since: float, stamps: tuple[Stamps, str] | None = None, pages: int = MOST_PAGES
-) -> list[Any]:
-    """The entries that changed since then, each once. From a full page it goes on at the time of its last entry: what
-    changes meanwhile moves to the end, and would push others past a page that is counted. Nothing where the first
-    answer is that of the stamp."""
+    http: Http,
+    listing: Listing,
+    since: float,
+    stamps: tuple[Stamps, str] | None = None,
+    *,
+    pages: int = MOST_PAGES,
+    taken: Sequence[int] = (),
+) -> tuple[list[Any], float]:
+    """The entries that changed since then, each once, and where to go on if that is not all of them. From a full page
+    it goes on at the time of its last entry: what changes meanwhile moves to the end, and would push others past a page
+    that is counted. Nothing where the first answer is that of the stamp, or has a status in `taken`."""
     found: dict[int, Any] = {}
     begin, page = since, 1
     for number in range(pages):
         params = listing.asked(begin, page)
         if stamps is not None and number == 0:
-            reply = await stamps[0].ask(http, stamps[1], listing.path, slug=listing.slug, params=params)
+            reply = await stamps[0].ask(http, stamps[1], listing.path, slug=listing.slug, params=params, taken=taken)
             if reply is None:
-                return []
+                return [], inf
         else:
-            reply = await http.request("GET", listing.path, slug=listing.slug, params=params)
+            reply = await http.request("GET", listing.path, slug=listing.slug, params=params, taken=taken)
         entries = reply.data if isinstance(reply.data, list) else []
         dated = read(list[_Dated], entries, http.name)
         found.update({one.id: entry for one, entry in zip(dated, entries, strict=True)})
         if len(entries) < listing.size:
-            break
+            return list(found.values()), inf
         if stamps is not None:
             stamps[0].drop(stamps[1])
         last = when(dated[-1].updated_at)
         begin, page = (last, 1) if int(last) > int(begin) else (begin, page + 1)
-    return list(found.values())
+    # so many at one time that its pages do not end: from the next second on
+    return list(found.values()), begin if int(begin) > int(since) else begin + 1
 
 
 def when(text: str | None) -> float:

@@ -45,16 +45,17 @@ class Look:
     @property
     def begin(self) -> float:
         """What happened from then on is to be read, some of it once more."""
-        return max(self.since - SLACK, self.oldest)
+        return max(self.since, self.oldest)
 
     @property
     def oldest(self) -> float:
         """What happened before is not heard."""
         return max(self.began, self.now - OLDEST)
 
-    def reached(self, latest: float) -> float:
-        """Where the next look begins, when the latest change that was read is from then."""
-        return max(self.since, min(latest, self.now + _AHEAD))
+    def reached(self, latest: float, until: float) -> float:
+        """Where the next look begins, when the latest change that was read is from `latest`, and what follows `until`
+        was not read."""
+        return max(self.since, min(latest - SLACK, until, self.now + _AHEAD))
 
 
 class Looks:

@@ -37,8 +37,8 @@ class _Label(BaseModel):
 
 class _Issue(BaseModel):
     number: int
-    body: str = ""
-    html_url: str = ""
+    body: str | None = None
+    html_url: str | None = None
     labels: list[_Label] | None = None
     assignees: list[_User] | None = None
     pull_request: Mapping[str, object] | None = None
@@ -119,9 +119,8 @@ def _issues(body: bytes) -> Sequence[Arrived]:
     found: list[Arrived] = []
     if told.action in ("label_updated", "opened"):
         found += [_of(told, "labelled", told.issue.number, subject=one.name) for one in told.issue.labels or ()]
-    if told.action == "opened" and "@" in told.issue.body:
-        text = told.issue.body[:MOST_TEXT]
-        found.append(_of(told, "mentioned", told.issue.number, text=text, url=told.issue.html_url))
+    if told.action == "opened" and "@" in (text := (told.issue.body or "")[:MOST_TEXT]):
+        found.append(_of(told, "mentioned", told.issue.number, text=text, url=told.issue.html_url or ""))
     if told.action in ("assigned", "opened"):
         logins = told.issue.assignees or ()
         found += [_of(told, "assigned", told.issue.number, subject=one.login) for one in logins]

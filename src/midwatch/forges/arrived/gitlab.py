@@ -60,7 +60,7 @@ class _Issue(BaseModel):
     iid: int
     action: str = ""
     description: str | None = None
-    url: str = ""
+    url: str | None = None
 
 
 class _Issues(_Any):
@@ -156,7 +156,8 @@ def _issue(body: bytes) -> Sequence[Arrived]:
     if told.object_attributes.action == "open":
         labels, logins = told.labels, told.assignees
         text = (told.object_attributes.description or "")[:MOST_TEXT]
-        found += [_of(told, "mentioned", number, text=text, url=told.object_attributes.url)] if "@" in text else []
+        where = told.object_attributes.url or ""
+        found += [_of(told, "mentioned", number, text=text, url=where)] if "@" in text else []
     else:
         labels = [one for one in told.changes.labels.current if one not in told.changes.labels.previous]
         logins = [one for one in told.changes.assignees.current if one not in told.changes.assignees.previous]

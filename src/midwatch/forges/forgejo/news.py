@@ -13,10 +13,12 @@ from midwatch.forges.arrived.base import MOST_TEXT, Arrived
 from midwatch.forges.arrived.forgejo import is_program, review_subject, status_subject
 from midwatch.forges.forgejo.asking import MOST, PAGE, repository_path
 from midwatch.forges.http import Http
-from midwatch.forges.news import Changed, Head, Told, when, written
+from midwatch.forges.news import Changed, Head, Sweep, Told, when, written
 from midwatch.forges.stamps import Stamps, digest_of
 
 _DRAFT = ("wip:", "[wip]")
+_UNKNOWN = (400, 404, 422)
+"""What is answered of a commit that is not there any more."""
 _HANDED_IN = ("APPROVED", "REQUEST_CHANGES", "COMMENT")
 
 
@@ -89,18 +91,18 @@ class ForgejoNews:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sequence[Changed]:
+    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sweep:
         """As the contract: one request where nothing has happened. They come by when they were made, so that what is
         left out beyond 2,500 is no longer found."""
         path, params = f"{repository_path(slug)}/issues", {"state": "all", "since": written(since), **PAGE}
         reply = await stamps.ask(self._http, "things", path, slug=slug, params={**params, "page": 1})
         if reply is None:
-            return []
+            return Sweep(())
         entries = reply.data if isinstance(reply.data, list) else []
         if len(entries) >= MOST:
             stamps.drop("things")
             entries += await self._http.pages(path, slug=slug, params={**params, "page": 2})
-        return [self._changed(entry) for entry in entries]
+        return Sweep([self._changed(entry) for entry in entries])
 
     def _changed(self, entry: Any) -> Changed:
         one = read(_Thing, entry, self._http.name)
@@ -162,7 +164,9 @@ class ForgejoNews:
         found: list[Told] = []
         for head in heads:
             path, params = f"{repository_path(slug)}/statuses/{head.commit}", {"sort": "highestindex", **PAGE}
-            reply = await stamps.ask(self._http, f"status {head.commit}", path, slug=slug, params=params, taken=(404,))
+            reply = await stamps.ask(
+                self._http, f"status {head.commit}", path, slug=slug, params=params, taken=_UNKNOWN
+            )
             if reply is None or reply.status >= 300:
                 continue
             latest: dict[str, _Status] = {}

@@ -14,7 +14,7 @@ from midwatch.forges.arrived.github import FAILED, PASSED, no_person
 from midwatch.forges.github import noticed
 from midwatch.forges.github.shapes import remark_id
 from midwatch.forges.http import Http, Params
-from midwatch.forges.news import Changed, Head, Listing, Told, changed_since, when
+from midwatch.forges.news import Changed, Head, Listing, Sweep, Told, changed_since, when
 from midwatch.forges.stamps import Stamps, digest_of
 
 _OLDEST_FIRST = {"sort": "updated", "direction": "asc"}
@@ -25,17 +25,21 @@ _MOST_RUNS = 5
 """Pages of 100."""
 
 
+_UNKNOWN = (403, 404, 422)
+"""What is answered of a commit that is not there any more, or of which we may not know."""
+
+
 class GitHubNews:
     """Of one connection."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sequence[Changed]:
+    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sweep:
         """As the contract: one request where nothing has happened."""
         listing = Listing(f"/repos/{slug}/issues", slug, "since", {"state": "all", **_OLDEST_FIRST})
-        entries = await changed_since(self._http, listing, since, (stamps, "things"))
-        return [_changed(entry, self._http.name) for entry in entries]
+        entries, until = await changed_since(self._http, listing, since, (stamps, "things"))
+        return Sweep([_changed(entry, self._http.name) for entry in entries], until)
 
     async def given(self, slug: str, number: int) -> Sequence[Told]:
         """As the contract. That somebody was assigned is told by GitHub with who did it beside the usual actor."""
@@ -69,7 +73,7 @@ class GitHubNews:
 
     async def _remarks(self, slug: str, kind: str, since: float) -> list[Told]:
         listing = Listing(f"/repos/{slug}/{kind}/comments", slug, "since", _OLDEST_FIRST)
-        entries = await changed_since(self._http, listing, since, pages=_MOST_REMARKS)
+        entries, _ = await changed_since(self._http, listing, since, pages=_MOST_REMARKS)
         return [
             told
             for one in read(list[noticed.Comment], entries, self._http.name)
@@ -83,7 +87,7 @@ class GitHubNews:
             found += await self._checks(slug, head, stamps)
             path = f"/repos/{slug}/commits/{head.commit}/status"
             reply = await stamps.ask(
-                self._http, f"status {head.commit}", path, slug=slug, params={"per_page": 100}, taken=(403, 404)
+                self._http, f"status {head.commit}", path, slug=slug, params={"per_page": 100}, taken=_UNKNOWN
             )
             if reply is not None and reply.status < 300:
                 found += _statuses(slug, head, read(noticed.Statuses, reply.data, self._http.name))
@@ -92,7 +96,7 @@ class GitHubNews:
     async def _checks(self, slug: str, head: Head, stamps: Stamps) -> list[Told]:
         name, path = f"checks {head.commit}", f"/repos/{slug}/commits/{head.commit}/check-runs"
         params: Params = {"filter": "latest", "per_page": 100}
-        reply = await stamps.ask(self._http, name, path, slug=slug, params=params, taken=(403, 404))
+        reply = await stamps.ask(self._http, name, path, slug=slug, params=params, taken=_UNKNOWN)
         if reply is None:
             return []
         if reply.status >= 300:  # fine-grained tokens may not ask for check runs; those of Actions are its jobs

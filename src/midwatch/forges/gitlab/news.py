@@ -4,7 +4,9 @@ what is said below each of them has one."""
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,7 +19,7 @@ from midwatch.forges.arrived.gitlab import is_program, run_of
 from midwatch.forges.gitlab.asking import project_path
 from midwatch.forges.gitlab.words import as_written
 from midwatch.forges.http import Http, Params
-from midwatch.forges.news import Changed, Head, Listing, Told, changed_since, when
+from midwatch.forges.news import Changed, Head, Listing, Sweep, Told, changed_since, when
 from midwatch.forges.stamps import Stamps, digest_of
 
 _OLDEST_FIRST = {"order_by": "updated_at", "sort": "asc"}
@@ -26,6 +28,8 @@ _LOGIN = re.compile(r"@([\w.-]*\w)")
 _PIPELINES = "pipelines until"
 _OVERLAP = 60.0
 """Seconds that are read again: what GitLab's lists show may come a little late."""
+_AHEAD = 3600.0
+"""Seconds that GitLab's clock is believed to be before ours."""
 _MOST_NOTES = 10
 """Pages of 100."""
 
@@ -92,14 +96,15 @@ class GitLabNews:
         self._http = http
         self._web = web
 
-    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sequence[Changed]:
+    async def changed(self, slug: str, since: float, stamps: Stamps) -> Sweep:
         """As the contract: two requests where nothing has happened."""
-        found: list[Changed] = []
+        found, until = list[Changed](), inf
         for kind in ("issues", "merge_requests"):
             listing = Listing(f"{project_path(slug)}/{kind}", slug, "updated_after", {"state": "all", **_OLDEST_FIRST})
-            entries = await changed_since(self._http, listing, since, (stamps, kind))
+            entries, end = await changed_since(self._http, listing, since, (stamps, kind))
+            until = min(until, end)
             found += [self._changed(entry, pull=kind == "merge_requests") for entry in entries]
-        return found
+        return Sweep(found, until)
 
     def _changed(self, entry: Any, *, pull: bool) -> Changed:
         one = read(_Thing, entry, self._http.name)
@@ -153,7 +158,9 @@ class GitLabNews:
         found: list[_Note] = []
         for page in range(1, _MOST_NOTES + 1):
             params: Params = {"sort": "desc", "order_by": "created_at", "per_page": 100, "page": page}
-            reply = await self._http.request("GET", path, slug=slug, params=params)
+            reply = await self._http.request("GET", path, slug=slug, params=params, taken=(403, 404))
+            if reply.status >= 300:  # moved, deleted or hidden since: the others are read all the same
+                break
             notes = read(list[_Note], reply.data, self._http.name)
             found += [note for note in notes if when(note.created_at) >= since]
             if len(notes) < 100 or when(notes[-1].created_at) < since:
@@ -162,21 +169,20 @@ class GitLabNews:
 
     async def ran(self, slug: str, heads: Sequence[Head], since: float, stamps: Stamps) -> Sequence[Told]:
         """As the contract: one request for all of them, by when pipelines changed."""
-        before = stamps.get(_PIPELINES)
-        stamps.now[_PIPELINES] = before
+        stamps.now[_PIPELINES] = stamps.get(_PIPELINES)
         if not heads:
             return []
-        reached = max(since, float(before or 0))
-        begin = max(since, reached - _OVERLAP)
+        begin = max(since, float(stamps.get(_PIPELINES) or 0))
         listing = Listing(f"{project_path(slug)}/pipelines", slug, "updated_after", _OLDEST_FIRST)
-        entries = await changed_since(self._http, listing, begin, (stamps, "pipelines"))
+        entries, until = await changed_since(self._http, listing, begin, (stamps, "pipelines"), taken=(403, 404))
         pipelines = read(list[_Pipeline], entries, self._http.name)
         wanted, found = {head.commit: head for head in heads}, []
         for one in pipelines:
             if one.status in ("failed", "success") and one.ref.startswith(BRANCHES) and one.sha in wanted:
                 jobs = await self._jobs(slug, one.id) if one.status == "failed" else []
                 found.append(Told(when(one.updated_at), _run(slug, wanted[one.sha], one, jobs)))
-        stamps.now[_PIPELINES] = str(max([reached, *(when(one.updated_at) for one in pipelines)]))
+        latest = min(max((when(one.updated_at) for one in pipelines), default=0.0), time.time() + _AHEAD)
+        stamps.now[_PIPELINES] = str(max(begin, min(until, latest - _OVERLAP)))
         return found
 
     async def _jobs(self, slug: str, pipeline: int) -> list[_Job]:
