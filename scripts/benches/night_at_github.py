@@ -47,7 +47,7 @@ SCRIPT = [
         "update_plan",
         plan=[{"step": "See what fails", "status": "in_progress"}, {"step": "Cap it", "status": "pending"}],
     ),
-    calls("shell", command="sleep 1; python3 -m unittest -v"),
+    calls("shell", command="sleep 8; python3 -m unittest -v"),
     patch("    return days * 20", "    return min(days * 20, 1000)"),
     calls("shell", command="python3 -m unittest -v"),
     says("Cap the late fee at ten euros\n\nThe test failed in cmd 1, and passes in cmd 2, lines 1-5."),
@@ -74,6 +74,7 @@ async def night(page: Page, hosted: Hosted, series: Series) -> None:
     await page.locator(".task-row a").first.click()
     await page.locator(".call.running").first.wait_for(timeout=PATIENCE)
     await series.take("live")
+    assert await page.locator(".call.running").count(), "it was over before the picture was taken"
     await page.locator(".task-head [data-state=open]").wait_for(timeout=PATIENCE)
     await page.locator(".task-head [data-state=done]").wait_for(timeout=PATIENCE)
     (pull,) = hosted.pulls
