@@ -149,7 +149,7 @@ async def test_a_build_is_followed_to_its_layers_or_to_the_line_that_fails(api: 
         await failed_build(mem, vie, top)
         await mai.put(f"/repositories/{one}/recipe", json={"text": RECIPE.format(fails="b.txt")})
         before = (await vie.get(top)).json()
-        assert (before["source"], before["version"], before["cached"]) == ("server", 1, None)
+        assert (before["source"], before["version"], before["cached"]) == ("server", 2, None)
         assert before["rebuild"] == ["nothing was built yet"]
         path = f"{top}/builds/{(await mem.post(f'{top}/builds', json={})).json()['id']}"
         built = await until(vie, path, lambda found: found["over"])
