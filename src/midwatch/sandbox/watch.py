@@ -43,6 +43,8 @@ class Watch:
 
     def busy(self, command: asyncio.Task[ExecResult]) -> None:
         """Watch while this runs."""
+        if self._running == 0:
+            self._verdict()  # what the kernel killed as the last one was being ended has nothing to do with this one
         self._running += 1
         self._any.set()
         command.add_done_callback(self._done)
