@@ -15,6 +15,7 @@ from playwright.async_api import Page
 from scripts.benches.taking import pose, run, take
 from scripts.benches.team import team
 from tests.support.browser import PATIENCE, Site, browser, site, tab
+from tests.support.signed import Signed
 
 Way = Callable[[Page, Site], Awaitable[None]]
 
@@ -84,6 +85,39 @@ async def _counted(page: Page, where: Site) -> None:
     await page.locator(".insight-chart canvas").wait_for()
 
 
+async def _peopled(page: Page, where: Site) -> None:
+    """With somebody else, an organisation, a webhook and a connection, since empty lists show nothing."""
+    async with Signed(where) as admin:
+        for path, asked in (
+            ("/users", {"name": "ada", "password": "a long night at sea"}),
+            ("/organisations", {"name": "library"}),
+            ("/webhooks", {"url": "https://chat.example.org/midwatch"}),
+            (
+                "/forges",
+                {"name": "hub", "kind": "github", "token": "ghp_none", "webhook_secret": "keep-it-to-yourself"},
+            ),
+        ):
+            answer = await admin.post(path, json=asked)
+            assert answer.status_code == 201, answer.text
+        answer = await admin.put("/organisations/library/roles/ada", json={"role": "maintainer"})
+        assert answer.status_code < 300, answer.text
+    await _at("/repositories", "Repositories")(page, where)
+
+
+async def _person(page: Page, where: Site) -> None:
+    await _at("/admin/people", "People")(page, where)
+    await page.get_by_role("link", name="ada", exact=True).click()
+    await page.get_by_role("heading", level=1, name="ada").wait_for()
+    await page.locator(".skeleton").first.wait_for(state="detached")
+
+
+async def _organisation(page: Page, where: Site) -> None:
+    await _at("/admin/organisations", "Organisations")(page, where)
+    await page.get_by_role("link", name="library", exact=True).click()
+    await page.get_by_role("heading", level=1, name="library").wait_for()
+    await page.locator(".skeleton").first.wait_for(state="detached")
+
+
 async def _one_repository(page: Page, _: Site) -> None:
     await page.goto("/repositories")
     await page.get_by_role("link", name="example").first.click()
@@ -133,6 +167,24 @@ async def _terminal(page: Page, _: Site) -> None:
     await page.locator(".toast").first.wait_for(state="detached", timeout=PATIENCE)
 
 
+async def _secrets(page: Page, where: Site) -> None:
+    async with Signed(where) as admin:
+        for path, value in (("secrets/PACKAGES_TOKEN", "not shown"), ("variables/TZ", "Europe/Lisbon")):
+            answer = await admin.put(f"/repositories/example/{path}", json={"value": value})
+            assert answer.status_code < 300, answer.text
+    await page.get_by_role("tab", name="Secrets and variables").click()
+    await page.get_by_text("PACKAGES_TOKEN").wait_for()
+
+
+async def _attempts(page: Page, where: Site) -> None:
+    async with Signed(where) as admin:
+        task = await admin.submitted(prompt="The late fee is wrong: fix it", repository="example", attempts=2)
+        await admin.ended(task)
+    await page.goto(f"/tasks/{task}?tab=attempts")
+    await page.locator(".task-head [data-state=done]").wait_for(timeout=PATIENCE)
+    await page.locator(".diff-line.added").first.wait_for(timeout=PATIENCE)
+
+
 PICTURES: list[Picture] = [
     Picture("sign-in", _nothing),
     Picture("first-start", _first),
@@ -144,12 +196,21 @@ PICTURES: list[Picture] = [
     Picture("account", _at("/settings/account", "My account")),
     Picture("budgets", _at("/settings/budgets", "Budgets and limits")),
     Picture("audit", _at("/settings/audit", "Audit log")),
+    Picture("repositories", _peopled),
     Picture("people", _at("/admin/people", "People")),
+    Picture("person", _person),
+    Picture("organisations", _at("/admin/organisations", "Organisations")),
+    Picture("organisation", _organisation),
+    Picture("webhooks", _at("/settings/webhooks", "Webhooks")),
+    Picture("connections", _at("/admin/forges", "Forge connections")),
     Picture("workers", _at("/admin/workers", "Workers"), dark=True),
     Picture("settings", _at("/admin/settings", "Settings")),
     Picture("recipe", _recipe),
     Picture("build", _build),
     Picture("terminal", _terminal, dark=True),
+    Picture("secrets", _secrets),
+    Picture("environments", _at("/environments", "Environments")),
+    Picture("attempts", _attempts),
 ]
 
 

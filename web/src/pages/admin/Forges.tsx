@@ -63,9 +63,14 @@ type Ways = Readonly<Record<"change" | "check" | "hear", Open>>;
 function columns(again: () => void, ways: Ways): readonly Column<ForgeAnswer>[] {
   return [
     { name: "name", title: "Name", by: (one) => one.name, cell: (one) => <Plain text={one.name} /> },
-    { name: "kind", title: "Kind", by: (one) => one.kind, cell: (one) => one.kind },
-    { name: "web", title: "Address", by: (one) => one.web, cell: (one) => <Where text={one.web} /> },
-    { name: "auth", title: "With", wide: true, cell: (one) => (one.auth === "app" ? `the App ${plain(one.app_id)}` : "a token") },
+    { name: "kind", title: "Kind", by: (one) => one.kind, cell: (one) => <span class="admin-whole">{one.kind}</span> },
+    { name: "web", title: "Address", by: (one) => one.web, cell: (one) => <Short text={one.web} /> },
+    {
+      name: "auth",
+      title: "With",
+      wide: true,
+      cell: (one) => <span class="admin-whole">{one.auth === "app" ? `the App ${plain(one.app_id)}` : "a token"}</span>,
+    },
     {
       name: "login",
       title: "As",
@@ -76,12 +81,23 @@ function columns(again: () => void, ways: Ways): readonly Column<ForgeAnswer>[] 
   ];
 }
 
+const LONG = 32;
+
+/** In one line, unless it is long. */
+function Short({ text }: { text: string }) {
+  return (
+    <span class={text.length < LONG ? "admin-whole" : ""}>
+      <Where text={text} />
+    </span>
+  );
+}
+
 function Hooks({ one }: { one: ForgeAnswer }) {
   if (!one.webhooks) return <span class="faint">no secret: none are taken</span>;
   const address = `${location.origin}${one.hook_path}`;
   return (
-    <span class="row">
-      <Where text={one.hook_path} />
+    <span class="admin-hook">
+      <Short text={one.hook_path} />
       <Copy text={address} label="Copy the address for webhooks" />
     </span>
   );

@@ -96,7 +96,7 @@ function Standing({ one }: { one: WebhookAnswer }) {
   if (!one.active)
     return (
       <State
-        of="cancelled"
+        of="disabled"
         title={plain(one.why)}
         detail={
           one.why ? (
@@ -105,7 +105,7 @@ function Standing({ one }: { one: WebhookAnswer }) {
               : <Plain text={one.why} />
             </>
           ) : (
-            " : switched off"
+            ""
           )
         }
       />
@@ -122,7 +122,7 @@ function Standing({ one }: { one: WebhookAnswer }) {
         }
       />
     );
-  return <State of="done" />;
+  return <State of="active" />;
 }
 
 function Actions({ one, again, open }: { one: WebhookAnswer; again: () => void; open: (one: WebhookAnswer) => void }) {
