@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from math import inf
 from pathlib import Path
 
-import pytest
-
 from midwatch.engine.database.base import Database
-from midwatch.engine.database.postgresql import PostgresqlDatabase
 from midwatch.engine.database.sqlite import SqliteDatabase
 from midwatch.engine.forges.looks import EARLIEST, OLDEST, SLACK, Known, Look, Looks, end
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    made: Database = SqliteDatabase(tmp_path / "state.db")
-    if request.param == "postgresql":
-        made = PostgresqlDatabase(request.getfixturevalue("postgresql_server").database())
-    await made.migrate()
-    yield made
-    await made.close()
 
 
 async def begun(database: Database, registered: float = 0.0, every: float = 0.0) -> Look:

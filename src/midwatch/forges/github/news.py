@@ -12,7 +12,7 @@ from midwatch.forges.answered import read
 from midwatch.forges.arrived.base import MOST_TEXT, Arrived
 from midwatch.forges.arrived.github import FAILED, PASSED, no_person
 from midwatch.forges.github import noticed
-from midwatch.forges.github.shapes import remark_id
+from midwatch.forges.github.shapes import User, remark_id
 from midwatch.forges.http import Http, Params
 from midwatch.forges.news import Changed, Head, Listing, Sweep, Told, changed_since, when
 from midwatch.forges.stamps import Stamps, digest_of
@@ -128,13 +128,13 @@ class GitHubNews:
         return found
 
 
-def _by(user: noticed.User) -> dict[str, Any]:
+def _by(user: User) -> dict[str, Any]:
     return {"actor": user.login, "actor_id": identity(user.id), "bot": no_person(user.login, user.type)}
 
 
 def _changed(entry: Any, name: str) -> Changed:
     one = read(noticed.Thing, entry, name)
-    author = one.user or noticed.User()
+    author = one.user or User()
     return Changed(
         number=one.number, pull=one.pull_request is not None, open=one.state == "open", draft=one.draft,
         author=author.login, author_id=identity(author.id), bot=no_person(author.login, author.type),

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from midwatch.forges.github.shapes import Label
-
-
-class User(BaseModel):
-    """Somebody, or a program."""
-
-    login: str = ""
-    id: int = 0
-    type: str = "User"
+from midwatch.forges.github import shapes
+from midwatch.forges.github.shapes import User
 
 
-class Thing(BaseModel):
+class Thing(shapes.IssueAnswer):
     """An issue, or a pull request as one."""
 
-    number: int
-    state: str
     draft: bool = False
-    user: User | None = None
-    body: str | None = None
-    html_url: str
-    labels: list[Label | str] = Field(default_factory=list)
-    assignees: list[User] | None = None
     pull_request: dict[str, Any] | None = None
     created_at: str
     updated_at: str
@@ -48,28 +34,18 @@ class Event(BaseModel):
     created_at: str = ""
 
 
-class Comment(BaseModel):
-    """A remark, below or beside a line."""
+class Comment(shapes.Comment):
+    """A remark, below or beside a line, and what it stands below."""
 
-    id: int
-    body: str | None = None
-    user: User | None = None
-    created_at: str
-    html_url: str
     issue_url: str = ""
     pull_request_url: str = ""
 
 
-class Review(BaseModel):
-    """A review; one that is not handed in has no time."""
+class Review(shapes.Review):
+    """A review, and what it says of which commit; one that is not handed in has no time."""
 
-    id: int
-    body: str | None = None
-    user: User | None = None
     state: str = ""
     commit_id: str | None = None
-    submitted_at: str = ""
-    html_url: str
 
 
 class Output(BaseModel):
@@ -80,10 +56,9 @@ class Output(BaseModel):
     text: str | None = None
 
 
-class CheckRun(BaseModel):
+class CheckRun(shapes.CheckRun):
     """A check run, or a job as one."""
 
-    id: int
     name: str
     conclusion: str | None = None
     completed_at: str | None = None

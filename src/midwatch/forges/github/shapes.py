@@ -11,10 +11,11 @@ from midwatch.forges.site import Seen
 
 
 class User(BaseModel):
-    """Somebody."""
+    """Somebody, or a program."""
 
     login: str = ""
     id: int = 0
+    type: str = "User"
 
 
 class Repository(BaseModel):
