@@ -108,3 +108,16 @@ def test_budgets_become_caps_of_what_they_are_about_and_none_is_no_purse(tmp_pat
     assert served.caps == ()
     assert ("user", "ada") in {(scope.kind, scope.name) for scope in served.scopes}
     assert (served.repository, purse.repository) == (task.repository, "")  # whose organisation the ledger looks up
+
+
+def test_a_mistyped_table_is_answered_with_all_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no setting sandbx") as wrong:
+        _load(tmp_path, "[sandbx]\ndriver = 'process'\n")
+    assert wrong.value.mend.startswith("did you mean sandbox? ")
+    named = wrong.value.mend.partition(": ")[2].split(", ")
+    for table in named:
+        (tmp_path / "midwatch/config.toml").write_text(f"{table} = 7\n")
+        with pytest.raises(InputError) as told:
+            load({"XDG_CONFIG_HOME": str(tmp_path), "HOME": str(tmp_path)})
+        assert "there is no setting" not in told.value.message
+    assert {"model", "providers", "forges", "server", "mcp", "hooks"} <= set(named)

@@ -123,6 +123,12 @@ class Settings:
             raise InputError(f"{path} cannot be read: {error.strerror}", "mend its mode, or remove it") from None
 
 
+_TABLES = (
+    "agent", "budgets", "commits", "environments", "forges", "hooks", "limits", "mcp", "retention", "sandbox", "server",
+    "telemetry",
+)  # fmt: skip
+
+
 def load(environ: Mapping[str, str]) -> Settings:
     """Read the file (none is an empty one) and the environment. Raises InputError that names file, key and mend."""
     path = settings_path(environ)
@@ -139,7 +145,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     telemetry = check_telemetry(_table(TelemetrySettings, "telemetry", values.pop("telemetry", None), path), str(path))
     forges = read_forges(values.pop("forges", None), str(path))
     commits = _table(CommitSettings, "commits", values.pop("commits", None), path)
-    models = load_models(values, environ, str(path))
+    models = load_models(values, environ, str(path), _TABLES)
     return Settings(
         path.parent,
         models,

@@ -10,7 +10,7 @@ import dataclasses
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,13 +82,17 @@ def read_settings_file(path: Path) -> dict[str, Any]:
 
 
 def load_models(
-    file_values: Mapping[str, Any], environ: Mapping[str, str], source: str = "the settings file"
+    file_values: Mapping[str, Any],
+    environ: Mapping[str, str],
+    source: str = "the settings file",
+    beside: Sequence[str] = (),
 ) -> ModelSettings:
-    """What is set about models. `file_values` may hold the names of KEYS alone; `source` names the file in messages.
-    Raises InputError for what is unknown or has the wrong form."""
+    """What is set about models. `file_values` may hold the names of KEYS alone; `source` names the file in messages,
+    and `beside` are the tables that it may have besides, which others read. Raises InputError for what is unknown or
+    has the wrong form."""
     model, fallback, providers, prices = file_values.get("model"), None, dict(BUILT_IN), dict[str, Price]()
     if set(file_values) - {"model"} or not isinstance(model, str | None):
-        model, fallback, given, prices = _sections(file_values, source)
+        model, fallback, given, prices = _sections(file_values, source, beside)
         for name, fields in given.items():
             _check_provider(name, fields, source)
             providers[name] = dataclasses.replace(providers.get(name, Provider()), **fields)
@@ -305,7 +309,7 @@ def _retry_seconds(provider: Provider, environ: Mapping[str, str]) -> float:
 
 
 def _sections(
-    values: Mapping[str, Any], source: str
+    values: Mapping[str, Any], source: str, beside: Sequence[str]
 ) -> tuple[str | None, str | None, dict[str, dict[str, Any]], dict[str, Price]]:
     """The file's model and fall-back, its providers' fields as far as they are given, and its prices."""
     from pydantic import ValidationError
@@ -315,7 +319,7 @@ def _sections(
     try:
         read = ModelSections.model_validate(values)
     except ValidationError as error:
-        raise _misread(error, source) from None
+        raise _misread(error, source, beside) from None
     providers = {name: given.model_dump(exclude_none=True) for name, given in read.providers.items()}
     return (
         read.model,
@@ -343,7 +347,7 @@ def _check_provider(name: str, fields: Mapping[str, Any], source: str) -> None:
         raise InputError(f"{source}: body of [providers.{name}] holds {taken[0]!r}", "leave it out: Midwatch sets it")
 
 
-def _misread(error: ValidationError, source: str) -> InputError:
+def _misread(error: ValidationError, source: str, beside: Sequence[str]) -> InputError:
     """The first thing that is wrong with the file, as one line."""
     from midwatch.models.sections import ModelSections, PriceSettings, ProviderSettings
 
@@ -356,7 +360,7 @@ def _misread(error: ValidationError, source: str) -> InputError:
     section: type[BaseModel] = ModelSections
     if len(where) > 1:
         section = ProviderSettings if where[0] == "providers" else PriceSettings
-    known = list(section.model_fields)
+    known = [*section.model_fields, *(beside if len(where) == 1 else ())]
     from difflib import get_close_matches
 
     close = get_close_matches(where[-1], known, 1)
