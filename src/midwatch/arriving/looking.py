@@ -13,8 +13,8 @@ from midwatch.domain.errors import MidwatchError
 from midwatch.engine.accounts.repositories import Repositories
 from midwatch.engine.forges.arrivals import Arrivals, keep
 from midwatch.engine.forges.looks import Looks, end
-from midwatch.forges.address import slug_below
 from midwatch.forges.arrived.base import Arrived
+from midwatch.forges.connected import innermost
 from midwatch.forges.stamps import Stamps
 
 if TYPE_CHECKING:
@@ -63,12 +63,10 @@ async def look(home: Home, quiet: float) -> int:
     try:
         arrivals, connections = Arrivals(home.store.database), await home.connected.all()
         for repository in await Repositories(home.store.database).everything() if connections else ():
-            below = [(one, slug) for one in connections if (slug := slug_below(one.web, repository.location))]
-            if not below:
+            belongs = innermost(connections, repository.location)
+            if belongs is None or await arrivals.heard(belongs[0].id, belongs[1], quiet):
                 continue
-            heard, slug = max(below, key=lambda pair: len(pair[0].web))  # one's address may lie below another's
-            if not await arrivals.heard(heard.id, slug, quiet):
-                found += await _repository(home, heard, repository, slug, quiet)
+            found += await _repository(home, belongs[0], repository, belongs[1], quiet)
     except MidwatchError as error:
         log.warning("could not look at the forges", extra={"error": error.message})
     return found

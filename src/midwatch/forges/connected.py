@@ -32,6 +32,12 @@ _LONGEST_KEY = 64 << 10
 Settings = Callable[[], Mapping[str, ForgeSettings]]
 
 
+def innermost(connections: Sequence[Connection], location: str) -> tuple[Connection, str] | None:
+    """Which of them a location belongs to, as `Connected.of`."""
+    found = [(one, slug) for one in connections if (slug := slug_below(one.web, location))]
+    return max(found, key=lambda pair: len(pair[0].web), default=None)
+
+
 class Connected:
     """The connections that a process has. Tokens of Apps are kept in its memory, so there is one of these for each
     home. A location that is no address of a forge costs nothing: neither settings nor database are read for it."""
@@ -64,10 +70,7 @@ class Connected:
     async def of(self, location: str) -> tuple[Connection, str] | None:
         """The connection that a repository's location belongs to, and its OWNER/NAME there; None where none does: the
         innermost one, where the address of one is below another's."""
-        if parse(location) is None:
-            return None
-        found = [(one, slug) for one in await self.all() if (slug := slug_below(one.web, location))]
-        return max(found, key=lambda pair: len(pair[0].web), default=None)
+        return None if parse(location) is None else innermost(await self.all(), location)
 
     def credential(self, connection: Connection) -> Credential:
         """What lets us in there; the same object as long as nothing of it has changed. Reads small files. Raises
